@@ -104,10 +104,10 @@ impl Snippet {
 
 /// An error: what, where, and what to do about it.
 #[derive(Debug, Clone)]
-pub struct Error(Box<Inner>);
+pub struct Error(Box<ErrorInner>);
 
 #[derive(Debug, Clone)]
-struct Inner {
+struct ErrorInner {
     kind: Kind,
     reason: Option<Reason>,
     message: String,
@@ -121,7 +121,7 @@ impl Error {
     fn new(kind: Kind, message: impl Into<String>) -> Error {
         let message = message.into();
         let (reason, snippet) = (None, None);
-        Error(Box::new(Inner {
+        Error(Box::new(ErrorInner {
             kind,
             reason,
             message,

@@ -6,7 +6,7 @@ use std::cell::Cell;
 
 /// A fault that the engine once had, or might have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum InjectedFault {
     /// ROUND of a decimal half goes to the even digit.
     RoundToEven,
     /// `%` has the sign of the divisor.
@@ -34,16 +34,16 @@ pub enum Fault {
 }
 
 thread_local! {
-    static PLANTED: Cell<Option<Fault>> = const { Cell::new(None) };
+    static PLANTED: Cell<Option<InjectedFault>> = const { Cell::new(None) };
 }
 
 /// The fault of what is made now on this thread.
-pub fn now() -> Option<Fault> {
+pub fn now() -> Option<InjectedFault> {
     PLANTED.get()
 }
 
 /// Does `work`, with the fault in what it makes.
-pub fn with<T>(fault: Option<Fault>, work: impl FnOnce() -> T) -> T {
+pub fn with<T>(fault: Option<InjectedFault>, work: impl FnOnce() -> T) -> T {
     PLANTED.set(fault);
     let done = work();
     PLANTED.set(None);

@@ -23,22 +23,22 @@ pub struct Panic {
 }
 
 /// Panics that nobody has caught yet. Their payloads say neither the place nor the thread.
-static HEARD: Mutex<Vec<Panic>> = Mutex::new(vec![]);
+static PANICS: Mutex<Vec<Panic>> = Mutex::new(vec![]);
 
 /// The most of them that are kept: one is the cause, and others follow from it.
-const MOST_HEARD: usize = 32;
+const MOST_PANICS: usize = 32;
 
-fn heard() -> MutexGuard<'static, Vec<Panic>> {
-    HEARD.lock().unwrap_or_else(PoisonError::into_inner)
+fn panics() -> MutexGuard<'static, Vec<Panic>> {
+    PANICS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// From now on panics are heard, and print nothing.
 pub fn listen() {
     std::panic::set_hook(Box::new(|info| {
         let panic = Panic::of_hook(info);
-        let mut heard = heard();
-        if heard.len() < MOST_HEARD {
-            heard.push(panic);
+        let mut panics = panics();
+        if panics.len() < MOST_PANICS {
+            panics.push(panic);
         }
     }));
 }
@@ -58,9 +58,9 @@ impl Panic {
 
     fn of_payload(payload: &(dyn Any + Send)) -> Panic {
         let message = message(payload);
-        let mut heard = heard();
-        match heard.iter().position(|panic| panic.message == message) {
-            Some(place) => heard.swap_remove(place),
+        let mut panics = panics();
+        match panics.iter().position(|panic| panic.message == message) {
+            Some(place) => panics.swap_remove(place),
             None => Panic { message, place: None, calls: None },
         }
     }

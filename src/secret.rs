@@ -12,7 +12,7 @@ pub const HIDDEN: &str = "***";
 
 /// What is wrong with a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum TextFault {
     /// Braces do not match, or hold nothing.
     Braces,
     /// The name between `${` and `}` is not a name of a variable.
@@ -21,21 +21,21 @@ pub enum Fault {
 
 /// A part of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Variable(String),
 }
 
 /// A text with variables of the environment in it.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template(Vec<TemplatePart>);
 
 impl Template {
     /// Reads a text.
     ///
     /// # Errors
     /// A `${` without its end, or without the name of a variable.
-    pub fn parse(text: &str) -> Result<Template, Fault> {
+    pub fn parse(text: &str) -> Result<Template, TextFault> {
         let mut template = Template::default();
         let mut rest = text;
         while let Some(at) = rest.find("${") {
@@ -57,24 +57,24 @@ impl Template {
     ///
     /// # Errors
     /// Braces that do not match, columns without a name, and those of [`Template::parse`].
-    pub fn cut(url: &str) -> Result<(Vec<Template>, Vec<String>), Fault> {
+    pub fn cut(url: &str) -> Result<(Vec<Template>, Vec<String>), TextFault> {
         let (mut pieces, mut names) = (vec![Template::default()], vec![]);
         let mut rest = url;
         while let Some(at) = rest.find(['{', '}']) {
             let (before, after) = rest.split_at(at);
-            let piece = pieces.last_mut().ok_or(Fault::Braces)?;
-            rest = after.strip_prefix('{').ok_or(Fault::Braces)?;
+            let piece = pieces.last_mut().ok_or(TextFault::Braces)?;
+            rest = after.strip_prefix('{').ok_or(TextFault::Braces)?;
             if let Some(before) = before.strip_suffix("$$") {
-                let (literal, after) = rest.split_once('}').ok_or(Fault::Braces)?;
+                let (literal, after) = rest.split_once('}').ok_or(TextFault::Braces)?;
                 piece.push(&format!("{before}${{{literal}}}"));
                 rest = after;
             } else if let Some(before) = before.strip_suffix('$') {
                 piece.push(before);
                 rest = piece.variable(rest)?;
             } else {
-                let (name, after) = rest.split_once('}').ok_or(Fault::Braces)?;
+                let (name, after) = rest.split_once('}').ok_or(TextFault::Braces)?;
                 if name.is_empty() || name.contains('{') {
-                    return Err(Fault::Braces);
+                    return Err(TextFault::Braces);
                 }
                 piece.push(before);
                 names.push(name.to_string());
@@ -82,42 +82,42 @@ impl Template {
                 rest = after;
             }
         }
-        pieces.last_mut().ok_or(Fault::Braces)?.push(rest);
+        pieces.last_mut().ok_or(TextFault::Braces)?.push(rest);
         Ok((pieces, names))
     }
 
     fn push(&mut self, text: &str) {
         match self.0.last_mut() {
             _ if text.is_empty() => {}
-            Some(Part::Text(last)) => last.push_str(text),
-            _ => self.0.push(Part::Text(text.to_string())),
+            Some(TemplatePart::Text(last)) => last.push_str(text),
+            _ => self.0.push(TemplatePart::Text(text.to_string())),
         }
     }
 
     /// Takes a name up to its brace; gives what follows.
-    fn variable<'a>(&mut self, rest: &'a str) -> Result<&'a str, Fault> {
-        let (name, after) = rest.split_once('}').ok_or(Fault::Braces)?;
+    fn variable<'a>(&mut self, rest: &'a str) -> Result<&'a str, TextFault> {
+        let (name, after) = rest.split_once('}').ok_or(TextFault::Braces)?;
         let right = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if !name.chars().all(right) || !name.starts_with(|c: char| !c.is_ascii_digit()) {
-            return Err(Fault::Name(name.to_string()));
+            return Err(TextFault::Name(name.to_string()));
         }
-        self.0.push(Part::Variable(name.to_string()));
+        self.0.push(TemplatePart::Variable(name.to_string()));
         Ok(after)
     }
 
     /// The names of its variables.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter_map(|part| match part {
-            Part::Variable(name) => Some(name.as_str()),
-            Part::Text(_) => None,
+            TemplatePart::Variable(name) => Some(name.as_str()),
+            TemplatePart::Text(_) => None,
         })
     }
 
     /// The text as it is written; a `${` that stands for itself as it is meant.
     pub fn text(&self) -> String {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Variable(name) => format!("${{{name}}}"),
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Text(text) => text.clone(),
+            TemplatePart::Variable(name) => format!("${{{name}}}"),
         };
         self.0.iter().map(part).collect()
     }
@@ -127,9 +127,9 @@ impl Template {
     /// # Errors
     /// The name.
     pub fn expand(&self) -> Result<String, String> {
-        let part = |part: &Part| match part {
-            Part::Text(text) => Ok(text.clone()),
-            Part::Variable(name) => value_of(name).ok_or_else(|| name.clone()),
+        let part = |part: &TemplatePart| match part {
+            TemplatePart::Text(text) => Ok(text.clone()),
+            TemplatePart::Variable(name) => value_of(name).ok_or_else(|| name.clone()),
         };
         self.0.iter().map(part).collect()
     }
@@ -137,7 +137,7 @@ impl Template {
     /// Whether `text` can be what the templates `pieces` say, with a value between each two of them: gives the values.
     /// A variable may have been anything that a part of a URL is; a value is percent-encoded.
     pub fn values<'a>(pieces: &[Template], text: &'a str) -> Option<Vec<&'a str>> {
-        let parts: Vec<Option<&Part>> =
+        let parts: Vec<Option<&TemplatePart>> =
             pieces.iter().flat_map(|piece| piece.0.iter().map(Some).chain([None])).collect();
         let (_, parts) = parts.split_last()?;
         let mut values = vec![];
@@ -157,13 +157,13 @@ impl fmt::Debug for Template {
 }
 
 /// Whether `text` is made of `parts`, where `None` is a value. Few parts, and few ways to cut.
-fn matches<'a>(parts: &[Option<&Part>], text: &'a str, values: &mut Vec<&'a str>) -> bool {
+fn matches<'a>(parts: &[Option<&TemplatePart>], text: &'a str, values: &mut Vec<&'a str>) -> bool {
     let Some((part, rest)) = parts.split_first() else { return text.is_empty() };
     let goes = |c: char| match part {
         None => c.is_ascii_alphanumeric() || "-._~%".contains(c),
         _ => !"/?#&".contains(c),
     };
-    if let Some(Part::Text(literal)) = part {
+    if let Some(TemplatePart::Text(literal)) = part {
         return text.strip_prefix(literal.as_str()).is_some_and(|text| matches(rest, text, values));
     }
     let end = text.find(|c| !goes(c)).unwrap_or(text.len());
@@ -383,11 +383,11 @@ mod tests {
         assert_eq!(texts, ["http://${HOST}/u/", "/x${id}?t=${T}", "&p=$5"]);
         assert_eq!(pieces.iter().flat_map(Template::variables).collect::<Vec<_>>(), ["HOST", "T"]);
         for wrong in ["a{", "a}", "a{}", "a{b{c}", "${A", "$${A"] {
-            assert_eq!(Template::cut(wrong), Err(Fault::Braces), "{wrong}");
+            assert_eq!(Template::cut(wrong), Err(TextFault::Braces), "{wrong}");
         }
-        assert_eq!(Template::cut("${A-B}"), Err(Fault::Name("A-B".into())));
-        assert_eq!(Template::parse("${}"), Err(Fault::Name(String::new())));
-        assert_eq!(Template::parse("${1A}"), Err(Fault::Name("1A".into())));
+        assert_eq!(Template::cut("${A-B}"), Err(TextFault::Name("A-B".into())));
+        assert_eq!(Template::parse("${}"), Err(TextFault::Name(String::new())));
+        assert_eq!(Template::parse("${1A}"), Err(TextFault::Name("1A".into())));
         assert_eq!(Template::parse("a $${B} {c}").unwrap().expand(), Ok("a ${B} {c}".into()));
         assert_eq!(
             Template::parse("a ${HIGHWATER_NOT_SET}").unwrap().expand(),

@@ -2,7 +2,7 @@
 
 //! A manifest and a journal from outside, split at the first zero byte: a recovery touches no file beside the output.
 
-use highwater::sink::{Named, Target, recover};
+use highwater::sink::{NamedPaths, Target, recover};
 use std::fs;
 
 libfuzzer_sys::fuzz_target!(|content: &[u8]| {
@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(|content: &[u8]| {
         .and_then(|()| fs::write(state.join("manifest.json"), manifest))
         .and_then(|()| fs::write(state.join("journal.json"), journal));
     written.expect("the folder can be written");
-    let _ = recover(&[Target::folder(root.join("out"))], &Named::default());
+    let _ = recover(&[Target::folder(root.join("out"))], &NamedPaths::default());
     assert_eq!(fs::read(root.join("victim")).ok().as_deref(), Some(&b"mine"[..]), "a file beside the output");
     let mut names: Vec<_> =
         fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();

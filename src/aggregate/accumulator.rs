@@ -1,6 +1,6 @@
 //! What every aggregate is to those that fold: partial states, one a group.
 
-use super::codec::Reader;
+use super::codec::StateReader;
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use arrow_array::ArrayRef;
@@ -72,7 +72,7 @@ pub trait Accumulator: Send + Sync {
     ///
     /// # Errors
     /// A data error on overflow.
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()>;
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()>;
 
     /// The results of slots `0..slots`, as an array of the aggregate's type.
     ///

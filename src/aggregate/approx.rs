@@ -17,7 +17,7 @@
 //! (hyperloglog), or carry two hash tables per group and need `&mut` to count (hyperloglogplus).
 
 use super::accumulator::{Accumulator, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use crate::aggregate::domain::{Domain, Word};
 use crate::batch::DataType;
 use crate::error::Result;
@@ -272,7 +272,7 @@ impl Accumulator for ApproxDistinct {
         }
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         let len = state.u32();
         self.change(slot, |sketch| match len {
             u32::MAX => sketch.merge_registers(state.take(REGISTERS)),

@@ -1,8 +1,8 @@
 //! `bit_and`, `bit_or`, `bit_xor`. Merge law: the operation itself, which is commutative and associative.
 
 use super::accumulator::{Accumulator, Rows, same};
-use super::codec::Reader;
-use super::function::Bits;
+use super::codec::StateReader;
+use super::function::BitOperator;
 use super::sum::each_exact;
 use crate::error::Result;
 use arrow_array::{ArrayRef, Int64Array};
@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 /// The bits of each slot; none without a value.
 pub struct OfBits {
-    operation: Bits,
+    operation: BitOperator,
     values: Vec<Option<i64>>,
 }
 
 impl OfBits {
-    pub fn new(operation: Bits) -> OfBits {
+    pub fn new(operation: BitOperator) -> OfBits {
         OfBits { operation, values: vec![] }
     }
 
@@ -26,9 +26,9 @@ impl OfBits {
             // Not a neutral element such as 0 or −1 from the start: a group without a value gives NULL, as in
             // PostgreSQL.
             (None, _) => value,
-            (Some(held), Bits::And) => held & value,
-            (Some(held), Bits::Or) => held | value,
-            (Some(held), Bits::Xor) => held ^ value,
+            (Some(held), BitOperator::And) => held & value,
+            (Some(held), BitOperator::Or) => held | value,
+            (Some(held), BitOperator::Xor) => held ^ value,
         });
     }
 }
@@ -61,7 +61,7 @@ impl Accumulator for OfBits {
         out.extend(value.iter().flat_map(|value| value.to_le_bytes()));
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         if state.u8() == 1 {
             let value = state.i64();
             self.fold(slot, value);

@@ -1,7 +1,7 @@
 //! `bool_and` and `bool_or`. Merge law: minimum and maximum of {false, true}.
 
 use super::accumulator::{Accumulator, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray};
@@ -57,7 +57,7 @@ impl Accumulator for Bool {
         out.push(self.values[slot as usize]);
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         let value = state.u8();
         self.fold(slot, value);
         Ok(())

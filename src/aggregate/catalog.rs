@@ -45,7 +45,7 @@ impl Takes {
 
 /// What DISTINCT does to an aggregate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Distinct {
+pub enum DistinctRule {
     /// It has no place there.
     Never,
     /// Nothing: a value that comes again changes nothing.
@@ -75,7 +75,7 @@ pub struct Signature {
     /// The literal after the arguments.
     pub literal: Option<LiteralKind>,
     /// What DISTINCT does.
-    pub distinct: Distinct,
+    pub distinct: DistinctRule,
     /// Whether it takes an ORDER BY.
     pub ordered: bool,
     /// The type of its result, in words.
@@ -101,17 +101,26 @@ const fn of(
     gives: &'static str,
     help: &'static str,
 ) -> Signature {
-    Signature { names, call, takes, literal: None, distinct: Distinct::Never, ordered: false, gives, help }
+    Signature {
+        names,
+        call,
+        takes,
+        literal: None,
+        distinct: DistinctRule::Never,
+        ordered: false,
+        gives,
+        help,
+    }
 }
 
 /// The same, where DISTINCT changes nothing.
 const fn same(signature: Signature) -> Signature {
-    Signature { distinct: Distinct::Same, ..signature }
+    Signature { distinct: DistinctRule::Same, ..signature }
 }
 
 /// The same, where DISTINCT leaves each value once.
 const fn once(signature: Signature) -> Signature {
-    Signature { distinct: Distinct::Once, ..signature }
+    Signature { distinct: DistinctRule::Once, ..signature }
 }
 
 /// The same, with a literal after the arguments.

@@ -2,9 +2,9 @@
 
 /// Reads states back in the order in which they were written. The bytes are our own, so a short
 /// read is a bug and panics.
-pub struct Reader<'a>(pub &'a [u8]);
+pub struct StateReader<'a>(pub &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> StateReader<'a> {
     /// The next `n` bytes.
     pub fn take(&mut self, n: usize) -> &'a [u8] {
         let (head, tail) = self.0.split_at(n);

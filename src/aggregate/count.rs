@@ -1,7 +1,7 @@
 //! `count(*)`, `count(x)` and `count_if(x)`. Merge law: addition of integers.
 
 use super::accumulator::{Accumulator, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array};
@@ -55,7 +55,7 @@ impl Accumulator for Count {
         out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.counts[slot as usize] += state.u64();
         Ok(())
     }

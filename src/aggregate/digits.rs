@@ -1,6 +1,6 @@
 //! The exact value of a sum of floats as digits: one form for one value, however it was added up.
 
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::fraction::{Dyadic, UNIT, power};
 use num_bigint::{BigInt, Sign};
 
@@ -10,15 +10,15 @@ const BITS: i32 = 32;
 /// A whole number of units: `digits` in base 2^32 from the lowest, the first of which counts 2^32 to the power of
 /// `first`. Neither the first nor the last digit is 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Digits {
+pub struct BigDigits {
     pub negative: bool,
     first: u8,
     digits: Vec<u32>,
 }
 
-impl Digits {
+impl BigDigits {
     /// The sum of finite floats, each times 2 to the power of the number beside it, which is not negative.
-    pub fn of(parts: impl Iterator<Item = (f64, i32)> + Clone) -> Digits {
+    pub fn of(parts: impl Iterator<Item = (f64, i32)> + Clone) -> BigDigits {
         let place = |(x, shift): (f64, i32)| {
             let (bits, fraction) = (x.to_bits(), x.to_bits() & ((1 << 52) - 1));
             let exponent = (bits >> 52 & 0x7ff) as i32;
@@ -29,7 +29,7 @@ impl Digits {
             (digit as usize, u128::from(whole) << within, x < 0.0)
         };
         let digits = || parts.clone().filter(|part| part.0 != 0.0).map(place);
-        let Some(low) = digits().map(|(digit, ..)| digit).min() else { return Digits::default() };
+        let Some(low) = digits().map(|(digit, ..)| digit).min() else { return BigDigits::default() };
         let high = digits().map(|(digit, ..)| digit).max().unwrap_or(low);
         // A part takes up to three digits, and one more holds what is carried.
         let mut sums = vec![0i64; high - low + 4];
@@ -54,7 +54,7 @@ impl Digits {
         digits.truncate(digits.iter().rposition(|digit| *digit != 0).map_or(0, |last| last + 1));
         // A place is at most (2045 + 200) / 32, so it fits a byte.
         let first = if digits.is_empty() { 0 } else { low + zeros };
-        Digits { negative, first: first as u8, digits: digits.split_off(zeros.min(digits.len())) }
+        BigDigits { negative, first: first as u8, digits: digits.split_off(zeros.min(digits.len())) }
     }
 
     /// Floats whose sum is the value, each times 2 to the power of `shift` where `shift` is not 0, as it is for
@@ -84,10 +84,10 @@ impl Digits {
         self.digits.iter().for_each(|digit| out.extend_from_slice(&digit.to_le_bytes()));
     }
 
-    /// Reads what [`Digits::put`] wrote.
-    pub fn get(negative: bool, state: &mut Reader) -> Digits {
+    /// Reads what [`BigDigits::put`] wrote.
+    pub fn get(negative: bool, state: &mut StateReader) -> BigDigits {
         let (first, count) = (state.u8(), state.u8());
-        Digits { negative, first, digits: (0..count).map(|_| state.u32()).collect() }
+        BigDigits { negative, first, digits: (0..count).map(|_| state.u32()).collect() }
     }
 }
 

@@ -4,10 +4,10 @@
 //! sorted runs on disk, whose merge gives each value once.
 
 use super::accumulator::{Accumulator, PIECE, Rows, same};
-use super::codec::Reader;
-use super::domain::{Domain, Text, Word};
+use super::codec::StateReader;
+use super::domain::{Domain, TextDomain, Word};
 use super::function::Aggregate;
-use super::runs::{Runs, Stored};
+use super::runs::{Runs, StoredValue};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a set holds of a value.
-pub(super) trait Element: Stored + Hash + Clone + Send + Sync + 'static {
+pub(super) trait Element: StoredValue + Hash + Clone + Send + Sync + 'static {
     /// What is looked up.
     type Key: ?Sized + Hash + Equivalent<Self>;
 
@@ -34,8 +34,8 @@ pub(super) trait Element: Stored + Hash + Clone + Send + Sync + 'static {
     /// What it is looked up by.
     fn key(&self) -> &Self::Key;
 
-    /// Calls `f` with what [`Stored::put`] wrote.
-    fn take(state: &mut Reader, f: impl FnOnce(&Self::Key));
+    /// Calls `f` with what [`StoredValue::put`] wrote.
+    fn take(state: &mut StateReader, f: impl FnOnce(&Self::Key));
 
     /// The column of these values.
     fn array(ty: DataType, values: Vec<Option<Self>>) -> ArrayRef;
@@ -62,7 +62,7 @@ impl Element for i128 {
         self
     }
 
-    fn take(state: &mut Reader, f: impl FnOnce(&i128)) {
+    fn take(state: &mut StateReader, f: impl FnOnce(&i128)) {
         f(&state.i128());
     }
 
@@ -87,7 +87,7 @@ impl Element for i64 {
         self
     }
 
-    fn take(state: &mut Reader, f: impl FnOnce(&i64)) {
+    fn take(state: &mut StateReader, f: impl FnOnce(&i64)) {
         f(&state.i64());
     }
 
@@ -112,12 +112,12 @@ impl Element for Box<[u8]> {
         self
     }
 
-    fn take(state: &mut Reader, f: impl FnOnce(&[u8])) {
+    fn take(state: &mut StateReader, f: impl FnOnce(&[u8])) {
         f(state.bytes());
     }
 
     fn array(_: DataType, values: Vec<Option<Box<[u8]>>>) -> ArrayRef {
-        Text.build(values)
+        TextDomain.build(values)
     }
 
     fn heap(&self) -> usize {
@@ -126,21 +126,21 @@ impl Element for Box<[u8]> {
     }
 }
 
-type Set<E> = HashSet<E, FixedState>;
+type ElementSet<E> = HashSet<E, FixedState>;
 
-fn empty<E>(seed: u64) -> Set<E> {
+fn empty<E>(seed: u64) -> ElementSet<E> {
     HashSet::with_hasher(FixedState::with_seed(seed))
 }
 
 /// A set of values per slot.
-struct Distinct<E: Element> {
+struct DistinctSets<E: Element> {
     ty: DataType,
     /// What is made of the values; without it they are counted.
     of: Option<Aggregate>,
     /// Each accumulator hashes in its own way. Were it one way, merging would take the values in the order
     /// of their places in the larger table, crowd them into its first part, and take quadratic time.
     seed: u64,
-    sets: Vec<Set<E>>,
+    sets: Vec<ElementSet<E>>,
     bytes: usize,
     /// Values that went to disk; they may be in the sets again.
     runs: Runs<E>,
@@ -149,7 +149,7 @@ struct Distinct<E: Element> {
 /// The accumulator for an argument of type `ty`, which counts its values, or makes `of` them.
 pub fn new(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
     fn typed<E: Element>(ty: DataType, of: Option<Aggregate>) -> Box<dyn Accumulator> {
-        Box::new(Distinct::<E> { ty, of, seed: seed(), sets: vec![], bytes: 0, runs: Runs::new() })
+        Box::new(DistinctSets::<E> { ty, of, seed: seed(), sets: vec![], bytes: 0, runs: Runs::new() })
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty, of),
@@ -164,9 +164,9 @@ pub(super) fn seed() -> u64 {
     SEED.fetch_add(1, Ordering::Relaxed)
 }
 
-impl<E: Element> Distinct<E> {
+impl<E: Element> DistinctSets<E> {
     /// Changes one set by `f`, which gives the bytes on the heap that came with new values.
-    fn change(&mut self, slot: u32, f: impl FnOnce(&mut Set<E>) -> usize) {
+    fn change(&mut self, slot: u32, f: impl FnOnce(&mut ElementSet<E>) -> usize) {
         let set = &mut self.sets[slot as usize];
         let held = set.capacity();
         let heap = f(set);
@@ -184,7 +184,7 @@ impl<E: Element> Distinct<E> {
     }
 }
 
-impl<E: Element> Distinct<E> {
+impl<E: Element> DistinctSets<E> {
     /// Calls `f` with each value of each slot once, in their order.
     fn each(&self, mut f: impl FnMut(u32, &E)) -> Result<()> {
         let rest = self.sets.iter().enumerate().flat_map(|(slot, set)| {
@@ -245,7 +245,7 @@ fn put_piece<'a, E: Element>(set: &mut impl Iterator<Item = &'a E>, out: &mut Ve
     out[at..at + 8].copy_from_slice(&count.to_le_bytes());
 }
 
-impl<E: Element> Accumulator for Distinct<E> {
+impl<E: Element> Accumulator for DistinctSets<E> {
     fn resize(&mut self, slots: usize) {
         let seed = self.seed;
         self.sets.resize_with(slots, || empty(seed));
@@ -257,7 +257,7 @@ impl<E: Element> Accumulator for Distinct<E> {
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
-        let other: &Distinct<E> = same(other);
+        let other: &DistinctSets<E> = same(other);
         debug_assert!(other.runs.is_empty(), "only the last accumulator is bounded");
         for &(mine, theirs) in pairs {
             let theirs = &other.sets[theirs as usize];
@@ -305,7 +305,7 @@ impl<E: Element> Accumulator for Distinct<E> {
         Ok(())
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         for _ in 0..state.u64() {
             E::take(state, |value| self.insert(slot, value));
         }
@@ -344,7 +344,7 @@ impl<E: Element> Accumulator for Distinct<E> {
     }
 
     fn bytes(&self) -> usize {
-        self.bytes + self.sets.capacity() * std::mem::size_of::<Set<E>>()
+        self.bytes + self.sets.capacity() * std::mem::size_of::<ElementSet<E>>()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -2,7 +2,7 @@
 //!
 //! All types but string map to an `i128` word, the [rank](Native::rank) of the value.
 
-use super::codec::{Reader, put_bytes};
+use super::codec::{StateReader, put_bytes};
 use crate::batch::{ColumnView, DataType, Native, by_native, collect_array, each_view};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringViewArray};
@@ -24,7 +24,7 @@ pub trait Domain: Copy + Send + Sync + 'static {
     fn put(value: &Self::Value, out: &mut Vec<u8>);
 
     /// Reads what `put` wrote.
-    fn get(state: &mut Reader) -> Self::Value;
+    fn get(state: &mut StateReader) -> Self::Value;
 
     /// Bytes on the heap beside the value itself.
     fn heap(_value: &Self::Value) -> usize {
@@ -38,7 +38,7 @@ pub struct Word(pub DataType);
 
 /// Strings, as their bytes.
 #[derive(Clone, Copy)]
-pub struct Text;
+pub struct TextDomain;
 
 impl Domain for Word {
     type Value = i128;
@@ -61,12 +61,12 @@ impl Domain for Word {
         out.extend_from_slice(&value.to_le_bytes());
     }
 
-    fn get(state: &mut Reader) -> i128 {
+    fn get(state: &mut StateReader) -> i128 {
         state.i128()
     }
 }
 
-impl Domain for Text {
+impl Domain for TextDomain {
     type Value = Box<[u8]>;
 
     fn each(&self, array: &ArrayRef, mut f: impl FnMut(usize, Box<[u8]>)) {
@@ -84,7 +84,7 @@ impl Domain for Text {
         put_bytes(out, value);
     }
 
-    fn get(state: &mut Reader) -> Box<[u8]> {
+    fn get(state: &mut StateReader) -> Box<[u8]> {
         state.bytes().into()
     }
 

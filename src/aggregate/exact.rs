@@ -5,8 +5,8 @@
 //! order of additions and merges. Sums of 2^50 values of any finite size are covered. Its encoded state is a function
 //! of the exact sum too: sums of the same values are the same bytes.
 
-use super::codec::Reader;
-use super::digits::Digits;
+use super::codec::StateReader;
+use super::digits::BigDigits;
 use super::fraction::Dyadic;
 use arrow_buffer::i256;
 
@@ -152,11 +152,11 @@ impl FloatSum {
     }
 
     /// What was added up and is finite.
-    fn digits(&self) -> Digits {
+    fn digits(&self) -> BigDigits {
         let extra = self.extra.as_deref();
         let (rest, huge) = extra.map_or((&[][..], &[][..]), |extra| (&extra.rest, &extra.huge));
         let small = [self.high, self.low].into_iter().chain(rest.iter().copied());
-        Digits::of(small.map(|x| (x, 0)).chain(huge.iter().map(|&x| (x, SCALED))))
+        BigDigits::of(small.map(|x| (x, 0)).chain(huge.iter().map(|&x| (x, SCALED))))
     }
 
     /// Appends its state to `out`. Equal sums have equal states, whatever the order of additions was.
@@ -171,10 +171,10 @@ impl FloatSum {
     }
 
     /// Reads a state that [`FloatSum::encode`] has written.
-    pub fn decode(state: &mut Reader) -> FloatSum {
+    pub fn decode(state: &mut StateReader) -> FloatSum {
         let mut sum = FloatSum::default();
         let flags = state.u8();
-        for (part, huge) in Digits::get(flags & 8 != 0, state).parts(HUGE_DIGIT, SCALED) {
+        for (part, huge) in BigDigits::get(flags & 8 != 0, state).parts(HUGE_DIGIT, SCALED) {
             match huge {
                 true => grow(&mut sum.extra.get_or_insert_default().huge, part),
                 false => sum.add(part),
@@ -333,7 +333,7 @@ mod tests {
         [1e100, 1.0, -1e100, 1e-300, f64::MAX, 7.0].iter().for_each(|&x| sum.add(x));
         let mut bytes = vec![];
         sum.encode(&mut bytes);
-        let back = FloatSum::decode(&mut Reader(&bytes));
+        let back = FloatSum::decode(&mut StateReader(&bytes));
         assert_eq!(back.value(), sum.value());
     }
 
@@ -345,7 +345,7 @@ mod tests {
 
     /// The same sum, in the parts that its state says.
     fn again(sum: &FloatSum) -> FloatSum {
-        FloatSum::decode(&mut Reader(&state(sum)))
+        FloatSum::decode(&mut StateReader(&state(sum)))
     }
 
     fn floats() -> impl Strategy<Value = Vec<f64>> {

@@ -5,8 +5,8 @@
 //! position are left out.
 
 use super::accumulator::{Accumulator, Rows, same};
-use super::codec::Reader;
-use super::domain::{Domain, Text, Word};
+use super::codec::StateReader;
+use super::domain::{Domain, TextDomain, Word};
 use crate::batch::{DataType, Position};
 use crate::error::Result;
 use arrow_array::{Array, ArrayRef};
@@ -30,10 +30,10 @@ pub enum Which {
 pub fn new(ty: DataType, which: Which) -> Box<dyn Accumulator> {
     match (ty, which) {
         // Strings are ordered by their bytes, as PostgreSQL orders them with the collation C.
-        (DataType::String, Which::Min | Which::Max) => Box::new(Extreme::new(Text, which)),
+        (DataType::String, Which::Min | Which::Max) => Box::new(Extreme::new(TextDomain, which)),
         (ty, Which::Min | Which::Max) => Box::new(Extreme::new(Word(ty), which)),
         // `first` and `last` are arg_min and arg_max with nothing before replay order to rank by.
-        (DataType::String, _) => Box::new(Arg::new(Text, Unranked, which)),
+        (DataType::String, _) => Box::new(Arg::new(TextDomain, Unranked, which)),
         (ty, _) => Box::new(Arg::new(Word(ty), Unranked, which)),
     }
 }
@@ -41,9 +41,9 @@ pub fn new(ty: DataType, which: Which) -> Box<dyn Accumulator> {
 /// The accumulator of `arg_min`/`arg_max` of a `ty` by a `by`.
 pub fn new_arg(ty: DataType, by: DataType, which: Which) -> Box<dyn Accumulator> {
     match (ty, by) {
-        (DataType::String, DataType::String) => Box::new(Arg::new(Text, Text, which)),
-        (DataType::String, by) => Box::new(Arg::new(Text, Word(by), which)),
-        (ty, DataType::String) => Box::new(Arg::new(Word(ty), Text, which)),
+        (DataType::String, DataType::String) => Box::new(Arg::new(TextDomain, TextDomain, which)),
+        (DataType::String, by) => Box::new(Arg::new(TextDomain, Word(by), which)),
+        (ty, DataType::String) => Box::new(Arg::new(Word(ty), TextDomain, which)),
         (ty, by) => Box::new(Arg::new(Word(ty), Word(by), which)),
     }
 }
@@ -105,7 +105,7 @@ impl<D: Domain> Accumulator for Extreme<D> {
         }
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         if state.u8() == 1 {
             self.fold(slot, D::get(state));
         }
@@ -143,7 +143,7 @@ impl Domain for Unranked {
 
     fn put((): &(), _: &mut Vec<u8>) {}
 
-    fn get(_: &mut Reader) {}
+    fn get(_: &mut StateReader) {}
 }
 
 /// The best row of a slot.
@@ -230,7 +230,7 @@ impl<D: Domain, R: Domain> Accumulator for Arg<D, R> {
         }
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         if state.u8() == 1 {
             let (rank, time) = (R::get(state), state.i64());
             let position = Position::from_u64(state.u64());

@@ -96,14 +96,14 @@ impl Fraction {
     /// The float nearest to the square root of the size of the value.
     pub fn sqrt(&self) -> f64 {
         // The root of 112 bits has 56, as many as `value` rounds from.
-        let Cut { whole, exponent, more } = self.quotient(112);
+        let TruncatedInt { whole, exponent, more } = self.quotient(112);
         let root = whole.sqrt();
         let more = more || &root * &root != whole;
-        Cut { whole: root, exponent: exponent / 2, more }.nearest()
+        TruncatedInt { whole: root, exponent: exponent / 2, more }.nearest()
     }
 
     /// The size of the value, cut to at least `bits` bits; the exponent is even.
-    fn quotient(&self, bits: u64) -> Cut {
+    fn quotient(&self, bits: u64) -> TruncatedInt {
         let numerator = self.numerator.whole.magnitude();
         let shift = (bits + self.denominator.bits()).saturating_sub(numerator.bits());
         // An even exponent, so that half of it is the exponent of the root.
@@ -111,18 +111,18 @@ impl Fraction {
         let scaled = numerator << shift;
         let whole = &scaled / &self.denominator;
         let more = &whole * &self.denominator != scaled;
-        Cut { whole, exponent: self.numerator.exponent - shift as i64, more }
+        TruncatedInt { whole, exponent: self.numerator.exponent - shift as i64, more }
     }
 }
 
 /// A whole number times a power of two; `more` says whether the value is a part of a unit more than that.
-struct Cut {
+struct TruncatedInt {
     whole: BigUint,
     exponent: i64,
     more: bool,
 }
 
-impl Cut {
+impl TruncatedInt {
     /// The nearest float. The number has at least two bits more than a float, or it is the value.
     fn nearest(&self) -> f64 {
         const LEAST: i64 = -1074;

@@ -47,7 +47,7 @@ pub enum Function {
     /// `bool_or(x)`.
     BoolOr,
     /// `bit_and(x)` and its like.
-    Bit(Bits),
+    Bit(BitOperator),
     /// `mode(x)`: the value that comes most often, of several the least.
     Mode,
     /// `corr(y, x)` and its like.
@@ -125,7 +125,7 @@ impl Function {
 
 /// What bits are joined by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bits {
+pub enum BitOperator {
     /// Those that all have.
     And,
     /// Those that any has.
@@ -171,12 +171,12 @@ pub struct Listing {
     /// Each text once, where it comes first in replay order.
     pub distinct: bool,
     /// The direction of each key; ties, and all without a key, are in replay order.
-    pub order: Vec<Direction>,
+    pub order: Vec<SortDirection>,
 }
 
 /// The direction of a key of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Direction {
+pub struct SortDirection {
     /// Greater values first.
     pub descending: bool,
     /// NULL before all values.
@@ -185,7 +185,7 @@ pub struct Direction {
 
 /// A call of an aggregate, of which the arguments have types.
 #[derive(Debug, Clone, Default)]
-pub struct Call<'a> {
+pub struct TypedCall<'a> {
     /// Its name in lower case.
     pub name: &'a str,
     /// DISTINCT.
@@ -197,7 +197,7 @@ pub struct Call<'a> {
     /// What stands between texts.
     pub separator: Option<String>,
     /// The direction of each key of the order.
-    pub order: Vec<Direction>,
+    pub order: Vec<SortDirection>,
 }
 
 /// An aggregate with the types of its arguments.

@@ -3,7 +3,7 @@
 //! Rows are ordered by their keys, then in replay order, which no two rows share: so the text is one.
 
 use super::accumulator::{Accumulator, PIECE, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::function::Listing;
 use crate::batch::{DataType, Position, canonical};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// One row of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Row {
+struct ListedRow {
     /// Bytes in the order of the keys.
     keys: Box<[u8]>,
     time: i64,
@@ -26,11 +26,11 @@ struct Row {
     text: Box<str>,
 }
 
-impl Row {
+impl ListedRow {
     /// Bytes of memory: itself, and both texts as malloc has them.
     fn bytes(&self) -> usize {
         let heap = |len: usize| if len == 0 { 0 } else { (len + 8).next_multiple_of(16).max(32) };
-        std::mem::size_of::<Row>() + heap(self.keys.len()) + heap(self.text.len())
+        std::mem::size_of::<ListedRow>() + heap(self.keys.len()) + heap(self.text.len())
     }
 }
 
@@ -41,7 +41,7 @@ pub struct Listed {
     keys: Vec<DataType>,
     /// Of the keys; none in replay order.
     converter: Option<RowConverter>,
-    rows: Vec<Vec<Row>>,
+    rows: Vec<Vec<ListedRow>>,
     bytes: usize,
 }
 
@@ -59,14 +59,14 @@ impl Listed {
         Listed { listing: listing.clone(), keys: keys.to_vec(), converter, rows: vec![], bytes: 0 }
     }
 
-    fn push(&mut self, slot: u32, row: Row) {
+    fn push(&mut self, slot: u32, row: ListedRow) {
         self.bytes += row.bytes();
         self.rows[slot as usize].push(row);
     }
 
     /// The text of some rows; none of no rows.
-    fn text(&self, rows: &[Row]) -> Result<Option<String>> {
-        let mut rows: Vec<&Row> = rows.iter().collect();
+    fn text(&self, rows: &[ListedRow]) -> Result<Option<String>> {
+        let mut rows: Vec<&ListedRow> = rows.iter().collect();
         if self.listing.distinct {
             rows.sort_unstable_by_key(|row| (row.time, row.position));
             let mut seen = HashSet::new();
@@ -110,7 +110,7 @@ fn key(array: &ArrayRef, ty: DataType) -> ArrayRef {
 }
 
 /// Appends rows as a state of at most about [`PIECE`] bytes.
-fn put_piece<'a>(rows: &mut impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
+fn put_piece<'a>(rows: &mut impl Iterator<Item = &'a ListedRow>, out: &mut Vec<u8>) {
     let at = out.len();
     out.extend_from_slice(&[0; 8]);
     let mut count = 0u64;
@@ -147,7 +147,7 @@ impl Accumulator for Listed {
         for i in (0..texts.len()).filter(|&i| texts.is_valid(i)) {
             let keys = keys.as_ref().map_or_else(Box::default, |keys| keys.row(i).as_ref().into());
             let (time, position) = (rows.time[i], rows.positions[i]);
-            self.push(slots[i], Row { keys, time, position, text: texts.value(i).into() });
+            self.push(slots[i], ListedRow { keys, time, position, text: texts.value(i).into() });
         }
         Ok(())
     }
@@ -181,12 +181,12 @@ impl Accumulator for Listed {
         Ok(())
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         for _ in 0..state.u64() {
             let keys = state.bytes().into();
             let (time, position) = (state.i64(), Position::from_u64(state.u64()));
             let text = String::from_utf8_lossy(state.bytes()).into();
-            self.push(slot, Row { keys, time, position, text });
+            self.push(slot, ListedRow { keys, time, position, text });
         }
         Ok(())
     }
@@ -197,7 +197,7 @@ impl Accumulator for Listed {
     }
 
     fn bytes(&self) -> usize {
-        self.bytes + self.rows.capacity() * std::mem::size_of::<Vec<Row>>()
+        self.bytes + self.rows.capacity() * std::mem::size_of::<Vec<ListedRow>>()
     }
 
     fn as_any(&self) -> &dyn Any {

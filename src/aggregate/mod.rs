@@ -33,9 +33,9 @@ mod spread;
 mod sum;
 
 pub use accumulator::{Accumulator, Rows};
-pub use codec::Reader;
+pub use codec::StateReader;
 pub use exact::FloatSum;
-pub use function::{Aggregate, Bits, Call, Direction, Function, Listing, Pairwise};
+pub use function::{Aggregate, BitOperator, Function, Listing, Pairwise, SortDirection, TypedCall};
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -45,7 +45,7 @@ impl Aggregate {
     ///
     /// # Errors
     /// A job error: an argument type that the aggregate cannot take.
-    pub fn of(call: Call) -> Result<Aggregate> {
+    pub fn of(call: TypedCall) -> Result<Aggregate> {
         let name = call.name;
         // `expr` compares the number of arguments with the forms, so here only the name can be wrong.
         let unknown = || Error::job(format!("unknown aggregate `{name}`")).nearest(name, catalog::names());
@@ -61,7 +61,7 @@ impl Aggregate {
         }
         let function = function(form, &call);
         // `min(distinct x)` is `min(x)`: a set of its values would only take memory.
-        let once = form.distinct == catalog::Distinct::Once && call.distinct;
+        let once = form.distinct == catalog::DistinctRule::Once && call.distinct;
         let function = match function {
             // A count needs the size of the set and not its values.
             Function::Count if once => Function::CountDistinct,
@@ -82,7 +82,7 @@ impl Aggregate {
         args: Vec<DataType>,
         quantile: Option<f64>,
     ) -> Result<Aggregate> {
-        Aggregate::of(Call { name, distinct, args, quantile, ..Call::default() })
+        Aggregate::of(TypedCall { name, distinct, args, quantile, ..TypedCall::default() })
     }
 
     /// The type of the result.
@@ -150,7 +150,7 @@ impl Aggregate {
 }
 
 /// The function of a form, without DISTINCT.
-fn function(form: &catalog::Signature, call: &Call) -> Function {
+fn function(form: &catalog::Signature, call: &TypedCall) -> Function {
     // Other names of an aggregate are in the same signature, so only its first name stands here.
     match form.names[0] {
         "count" if form.takes.is_empty() => Function::CountRows,
@@ -174,9 +174,9 @@ fn function(form: &catalog::Signature, call: &Call) -> Function {
         "quantile" | "percentile_cont" => Function::Quantile(call.quantile.unwrap_or(0.5)),
         "bool_and" => Function::BoolAnd,
         "bool_or" => Function::BoolOr,
-        "bit_and" => Function::Bit(Bits::And),
-        "bit_or" => Function::Bit(Bits::Or),
-        "bit_xor" => Function::Bit(Bits::Xor),
+        "bit_and" => Function::Bit(BitOperator::And),
+        "bit_or" => Function::Bit(BitOperator::Or),
+        "bit_xor" => Function::Bit(BitOperator::Xor),
         "corr" => Function::Pairwise(Pairwise::Corr),
         "covar_pop" => Function::Pairwise(Pairwise::CovarPop),
         "covar_samp" => Function::Pairwise(Pairwise::CovarSamp),

@@ -4,9 +4,9 @@
 //! bound the counts go to sorted runs on disk.
 
 use super::accumulator::{Accumulator, PIECE, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::distinct::{Element, seed};
-use super::runs::{Runs, Stored};
+use super::runs::{Runs, StoredValue};
 use crate::batch::DataType;
 use crate::error::Result;
 use arrow_array::ArrayRef;
@@ -18,9 +18,9 @@ use std::path::Path;
 
 /// A value, and how often it came.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Counted<E>(E, u64);
+struct ValueCount<E>(E, u64);
 
-impl<E: Stored> Stored for Counted<E> {
+impl<E: StoredValue> StoredValue for ValueCount<E> {
     fn put(&self, out: &mut Vec<u8>) {
         self.0.put(out);
         self.1.put(out);
@@ -31,27 +31,27 @@ impl<E: Stored> Stored for Counted<E> {
     }
 
     fn read(input: &mut impl Read) -> std::io::Result<Self> {
-        Ok(Counted(E::read(input)?, u64::read(input)?))
+        Ok(ValueCount(E::read(input)?, u64::read(input)?))
     }
 }
 
 type Counts<E> = HashMap<E, u64, FixedState>;
 
 /// The counts of each slot.
-struct Mode<E: Element> {
+struct ModeCounts<E: Element> {
     ty: DataType,
     /// See [`super::distinct`].
     seed: u64,
     counts: Vec<Counts<E>>,
     bytes: usize,
     /// Counts that went to disk; their values may be counted again in memory.
-    runs: Runs<Counted<E>>,
+    runs: Runs<ValueCount<E>>,
 }
 
 /// The accumulator for an argument of type `ty`.
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     fn typed<E: Element>(ty: DataType) -> Box<dyn Accumulator> {
-        Box::new(Mode::<E> { ty, seed: seed(), counts: vec![], bytes: 0, runs: Runs::new() })
+        Box::new(ModeCounts::<E> { ty, seed: seed(), counts: vec![], bytes: 0, runs: Runs::new() })
     }
     match ty {
         DataType::String => typed::<Box<[u8]>>(ty),
@@ -60,7 +60,7 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     }
 }
 
-impl<E: Element> Mode<E> {
+impl<E: Element> ModeCounts<E> {
     fn add(&mut self, slot: u32, key: &E::Key, times: u64) {
         let counts = &mut self.counts[slot as usize];
         // Looked up before the value is copied: most values come again.
@@ -74,9 +74,9 @@ impl<E: Element> Mode<E> {
         self.bytes += (counts.capacity() - held) * (std::mem::size_of::<(E, u64)>() + 1) * 8 / 7;
     }
 
-    fn sorted(counts: &Counts<E>) -> Vec<Counted<E>> {
-        let mut sorted: Vec<Counted<E>> =
-            counts.iter().map(|(value, &times)| Counted(value.clone(), times)).collect();
+    fn sorted(counts: &Counts<E>) -> Vec<ValueCount<E>> {
+        let mut sorted: Vec<ValueCount<E>> =
+            counts.iter().map(|(value, &times)| ValueCount(value.clone(), times)).collect();
         sorted.sort_unstable();
         sorted
     }
@@ -84,12 +84,12 @@ impl<E: Element> Mode<E> {
     /// The most frequent values where counts are on disk.
     fn modes_of_runs(&self) -> Result<Vec<Option<E>>> {
         let rest = self.counts.iter().enumerate().flat_map(|(slot, counts)| {
-            Mode::sorted(counts).into_iter().map(move |counted| (slot as u32, counted))
+            ModeCounts::sorted(counts).into_iter().map(move |counted| (slot as u32, counted))
         });
-        let mut best: Vec<Option<Counted<E>>> = vec![None; self.counts.len()];
+        let mut best: Vec<Option<ValueCount<E>>> = vec![None; self.counts.len()];
         // The value whose counts are being added up; values come in their order, so of equal ones the first stays.
-        let mut current: Option<(u32, Counted<E>)> = None;
-        let mut settle = |current: Option<(u32, Counted<E>)>| {
+        let mut current: Option<(u32, ValueCount<E>)> = None;
+        let mut settle = |current: Option<(u32, ValueCount<E>)>| {
             let Some((slot, counted)) = current else { return };
             let held = &mut best[slot as usize];
             if held.as_ref().is_none_or(|held| counted.1 > held.1) {
@@ -97,12 +97,12 @@ impl<E: Element> Mode<E> {
             }
         };
         // The counts of a value may lie in several runs, and only their sum can be compared.
-        self.runs.merge(rest, |slot, Counted(value, times)| match &mut current {
-            Some((s, Counted(v, sum))) if *s == slot && v == value => *sum += times,
-            _ => settle(current.replace((slot, Counted(value.clone(), *times)))),
+        self.runs.merge(rest, |slot, ValueCount(value, times)| match &mut current {
+            Some((s, ValueCount(v, sum))) if *s == slot && v == value => *sum += times,
+            _ => settle(current.replace((slot, ValueCount(value.clone(), *times)))),
         })?;
         settle(current);
-        Ok(best.into_iter().map(|best| best.map(|Counted(value, _)| value)).collect())
+        Ok(best.into_iter().map(|best| best.map(|ValueCount(value, _)| value)).collect())
     }
 }
 
@@ -129,7 +129,7 @@ fn put_piece<'a, E: Element>(counts: &mut impl Iterator<Item = (&'a E, &'a u64)>
     out[at..at + 8].copy_from_slice(&count.to_le_bytes());
 }
 
-impl<E: Element> Accumulator for Mode<E> {
+impl<E: Element> Accumulator for ModeCounts<E> {
     fn resize(&mut self, slots: usize) {
         let seed = self.seed;
         self.counts.resize_with(slots, || HashMap::with_hasher(FixedState::with_seed(seed)));
@@ -141,7 +141,7 @@ impl<E: Element> Accumulator for Mode<E> {
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
-        let other: &Mode<E> = same(other);
+        let other: &ModeCounts<E> = same(other);
         debug_assert!(other.runs.is_empty(), "only the last accumulator is bounded");
         for &(mine, theirs) in pairs {
             for (value, &times) in &other.counts[theirs as usize] {
@@ -172,7 +172,7 @@ impl<E: Element> Accumulator for Mode<E> {
         Ok(())
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         for _ in 0..state.u64() {
             let mut value = None;
             E::take(state, |key| value = Some(E::own(key)));
@@ -192,7 +192,7 @@ impl<E: Element> Accumulator for Mode<E> {
         let seed = self.seed;
         let slots = self.counts.iter_mut().enumerate().map(|(slot, counts)| {
             let counts = std::mem::replace(counts, HashMap::with_hasher(FixedState::with_seed(seed)));
-            (slot as u32, Mode::sorted(&counts))
+            (slot as u32, ModeCounts::sorted(&counts))
         });
         self.runs.write(folder, slots)
     }

@@ -5,7 +5,7 @@
 //! Where one argument is a float64, the other is taken as the nearest float64.
 
 use super::accumulator::{Accumulator, Rows, overflow, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::exact::{FloatSum, pow10, ratio};
 use super::fraction::Dyadic;
 use super::function::Pairwise;
@@ -28,7 +28,7 @@ pub fn new(what: Pairwise, y: DataType, x: DataType) -> Box<dyn Accumulator> {
 }
 
 /// What is kept of a slot.
-trait Sums: Clone + Default + Send + Sync + 'static {
+trait PairSums: Clone + Default + Send + Sync + 'static {
     type Value;
 
     /// The values of an argument; what stands for NULL is not looked at.
@@ -36,16 +36,16 @@ trait Sums: Clone + Default + Send + Sync + 'static {
     fn add(&mut self, y: &Self::Value, x: &Self::Value) -> Result<()>;
     fn merge(&mut self, other: &Self) -> Result<()>;
     fn encode(&self, out: &mut Vec<u8>);
-    fn decode(state: &mut Reader) -> Self;
+    fn decode(state: &mut StateReader) -> Self;
     fn count(&self) -> u64;
     /// The mean of y or of x, where a NaN or an infinity is among them.
     fn mean(&self, argument: usize) -> f64;
-    fn exact(&self) -> Exact;
+    fn exact(&self) -> ExactSums;
     fn heap(&self) -> usize;
 }
 
 /// Exact sums, in units of the last digits; none with a NaN or an infinity.
-struct Exact {
+struct ExactSums {
     /// Of y and of x.
     sums: [Option<Dyadic>; 2],
     /// Of y², x² and y·x.
@@ -75,7 +75,7 @@ impl Wholes {
     }
 }
 
-impl Sums for Wholes {
+impl PairSums for Wholes {
     type Value = i128;
 
     fn values(array: &ArrayRef) -> Result<Vec<i128>> {
@@ -103,7 +103,7 @@ impl Sums for Wholes {
         self.products.iter().for_each(|sum| out.extend_from_slice(&sum.to_le_bytes()));
     }
 
-    fn decode(state: &mut Reader) -> Wholes {
+    fn decode(state: &mut StateReader) -> Wholes {
         let (count, sums) = (state.u64(), [state.i128(), state.i128()]);
         let mut wide = || i256::from_le_bytes(state.take(32).try_into().expect("32 bytes"));
         Wholes { count, sums, products: [wide(), wide(), wide()] }
@@ -117,10 +117,10 @@ impl Sums for Wholes {
         unreachable!("sums of integers and decimals are exact")
     }
 
-    fn exact(&self) -> Exact {
+    fn exact(&self) -> ExactSums {
         let wide =
             |sum: i256| Dyadic { whole: BigInt::from_signed_bytes_le(&sum.to_le_bytes()), exponent: 0 };
-        Exact {
+        ExactSums {
             sums: self.sums.map(|sum| Some(sum.into())),
             products: self.products.map(|sum| Some(wide(sum))),
         }
@@ -139,7 +139,7 @@ struct Floats {
     products: [Products; 3],
 }
 
-impl Sums for Floats {
+impl PairSums for Floats {
     type Value = f64;
 
     fn values(array: &ArrayRef) -> Result<Vec<f64>> {
@@ -174,7 +174,7 @@ impl Sums for Floats {
         self.products.iter().for_each(|sum| sum.encode(out));
     }
 
-    fn decode(state: &mut Reader) -> Floats {
+    fn decode(state: &mut StateReader) -> Floats {
         let count = state.u64();
         let sums = [FloatSum::decode(state), FloatSum::decode(state)];
         let products = [Products::decode(state), Products::decode(state), Products::decode(state)];
@@ -189,8 +189,8 @@ impl Sums for Floats {
         self.sums[argument].divided_by(self.count)
     }
 
-    fn exact(&self) -> Exact {
-        Exact {
+    fn exact(&self) -> ExactSums {
+        ExactSums {
             sums: [0, 1].map(|i| self.sums[i].exact()),
             products: [0, 1, 2].map(|i| self.products[i].exact()),
         }
@@ -209,7 +209,7 @@ struct Pairs<S> {
     slots: Vec<S>,
 }
 
-impl<S: Sums> Pairs<S> {
+impl<S: PairSums> Pairs<S> {
     fn new(what: Pairwise, y: DataType, x: DataType) -> Pairs<S> {
         Pairs { what, y, x, slots: vec![] }
     }
@@ -238,9 +238,9 @@ impl<S: Sums> Pairs<S> {
         match self.what {
             Pairwise::AvgY => mean(0),
             Pairwise::AvgX => mean(1),
-            what => {
-                Moments { n, sums: sums.exact(), units: self.units() }.result(what).unwrap_or(Some(f64::NAN))
-            }
+            what => PairMoments { n, sums: sums.exact(), units: self.units() }
+                .result(what)
+                .unwrap_or(Some(f64::NAN)),
         }
     }
 }
@@ -251,13 +251,13 @@ struct NotFinite;
 type Finite<T> = std::result::Result<T, NotFinite>;
 
 /// What results are made of: of at least one pair, of a sample covariance two.
-struct Moments {
+struct PairMoments {
     n: u64,
-    sums: Exact,
+    sums: ExactSums,
     units: [BigUint; 2],
 }
 
-impl Moments {
+impl PairMoments {
     fn sum(&self, argument: usize) -> Finite<&Dyadic> {
         self.sums.sums[argument].as_ref().ok_or(NotFinite)
     }
@@ -330,7 +330,7 @@ impl Moments {
     }
 }
 
-impl<S: Sums> Accumulator for Pairs<S> {
+impl<S: PairSums> Accumulator for Pairs<S> {
     fn resize(&mut self, slots: usize) {
         self.slots.resize(slots, S::default());
     }
@@ -358,7 +358,7 @@ impl<S: Sums> Accumulator for Pairs<S> {
         self.slots[slot as usize].encode(out);
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.slots[slot as usize].merge(&S::decode(state))
     }
 

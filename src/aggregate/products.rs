@@ -4,7 +4,7 @@
 //! [`Products`] holds the exact sum, whatever the sizes of the factors: those whose products would be too small or too
 //! large for floats are scaled first, and such products are added by themselves.
 
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::exact::FloatSum;
 use super::fraction::Dyadic;
 
@@ -91,7 +91,7 @@ impl Products {
         }
     }
 
-    pub fn decode(state: &mut Reader) -> Products {
+    pub fn decode(state: &mut StateReader) -> Products {
         // `FloatSum` reads this byte next, so it is looked at and not taken.
         let flags = state.0.first().copied().unwrap_or(0);
         let sum = FloatSum::decode(state);

@@ -5,7 +5,7 @@
 //! values go to sorted runs on disk, whose merge is read up to the rank that is asked for.
 
 use super::accumulator::{Accumulator, PIECE, Rows, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::domain::{Domain, Word};
 use super::runs::Runs;
 use crate::batch::{DataType, Native};
@@ -171,7 +171,7 @@ impl Accumulator for Quantile {
         self.runs.write(folder, slots)
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         for _ in 0..state.u64() {
             self.values[slot as usize].push(state.i128());
             self.count += 1;

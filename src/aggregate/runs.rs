@@ -18,7 +18,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 /// A value that can be written and read back.
-pub trait Stored: Ord + Sized {
+pub trait StoredValue: Ord + Sized {
     /// Appends the value to `out`.
     fn put(&self, out: &mut Vec<u8>);
 
@@ -31,7 +31,7 @@ pub trait Stored: Ord + Sized {
 
 macro_rules! stored_integer {
     ($($ty:ty),*) => {$(
-        impl Stored for $ty {
+        impl StoredValue for $ty {
             fn put(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
             }
@@ -51,7 +51,7 @@ macro_rules! stored_integer {
 
 stored_integer!(u32, u64, i64, i128);
 
-impl Stored for Box<[u8]> {
+impl StoredValue for Box<[u8]> {
     fn put(&self, out: &mut Vec<u8>) {
         super::codec::put_bytes(out, self);
     }
@@ -79,7 +79,7 @@ pub struct Runs<V> {
     values: PhantomData<fn() -> V>,
 }
 
-impl<V: Stored> Runs<V> {
+impl<V: StoredValue> Runs<V> {
     pub fn new() -> Runs<V> {
         Runs { folder: PathBuf::new(), file: None, ends: vec![], values: PhantomData }
     }
@@ -127,11 +127,13 @@ impl<V: Stored> Runs<V> {
         // At most 64 KiB a run, and at least 4 KiB, so that a merge of thousands of runs does not read byte
         // by byte.
         let buffer = (MERGE_BUFFERS / self.ends.len().max(1)).clamp(4 << 10, 64 << 10);
-        let mut runs: Vec<Run> = self
+        let mut runs: Vec<StateRun> = self
             .file
             .iter()
-            .flat_map(|file| starts.clone().zip(&self.ends).map(move |(at, &end)| At { file, at, end }))
-            .map(|part| Run { input: BufReader::with_capacity(buffer, part), slot: 0, left: 0 })
+            .flat_map(|file| {
+                starts.clone().zip(&self.ends).map(move |(at, &end)| FileRange { file, at, end })
+            })
+            .map(|part| StateRun { input: BufReader::with_capacity(buffer, part), slot: 0, left: 0 })
             .collect();
         let mut next = |run: usize| match runs.get_mut(run) {
             Some(run) => run.next(),
@@ -155,9 +157,12 @@ impl<V: Stored> Runs<V> {
     }
 }
 
-fn write<V: Stored>(out: &mut impl Write, slots: impl Iterator<Item = (u32, Vec<V>)>) -> std::io::Result<()> {
+fn write<V: StoredValue>(
+    out: &mut impl Write,
+    slots: impl Iterator<Item = (u32, Vec<V>)>,
+) -> std::io::Result<()> {
     let mut bytes = vec![];
-    // A header promises at least one value: `Run::next` counts down from it.
+    // A header promises at least one value: `StateRun::next` counts down from it.
     for (slot, values) in slots.filter(|(_, values)| !values.is_empty()) {
         slot.put(&mut bytes);
         (values.len() as u64).put(&mut bytes);
@@ -171,20 +176,20 @@ fn write<V: Stored>(out: &mut impl Write, slots: impl Iterator<Item = (u32, Vec<
 }
 
 /// One run on its way back.
-struct Run<'a> {
-    input: BufReader<At<'a>>,
+struct StateRun<'a> {
+    input: BufReader<FileRange<'a>>,
     slot: u32,
     left: u64,
 }
 
 /// A part of a file that is read whatever the file's own place is.
-struct At<'a> {
+struct FileRange<'a> {
     file: &'a File,
     at: u64,
     end: u64,
 }
 
-impl Read for At<'_> {
+impl Read for FileRange<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let most = buffer.len().min((self.end - self.at) as usize);
         let n = self.file.read_at(&mut buffer[..most], self.at)?;
@@ -193,8 +198,8 @@ impl Read for At<'_> {
     }
 }
 
-impl Run<'_> {
-    fn next<V: Stored>(&mut self) -> std::io::Result<Option<(u32, V)>> {
+impl StateRun<'_> {
+    fn next<V: StoredValue>(&mut self) -> std::io::Result<Option<(u32, V)>> {
         if self.left == 0 {
             // A run ends between two slots. An end anywhere else is an error of the disk.
             if std::io::BufRead::fill_buf(&mut self.input)?.is_empty() {

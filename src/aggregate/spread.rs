@@ -5,7 +5,7 @@
 //! the variance, as SQL engines take it. With a NaN or an infinity among floats, the result is NaN.
 
 use super::accumulator::{Accumulator, Rows, overflow, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::exact::FloatSum;
 use super::fraction::{Dyadic, Fraction};
 use super::products::Products;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// The accumulator over `ty`.
 pub fn new(ty: DataType, sample: bool, root: bool) -> Box<dyn Accumulator> {
-    let shape = Shape { sample, root };
+    let shape = SpreadKind { sample, root };
     match ty {
         DataType::Float64 => Box::new(Spread::<FloatMoments> { ty, shape, moments: vec![] }),
         ty => Box::new(Spread::<IntMoments> { ty, shape, moments: vec![] }),
@@ -28,17 +28,17 @@ pub fn new(ty: DataType, sample: bool, root: bool) -> Box<dyn Accumulator> {
 }
 
 #[derive(Clone, Copy)]
-struct Shape {
+struct SpreadKind {
     sample: bool,
     root: bool,
 }
 
 /// Count, sum and sum of squares of a slot.
-trait Moments: Clone + Default + Send + Sync + 'static {
+trait SpreadMoments: Clone + Default + Send + Sync + 'static {
     fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()>;
     fn merge(&mut self, other: &Self) -> Result<()>;
     fn encode(&self, out: &mut Vec<u8>);
-    fn decode(state: &mut Reader) -> Self;
+    fn decode(state: &mut StateReader) -> Self;
     fn count(&self) -> u64;
     /// The sum and the sum of squares; none with a NaN or an infinity.
     fn sums(&self) -> Option<(Dyadic, Dyadic)>;
@@ -62,7 +62,7 @@ impl IntMoments {
     }
 }
 
-impl Moments for IntMoments {
+impl SpreadMoments for IntMoments {
     fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()> {
         let add = |i: usize, v: i128| {
             // A decimal has at most 38 digits, so its square is below 2^253 and does not wrap.
@@ -82,7 +82,7 @@ impl Moments for IntMoments {
         out.extend_from_slice(&self.squares.to_le_bytes());
     }
 
-    fn decode(state: &mut Reader) -> Self {
+    fn decode(state: &mut StateReader) -> Self {
         let (count, sum) = (state.u64(), state.i128());
         let squares = i256::from_le_bytes(state.take(32).try_into().expect("32 bytes"));
         IntMoments { count, sum, squares }
@@ -109,7 +109,7 @@ struct FloatMoments {
     squares: Products,
 }
 
-impl Moments for FloatMoments {
+impl SpreadMoments for FloatMoments {
     fn update(moments: &mut [Self], slots: &[u32], array: &ArrayRef) -> Result<()> {
         each_float(array, |i, v| {
             let held = &mut moments[slots[i] as usize];
@@ -133,7 +133,7 @@ impl Moments for FloatMoments {
         self.squares.encode(out);
     }
 
-    fn decode(state: &mut Reader) -> Self {
+    fn decode(state: &mut StateReader) -> Self {
         FloatMoments { count: state.u64(), sum: FloatSum::decode(state), squares: Products::decode(state) }
     }
 
@@ -152,11 +152,11 @@ impl Moments for FloatMoments {
 
 struct Spread<M> {
     ty: DataType,
-    shape: Shape,
+    shape: SpreadKind,
     moments: Vec<M>,
 }
 
-impl<M: Moments> Accumulator for Spread<M> {
+impl<M: SpreadMoments> Accumulator for Spread<M> {
     fn resize(&mut self, slots: usize) {
         self.moments.resize(slots, M::default());
     }
@@ -176,7 +176,7 @@ impl<M: Moments> Accumulator for Spread<M> {
         self.moments[slot as usize].encode(out);
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.moments[slot as usize].merge(&M::decode(state))
     }
 

@@ -1,7 +1,7 @@
 //! `sum` and `avg`. Merge law: addition, in 128-bit integers or exact float sums.
 
 use super::accumulator::{Accumulator, Rows, overflow, same};
-use super::codec::Reader;
+use super::codec::StateReader;
 use super::exact::{FloatSum, pow10, ratio};
 use crate::batch::{ColumnView, DataType, Native, NativeView, collect_array};
 use crate::error::{Error, Result};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
         DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: vec![] }),
-        ty => Box::new(Sum { ty, sums: vec![] }),
+        ty => Box::new(ExactSum { ty, sums: vec![] }),
     }
 }
 
@@ -22,9 +22,11 @@ pub fn new(ty: DataType) -> Box<dyn Accumulator> {
 pub fn new_avg(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
         DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: vec![] }),
-        ty => {
-            Box::new(Avg { scale: ty.scale().unwrap_or(0), sums: Sum { ty, sums: vec![] }, counts: vec![] })
-        }
+        ty => Box::new(Avg {
+            scale: ty.scale().unwrap_or(0),
+            sums: ExactSum { ty, sums: vec![] },
+            counts: vec![],
+        }),
     }
 }
 
@@ -54,7 +56,7 @@ pub fn each_float(array: &ArrayRef, f: impl FnMut(usize, f64) -> Result<()>) -> 
 }
 
 /// Sums of integers and decimals.
-struct Sum {
+struct ExactSum {
     ty: DataType,
     /// [`NONE`] where no value was seen.
     sums: Vec<i128>,
@@ -63,7 +65,7 @@ struct Sum {
 /// Stands for "no value"; as a sum it counts as an overflow.
 const NONE: i128 = i128::MIN;
 
-impl Sum {
+impl ExactSum {
     #[inline]
     fn fold(&mut self, slot: u32, value: i128) -> Result<()> {
         let held = &mut self.sums[slot as usize];
@@ -79,7 +81,7 @@ impl Sum {
     }
 }
 
-impl Accumulator for Sum {
+impl Accumulator for ExactSum {
     fn resize(&mut self, slots: usize) {
         self.sums.resize(slots, NONE);
     }
@@ -89,7 +91,7 @@ impl Accumulator for Sum {
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
-        let other: &Sum = same(other);
+        let other: &ExactSum = same(other);
         for &(mine, theirs) in pairs {
             let value = other.sums[theirs as usize];
             if value != NONE {
@@ -103,7 +105,7 @@ impl Accumulator for Sum {
         out.extend_from_slice(&self.sums[slot as usize].to_le_bytes());
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         match state.i128() {
             NONE => Ok(()),
             value => self.fold(slot, value),
@@ -144,7 +146,7 @@ impl Accumulator for Sum {
 /// Averages of integers and decimals: exact sum and count, divided once.
 struct Avg {
     scale: u8,
-    sums: Sum,
+    sums: ExactSum,
     counts: Vec<u64>,
 }
 
@@ -175,7 +177,7 @@ impl Accumulator for Avg {
         out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.sums.merge_encoded(slot, state)?;
         self.counts[slot as usize] += state.u64();
         Ok(())
@@ -236,7 +238,7 @@ impl Accumulator for FloatSums {
         out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
     }
 
-    fn merge_encoded(&mut self, slot: u32, state: &mut Reader) -> Result<()> {
+    fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.sums[slot as usize].merge(&FloatSum::decode(state));
         self.counts[slot as usize] += state.u64();
         Ok(())

@@ -14,9 +14,9 @@ const DEC: DataType = DataType::Decimal { precision: 18, scale: 2 };
 
 /// One random row: slot and a value of every type.
 #[derive(Debug, Clone)]
-struct Row(u32, Option<i64>, Option<f64>, Option<bool>, Option<String>, i64);
+struct RandomRow(u32, Option<i64>, Option<f64>, Option<bool>, Option<String>, i64);
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+fn rows() -> impl Strategy<Value = Vec<RandomRow>> {
     let float = prop_oneof![
         -1e6..1e6f64,
         Just(1e300),
@@ -34,12 +34,12 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
         proptest::option::of("[abÿ]{0,14}"),
         0i64..5,
     );
-    proptest::collection::vec(row.prop_map(|(s, i, f, b, t, at)| Row(s, i, f, b, t, at)), 0..40)
+    proptest::collection::vec(row.prop_map(|(s, i, f, b, t, at)| RandomRow(s, i, f, b, t, at)), 0..40)
 }
 
 /// Every form of the catalog, over every type that it takes.
 fn all() -> Vec<Aggregate> {
-    use catalog::{Distinct, LiteralKind};
+    use catalog::{DistinctRule, LiteralKind};
     let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
     let mut all = vec![];
     for form in catalog::ALL {
@@ -55,7 +55,7 @@ fn all() -> Vec<Aggregate> {
         let right =
             |args: &&Vec<DataType>| form.takes.iter().zip(*args).all(|(wanted, ty)| wanted.takes(*ty));
         for args in args.iter().filter(right) {
-            let call = |distinct| Call {
+            let call = |distinct| TypedCall {
                 name: form.names[0],
                 distinct,
                 args: args.clone(),
@@ -64,16 +64,16 @@ fn all() -> Vec<Aggregate> {
                 order: vec![],
             };
             all.push(Aggregate::of(call(false)).unwrap());
-            if form.distinct == Distinct::Once {
+            if form.distinct == DistinctRule::Once {
                 all.push(Aggregate::of(call(true)).unwrap());
             }
             if form.ordered {
                 for (descending, nulls_first) in [(false, false), (true, true), (true, false)] {
-                    let direction = Direction { descending, nulls_first };
+                    let direction = SortDirection { descending, nulls_first };
                     for by in [DataType::Int64, DataType::Float64, DataType::String] {
                         let args = vec![args[0], by, DEC];
-                        let order = vec![direction, Direction { descending: true, nulls_first: false }];
-                        all.push(Aggregate::of(Call { args, order, ..call(descending) }).unwrap());
+                        let order = vec![direction, SortDirection { descending: true, nulls_first: false }];
+                        all.push(Aggregate::of(TypedCall { args, order, ..call(descending) }).unwrap());
                     }
                 }
             }
@@ -82,7 +82,7 @@ fn all() -> Vec<Aggregate> {
     all
 }
 
-fn column(rows: &[Row], ty: DataType) -> ArrayRef {
+fn column(rows: &[RandomRow], ty: DataType) -> ArrayRef {
     let ints = rows.iter().map(|r| r.1);
     match ty {
         DataType::Int64 => Arc::new(ints.collect::<Int64Array>()),
@@ -97,7 +97,7 @@ fn column(rows: &[Row], ty: DataType) -> ArrayRef {
     }
 }
 
-fn fold(aggregate: &Aggregate, rows: &[Row], first: u64) -> Box<dyn Accumulator> {
+fn fold(aggregate: &Aggregate, rows: &[RandomRow], first: u64) -> Box<dyn Accumulator> {
     let mut acc = aggregate.accumulator();
     acc.resize(3);
     let slots: Vec<u32> = rows.iter().map(|r| r.0).collect();
@@ -110,7 +110,7 @@ fn fold(aggregate: &Aggregate, rows: &[Row], first: u64) -> Box<dyn Accumulator>
 
 /// Folds `rows` in parts of random length and merges the parts in a random order, as a random tree and
 /// partly through encoded states.
-fn scattered(aggregate: &Aggregate, rows: &[Row], seed: u64) -> Box<dyn Accumulator> {
+fn scattered(aggregate: &Aggregate, rows: &[RandomRow], seed: u64) -> Box<dyn Accumulator> {
     let mut random = seed | 1;
     let mut below = |n: usize| {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -139,11 +139,11 @@ fn transfer(from: &dyn Accumulator, to: &mut dyn Accumulator) {
     for slot in 0..3 {
         let mut state = vec![];
         from.encode(slot, &mut state);
-        let mut reader = Reader(&state);
+        let mut reader = StateReader(&state);
         to.merge_encoded(slot, &mut reader).unwrap();
         assert!(reader.0.is_empty());
         let rest = from.encode_rest(slot, &mut |piece| {
-            to.merge_encoded(slot, &mut Reader(piece)).unwrap();
+            to.merge_encoded(slot, &mut StateReader(piece)).unwrap();
             Ok(())
         });
         rest.unwrap();
@@ -151,7 +151,7 @@ fn transfer(from: &dyn Accumulator, to: &mut dyn Accumulator) {
 }
 
 /// Rows of slot 0 to 2 whose integers repeat; some are NULL.
-fn many_rows() -> impl Strategy<Value = Vec<Row>> {
+fn many_rows() -> impl Strategy<Value = Vec<RandomRow>> {
     (1i64..20_000, 0usize..6000, any::<u64>()).prop_map(|(range, rows, seed)| {
         let value = |i: usize| (i as u64 + 1).wrapping_mul(seed | 1).rotate_left(29) as i64;
         (0..rows)
@@ -159,8 +159,8 @@ fn many_rows() -> impl Strategy<Value = Vec<Row>> {
                 let (value, slot) = (value(i) % range, (value(i) as u64 >> 60) as u32 / 6);
                 let text = Some(format!("{value:016}"));
                 match i % 50 {
-                    0 => Row(slot, None, None, None, None, 0),
-                    _ => Row(slot, Some(value), Some(value as f64 / 3.0), Some(value > 0), text, 0),
+                    0 => RandomRow(slot, None, None, None, None, 0),
+                    _ => RandomRow(slot, Some(value), Some(value as f64 / 3.0), Some(value > 0), text, 0),
                 }
             })
             .collect()
@@ -253,7 +253,7 @@ proptest! {
                 for part in [x, y] {
                     let mut bytes = vec![];
                     (0..3).for_each(|slot| part.encode(slot, &mut bytes));
-                    let mut reader = Reader(&bytes);
+                    let mut reader = StateReader(&bytes);
                     (0..3).for_each(|slot| decoded.merge_encoded(slot, &mut reader).unwrap());
                     prop_assert!(reader.0.is_empty());
                 }
@@ -264,7 +264,7 @@ proptest! {
 
     #[test]
     fn results_are_those_of_the_textbook(values in proptest::collection::vec(-1000i64..1000, 1..30)) {
-        let rows: Vec<Row> = values.iter().map(|&v| Row(0, Some(v), None, None, None, 0)).collect();
+        let rows: Vec<RandomRow> = values.iter().map(|&v| RandomRow(0, Some(v), None, None, None, 0)).collect();
         let get = |name: &str, q| {
             let aggregate = Aggregate::resolve(name, false, vec![DataType::Int64], q).unwrap();
             fold(&aggregate, &rows, 0).finish(1).unwrap()
@@ -319,13 +319,14 @@ proptest! {
 
 #[test]
 fn large_states_come_in_pieces() {
-    let rows: Vec<Row> =
-        (0..60_000).map(|i| Row(1, Some(i), Some(i as f64), None, Some(format!("{i:016}")), 0)).collect();
+    let rows: Vec<RandomRow> = (0..60_000)
+        .map(|i| RandomRow(1, Some(i), Some(i as f64), None, Some(format!("{i:016}")), 0))
+        .collect();
     for ty in [DataType::Int64, DataType::String, DEC] {
         let mut aggregates = vec![Aggregate::resolve("count", true, vec![ty], None).unwrap()];
         aggregates.extend(Aggregate::resolve("median", false, vec![ty], None));
         aggregates.push(Aggregate::resolve("mode", false, vec![ty], None).unwrap());
-        let call = Call { name: "string_agg", args: vec![DataType::String], ..Call::default() };
+        let call = TypedCall { name: "string_agg", args: vec![DataType::String], ..TypedCall::default() };
         aggregates.push(Aggregate::of(call).unwrap());
         for aggregate in aggregates {
             let whole = fold(&aggregate, &rows, 0);
@@ -339,7 +340,7 @@ fn large_states_come_in_pieces() {
             assert!(pieces.len() > 1 && pieces.iter().all(|p| p.len() < PIECE + 64), "{aggregate:?}");
             let mut merged = aggregate.accumulator();
             merged.resize(3);
-            pieces.iter().rev().for_each(|piece| merged.merge_encoded(1, &mut Reader(piece)).unwrap());
+            pieces.iter().rev().for_each(|piece| merged.merge_encoded(1, &mut StateReader(piece)).unwrap());
             assert_eq!(&merged.finish(3).unwrap(), &whole.finish(3).unwrap(), "{aggregate:?}");
         }
     }
@@ -348,7 +349,8 @@ fn large_states_come_in_pieces() {
 #[test]
 fn overflow_is_an_error_and_not_a_wrap() {
     let aggregate = Aggregate::resolve("sum", false, vec![DataType::Int64], None).unwrap();
-    let rows = [Row(0, Some(i64::MAX), None, None, None, 0), Row(0, Some(1), None, None, None, 0)];
+    let rows =
+        [RandomRow(0, Some(i64::MAX), None, None, None, 0), RandomRow(0, Some(1), None, None, None, 0)];
     let error = fold(&aggregate, &rows, 0).finish(1).unwrap_err();
     assert!(error.to_string().contains("does not fit int64"), "{error}");
     let decimal = DataType::Decimal { precision: 38, scale: 0 };
@@ -373,7 +375,7 @@ fn units(x: f64) -> num_bigint::BigInt {
 /// The spread of floats in parts that are merged.
 fn spread(name: &str, values: &[f64], seed: u64) -> f64 {
     let aggregate = Aggregate::resolve(name, false, vec![DataType::Float64], None).unwrap();
-    let rows: Vec<Row> = values.iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+    let rows: Vec<RandomRow> = values.iter().map(|&v| RandomRow(0, None, Some(v), None, None, 0)).collect();
     let whole = fold(&aggregate, &rows, 0).finish(1).unwrap().as_primitive::<Float64Type>().value(0);
     let parts = scattered(&aggregate, &rows, seed).finish(1).unwrap().as_primitive::<Float64Type>().value(0);
     assert_eq!(whole.to_bits(), parts.to_bits(), "{name} {values:?}");
@@ -459,9 +461,9 @@ fn older_states_of_variances_are_read() {
     let aggregate = Aggregate::resolve("var_pop", false, vec![DataType::Float64], None).unwrap();
     let mut read = aggregate.accumulator();
     read.resize(1);
-    read.merge_encoded(0, &mut Reader(&state)).unwrap();
-    let rows: Vec<Row> =
-        [1e9, 1e9 + 1.0, 1e9 + 3.0].iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+    read.merge_encoded(0, &mut StateReader(&state)).unwrap();
+    let rows: Vec<RandomRow> =
+        [1e9, 1e9 + 1.0, 1e9 + 3.0].iter().map(|&v| RandomRow(0, None, Some(v), None, None, 0)).collect();
     let whole = fold(&aggregate, &rows, 0);
     assert_eq!(&read.finish(1).unwrap(), &whole.finish(1).unwrap());
     let mut now = vec![];
@@ -489,7 +491,8 @@ fn variances_of_decimals_are_rounded_once() {
 fn the_median_of_the_least_and_the_greatest_float_is_between_them() {
     let of = |q, values: &[f64]| {
         let aggregate = Aggregate::resolve("quantile", false, vec![DataType::Float64], Some(q)).unwrap();
-        let rows: Vec<Row> = values.iter().map(|&v| Row(0, None, Some(v), None, None, 0)).collect();
+        let rows: Vec<RandomRow> =
+            values.iter().map(|&v| RandomRow(0, None, Some(v), None, None, 0)).collect();
         fold(&aggregate, &rows, 0).finish(1).unwrap().as_primitive::<Float64Type>().value(0)
     };
     assert_eq!(of(0.5, &[f64::MAX, -f64::MAX]), 0.0);

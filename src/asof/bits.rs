@@ -2,13 +2,13 @@
 
 /// Bits, and above every 64 of them one that says whether any is set, and so on up.
 #[derive(Debug, Default)]
-pub struct Bits {
+pub struct BitIndex {
     levels: Vec<Vec<u64>>,
 }
 
-impl Bits {
+impl BitIndex {
     /// As many bits as `set` gives.
-    pub fn new(set: impl Iterator<Item = bool>) -> Bits {
+    pub fn new(set: impl Iterator<Item = bool>) -> BitIndex {
         let mut words = vec![];
         for (i, set) in set.enumerate() {
             if i % 64 == 0 {
@@ -16,11 +16,11 @@ impl Bits {
             }
             words[i / 64] |= u64::from(set) << (i % 64);
         }
-        Bits::of_words(words)
+        BitIndex::of_words(words)
     }
 
     /// The bits of some words.
-    pub fn of_words(words: Vec<u64>) -> Bits {
+    pub fn of_words(words: Vec<u64>) -> BitIndex {
         let mut levels = vec![words];
         while let Some(below) = levels.last().filter(|below| below.len() > 1) {
             let above = below.chunks(64).map(|words| {
@@ -28,7 +28,7 @@ impl Bits {
             });
             levels.push(above.collect());
         }
-        Bits { levels }
+        BitIndex { levels }
     }
 
     /// The bits, 64 to a word.
@@ -96,7 +96,7 @@ mod tests {
         for len in [1, 63, 64, 65, 4_096, 4_097, 300_000u32] {
             for step in [1, 3, 64, 5_000, 1_000_000] {
                 let set = |i: u32| i % step == step / 2;
-                let bits = Bits::new((0..len).map(set));
+                let bits = BitIndex::new((0..len).map(set));
                 for i in (0..len).filter(|i| i % 97 == 0 || i + 2 > len) {
                     let last = (0..=i).rev().find(|&i| set(i));
                     let first = (i..len).find(|&i| set(i));
@@ -107,7 +107,7 @@ mod tests {
                     );
                 }
                 assert_eq!(
-                    Bits::of_words(bits.words().to_vec()).last_up_to(len - 1),
+                    BitIndex::of_words(bits.words().to_vec()).last_up_to(len - 1),
                     bits.last_up_to(len - 1)
                 );
                 assert_eq!(bits.first_from(len), None);

@@ -1,6 +1,6 @@
 //! The values of one column of some rows: fixed width where there is one, strings as codes or end to end.
 
-use super::bits::Bits;
+use super::bits::BitIndex;
 use super::lives::Life;
 use crate::batch::{ColumnView, Native, NativeView};
 use arrow_array::cast::AsArray;
@@ -10,7 +10,7 @@ use arrow_schema::DataType;
 
 /// Values, in the least width that all of them fit: by width and not by type, as tables are held in memory.
 #[derive(Debug)]
-pub enum Values {
+pub enum PackedValues {
     /// Bools, and codes of strings.
     Bytes(Vec<u8>),
     /// Codes of strings.
@@ -29,43 +29,43 @@ pub enum Values {
 macro_rules! numbers {
     ($values:expr, $numbers:ident => $each:expr, ($ends:ident, $text:ident) => $other:expr) => {
         match $values {
-            Values::Bytes($numbers) => $each,
-            Values::Shorts($numbers) => $each,
-            Values::Ints($numbers) => $each,
-            Values::Words($numbers) => $each,
-            Values::Wide($numbers) => $each,
-            Values::Text($ends, $text) => $other,
+            PackedValues::Bytes($numbers) => $each,
+            PackedValues::Shorts($numbers) => $each,
+            PackedValues::Ints($numbers) => $each,
+            PackedValues::Words($numbers) => $each,
+            PackedValues::Wide($numbers) => $each,
+            PackedValues::Text($ends, $text) => $other,
         }
     };
 }
 
-impl Values {
+impl PackedValues {
     /// The words of `rows`, in that order.
-    fn words<T: Native>(values: &NativeView<T>, rows: &[u32]) -> Values {
-        Values::Words(rows.iter().map(|&row| values.value(row as usize).word()).collect())
+    fn words<T: Native>(values: &NativeView<T>, rows: &[u32]) -> PackedValues {
+        PackedValues::Words(rows.iter().map(|&row| values.value(row as usize).word()).collect())
     }
 
     /// The codes of `rows` of a dictionary, in that order.
-    fn codes(array: &ArrayRef, rows: &[u32]) -> Values {
+    fn codes(array: &ArrayRef, rows: &[u32]) -> PackedValues {
         let dictionary = array.as_dictionary::<UInt32Type>();
         let codes = dictionary.keys().values();
         let codes = rows.iter().map(|&row| codes[row as usize]);
         match dictionary.values().len() {
-            0..=0x100 => Values::Bytes(codes.map(|c| c as u8).collect()),
-            0x101..=0x1_0000 => Values::Shorts(codes.map(|c| c as u16).collect()),
-            _ => Values::Ints(codes.map(|c| c as i32).collect()),
+            0..=0x100 => PackedValues::Bytes(codes.map(|c| c as u8).collect()),
+            0x101..=0x1_0000 => PackedValues::Shorts(codes.map(|c| c as u16).collect()),
+            _ => PackedValues::Ints(codes.map(|c| c as i32).collect()),
         }
     }
 
     /// None yet, of the same kind.
-    pub fn empty(&self) -> Values {
+    pub fn empty(&self) -> PackedValues {
         match self {
-            Values::Bytes(_) => Values::Bytes(vec![]),
-            Values::Shorts(_) => Values::Shorts(vec![]),
-            Values::Ints(_) => Values::Ints(vec![]),
-            Values::Words(_) => Values::Words(vec![]),
-            Values::Wide(_) => Values::Wide(vec![]),
-            Values::Text(..) => Values::Text(vec![], vec![]),
+            PackedValues::Bytes(_) => PackedValues::Bytes(vec![]),
+            PackedValues::Shorts(_) => PackedValues::Shorts(vec![]),
+            PackedValues::Ints(_) => PackedValues::Ints(vec![]),
+            PackedValues::Words(_) => PackedValues::Words(vec![]),
+            PackedValues::Wide(_) => PackedValues::Wide(vec![]),
+            PackedValues::Text(..) => PackedValues::Text(vec![], vec![]),
         }
     }
 
@@ -74,11 +74,13 @@ impl Values {
     pub fn word(&self, row: u32) -> i64 {
         let row = row as usize;
         match self {
-            Values::Bytes(values) => values[row].into(),
-            Values::Shorts(values) => values[row].into(),
-            Values::Ints(values) => values[row].into(),
-            Values::Words(values) => values[row],
-            Values::Wide(_) | Values::Text(..) => unreachable!("neither decimals nor text are words"),
+            PackedValues::Bytes(values) => values[row].into(),
+            PackedValues::Shorts(values) => values[row].into(),
+            PackedValues::Ints(values) => values[row].into(),
+            PackedValues::Words(values) => values[row],
+            PackedValues::Wide(_) | PackedValues::Text(..) => {
+                unreachable!("neither decimals nor text are words")
+            }
         }
     }
 
@@ -86,20 +88,20 @@ impl Values {
     #[inline]
     pub fn wide(&self, row: u32) -> i128 {
         match self {
-            Values::Wide(values) => values[row as usize],
+            PackedValues::Wide(values) => values[row as usize],
             _ => self.word(row).into(),
         }
     }
 
     /// The string in `row`, where there are no codes.
     pub fn text(&self, row: u32) -> Option<&[u8]> {
-        let Values::Text(ends, text) = self else { return None };
+        let PackedValues::Text(ends, text) = self else { return None };
         let start = if row == 0 { 0 } else { ends[row as usize - 1] };
         Some(&text[start as usize..ends[row as usize] as usize])
     }
 
     /// Appends the value in `row` of values of the same kind, or without a row what stands for NULL.
-    pub fn push(&mut self, from: &Values, row: Option<u32>) {
+    pub fn push(&mut self, from: &PackedValues, row: Option<u32>) {
         macro_rules! push {
             ($to:expr, $kind:path) => {
                 if let $kind(values) = from {
@@ -108,12 +110,12 @@ impl Values {
             };
         }
         match self {
-            Values::Bytes(to) => push!(to, Values::Bytes),
-            Values::Shorts(to) => push!(to, Values::Shorts),
-            Values::Ints(to) => push!(to, Values::Ints),
-            Values::Words(to) => push!(to, Values::Words),
-            Values::Wide(to) => push!(to, Values::Wide),
-            Values::Text(ends, text) => {
+            PackedValues::Bytes(to) => push!(to, PackedValues::Bytes),
+            PackedValues::Shorts(to) => push!(to, PackedValues::Shorts),
+            PackedValues::Ints(to) => push!(to, PackedValues::Ints),
+            PackedValues::Words(to) => push!(to, PackedValues::Words),
+            PackedValues::Wide(to) => push!(to, PackedValues::Wide),
+            PackedValues::Text(ends, text) => {
                 text.extend_from_slice(row.and_then(|row| from.text(row)).unwrap_or_default());
                 ends.push(text.len() as u64);
             }
@@ -161,12 +163,12 @@ impl Values {
             }};
         }
         match self {
-            Values::Bytes(to) => read!(to, u8),
-            Values::Shorts(to) => read!(to, u16),
-            Values::Ints(to) => read!(to, i32),
-            Values::Words(to) => read!(to, i64),
-            Values::Wide(to) => read!(to, i128),
-            Values::Text(ends, text) => {
+            PackedValues::Bytes(to) => read!(to, u8),
+            PackedValues::Shorts(to) => read!(to, u16),
+            PackedValues::Ints(to) => read!(to, i32),
+            PackedValues::Words(to) => read!(to, i64),
+            PackedValues::Wide(to) => read!(to, i128),
+            PackedValues::Text(ends, text) => {
                 read!(ends, u64);
                 let (here, rest) = input.split_at(ends.last().map_or(0, |&end| end as usize));
                 *input = rest;
@@ -180,8 +182,8 @@ impl Values {
 /// Values, and which of them there are (all where it does not say).
 #[derive(Debug)]
 pub struct Column {
-    pub values: Values,
-    pub valid: Option<Bits>,
+    pub values: PackedValues,
+    pub valid: Option<BitIndex>,
 }
 
 impl Column {
@@ -189,9 +191,9 @@ impl Column {
     pub fn new(array: &ArrayRef, rows: &[u32]) -> Column {
         // `nulls` of a dictionary tells only of its codes, and a text behind a code may be NULL too.
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
-        let valid = nulls.map(|n| Bits::new(rows.iter().map(|&row| n.is_valid(row as usize))));
+        let valid = nulls.map(|n| BitIndex::new(rows.iter().map(|&row| n.is_valid(row as usize))));
         if let DataType::Dictionary(..) = array.data_type() {
-            return Column { values: Values::codes(array, rows), valid };
+            return Column { values: PackedValues::codes(array, rows), valid };
         }
         let values = match ColumnView::of(array).expect("a column of our types") {
             ColumnView::Text(texts) => {
@@ -201,21 +203,21 @@ impl Column {
                     ends.push(text.len() as u64);
                 }
                 text.shrink_to_fit();
-                Values::Text(ends, text)
+                PackedValues::Text(ends, text)
             }
             ColumnView::Bool(values) => {
-                Values::Bytes(rows.iter().map(|&row| values.value(row as usize).into()).collect())
+                PackedValues::Bytes(rows.iter().map(|&row| values.value(row as usize).into()).collect())
             }
             ColumnView::Date(values) => {
-                Values::Ints(rows.iter().map(|&row| values.value(row as usize)).collect())
+                PackedValues::Ints(rows.iter().map(|&row| values.value(row as usize)).collect())
             }
-            ColumnView::Int(values) | ColumnView::Time(values) => Values::words(&values, rows),
-            ColumnView::Float(values) => Values::words(&values, rows),
+            ColumnView::Int(values) | ColumnView::Time(values) => PackedValues::words(&values, rows),
+            ColumnView::Float(values) => PackedValues::words(&values, rows),
             ColumnView::Decimal(values, _) => {
                 let narrow = rows.iter().map(|&row| i64::try_from(values.value(row as usize)).ok());
                 match narrow.collect() {
-                    Some(narrow) => Values::Words(narrow),
-                    None => Values::Wide(rows.iter().map(|&row| values.value(row as usize)).collect()),
+                    Some(narrow) => PackedValues::Words(narrow),
+                    None => PackedValues::Wide(rows.iter().map(|&row| values.value(row as usize)).collect()),
                 }
             }
         };
@@ -226,7 +228,7 @@ impl Column {
     pub fn without(mut self, lives: &[Life]) -> Column {
         if lives.contains(&Life::Ended) {
             let valid = (0..).zip(lives).map(|(row, life)| *life != Life::Ended && self.is_valid(row));
-            self.valid = Some(Bits::new(valid));
+            self.valid = Some(BitIndex::new(valid));
         }
         self
     }
@@ -244,7 +246,7 @@ impl Column {
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        self.values.bytes_of(0..self.values.len()) + self.valid.as_ref().map_or(0, Bits::bytes)
+        self.values.bytes_of(0..self.values.len()) + self.valid.as_ref().map_or(0, BitIndex::bytes)
     }
 
     /// Appends the bytes of some rows.
@@ -252,7 +254,7 @@ impl Column {
         out.push(self.valid.is_some().into());
         if let Some(bits) = &self.valid {
             // The bits of a block begin with its first row, which need not be the first bit of a word.
-            let own = Bits::new(rows.clone().map(|row| bits.get(row as u32)));
+            let own = BitIndex::new(rows.clone().map(|row| bits.get(row as u32)));
             own.words().iter().for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
         }
         self.values.write(rows, out);
@@ -266,7 +268,7 @@ impl Column {
             let (here, rest) = input.split_at(rows.div_ceil(64) * 8);
             *input = rest;
             let words = here.chunks_exact(8).map(|w| u64::from_le_bytes(w.try_into().expect("8 bytes")));
-            Bits::of_words(words.collect())
+            BitIndex::of_words(words.collect())
         });
         self.values.read(rows, input);
     }

@@ -1,7 +1,7 @@
 //! Values from all shards of a table → one Arrow array.
 
-use super::column::{Column, Values};
-use super::place::{NONE, Place};
+use super::column::{Column, PackedValues};
+use super::place::{HashAndTime, NONE};
 use crate::batch::{DataType, Native, by_native};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::{ArrayRef, StringViewArray};
@@ -9,16 +9,16 @@ use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use std::sync::Arc;
 
 /// Where the values of a column come from.
-pub struct Source<'a> {
+pub struct GatherSource<'a> {
     /// The column of each shard, where it has rows.
     pub columns: Vec<Option<&'a Column>>,
     /// What was looked for, which tells the shard.
-    pub needles: &'a [Place],
+    pub needles: &'a [HashAndTime],
     /// The row of the shard that each needle takes, or [`NONE`].
     pub rows: &'a [u32],
 }
 
-impl<'a> Source<'a> {
+impl<'a> GatherSource<'a> {
     #[inline]
     fn column(&self, i: usize) -> Option<&'a Column> {
         self.columns[self.needles[i].shard()].filter(|_| self.rows[i] != NONE)
@@ -32,22 +32,22 @@ impl<'a> Source<'a> {
     }
 
     /// What `get` makes of each value; the default where there is none.
-    fn map<T: Default>(&self, get: impl Fn(&Values, u32) -> T) -> Vec<T> {
+    fn map<T: Default>(&self, get: impl Fn(&PackedValues, u32) -> T) -> Vec<T> {
         let value =
             |i: usize| self.column(i).map_or(T::default(), |column| get(&column.values, self.rows[i]));
         (0..self.rows.len()).map(value).collect()
     }
 
     fn has_text(&self) -> bool {
-        self.columns.iter().flatten().any(|column| matches!(column.values, Values::Text(..)))
+        self.columns.iter().flatten().any(|column| matches!(column.values, PackedValues::Text(..)))
     }
 }
 
 /// The values as an array of the type; `texts` are those of a column of codes.
-pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) -> ArrayRef {
+pub fn gather(ty: DataType, source: &GatherSource, texts: Option<&StringViewArray>) -> ArrayRef {
     let nulls = source.nulls();
     by_native!(ty, T => {
-        let value = |values: &Values, row| match T::WIDE {
+        let value = |values: &PackedValues, row| match T::WIDE {
             true => T::of_wide(values.wide(row)),
             false => T::of_word(values.word(row)),
         };
@@ -55,7 +55,7 @@ pub fn gather(ty: DataType, source: &Source, texts: Option<&StringViewArray>) ->
     }, text => strings(source, nulls, texts))
 }
 
-fn strings(source: &Source, nulls: Option<NullBuffer>, texts: Option<&StringViewArray>) -> ArrayRef {
+fn strings(source: &GatherSource, nulls: Option<NullBuffer>, texts: Option<&StringViewArray>) -> ArrayRef {
     // A shard has codes or texts, and shards may differ. Codes alone share the texts of the table without a
     // copy.
     let Some(texts) = texts.filter(|_| !source.has_text()) else {

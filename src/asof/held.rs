@@ -1,6 +1,6 @@
 //! What a table holds at an instant, key by key.
 
-use super::place::{NONE, Place};
+use super::place::{HashAndTime, NONE};
 use super::table::AsOfTable;
 use super::{Direction, Reach};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 /// What a table holds at an instant: a row a key.
 #[derive(Debug)]
-pub struct Held {
+pub struct HeldRows {
     /// The key columns.
     pub keys: Vec<ArrayRef>,
     /// The time of each key's row.
@@ -28,7 +28,7 @@ impl AsOfTable {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn held_at(&self, at: i64, within: Option<i64>) -> Result<Held> {
+    pub fn held_at(&self, at: i64, within: Option<i64>) -> Result<HeldRows> {
         debug_assert!(self.plan.keep_keys);
         let reach = Reach { direction: Direction::Backward, within, inclusive: true };
         let count = self.plan.columns.len() + if self.plan.keep_keys { self.plan.keys.len() } else { 0 };
@@ -51,7 +51,7 @@ impl AsOfTable {
             ((0..count).map(column).collect(), parts.iter().flat_map(|(times, _)| times).copied().collect());
         let mut keys = columns.split_off(self.plan.columns.len());
         if keys.is_empty() {
-            return Ok(Held { keys, times, columns });
+            return Ok(HeldRows { keys, times, columns });
         }
         // Shards follow hashes, and the rows are wanted in the order of the keys' values.
         let converter = key_rows(self.plan.keys.iter().map(|(_, ty)| ty.arrow()));
@@ -63,11 +63,11 @@ impl AsOfTable {
         for column in keys.iter_mut().chain(&mut columns) {
             *column = take(column, &order, None).expect("rows of the column");
         }
-        Ok(Held { keys, times, columns })
+        Ok(HeldRows { keys, times, columns })
     }
 
     /// The first place of each key of a shard.
-    fn keys(&self, shard: usize) -> Result<Vec<Place>> {
+    fn keys(&self, shard: usize) -> Result<Vec<HashAndTime>> {
         match (&self.spilled[shard], &self.file) {
             (Some(spilled), Some(file)) => spilled.keys(file),
             _ => {

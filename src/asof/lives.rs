@@ -4,16 +4,16 @@
 //! * A place that is a delete has no row. Backward, an event after it finds nothing; forward, the next row is looked for.
 //! * With `fill`, no value is taken from before a delete for a row after it, nor the other way round.
 
-use super::bits::Bits;
+use super::bits::BitIndex;
 use super::place::NONE;
 
 /// Where rows of keys end.
 #[derive(Debug)]
 pub struct Lives {
     /// The places that have a row.
-    live: Bits,
+    live: BitIndex,
     /// Deletes, and rows that come after a delete of the same instant.
-    ends: Bits,
+    ends: BitIndex,
 }
 
 /// What a place is.
@@ -30,8 +30,8 @@ pub enum Life {
 impl Lives {
     /// What `places` are; nothing where no row ends.
     pub fn new(places: &[Life]) -> Option<Lives> {
-        let live = Bits::new(places.iter().map(|place| *place != Life::Ended));
-        let ends = Bits::new(places.iter().map(|place| *place != Life::Row));
+        let live = BitIndex::new(places.iter().map(|place| *place != Life::Ended));
+        let ends = BitIndex::new(places.iter().map(|place| *place != Life::Row));
         places.iter().any(|place| *place != Life::Row).then_some(Lives { live, ends })
     }
 

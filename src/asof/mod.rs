@@ -31,7 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use held::Held;
+pub use held::HeldRows;
 pub use rows::AsOfRows;
 pub use table::{AsOfTable, Matches};
 

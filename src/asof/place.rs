@@ -11,15 +11,15 @@ pub const NONE: u32 = u32::MAX;
 
 /// Where a row belongs: the hash of its key, and its event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct HashAndTime {
     pub high: u64,
     pub low: u64,
     pub time: i64,
 }
 
-impl Place {
-    pub fn new(hash: u128, time: i64) -> Place {
-        Place { high: (hash >> 64) as u64, low: hash as u64, time }
+impl HashAndTime {
+    pub fn new(hash: u128, time: i64) -> HashAndTime {
+        HashAndTime { high: (hash >> 64) as u64, low: hash as u64, time }
     }
 
     /// The shard of the key.
@@ -30,7 +30,7 @@ impl Place {
 
     /// Whether both are of one key; without a branch between the halves.
     #[inline]
-    pub fn has_key_of(&self, other: &Place) -> bool {
+    pub fn has_key_of(&self, other: &HashAndTime) -> bool {
         ((self.high ^ other.high) | (self.low ^ other.low)) == 0
     }
 }

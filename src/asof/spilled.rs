@@ -3,11 +3,11 @@
 //! A block is its places (24 bytes a row), and each column ([`Column::write`]).
 
 use super::Reach;
-use super::bits::Bits;
+use super::bits::BitIndex;
 use super::column::Column;
 use super::lives::Lives;
-use super::place::{NONE, Place};
-use super::stored::{Part, Stored, with_value};
+use super::place::{HashAndTime, NONE};
+use super::stored::{ShardRows, StoredShard, with_value};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -54,8 +54,8 @@ impl SpillFile {
 
 /// A block: its first place, the number of its first row in the shard, and where it is.
 #[derive(Debug)]
-struct Block {
-    first: Place,
+struct SpilledBlock {
+    first: HashAndTime,
     row: u32,
     len: u32,
     at: u64,
@@ -64,14 +64,14 @@ struct Block {
 /// The rows of a shard, on disk.
 #[derive(Debug)]
 pub struct Spilled {
-    blocks: Vec<Block>,
+    blocks: Vec<SpilledBlock>,
     rows: u32,
     /// Where rows end, if any does.
     lives: Option<Lives>,
     /// Columns without rows, of the kinds that the blocks have.
     kinds: Vec<Column>,
     /// With `fill`, where each column has a value; nothing for a column without NULLs.
-    pub valid: Vec<Option<Bits>>,
+    pub valid: Vec<Option<BitIndex>>,
 }
 
 impl Spilled {
@@ -79,9 +79,9 @@ impl Spilled {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn write(stored: Stored, fill: bool, file: &SpillFile) -> Result<Spilled> {
-        let Stored { part: Part { places, columns }, lives, .. } = stored;
-        let mut blocks: Vec<Block> = vec![];
+    pub fn write(stored: StoredShard, fill: bool, file: &SpillFile) -> Result<Spilled> {
+        let StoredShard { part: ShardRows { places, columns }, lives, .. } = stored;
+        let mut blocks: Vec<SpilledBlock> = vec![];
         let mut bytes = vec![];
         let mut unplaced = 0;
         let mut from = 0;
@@ -101,7 +101,7 @@ impl Spilled {
             columns.iter().for_each(|column| column.write(from..to, &mut bytes));
             let len = u32::try_from(bytes.len() - at)
                 .map_err(|_| Error::machine("a row of a table is too large to be spilled"))?;
-            blocks.push(Block { first: places[from], row: from as u32, len, at: at as u64 });
+            blocks.push(SpilledBlock { first: places[from], row: from as u32, len, at: at as u64 });
             from = to;
             if bytes.len() >= WRITTEN || from == places.len() {
                 let start = file.append(&bytes)?;
@@ -119,8 +119,8 @@ impl Spilled {
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        self.blocks.capacity() * size_of::<Block>()
-            + self.valid.iter().flatten().map(Bits::bytes).sum::<usize>()
+        self.blocks.capacity() * size_of::<SpilledBlock>()
+            + self.valid.iter().flatten().map(BitIndex::bytes).sum::<usize>()
             + self.lives.as_ref().map_or(0, Lives::bytes)
     }
 
@@ -128,9 +128,9 @@ impl Spilled {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn keys(&self, file: &SpillFile) -> Result<Vec<Place>> {
-        let mut window = Window::new(self, file);
-        let mut keys: Vec<Place> = vec![];
+    pub fn keys(&self, file: &SpillFile) -> Result<Vec<HashAndTime>> {
+        let mut window = BlockWindow::new(self, file);
+        let mut keys: Vec<HashAndTime> = vec![];
         for number in 0..self.blocks.len() {
             for place in &window.block(number)?.places {
                 if keys.last().is_none_or(|last| !last.has_key_of(place)) {
@@ -152,7 +152,7 @@ pub struct Taken {
     /// Numbers of needles, in the order of `part`.
     pub needles: Vec<u32>,
     /// The rows taken; only those columns have values that were asked for.
-    pub part: Part,
+    pub part: ShardRows,
 }
 
 impl Spilled {
@@ -163,11 +163,11 @@ impl Spilled {
     pub fn take(
         &self,
         file: &SpillFile,
-        needles: &[(Place, u32)],
+        needles: &[(HashAndTime, u32)],
         reach: &Reach,
         columns: &[usize],
     ) -> Result<Taken> {
-        let mut window = Window::new(self, file);
+        let mut window = BlockWindow::new(self, file);
         let mut taken: Vec<Column> = self.kinds.iter().map(Column::empty).collect();
         let mut valid: Vec<Vec<bool>> = vec![vec![]; taken.len()];
         let (mut places, mut numbers) = (vec![], vec![]);
@@ -200,28 +200,28 @@ impl Spilled {
             }
         }
         for (column, valid) in taken.iter_mut().zip(valid) {
-            column.valid = valid.contains(&false).then(|| Bits::new(valid.into_iter()));
+            column.valid = valid.contains(&false).then(|| BitIndex::new(valid.into_iter()));
         }
-        Ok(Taken { needles: numbers, part: Part { places, columns: taken } })
+        Ok(Taken { needles: numbers, part: ShardRows { places, columns: taken } })
     }
 }
 
 /// The blocks read last. Needles come in order, so that few are enough to read most blocks once: the one
 /// at hand, its neighbours, and for each column the one of its value.
-struct Window<'a> {
+struct BlockWindow<'a> {
     shard: &'a Spilled,
     file: &'a SpillFile,
-    held: Vec<(usize, Part)>,
+    held: Vec<(usize, ShardRows)>,
     next: usize,
     bytes: Vec<u8>,
 }
 
-impl<'a> Window<'a> {
-    fn new(shard: &'a Spilled, file: &'a SpillFile) -> Window<'a> {
-        Window { shard, file, held: vec![], next: 0, bytes: vec![] }
+impl<'a> BlockWindow<'a> {
+    fn new(shard: &'a Spilled, file: &'a SpillFile) -> BlockWindow<'a> {
+        BlockWindow { shard, file, held: vec![], next: 0, bytes: vec![] }
     }
 
-    fn block(&mut self, number: usize) -> Result<&Part> {
+    fn block(&mut self, number: usize) -> Result<&ShardRows> {
         let found = self.held.iter().position(|held| held.0 == number);
         let at = match found {
             Some(at) => at,
@@ -239,7 +239,7 @@ impl<'a> Window<'a> {
         // For each column two more: its values before and after an event may lie far from the event.
         if self.held.len() < 3 + 2 * shard.kinds.len() {
             let columns = shard.kinds.iter().map(Column::empty).collect();
-            self.held.push((number, Part { places: vec![], columns }));
+            self.held.push((number, ShardRows { places: vec![], columns }));
             self.next = self.held.len() - 1;
         }
         let at = self.next;
@@ -248,10 +248,10 @@ impl<'a> Window<'a> {
         *held = number;
         let end = shard.blocks.get(number + 1).map_or(shard.rows, |next| next.row);
         let rows = (end - block.row) as usize;
-        let (places, mut values) = self.bytes.split_at(rows * size_of::<Place>());
+        let (places, mut values) = self.bytes.split_at(rows * size_of::<HashAndTime>());
         let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("8 bytes"));
         part.places.clear();
-        part.places.extend(places.chunks_exact(size_of::<Place>()).map(|bytes| Place {
+        part.places.extend(places.chunks_exact(size_of::<HashAndTime>()).map(|bytes| HashAndTime {
             high: word(&bytes[..8]),
             low: word(&bytes[8..16]),
             time: word(&bytes[16..]) as i64,
@@ -260,8 +260,8 @@ impl<'a> Window<'a> {
         Ok(at)
     }
 
-    /// As [`Stored::around`].
-    fn around(&mut self, needle: &Place, reach: &Reach) -> Result<(u32, u32)> {
+    /// As [`StoredShard::around`].
+    fn around(&mut self, needle: &HashAndTime, reach: &Reach) -> Result<(u32, u32)> {
         // The block where the needle belongs begins at or before it.
         let after = self.shard.blocks.partition_point(|block| block.first <= *needle);
         let shard = self.shard;
@@ -273,8 +273,8 @@ impl<'a> Window<'a> {
         Ok(live(reach.around(from + before as u32, own.get(before) == Some(needle))))
     }
 
-    /// As [`Stored::choose`].
-    fn choose(&mut self, needle: &Place, (before, after): (u32, u32), reach: &Reach) -> Result<u32> {
+    /// As [`StoredShard::choose`].
+    fn choose(&mut self, needle: &HashAndTime, (before, after): (u32, u32), reach: &Reach) -> Result<u32> {
         let places = (self.place(before)?, self.place(after)?);
         Ok(match reach.choose(needle, places.0.as_ref(), places.1.as_ref()) {
             Some(true) => before,
@@ -283,12 +283,12 @@ impl<'a> Window<'a> {
         })
     }
 
-    fn place(&mut self, row: u32) -> Result<Option<Place>> {
+    fn place(&mut self, row: u32) -> Result<Option<HashAndTime>> {
         if row >= self.shard.rows {
             return Ok(None);
         }
         let number = self.shard.block_of(row);
-        let Block { first, row: from, .. } = self.shard.blocks[number];
+        let SpilledBlock { first, row: from, .. } = self.shard.blocks[number];
         // Memory has the first place of each block, so a neighbour's block need not be read for it.
         Ok(Some(if row == from { first } else { self.block(number)?.places[(row - from) as usize] }))
     }

@@ -1,9 +1,9 @@
 //! Some rows of a table in memory, sorted by (hash of the key, event time), with one row at an instant.
 
-use super::bits::Bits;
+use super::bits::BitIndex;
 use super::column::Column;
 use super::lives::{Life, Lives};
-use super::place::{NONE, Place, SHARD_BITS, prefix};
+use super::place::{HashAndTime, NONE, SHARD_BITS, prefix};
 use super::{AsOfPlan, Direction, Reach};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -18,16 +18,16 @@ impl Reach {
     #[inline]
     pub(super) fn choose(
         &self,
-        needle: &Place,
-        before: Option<&Place>,
-        after: Option<&Place>,
+        needle: &HashAndTime,
+        before: Option<&HashAndTime>,
+        after: Option<&HashAndTime>,
     ) -> Option<bool> {
         // A negative distance is never in reach.
         let Ok(most) = u64::try_from(self.within.unwrap_or(i64::MAX)) else { return None };
         // Two instants may be further apart than an i64 holds.
         let most = if self.within.is_none() { u64::MAX } else { most };
         // Whether a row is in reach, and its distance.
-        let near = |row: Option<&Place>| {
+        let near = |row: Option<&HashAndTime>| {
             let Some(row) = row else { return (false, u64::MAX) };
             let distance = row.time.abs_diff(needle.time);
             (row.has_key_of(needle) & (distance <= most), distance)
@@ -55,16 +55,16 @@ impl Reach {
 
 /// Rows: where they belong, and their values.
 #[derive(Debug)]
-pub struct Part {
+pub struct ShardRows {
     /// In order, no two alike.
-    pub places: Vec<Place>,
+    pub places: Vec<HashAndTime>,
     pub columns: Vec<Column>,
 }
 
 /// The rows of a shard.
 #[derive(Debug)]
-pub struct Stored {
-    pub part: Part,
+pub struct StoredShard {
+    pub part: ShardRows,
     /// Where rows end, if any does.
     pub lives: Option<Lives>,
     /// The first row of each slot; a slot holds a range of hashes, and there are as many as keys.
@@ -74,7 +74,7 @@ pub struct Stored {
 /// What a partition of rows gives: the number of its shard, its rows, and the texts of coded columns.
 pub struct Sorted {
     pub shard: usize,
-    pub stored: Stored,
+    pub stored: StoredShard,
     pub texts: Vec<Option<StringViewArray>>,
 }
 
@@ -100,11 +100,11 @@ impl Sorted {
         let (high, low, time) = (word(0), word(1), word(2));
         let place = |row: u32| {
             let row = row as usize;
-            Place { high: high[row] as u64, low: low[row] as u64, time: time[row] }
+            HashAndTime { high: high[row] as u64, low: low[row] as u64, time: time[row] }
         };
         let order = sort(rows as u32, place, &positions);
 
-        let mut places: Vec<Place> = Vec::with_capacity(rows);
+        let mut places: Vec<HashAndTime> = Vec::with_capacity(rows);
         let mut ends: Vec<u32> = Vec::with_capacity(rows);
         // The first row of each place that counts: none before a delete of the same instant.
         let mut starts: Vec<u32> = Vec::with_capacity(rows);
@@ -149,17 +149,17 @@ impl Sorted {
         });
         let columns = columns.collect();
         let texts = values.iter().map(|a| Some(a.as_any_dictionary_opt()?.values().as_string_view().clone()));
-        let shard = places.first().map_or(0, Place::shard);
+        let shard = places.first().map_or(0, HashAndTime::shard);
         Ok(Sorted {
             shard,
             texts: texts.collect(),
-            stored: Stored::new(Part { places, columns }, Lives::new(&lives)),
+            stored: StoredShard::new(ShardRows { places, columns }, Lives::new(&lives)),
         })
     }
 }
 
 /// The rows by (hash, time, position); they come by the prefix of the hash.
-fn sort(rows: u32, place: impl Fn(u32) -> Place, positions: &[Position]) -> Vec<u32> {
+fn sort(rows: u32, place: impl Fn(u32) -> HashAndTime, positions: &[Position]) -> Vec<u32> {
     let mut order: Vec<u32> = (0..rows).collect();
     for alike in order.chunk_by_mut(|&a, &b| prefix(place(a).high) == prefix(place(b).high)) {
         if alike.len() > 1 {
@@ -169,11 +169,11 @@ fn sort(rows: u32, place: impl Fn(u32) -> Place, positions: &[Position]) -> Vec<
     order
 }
 
-impl Stored {
+impl StoredShard {
     /// Makes the rows of a shard ready to be looked into.
-    pub fn new(part: Part, lives: Option<Lives>) -> Stored {
+    pub fn new(part: ShardRows, lives: Option<Lives>) -> StoredShard {
         let keys = part.places.chunk_by(|a, b| a.has_key_of(b)).count();
-        let mut stored = Stored { part, lives, slots: vec![0; keys.max(1) + 1] };
+        let mut stored = StoredShard { part, lives, slots: vec![0; keys.max(1) + 1] };
         for i in 0..stored.part.places.len() {
             let slot = stored.slot(stored.part.places[i].high);
             stored.slots[slot + 1] += 1;
@@ -194,7 +194,7 @@ impl Stored {
 
     /// The rows of the slot where a needle belongs.
     #[inline]
-    pub fn span(&self, needle: &Place) -> (u32, u32) {
+    pub fn span(&self, needle: &HashAndTime) -> (u32, u32) {
         let slot = self.slot(needle.high);
         (self.slots[slot], self.slots[slot + 1])
     }
@@ -208,7 +208,7 @@ impl Stored {
 
     /// The nearest rows before and after the needle, of any key.
     #[inline]
-    pub fn around(&self, (from, to): (u32, u32), needle: &Place, reach: &Reach) -> (u32, u32) {
+    pub fn around(&self, (from, to): (u32, u32), needle: &HashAndTime, reach: &Reach) -> (u32, u32) {
         let own = &self.part.places[from as usize..to as usize];
         // A slot has about one key, so most have few rows, and a scan of them is faster than a binary search.
         let before = if own.len() <= 8 {
@@ -230,7 +230,7 @@ impl Stored {
 
     /// The row that the needle takes of those around it, or [`NONE`].
     #[inline]
-    pub fn choose(&self, needle: &Place, (before, after): (u32, u32), reach: &Reach) -> u32 {
+    pub fn choose(&self, needle: &HashAndTime, (before, after): (u32, u32), reach: &Reach) -> u32 {
         let place = |row: u32| self.part.places.get(row as usize);
         match reach.choose(needle, place(before), place(after)) {
             Some(true) => before,
@@ -241,7 +241,7 @@ impl Stored {
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        self.part.places.capacity() * size_of::<Place>()
+        self.part.places.capacity() * size_of::<HashAndTime>()
             + self.slots.capacity() * 4
             + self.lives.as_ref().map_or(0, Lives::bytes)
             + self.part.columns.iter().map(Column::bytes).sum::<usize>()
@@ -250,7 +250,11 @@ impl Stored {
 
 /// The nearest rows before and after where a column has a value, in the lives of the rows around.
 #[inline]
-pub fn with_value(valid: Option<&Bits>, lives: Option<&Lives>, (before, after): (u32, u32)) -> (u32, u32) {
+pub fn with_value(
+    valid: Option<&BitIndex>,
+    lives: Option<&Lives>,
+    (before, after): (u32, u32),
+) -> (u32, u32) {
     let Some(valid) = valid else { return (before, after) };
     // `NONE` lies past the last bit, where `last_up_to` would panic.
     let last = if before == NONE { None } else { valid.last_up_to(before) };

@@ -1,11 +1,11 @@
 //! A table: shards of sorted rows, in memory or on disk, and how they are probed.
 
 use super::column::Column;
-use super::gather::{Source, gather};
-use super::place::{NONE, Place, SHARDS};
+use super::gather::{GatherSource, gather};
+use super::place::{HashAndTime, NONE, SHARDS};
 use super::rows::kept;
 use super::spilled::{SpillFile, Spilled, Taken};
-use super::stored::{Part, Sorted, Stored, with_value};
+use super::stored::{ShardRows, Sorted, StoredShard, with_value};
 use super::{AsOfPlan, AsOfRows, Reach};
 use crate::batch::DataType;
 use crate::error::Result;
@@ -23,7 +23,7 @@ pub struct AsOfTable {
     /// The types of all columns that are kept.
     types: Vec<DataType>,
     /// The rows of each shard; none where they are on disk.
-    pub(super) memory: Vec<Stored>,
+    pub(super) memory: Vec<StoredShard>,
     pub(super) spilled: Vec<Option<Spilled>>,
     pub(super) file: Option<Arc<SpillFile>>,
     /// Per column whose strings are codes, the strings.
@@ -43,12 +43,12 @@ pub struct Matches {
 }
 
 /// The rows that needles take: per needle a row of its shard, or [`NONE`].
-pub(super) struct Found {
+pub(super) struct MatchedRows {
     pub rows: Vec<u32>,
     /// Per column that may take another row, its rows.
     own: Vec<(usize, Vec<u32>)>,
     /// What was read from disk, per shard; the rows of such a shard are rows of this.
-    read: Vec<(usize, Part)>,
+    read: Vec<(usize, ShardRows)>,
 }
 
 /// The file of a table, made when the first shard is written.
@@ -109,7 +109,7 @@ impl AsOfTable {
         });
         let shards = shards.collect::<Result<Vec<_>>>()?;
 
-        let none = || Stored::new(Part { places: vec![], columns: vec![] }, None);
+        let none = || StoredShard::new(ShardRows { places: vec![], columns: vec![] }, None);
         let mut table = AsOfTable {
             plan: plan.clone(),
             memory: (0..SHARDS).map(|_| none()).collect(),
@@ -135,7 +135,7 @@ impl AsOfTable {
         let texts = self.texts.iter().flatten();
         let texts =
             texts.map(|t| t.views().len() * 16 + t.data_buffers().iter().map(|b| b.len()).sum::<usize>());
-        self.memory.iter().map(Stored::bytes).sum::<usize>()
+        self.memory.iter().map(StoredShard::bytes).sum::<usize>()
             + self.spilled.iter().flatten().map(Spilled::bytes).sum::<usize>()
             + texts.sum::<usize>()
     }
@@ -163,8 +163,8 @@ impl AsOfTable {
         reach: &Reach,
         take: &[usize],
     ) -> Result<Matches> {
-        let needle = |&row: &u32| Place::new(keys.hashes[row as usize], times[row as usize]);
-        let needles: Vec<Place> = rows.iter().map(needle).collect();
+        let needle = |&row: &u32| HashAndTime::new(keys.hashes[row as usize], times[row as usize]);
+        let needles: Vec<HashAndTime> = rows.iter().map(needle).collect();
         let mut found = self.find(&needles, reach, take)?;
         // A NULL has a hash like any other value, and a key with a NULL must match nothing.
         if !keys.nulls.is_empty() {
@@ -179,17 +179,18 @@ impl AsOfTable {
     }
 
     /// The rows that `needles` take, and those of each column of `take` where they differ.
-    pub(super) fn find(&self, needles: &[Place], reach: &Reach, take: &[usize]) -> Result<Found> {
+    pub(super) fn find(&self, needles: &[HashAndTime], reach: &Reach, take: &[usize]) -> Result<MatchedRows> {
         let mut columns = take.to_vec();
         columns.sort_unstable();
         // A column may be taken under two names, and is looked for once.
         columns.dedup();
         let sparse = columns.iter().copied().filter(|&c| self.sparse[c]);
         let none = || vec![NONE; needles.len()];
-        let mut found = Found { rows: none(), own: sparse.map(|c| (c, none())).collect(), read: vec![] };
+        let mut found =
+            MatchedRows { rows: none(), own: sparse.map(|c| (c, none())).collect(), read: vec![] };
         self.find_in_memory(needles, reach, &mut found);
         if let Some(file) = &self.file {
-            let mut there: Vec<(Place, u32)> =
+            let mut there: Vec<(HashAndTime, u32)> =
                 needles.iter().copied().zip(0..).filter(|(n, _)| self.spilled[n.shard()].is_some()).collect();
             // In the order of the rows, so that most blocks are read once.
             there.sort_unstable();
@@ -209,7 +210,7 @@ impl AsOfTable {
 
     /// Some needles at a time, in steps: what one step will read of all of them is asked for, without a
     /// branch between, in the step before, so that many cache misses are under way at once.
-    fn find_in_memory(&self, needles: &[Place], reach: &Reach, found: &mut Found) {
+    fn find_in_memory(&self, needles: &[HashAndTime], reach: &Reach, found: &mut MatchedRows) {
         const AT_ONCE: usize = 64;
         let mut spans = [(0, 0); AT_ONCE];
         for (from, needles) in (0..).step_by(AT_ONCE).zip(needles.chunks(AT_ONCE)) {
@@ -233,17 +234,17 @@ impl AsOfTable {
     }
 
     /// The values of column `c` in the rows found.
-    pub(super) fn values(&self, needles: &[Place], found: &Found, c: usize) -> ArrayRef {
+    pub(super) fn values(&self, needles: &[HashAndTime], found: &MatchedRows, c: usize) -> ArrayRef {
         let mut columns: Vec<Option<&Column>> = self.memory.iter().map(|m| m.part.columns.get(c)).collect();
         found.read.iter().for_each(|(shard, part)| columns[*shard] = Some(&part.columns[c]));
         let own = found.own.iter().find(|own| own.0 == c).map(|own| &own.1);
-        let source = Source { columns, needles, rows: own.unwrap_or(&found.rows) };
+        let source = GatherSource { columns, needles, rows: own.unwrap_or(&found.rows) };
         gather(self.types[c], &source, self.texts[c].as_ref())
     }
 
     /// The times of the rows found.
-    pub(super) fn times(&self, needles: &[Place], found: &Found) -> Vec<i64> {
-        let mut parts: Vec<&Part> = self.memory.iter().map(|m| &m.part).collect();
+    pub(super) fn times(&self, needles: &[HashAndTime], found: &MatchedRows) -> Vec<i64> {
+        let mut parts: Vec<&ShardRows> = self.memory.iter().map(|m| &m.part).collect();
         found.read.iter().for_each(|(shard, part)| parts[*shard] = part);
         let rows = found.rows.iter().zip(needles).filter(|(row, _)| **row != NONE);
         rows.map(|(&row, needle)| parts[needle.shard()].places[row as usize].time).collect()

@@ -15,7 +15,7 @@ use crate::time::TimeRange;
 use arrow_array::ArrayRef;
 
 /// A column that is compared.
-pub struct Compared {
+pub struct AuditedColumn {
     /// Its number in the output.
     column: usize,
     ty: DataType,
@@ -25,7 +25,7 @@ pub struct Compared {
 }
 
 /// The columns of an output that are no keys and no bounds of windows.
-pub fn compared(output: &OutputPlan, post: &Post, grouping: &Grouping) -> Vec<Compared> {
+pub fn compared(output: &OutputPlan, post: &Post, grouping: &Grouping) -> Vec<AuditedColumn> {
     let columns = post.columns.iter().enumerate().filter_map(|(column, planned)| {
         let zero = match planned {
             PlannedColumn::Value(v) => matches!(
@@ -43,13 +43,13 @@ pub fn compared(output: &OutputPlan, post: &Post, grouping: &Grouping) -> Vec<Co
             _ => return None,
         };
         let field = &output.columns.fields[column];
-        Some(Compared { column, ty: field.ty, name: field.name.clone(), zero })
+        Some(AuditedColumn { column, ty: field.ty, name: field.name.clone(), zero })
     });
     columns.collect()
 }
 
 /// A row that differs: its number among the rows as they would have been, and among the true ones.
-pub type Pair = (Option<usize>, Option<usize>);
+pub type RowPair = (Option<usize>, Option<usize>);
 
 /// What is wrong at one delay.
 #[derive(Default)]
@@ -65,13 +65,13 @@ pub struct Wrong {
 #[derive(Default)]
 pub struct Errors {
     wrong: u64,
-    largest: Amount,
+    largest: DifferenceSize,
     total: Total,
 }
 
 /// The size of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
-enum Amount {
+enum DifferenceSize {
     #[default]
     None,
     Exact(u128),
@@ -107,10 +107,10 @@ impl Wrong {
     /// As [`ColumnView::of`].
     pub fn compare(
         &mut self,
-        columns: &[Compared],
-        would: &Sides,
-        truth: &Sides,
-        pairs: impl Iterator<Item = (Pair, TimeRange)>,
+        columns: &[AuditedColumn],
+        would: &AuditedRows,
+        truth: &AuditedRows,
+        pairs: impl Iterator<Item = (RowPair, TimeRange)>,
     ) -> Result<()> {
         self.errors.resize_with(columns.len(), Errors::default);
         let (would, truth) = (would.views()?, truth.views()?);
@@ -122,16 +122,20 @@ impl Wrong {
                     (Some(w), Some(t)) => {
                         if would.compare(w, truth, t).is_ne() {
                             wrong = true;
-                            errors.note(Amount::between(Number::of(would, w), Number::of(truth, t)));
+                            errors.note(DifferenceSize::between(
+                                CellNumber::of(would, w),
+                                CellNumber::of(truth, t),
+                            ));
                         }
                     }
                     (one, other) => {
-                        let there = one.map(|w| Number::of(would, w)).or(other.map(|t| Number::of(truth, t)));
+                        let there =
+                            one.map(|w| CellNumber::of(would, w)).or(other.map(|t| CellNumber::of(truth, t)));
                         // A missing row has lost its whole count or sum. The loss of other values does not
                         // have a size.
                         let amount = match there {
-                            Some(number) if column.zero => Amount::between(number, number.zero()),
-                            _ => Amount::None,
+                            Some(number) if column.zero => DifferenceSize::between(number, number.zero()),
+                            _ => DifferenceSize::None,
                         };
                         errors.note(amount);
                     }
@@ -174,10 +178,10 @@ impl Wrong {
     }
 
     /// The errors of each column, for the report.
-    pub fn columns(&self, columns: &[Compared]) -> Vec<ColumnError> {
+    pub fn columns(&self, columns: &[AuditedColumn]) -> Vec<ColumnError> {
         let none = Errors::default();
         let errors = (0..columns.len()).map(|i| self.errors.get(i).unwrap_or(&none));
-        let text = |column: &Compared, errors: &Errors| match (column.ty, column.ty.scale()) {
+        let text = |column: &AuditedColumn, errors: &Errors| match (column.ty, column.ty.scale()) {
             (DataType::Int64, _) => {
                 let largest = errors.largest.exact().to_string();
                 (Some(largest), Some(errors.total.exact.to_string()))
@@ -188,12 +192,12 @@ impl Wrong {
                 (Some(text(errors.largest.exact())), Some(text(errors.total.exact)))
             }
             (DataType::Float64, _) => {
-                let largest = if let Amount::Float(x) = errors.largest { x } else { 0.0 };
+                let largest = if let DifferenceSize::Float(x) = errors.largest { x } else { 0.0 };
                 (Some(largest.to_string()), Some(errors.total.float.value().to_string()))
             }
             _ => (None, None),
         };
-        let error = |(column, errors): (&Compared, &Errors)| {
+        let error = |(column, errors): (&AuditedColumn, &Errors)| {
             let (largest, total) = text(column, errors);
             ColumnError { column: column.name.clone(), wrong: errors.wrong, largest, total }
         };
@@ -202,72 +206,72 @@ impl Wrong {
 }
 
 impl Errors {
-    fn note(&mut self, amount: Amount) {
+    fn note(&mut self, amount: DifferenceSize) {
         self.wrong += 1;
         match amount {
-            Amount::None => {}
-            Amount::Exact(n) => self.total.exact = self.total.exact.saturating_add(n),
-            Amount::Float(x) => self.total.float.add(x),
+            DifferenceSize::None => {}
+            DifferenceSize::Exact(n) => self.total.exact = self.total.exact.saturating_add(n),
+            DifferenceSize::Float(x) => self.total.float.add(x),
         }
         self.largest = self.largest.max(amount);
     }
 }
 
-impl Amount {
-    fn between(a: Number, b: Number) -> Amount {
+impl DifferenceSize {
+    fn between(a: CellNumber, b: CellNumber) -> DifferenceSize {
         match (a, b) {
-            (Number::Exact(a), Number::Exact(b)) => Amount::Exact(a.abs_diff(b)),
-            (Number::Float(a), Number::Float(b)) => Amount::Float((a - b).abs()),
-            _ => Amount::None,
+            (CellNumber::Exact(a), CellNumber::Exact(b)) => DifferenceSize::Exact(a.abs_diff(b)),
+            (CellNumber::Float(a), CellNumber::Float(b)) => DifferenceSize::Float((a - b).abs()),
+            _ => DifferenceSize::None,
         }
     }
 
-    fn max(self, other: Amount) -> Amount {
+    fn max(self, other: DifferenceSize) -> DifferenceSize {
         // Variants compare in their order, so any amount is above `None`. A NaN is not above anything.
         if other > self { other } else { self }
     }
 
     fn exact(self) -> u128 {
-        if let Amount::Exact(n) = self { n } else { 0 }
+        if let DifferenceSize::Exact(n) = self { n } else { 0 }
     }
 }
 
 /// A value as a number.
 #[derive(Debug, Clone, Copy)]
-enum Number {
+enum CellNumber {
     /// NULL, or no number.
     None,
     Exact(i128),
     Float(f64),
 }
 
-impl Number {
-    fn of(column: &ColumnView, row: usize) -> Number {
+impl CellNumber {
+    fn of(column: &ColumnView, row: usize) -> CellNumber {
         match column {
-            _ if column.is_null(row) => Number::None,
-            ColumnView::Int(values) => Number::Exact(values.value(row).into()),
-            ColumnView::Decimal(values, _) => Number::Exact(values.value(row)),
-            ColumnView::Float(values) => Number::Float(canonical(values.value(row))),
-            _ => Number::None,
+            _ if column.is_null(row) => CellNumber::None,
+            ColumnView::Int(values) => CellNumber::Exact(values.value(row).into()),
+            ColumnView::Decimal(values, _) => CellNumber::Exact(values.value(row)),
+            ColumnView::Float(values) => CellNumber::Float(canonical(values.value(row))),
+            _ => CellNumber::None,
         }
     }
 
-    fn zero(self) -> Number {
+    fn zero(self) -> CellNumber {
         match self {
-            Number::None => Number::None,
-            Number::Exact(_) => Number::Exact(0),
-            Number::Float(_) => Number::Float(0.0),
+            CellNumber::None => CellNumber::None,
+            CellNumber::Exact(_) => CellNumber::Exact(0),
+            CellNumber::Float(_) => CellNumber::Float(0.0),
         }
     }
 }
 
 /// The compared columns of some rows.
-pub struct Sides(Vec<ArrayRef>);
+pub struct AuditedRows(Vec<ArrayRef>);
 
-impl Sides {
+impl AuditedRows {
     /// Of the rows of an output.
-    pub fn new(columns: &[Compared], rows: &OutputRows) -> Sides {
-        Sides(columns.iter().map(|c| rows.columns[c.column].clone()).collect())
+    pub fn new(columns: &[AuditedColumn], rows: &OutputRows) -> AuditedRows {
+        AuditedRows(columns.iter().map(|c| rows.columns[c.column].clone()).collect())
     }
 
     fn views(&self) -> Result<Vec<ColumnView<'_>>> {

@@ -17,7 +17,7 @@ pub use report::*;
 
 use crate::batch::Position;
 use crate::deliver::shape::output_rows;
-use crate::engine::arrivals::Need;
+use crate::engine::arrivals::ArrivalNeed;
 use crate::engine::observed::OfGrouping;
 use crate::engine::offsets::Offsets;
 use crate::engine::replay::StoredRows;
@@ -31,8 +31,8 @@ use crate::plan::{Grouping, GroupingId, LogPartition, OutputKind, OutputPlan, Ou
 use crate::process::pool;
 use crate::time::{DAY, HOUR, MINUTE, SECOND};
 use crate::window::Window;
-use compare::{Compared, Sides, Wrong, compared, kept};
-use sessions::{OfOutput, Shaped};
+use compare::{AuditedColumn, AuditedRows, Wrong, compared, kept};
+use sessions::{OfOutput, SessionOutput};
 use std::sync::Arc;
 
 /// Audits the windows of `plan`, which was made with every output streamed. Without `delays` they are
@@ -63,7 +63,7 @@ pub fn audit(
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&pass)?;
         let sources = pass.sources(std::mem::take(&mut tables.tables))?;
-        let read = pass.read(Need::Audit, &sources)?;
+        let read = pass.read(ArrivalNeed::Audit, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
         let generator = read.generator.expect("an audit has a front");
@@ -147,7 +147,7 @@ impl OfOutputs<'_> {
         &self.plan.pipeline.groupings[self.g]
     }
 
-    fn compared(&self, output: &OutputPlan) -> Vec<Compared> {
+    fn compared(&self, output: &OutputPlan) -> Vec<AuditedColumn> {
         compared(output, post_of(output), self.grouping())
     }
 
@@ -207,14 +207,14 @@ impl OfOutputs<'_> {
         };
         // Behind the stages of the delays stands one with every event counted.
         let (truth, there) = stage(self.delays.len())?;
-        let truth = Sides::new(&columns, &truth);
+        let truth = AuditedRows::new(&columns, &truth);
         for i in 0..self.delays.len() {
             let (would, also) = stage(i)?;
             let mut wrong = Wrong::default();
             let pairs = (0..block.spans.len()).filter(|&row| also[row] || there[row]);
             let pairs =
                 pairs.map(|row| ((also[row].then_some(row), there[row].then_some(row)), block.spans[row]));
-            wrong.compare(&columns, &Sides::new(&columns, &would), &truth, pairs)?;
+            wrong.compare(&columns, &AuditedRows::new(&columns, &would), &truth, pairs)?;
             figures.wrong.push(wrong);
         }
         Ok(figures)
@@ -222,8 +222,8 @@ impl OfOutputs<'_> {
 
     fn sessions(&self, rows: &StoredRows, options: &RunOptions) -> Result<Vec<Figures>> {
         let spill = (options.spill_folder.as_path(), options.memory);
-        let shaped = |output| Shaped { post: post_of(output), columns: self.compared(output) };
-        let outputs: Vec<Shaped> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
+        let shaped = |output| SessionOutput { post: post_of(output), columns: self.compared(output) };
+        let outputs: Vec<SessionOutput> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
         let found = sessions::audit(self.grouping(), &outputs, rows, spill)?;
         let ends: Vec<i64> = found.windows.iter().map(|window| window.end).collect();
         let figures = |of: OfOutput| Figures {

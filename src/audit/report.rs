@@ -161,11 +161,11 @@ pub struct Completeness {
 /// The first and the last event time, for programs.
 fn min_max<S: Serializer>(times: &Option<(i64, i64)>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
-    struct Times {
+    struct TimeBounds {
         #[serde(serialize_with = "fields::utc")]
         min: i64,
         #[serde(serialize_with = "fields::utc")]
         max: i64,
     }
-    times.map(|(min, max)| Times { min, max }).serialize(to)
+    times.map(|(min, max)| TimeBounds { min, max }).serialize(to)
 }

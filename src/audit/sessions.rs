@@ -1,6 +1,6 @@
 //! Sessions at several delays: replayed once for each, and once with every event counted.
 
-use super::compare::{Compared, Pair, Sides, Wrong, kept};
+use super::compare::{AuditedColumn, AuditedRows, RowPair, Wrong, kept};
 use crate::batch::Batch;
 use crate::deliver::shape::output_rows;
 use crate::engine::replay::{StoredRows, stored_plan};
@@ -16,14 +16,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// An output of the sessions.
-pub struct Shaped<'a> {
+pub struct SessionOutput<'a> {
     pub post: &'a Post,
     /// The columns that are compared.
-    pub columns: Vec<Compared>,
+    pub columns: Vec<AuditedColumn>,
 }
 
 /// What the sessions of one grouping would have been.
-pub struct Sessions {
+pub struct AuditedSessions {
     /// Per output.
     pub outputs: Vec<OfOutput>,
     /// Per delay, late events.
@@ -46,10 +46,10 @@ pub struct OfOutput {
 /// Overflow in an aggregate, or a machine error of the disk.
 pub fn audit(
     grouping: &Grouping,
-    outputs: &[Shaped],
+    outputs: &[SessionOutput],
     rows: &StoredRows,
     spill: (&Path, u64),
-) -> Result<Sessions> {
+) -> Result<AuditedSessions> {
     let lateness = grouping.plan.lateness.clone().expect("an audited grouping");
     // All events of a session have one key, so buckets of keys are replayed apart.
     let buckets = rows.buckets().par_iter().map(|bucket| {
@@ -61,7 +61,7 @@ pub fn audit(
         let true_rows = outputs.iter().map(|shaped| shaped.rows(grouping, &truth));
         let true_rows = true_rows.collect::<Result<Vec<_>>>()?;
         let count = |there: &[bool]| there.iter().filter(|kept| **kept).count() as u64;
-        let mut of = Sessions {
+        let mut of = AuditedSessions {
             outputs: true_rows
                 .iter()
                 .map(|(_, there)| OfOutput { rows: count(there), wrong: vec![] })
@@ -76,7 +76,7 @@ pub fn audit(
             let would_order = order_of(grouping, &would);
             for ((shaped, (true_sides, there)), of) in outputs.iter().zip(&true_rows).zip(&mut of.outputs) {
                 let (would_sides, also) = shaped.rows(grouping, &would)?;
-                let span = |pair: &Pair| match *pair {
+                let span = |pair: &RowPair| match *pair {
                     (_, Some(t)) => truth.spans[t],
                     (Some(w), _) => would.spans[w],
                     // `pairs` gives each pair at least one row.
@@ -93,12 +93,12 @@ pub fn audit(
     });
     let delays = lateness.delays.len();
     let none = || OfOutput { rows: 0, wrong: std::iter::repeat_with(Wrong::default).take(delays).collect() };
-    let mut all = Sessions {
+    let mut all = AuditedSessions {
         outputs: outputs.iter().map(|_| none()).collect(),
         late: vec![0; delays],
         windows: BTreeSet::new(),
     };
-    for of in buckets.collect::<Result<Vec<Sessions>>>()? {
+    for of in buckets.collect::<Result<Vec<AuditedSessions>>>()? {
         for (all, of) in all.outputs.iter_mut().zip(of.outputs) {
             all.rows += of.rows;
             all.wrong.iter_mut().zip(of.wrong).for_each(|(all, of)| all.append(of));
@@ -109,11 +109,11 @@ pub fn audit(
     Ok(all)
 }
 
-impl Shaped<'_> {
+impl SessionOutput<'_> {
     /// The compared columns of a block's rows, and which rows `having` keeps.
-    fn rows(&self, grouping: &Grouping, block: &GroupBlock) -> Result<(Sides, Vec<bool>)> {
+    fn rows(&self, grouping: &Grouping, block: &GroupBlock) -> Result<(AuditedRows, Vec<bool>)> {
         let rows = output_rows(grouping, self.post, block)?;
-        Ok((Sides::new(&self.columns, &rows), kept(&rows, None, block.len())))
+        Ok((AuditedRows::new(&self.columns, &rows), kept(&rows, None, block.len())))
     }
 }
 
@@ -169,7 +169,7 @@ fn order_of(grouping: &Grouping, block: &GroupBlock) -> arrow_row::Rows {
 }
 
 /// Lays two sorted lists of rows side by side, without those that are not kept.
-fn pairs(would: &arrow_row::Rows, truth: &arrow_row::Rows, also: &[bool], there: &[bool]) -> Vec<Pair> {
+fn pairs(would: &arrow_row::Rows, truth: &arrow_row::Rows, also: &[bool], there: &[bool]) -> Vec<RowPair> {
     let mut pairs = vec![];
     let (mut w, mut t) = (0, 0);
     while w < also.len() || t < there.len() {

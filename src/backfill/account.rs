@@ -1,11 +1,11 @@
 //! The account, the event times and the inputs after a correction.
 
 use super::correction::Correction;
-use super::given::Role;
-use crate::engine::arrivals::Need;
-use crate::engine::intake::Counted;
+use super::given::FileRole;
+use crate::engine::arrivals::ArrivalNeed;
+use crate::engine::intake::IntakeRows;
 use crate::engine::steps::Sources;
-use crate::engine::{Read, Scope};
+use crate::engine::{PassResult, Scope};
 use crate::error::{Error, Result};
 use crate::input::{InputReport, ScanReport};
 use crate::sink::{Account, InputEntry, Watermarks};
@@ -14,7 +14,7 @@ use std::path::Path;
 
 impl Correction<'_> {
     /// The account and the event times after the correction.
-    pub fn account(&self, read: &Read, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
+    pub fn account(&self, read: &PassResult, sources: &Sources) -> Result<(Account, Option<Watermarks>)> {
         let before = &self.in_place.before();
         let (new, mut account) = (read.tally.account(), before.account);
         let (old, seen) = (before.watermarks, read.tally.watermarks());
@@ -28,7 +28,7 @@ impl Correction<'_> {
             account.counted += std::mem::take(&mut account.late);
             return Ok((account, old));
         }
-        if self.given.has(Role::New) {
+        if self.given.has(FileRole::New) {
             account.add(&new);
             let both = match (old, seen) {
                 (Some(old), Some(new)) => Some(Watermarks {
@@ -42,7 +42,8 @@ impl Correction<'_> {
         }
         // An archive has no record that could not be read, and records of other files beside these.
         let counted = new.filtered + new.duplicate + new.late + new.counted;
-        let gone = |input: &&InputEntry| self.given.with(Role::Retracted).any(|(_, e)| e.path == input.path);
+        let gone =
+            |input: &&InputEntry| self.given.with(FileRole::Retracted).any(|(_, e)| e.path == input.path);
         let records = self.in_place.inputs.iter().filter(gone).map(|input| input.records).sum();
         account.take(&Account { read: records, rejected: records.saturating_sub(counted), ..new });
         let edge = |old: Watermarks, gone: Watermarks| {
@@ -52,9 +53,13 @@ impl Correction<'_> {
             return Ok((account, old));
         }
         // The first or the last event goes: what is left says which come now.
-        let (intake, _) = self.history.intake(self.pass.plan, self.given, Counted::All)?;
-        let left =
-            self.pass.read_all(Need::Nothing, sources, intake.as_slice(), &Scope::none(self.pass.plan))?;
+        let (intake, _) = self.history.intake(self.pass.plan, self.given, IntakeRows::All)?;
+        let left = self.pass.read_all(
+            ArrivalNeed::Nothing,
+            sources,
+            intake.as_slice(),
+            &Scope::none(self.pass.plan),
+        )?;
         let watermark = old.and_then(|old| old.watermark);
         Ok((account, left.tally.watermarks().map(|left| Watermarks { watermark, ..left })))
     }
@@ -67,10 +72,10 @@ impl Correction<'_> {
         let old: HashMap<&str, &InputEntry> =
             self.in_place.inputs.iter().map(|input| (input.path.as_str(), input)).collect();
         let source = self.given.source.iter().filter_map(|entry| match entry.role {
-            Role::Retracted => None,
+            FileRole::Retracted => None,
             // An old file is often read in part here, or not at all: its counts stand in the manifest.
-            Role::Old => old.get(entry.path.as_str()).map(|input| (*input).clone()),
-            Role::New => {
+            FileRole::Old => old.get(entry.path.as_str()).map(|input| (*input).clone()),
+            FileRole::New => {
                 let report = read.get(Path::new(&entry.path))?;
                 let (path, hash) = (entry.path.clone(), report.hash.clone());
                 Some(InputEntry { path, bytes: report.bytes, hash, records: report.records, table: None })

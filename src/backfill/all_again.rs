@@ -8,8 +8,8 @@ use super::changes::{Differ, Differences, log_part};
 use super::corrected::PartChange;
 use super::correction::{Correction, StagedCorrection};
 use super::edited;
-use super::edited::Shared;
-use super::given::Role;
+use super::edited::SharedColumns;
+use super::given::FileRole;
 use super::history::of_files;
 use super::outcome::{Corrected, HistoryRead, Method};
 use super::part_rows::part_keys;
@@ -19,8 +19,8 @@ use super::rejects::{Rejected, merged_rejects};
 use crate::batch::Schema;
 use crate::deliver::{Results, Staged, balances, drafts, stage, write};
 use crate::engine::Scope;
-use crate::engine::arrivals::Need;
-use crate::engine::intake::{Archived, Counted, Intake};
+use crate::engine::arrivals::ArrivalNeed;
+use crate::engine::intake::{Archived, Intake, IntakeRows};
 use crate::engine::steps::Sources;
 use crate::error::{Error, Result};
 use crate::lookup::Services;
@@ -46,11 +46,11 @@ impl Correction<'_> {
         });
         let outputs = all.collect();
         let plan = self.pass.plan;
-        let (_, history) = self.history.intake(plan, self.given, Counted::All)?;
+        let (_, history) = self.history.intake(plan, self.given, IntakeRows::All)?;
         // New files are read for the number of their records alone; nothing of them is folded.
-        let new = of_files(plan, self.given, Role::New, Archived::No, Counted::No)?;
+        let new = of_files(plan, self.given, FileRole::New, Archived::No, IntakeRows::No)?;
         let (sources, scope) = (Sources::default(), Scope::none(plan));
-        let read = self.pass.read_all(Need::Nothing, &sources, new.as_slice(), &scope)?;
+        let read = self.pass.read_all(ArrivalNeed::Nothing, &sources, new.as_slice(), &scope)?;
         let (account, records) = (self.in_place.before().account, records(&read.reports));
         Ok(StagedCorrection { drafts: vec![], outputs, account, history, rejects: None, records })
     }
@@ -76,7 +76,7 @@ impl Correction<'_> {
             stage(&self.pass, self.transaction, rejects)?;
         // Until now only the sizes were compared; the content is hashed while it is read.
         self.given.are_as_counted(outcome.inputs.iter())?;
-        let old: Vec<u64> = self.given.with(Role::Old).map(|(_, entry)| entry.bytes).collect();
+        let old: Vec<u64> = self.given.with(FileRole::Old).map(|(_, entry)| entry.bytes).collect();
         let records = outcome.inputs.iter().map(|input| (input.path.display().to_string(), input.records));
         Ok(StagedCorrection {
             drafts,
@@ -92,12 +92,12 @@ impl Correction<'_> {
     fn over_archive(&self) -> Result<StagedCorrection> {
         let plan = self.pass.plan;
         let sources = self.sources()?;
-        let (old, history) = self.history.intake(plan, self.given, Counted::All)?;
+        let (old, history) = self.history.intake(plan, self.given, IntakeRows::All)?;
         let old = old.map(|intake| Intake { archived: Archived::All, ..intake });
         let mut intakes: Vec<Intake> = old.into_iter().collect();
         let archived = intakes.len();
-        intakes.extend(of_files(plan, self.given, Role::New, Archived::All, Counted::All)?);
-        let mut read = self.pass.read_all(Need::Nothing, &sources, &intakes, &Scope::all(plan))?;
+        intakes.extend(of_files(plan, self.given, FileRole::New, Archived::All, IntakeRows::All)?);
+        let mut read = self.pass.read_all(ArrivalNeed::Nothing, &sources, &intakes, &Scope::all(plan))?;
         sources.services.map(Services::finish).transpose()?;
         self.pass.progress.writing();
         // What could not be read of old files is not in the archive.
@@ -129,7 +129,8 @@ impl Correction<'_> {
 
     /// Records of old files that an archive, which has `archived` of them, does not have.
     fn unread(&self, archived: u64) -> u64 {
-        let old: HashSet<&str> = self.given.with(Role::Old).map(|(_, entry)| entry.path.as_str()).collect();
+        let old: HashSet<&str> =
+            self.given.with(FileRole::Old).map(|(_, entry)| entry.path.as_str()).collect();
         let old = self.in_place.inputs.iter().filter(|input| old.contains(input.path.as_str()));
         old.map(|input| input.records).sum::<u64>().saturating_sub(archived)
     }
@@ -180,7 +181,7 @@ impl Correction<'_> {
                 found: Differences::default(),
             };
             match compare {
-                Some(Comparison { differ, old: old_reader, columns }) => {
+                Some(RowComparison { differ, old: old_reader, columns }) => {
                     let none = || RecordBatch::new_empty(columns.arrow());
                     let only = |rows: RecordBatch| project(&rows, columns);
                     let before = old.map_or_else(|| Ok(none()), |part| only(old_reader.read(part)?))?;
@@ -214,14 +215,14 @@ impl Correction<'_> {
     ///
     /// # Errors
     /// Why they are not, in words.
-    fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<Comparison, String> {
+    fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<RowComparison, String> {
         let (index, target) = &self.targets[number];
         let (plan, manifest) = (self.pass.plan, &self.in_place.manifests[number]);
         let output = &plan.deliveries.outputs[*index];
         let OutputKind::Groups { grouping, .. } = &output.kind else {
             return Err("its rows are events".to_string());
         };
-        let Shared { old, columns } =
+        let SharedColumns { old, columns } =
             edited::shared(manifest, &plan.deliveries.identities.outputs[index.place()], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         // Values that were changed from outside were never published, so a comparison with them would
@@ -232,12 +233,12 @@ impl Correction<'_> {
         let grouping = &plan.pipeline.groupings[*grouping];
         let window = (grouping.plan.window != Window::Global).then_some((0, 1));
         let differ = Differ::new(&columns, window, &grouping.keys, &plan.zone, self.shown);
-        Ok(Comparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })
+        Ok(RowComparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })
     }
 }
 
 /// How old and new rows of an output are compared.
-struct Comparison {
+struct RowComparison {
     differ: Differ,
     /// Reads the old parts.
     old: PartReader,

@@ -15,7 +15,7 @@
 //! are left out where such a row has no values, the bounds where the window is global. Of outputs of events
 //! a line is a part ([`log_part`]).
 
-use super::outcome::{Change, RowChange};
+use super::outcome::{RowChange, ValueChange};
 use crate::batch::{ColumnView, Schema, compare_rows, equal_rows, first_past, views};
 use crate::error::{Error, Result};
 use crate::sink::csv;
@@ -50,7 +50,7 @@ pub struct Differ {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
     /// The first changes, in order of window and keys.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ValueChange>,
     /// How many values changed.
     pub values: u64,
     /// How many rows changed, were added or are gone.
@@ -120,7 +120,7 @@ impl Differ {
         let all = || 0..self.names.len();
         let (a, b) = (views(old.columns(), all())?, views(new.columns(), all())?);
         let (x, y) = (self.side(old)?, self.side(new)?);
-        let mut report = Report::new(self, part, log);
+        let mut report = ChangeWriter::new(self, part, log);
         let (mut i, mut j) = (0, 0);
         let (mut left, mut right) = (vec![], vec![]);
         loop {
@@ -137,10 +137,10 @@ impl Differ {
         }
     }
 
-    fn side<'a>(&self, batch: &'a RecordBatch) -> Result<Side<'a>> {
+    fn side<'a>(&self, batch: &'a RecordBatch) -> Result<RowsOfSide<'a>> {
         let columns = batch.columns();
         let bounds = |i: usize| &columns[i].as_primitive::<TimestampMicrosecondType>().values()[..];
-        Ok(Side {
+        Ok(RowsOfSide {
             rows: batch.num_rows(),
             window: self.window.map(|(start, end)| (bounds(start), bounds(end))),
             keys: views(columns, self.keys.iter().filter_map(|(_, key)| *key))?,
@@ -151,7 +151,7 @@ impl Differ {
 }
 
 /// The old or the new rows.
-struct Side<'a> {
+struct RowsOfSide<'a> {
     rows: usize,
     window: Option<(&'a [i64], &'a [i64])>,
     keys: Vec<ColumnView<'a>>,
@@ -161,9 +161,9 @@ struct Side<'a> {
 }
 
 /// A row of a side, if it has it.
-type At<'s> = Option<(&'s Side<'s>, usize)>;
+type RowOfSide<'s> = Option<(&'s RowsOfSide<'s>, usize)>;
 
-impl Side<'_> {
+impl RowsOfSide<'_> {
     /// The window of a row; none where it is global.
     fn span(&self, row: usize) -> Option<TimeRange> {
         self.window.map(|(starts, ends)| TimeRange { start: starts[row], end: ends[row] })
@@ -184,7 +184,7 @@ impl Side<'_> {
 }
 
 /// Writes changes down, and counts.
-struct Report<'a> {
+struct ChangeWriter<'a> {
     differ: &'a Differ,
     part: PartKeys<'a>,
     log: &'a mut dyn Write,
@@ -199,18 +199,18 @@ struct Report<'a> {
 /// Bytes of lines that are gathered before a write.
 const LINES: usize = 64 << 10;
 
-impl<'a> Report<'a> {
-    fn new(differ: &'a Differ, part: PartKeys<'a>, log: &'a mut dyn Write) -> Report<'a> {
+impl<'a> ChangeWriter<'a> {
+    fn new(differ: &'a Differ, part: PartKeys<'a>, log: &'a mut dyn Write) -> ChangeWriter<'a> {
         let times = TimeText::new(&differ.zone);
-        Report { differ, part, log, times, lines: vec![], head: vec![], found: Differences::default() }
+        ChangeWriter { differ, part, log, times, lines: vec![], head: vec![], found: Differences::default() }
     }
 
     /// Tells the old from the new rows of the window `span`, both by their keys.
     fn window(
         &mut self,
         span: Option<TimeRange>,
-        (old, mut left): (&Side, &[u32]),
-        (new, mut right): (&Side, &[u32]),
+        (old, mut left): (&RowsOfSide, &[u32]),
+        (new, mut right): (&RowsOfSide, &[u32]),
     ) -> Result<()> {
         let before = self.found.rows;
         loop {
@@ -235,7 +235,7 @@ impl<'a> Report<'a> {
     }
 
     /// The changes of one row, which stands in the old rows, in the new ones or in both.
-    fn row(&mut self, span: Option<TimeRange>, old: At, new: At) {
+    fn row(&mut self, span: Option<TimeRange>, old: RowOfSide, new: RowOfSide) {
         let (change, (side, row)) = match (old, new) {
             (Some(_), Some(new)) => (RowChange::Changed, new),
             (None, Some(new)) => (RowChange::Added, new),
@@ -265,7 +265,7 @@ impl<'a> Report<'a> {
     }
 
     /// Writes what all lines of a row begin with.
-    fn begin(&mut self, span: Option<TimeRange>, side: &Side, row: usize) {
+    fn begin(&mut self, span: Option<TimeRange>, side: &RowsOfSide, row: usize) {
         let (head, times) = (&mut self.head, &mut self.times);
         head.clear();
         head.push(b'{');
@@ -298,7 +298,7 @@ impl<'a> Report<'a> {
         &mut self,
         span: Option<TimeRange>,
         column: Option<usize>,
-        (old, new): (At, At),
+        (old, new): (RowOfSide, RowOfSide),
         change: RowChange,
     ) {
         let (lines, times) = (&mut self.lines, &mut self.times);
@@ -331,11 +331,11 @@ impl<'a> Report<'a> {
         &mut self,
         window: Option<TimeRange>,
         column: Option<usize>,
-        (old, new): (At, At),
+        (old, new): (RowOfSide, RowOfSide),
         row: RowChange,
-    ) -> Change {
+    ) -> ValueChange {
         let times = &mut self.times;
-        let mut text = |side: At, column: usize| {
+        let mut text = |side: RowOfSide, column: usize| {
             let (side, row) = side?;
             let column = &side.written[column];
             let mut text = vec![];
@@ -350,7 +350,7 @@ impl<'a> Report<'a> {
             };
             (name.clone(), value)
         };
-        Change {
+        ValueChange {
             window: window.map(|w| (w.start, w.end)),
             keys: self.differ.keys.iter().map(key).collect(),
             column: column.map_or_else(String::new, |c| self.differ.names[c].clone()),

@@ -75,9 +75,9 @@ mod tests {
     const DEC: DataType = DataType::Decimal { precision: 20, scale: 3 };
 
     /// Group, whether in the second set, and a value of every type.
-    type Row = (u32, bool, Option<i64>, Option<f64>, Option<String>);
+    type CombinedRow = (u32, bool, Option<i64>, Option<f64>, Option<String>);
 
-    fn rows() -> impl Strategy<Value = Vec<Row>> {
+    fn rows() -> impl Strategy<Value = Vec<CombinedRow>> {
         let float = prop_oneof![-9f64..9.0, Just(f64::NAN), Just(-0.0), Just(0.0), Just(f64::NEG_INFINITY)];
         let row = (
             0..GROUPS as u32,
@@ -89,7 +89,7 @@ mod tests {
         proptest::collection::vec(row, 0..30)
     }
 
-    fn column(rows: &[&Row], ty: DataType) -> ArrayRef {
+    fn column(rows: &[&CombinedRow], ty: DataType) -> ArrayRef {
         let ints = || rows.iter().map(|r| r.2);
         match ty {
             DataType::String | DataType::Json => {
@@ -110,7 +110,7 @@ mod tests {
     }
 
     /// The results of the groups over these rows.
-    fn results(aggregate: &Aggregate, rows: &[&Row]) -> ArrayRef {
+    fn results(aggregate: &Aggregate, rows: &[&CombinedRow]) -> ArrayRef {
         let mut all = aggregate.accumulator();
         all.resize(GROUPS);
         let slots: Vec<u32> = rows.iter().map(|r| r.0).collect();
@@ -160,8 +160,8 @@ mod tests {
     proptest! {
         #[test]
         fn two_results_make_the_result_over_all(rows in rows()) {
-            let all: Vec<&Row> = rows.iter().collect();
-            let (second, first): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|r| r.1);
+            let all: Vec<&CombinedRow> = rows.iter().collect();
+            let (second, first): (Vec<&CombinedRow>, Vec<&CombinedRow>) = rows.iter().partition(|r| r.1);
             for (aggregate, merging) in merged() {
                 let whole = results(&aggregate, &all);
                 prop_assert_eq!(merging.ty(), aggregate.ty());

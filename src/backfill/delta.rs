@@ -1,19 +1,19 @@
 //! What the given files say: which windows and partitions they touch, and the rows that merged outputs get.
 
 use super::correction::Correction;
-use super::gather::{Gathered, gather};
-use super::given::Role;
+use super::gather::{OutputGroups, gather};
+use super::given::FileRole;
 use super::group_output::GroupOutput;
 use super::history::{History, of_files};
 use super::methods::{stored_merging, tells_sessions};
 use super::outcome::Method;
 use super::part_rows::KeyBytes;
 use super::touched::{Clusters, Touched};
-use crate::deliver::state::{self, are_told_by_group};
-use crate::engine::arrivals::Need;
-use crate::engine::intake::{Archived, Counted, Intake, Positions};
+use crate::deliver::state::{self, are_partitioned_by_group};
+use crate::engine::arrivals::ArrivalNeed;
+use crate::engine::intake::{Archived, Intake, IntakeRows, Positions};
 use crate::engine::steps::Sources;
-use crate::engine::{Read, Scope};
+use crate::engine::{PassResult, Scope};
 use crate::error::{Error, Result};
 use crate::group::Merged;
 use crate::input::{ReadPlan, files};
@@ -26,9 +26,9 @@ use std::sync::Arc;
 
 /// What the given files say.
 pub struct Delta<'a> {
-    pub read: Read,
+    pub read: PassResult,
     /// The rows and the states of merged outputs, by target.
-    pub merged: BTreeMap<usize, Gathered>,
+    pub merged: BTreeMap<usize, OutputGroups>,
     /// Per grouping.
     pub touched: Vec<Option<Touched>>,
     /// Per grouping how many groups the events fall in.
@@ -61,7 +61,7 @@ impl<'a> Correction<'a> {
                 outputs.push(output);
             }
         }
-        let mut read = self.pass.read_all(Need::Nothing, sources, &self.given_intakes()?, &scope)?;
+        let mut read = self.pass.read_all(ArrivalNeed::Nothing, sources, &self.given_intakes()?, &scope)?;
         let mut partitions = BTreeMap::new();
         let (mut rows, mut archives) = (std::mem::take(&mut read.rows).into_iter(), read.archives.iter());
         for (number, (index, _)) in
@@ -99,8 +99,8 @@ impl<'a> Correction<'a> {
             // Where states are merged, results of the new events alone say nothing.
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
             let again = |o: &&GroupOutput| {
-                let told = are_told_by_group(o.output, o.post);
-                o.grouping().place() == g && told && self.method(o.number) == Method::Recomputed
+                let by_group = are_partitioned_by_group(o.output, o.post);
+                o.grouping().place() == g && by_group && self.method(o.number) == Method::Recomputed
             };
             let again: Vec<&GroupOutput> = outputs.iter().filter(again).collect();
             let rows = gather(&self.pass, merged, &own, &rows_wanted, None, |block| {
@@ -155,30 +155,30 @@ impl<'a> Correction<'a> {
                 positions: true,
                 ..plan.pipeline.read.clone()
             };
-            let (positions, archived, counted) = (Positions::Own, Archived::No, Counted::All);
+            let (positions, archived, counted) = (Positions::Own, Archived::No, IntakeRows::All);
             return Ok(vec![Intake { read: Arc::new(read), positions, archived, counted }]);
         }
-        if self.given.has(Role::New) {
-            let intake = of_files(plan, self.given, Role::New, Archived::All, Counted::All)?;
+        if self.given.has(FileRole::New) {
+            let intake = of_files(plan, self.given, FileRole::New, Archived::All, IntakeRows::All)?;
             return Ok(intake.into_iter().collect());
         }
         // What is taken out may be gone from the disk, but for an archive.
-        let there = self.given.with(Role::Retracted).all(|(_, entry)| entry.is_in_place(&plan.inputs));
+        let there = self.given.with(FileRole::Retracted).all(|(_, entry)| entry.is_in_place(&plan.inputs));
         match self.history {
             History::Archive(archive) if !there => {
                 let parts: Vec<&Part> = archive.parts.iter().collect();
-                let (archived, counted) = (Archived::All, Counted::All);
-                Ok(vec![archive.intake(plan, &parts, self.given, Role::Retracted, archived, counted)?])
+                let (archived, counted) = (Archived::All, IntakeRows::All);
+                Ok(vec![archive.intake(plan, &parts, self.given, FileRole::Retracted, archived, counted)?])
             }
             _ if !there => {
                 let gone =
-                    self.given.with(Role::Retracted).find(|(_, entry)| !entry.is_in_place(&plan.inputs));
+                    self.given.with(FileRole::Retracted).find(|(_, entry)| !entry.is_in_place(&plan.inputs));
                 let path = gone.map(|(_, entry)| entry.path.clone()).unwrap_or_default();
                 Err(Error::job(format!("removing events reads them once more, but {path} is missing"))
                     .hint("restore it, or name an archive that contains it with --from-archive"))
             }
             _ => {
-                let intake = of_files(plan, self.given, Role::Retracted, Archived::All, Counted::All)?;
+                let intake = of_files(plan, self.given, FileRole::Retracted, Archived::All, IntakeRows::All)?;
                 Ok(intake.into_iter().collect())
             }
         }

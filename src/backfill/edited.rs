@@ -112,7 +112,7 @@ pub fn restated(
 
 /// What the rows of an output in place and those that it has now can be compared by.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SharedColumns {
     /// The columns of the files that are in place.
     pub old: Schema,
     /// Those that both have, with equal types, by their names.
@@ -127,10 +127,10 @@ pub fn shared(
     manifest: &Manifest,
     is: &Identity,
     output: &OutputPlan,
-) -> std::result::Result<Shared, String> {
+) -> std::result::Result<SharedColumns, String> {
     let own = output.file_schema();
     let was = match &manifest.identity {
-        Some(was) if was == is => return Ok(Shared { old: own.clone(), columns: own }),
+        Some(was) if was == is => return Ok(SharedColumns { old: own.clone(), columns: own }),
         Some(was) if was.version == is.version => was,
         _ => return Err("its earlier columns are not known".to_string()),
     };
@@ -168,5 +168,5 @@ pub fn shared(
     // A value of another type cannot be compared, so its column is treated as a new one.
     let both = own.fields.iter().filter(|field| old.type_of(&field.name) == Some(field.ty));
     let columns = Schema::new(both.cloned().collect());
-    Ok(Shared { old, columns })
+    Ok(SharedColumns { old, columns })
 }

@@ -12,7 +12,7 @@ use crate::group::{GroupBlock, Merged};
 
 /// What outputs get of one grouping.
 #[derive(Default)]
-pub struct Gathered {
+pub struct OutputGroups {
     /// The rows.
     pub rows: NewRows,
     /// Where the output keeps its state, the groups with their states.
@@ -31,9 +31,9 @@ pub fn gather(
     wanted: &(dyn Fn(&GroupOutput) -> bool + Sync),
     touched: Option<&Touched>,
     mut see: impl FnMut(&GroupBlock) -> Result<()>,
-) -> Result<Vec<Gathered>> {
+) -> Result<Vec<OutputGroups>> {
     let states: Vec<Option<StateParts>> = outputs.iter().map(|output| StateParts::of(output)).collect();
-    let mut gathered: Vec<Gathered> = outputs.iter().map(|_| Gathered::default()).collect();
+    let mut gathered: Vec<OutputGroups> = outputs.iter().map(|_| OutputGroups::default()).collect();
     merged.drive(
         |block| {
             let shaped = |o: &&GroupOutput| {

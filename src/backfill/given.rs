@@ -5,9 +5,9 @@
 //! that count after the backfill stand in natural path order, as they would for a run over all of them: positions are
 //! in that list.
 
-use super::outcome::{GivenFile, GivenKind, Request};
+use super::outcome::{BackfillRequest, GivenFile, GivenKind};
 use crate::error::{Error, Result};
-use crate::input::{Format, InputReport, Inputs, files, told};
+use crate::input::{InputFormat, InputReport, Inputs, files, partition_columns};
 use crate::job;
 use crate::job::JobSpec;
 use crate::plan::OutputId;
@@ -105,7 +105,7 @@ pub struct SourceEntry {
     /// Whether it is known to have no records.
     pub empty: bool,
     /// What it is to the backfill.
-    pub role: Role,
+    pub role: FileRole,
 }
 
 impl SourceEntry {
@@ -118,7 +118,7 @@ impl SourceEntry {
 
 /// What a file of the source is to a backfill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum FileRole {
     /// Counted before, and it stays so.
     Old,
     /// Not counted before.
@@ -143,7 +143,7 @@ pub struct BackfillInput {
     /// What is different about a table, if anything is.
     pub tables: Option<String>,
     /// The format of the source's files, if the job says.
-    pub format: Option<Format>,
+    pub format: Option<InputFormat>,
     /// The columns of the source that the job declares, which folders may tell.
     declared: Vec<String>,
 }
@@ -153,7 +153,7 @@ impl BackfillInput {
     ///
     /// # Errors
     /// A file is missing, was never counted (of a retraction), or is not what it was when it was counted.
-    pub fn new(spec: &JobSpec, request: &Request, in_place: &InPlace) -> Result<BackfillInput> {
+    pub fn new(spec: &JobSpec, request: &BackfillRequest, in_place: &InPlace) -> Result<BackfillInput> {
         let of_tables = job::table_files(spec)?;
         let format = job::source_format(spec);
         let declared = job::declared_columns(spec);
@@ -176,7 +176,7 @@ impl BackfillInput {
             hash: input.hash.clone(),
             bytes: input.bytes,
             empty: input.records == 0,
-            role: Role::Old,
+            role: FileRole::Old,
         };
         // Files that were counted come first: a given file with the same content is then found as known.
         in_place.inputs.iter().map(old).for_each(|entry| given.enter(entry));
@@ -190,7 +190,7 @@ impl BackfillInput {
         // A later entry of the map replaces an earlier one: reversed, the first table of a file wins.
         let tables: HashMap<PathBuf, &String> =
             of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
-        let late = Late::of(spec)?;
+        let late = LateOutput::of(spec)?;
         let (paths, notes) = expanded(&request.files, format, inputs)?;
         given.notes.extend(notes);
         for path in paths {
@@ -229,7 +229,7 @@ impl BackfillInput {
         }
         given.tables = changed_tables(&of_tables, &in_place.tables, inputs)?;
         // Late events count in streamed outputs alone and new ones in all: one pass cannot do both.
-        if given.late.is_some() && given.source.iter().any(|entry| entry.role == Role::New) {
+        if given.late.is_some() && given.source.iter().any(|entry| entry.role == FileRole::New) {
             return Err(Error::job("late events of the job and new files cannot be given together")
                 .hint("backfill them one after the other"));
         }
@@ -281,8 +281,8 @@ impl BackfillInput {
         let known = |entry: &SourceEntry| entry.path == path || !entry.empty;
         let of_hash = self.by_hash.get(&hash).into_iter().flatten().copied();
         let alike: Vec<usize> = of_hash.filter(|place| known(&self.source[*place])).collect();
-        let told = |place: &&usize| told_alike(&self.declared, &self.source[**place].path, &path);
-        if let Some(known) = alike.iter().find(told).copied() {
+        let same = |place: &&usize| same_partition_values(&self.declared, &self.source[**place].path, &path);
+        if let Some(known) = alike.iter().find(same).copied() {
             self.note(Path::new(&path), GivenKind::Known(PathBuf::from(&self.source[known].path)));
             let entry = &mut self.source[known];
             entry.named = true;
@@ -304,7 +304,7 @@ impl BackfillInput {
         }
         self.note(Path::new(&path), GivenKind::New);
         let at = PathBuf::from(&path);
-        self.enter(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: Role::New });
+        self.enter(SourceEntry { path, at, named: true, hash, bytes, empty: false, role: FileRole::New });
         Ok(())
     }
 
@@ -318,7 +318,7 @@ impl BackfillInput {
             let of_zip = (0..self.source.len()).filter(|i| self.source[*i].path.starts_with(&members));
             let of_zip: Vec<usize> = of_zip.collect();
             for place in &of_zip {
-                self.source[*place].role = Role::Retracted;
+                self.source[*place].role = FileRole::Retracted;
                 let path = PathBuf::from(&self.source[*place].path);
                 self.note(&path, GivenKind::Retracted);
             }
@@ -330,8 +330,9 @@ impl BackfillInput {
             Some(hash) => self.by_hash.get(hash),
             None => self.by_path.get(&named),
         };
-        let is =
-            |place: &&usize| hash.is_none() || told_alike(&self.declared, &self.source[**place].path, &named);
+        let is = |place: &&usize| {
+            hash.is_none() || same_partition_values(&self.declared, &self.source[**place].path, &named)
+        };
         let Some(entry) = alike.and_then(|alike| alike.iter().find(is)).map(|place| &mut self.source[*place])
         else {
             let error = Error::job(format!("{named} was never counted, so it cannot be taken out"));
@@ -343,7 +344,7 @@ impl BackfillInput {
                 _ => error.nearest(&named, paths),
             });
         };
-        entry.role = Role::Retracted;
+        entry.role = FileRole::Retracted;
         let path = PathBuf::from(&entry.path);
         self.note(&path, GivenKind::Retracted);
         Ok(())
@@ -354,17 +355,17 @@ impl BackfillInput {
     }
 
     /// The files of the source with this role, with their places in the list.
-    pub fn with(&self, role: Role) -> impl Iterator<Item = (u32, &SourceEntry)> {
+    pub fn with(&self, role: FileRole) -> impl Iterator<Item = (u32, &SourceEntry)> {
         (0..).zip(&self.source).filter(move |(_, entry)| entry.role == role)
     }
 
     /// The files that count after the backfill.
     pub fn left(&self) -> impl Iterator<Item = &SourceEntry> {
-        self.source.iter().filter(|entry| entry.role != Role::Retracted)
+        self.source.iter().filter(|entry| entry.role != FileRole::Retracted)
     }
 
     /// Whether there is a file with this role.
-    pub fn has(&self, role: Role) -> bool {
+    pub fn has(&self, role: FileRole) -> bool {
         self.with(role).next().is_some()
     }
 
@@ -390,11 +391,14 @@ impl BackfillInput {
 
     /// Whether nothing is to be done.
     pub fn changes_nothing(&self) -> bool {
-        self.late.is_none() && self.tables.is_none() && !self.has(Role::New) && !self.has(Role::Retracted)
+        self.late.is_none()
+            && self.tables.is_none()
+            && !self.has(FileRole::New)
+            && !self.has(FileRole::Retracted)
     }
 
     /// The places of the files that have this role, by path.
-    pub fn ordinals(&self, role: Role) -> HashMap<String, u32> {
+    pub fn ordinals(&self, role: FileRole) -> HashMap<String, u32> {
         self.with(role).map(|(ordinal, entry)| (entry.path.clone(), ordinal)).collect()
     }
 
@@ -405,19 +409,19 @@ impl BackfillInput {
 }
 
 /// The late output of a job.
-struct Late {
+struct LateOutput {
     path: PathBuf,
     /// The hash of its file, if its manifest is there.
     hash: Option<String>,
 }
 
-impl Late {
-    fn of(spec: &JobSpec) -> Result<Option<Late>> {
+impl LateOutput {
+    fn of(spec: &JobSpec) -> Result<Option<LateOutput>> {
         let Some(path) = job::late_path(spec) else { return Ok(None) };
         let manifest = Target::file(&path).manifest()?;
         // Hashes of inputs carry the name of the algorithm, and those of parts do not.
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
-        Ok(Some(Late { path, hash }))
+        Ok(Some(LateOutput { path, hash }))
     }
 
     fn is(&self, path: &Path, hash: &str) -> bool {
@@ -433,7 +437,9 @@ fn changed_tables(
     inputs: &Inputs,
 ) -> Result<Option<String>> {
     // Which columns folders tell is not looked at: what has moved is read again.
-    let key = |table: &str, hash: &str, path: &Path| (table.to_string(), hash.to_string(), told::told(path));
+    let key = |table: &str, hash: &str, path: &Path| {
+        (table.to_string(), hash.to_string(), partition_columns::of_path(path))
+    };
     let of_entry = |entry: &InputEntry| {
         key(entry.table.as_deref().unwrap_or_default(), &entry.hash, Path::new(&entry.path))
     };
@@ -453,9 +459,11 @@ fn changed_tables(
     }))
 }
 
-/// Whether the folders of two files tell the same of these columns.
-fn told_alike(columns: &[String], a: &str, b: &str) -> bool {
-    columns.iter().all(|name| told::value(Path::new(a), name) == told::value(Path::new(b), name))
+/// Whether two files have the same values of these partition columns.
+fn same_partition_values(columns: &[String], a: &str, b: &str) -> bool {
+    columns.iter().all(|name| {
+        partition_columns::value(Path::new(a), name) == partition_columns::value(Path::new(b), name)
+    })
 }
 
 /// The error for a file with a content that was counted in another folder.
@@ -477,7 +485,7 @@ fn changed(path: &str) -> Error {
 /// what there is to tell of them too.
 fn expanded(
     given: &[PathBuf],
-    format: Option<Format>,
+    format: Option<InputFormat>,
     inputs: &Inputs,
 ) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut all, mut notes) = (vec![], vec![]);

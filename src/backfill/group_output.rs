@@ -17,7 +17,7 @@ use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::{Clusters, Touched};
 use crate::batch::{plain_strings, record_batch};
-use crate::deliver::shape::Shaped;
+use crate::deliver::shape::PartitionRows;
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
@@ -146,7 +146,7 @@ impl<'a> GroupOutput<'a> {
     }
 
     /// Of shaped rows those of touched windows, by partition.
-    pub fn select(&self, shaped: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
+    pub fn select(&self, shaped: PartitionRows, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
         let schema = self.reader.schema.arrow();
         // Parts hold plain texts and shaped columns dictionaries: rows of both are put together later.
         let columns = self.output.written().into_iter().map(|c| plain_strings(&shaped.columns[c])).collect();

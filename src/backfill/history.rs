@@ -1,12 +1,12 @@
 //! Where events that were counted before are read again: an archive, or the files of the source.
 
-use super::given::{BackfillInput, InPlace, Role};
+use super::given::{BackfillInput, FileRole, InPlace};
 use super::outcome::HistoryRead;
 use crate::batch::DataType;
-use crate::engine::intake::{Archived, Counted, Intake, Positions};
+use crate::engine::intake::{Archived, Intake, IntakeRows, Positions};
 use crate::error::{Error, Result};
 use crate::input::written::WrittenColumns;
-use crate::input::{Format as InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, carried, files};
+use crate::input::{InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, files, wire_format};
 use crate::job::identity;
 use crate::plan::{OutputId, OutputKind, Plan, archive_fields};
 use crate::sink;
@@ -24,7 +24,7 @@ pub type Ranges = Vec<TimeRange>;
 pub struct Archive {
     /// The folder that its parts lie in.
     root: PathBuf,
-    format: sink::Format,
+    format: sink::OutputFormat,
     /// Its parts.
     pub parts: Vec<Part>,
     /// Among the archives of the job, which it is, if it is one of them.
@@ -82,7 +82,7 @@ impl Archive {
             let names = manifest.source.iter().map(|known| known.name.as_str());
             return Err(error.nearest(&missing.name, names));
         }
-        let format = sink::Format::named(&manifest.output.format).ok_or_else(no_archive)?;
+        let format = sink::OutputFormat::named(&manifest.output.format).ok_or_else(no_archive)?;
         Ok(Archive { root: target.root(), format, parts: manifest.parts, own: None })
     }
 
@@ -107,14 +107,14 @@ impl Archive {
         plan: &Plan,
         parts: &[&Part],
         given: &BackfillInput,
-        role: Role,
+        role: FileRole,
         archived: Archived,
-        counted: Counted,
+        counted: IntakeRows,
     ) -> Result<Intake> {
         let format = match self.format {
-            sink::Format::Parquet => InputFormat::Parquet,
-            sink::Format::Csv => InputFormat::Csv,
-            sink::Format::JsonLines | sink::Format::Keyed(_) => InputFormat::JsonLines,
+            sink::OutputFormat::Parquet => InputFormat::Parquet,
+            sink::OutputFormat::Csv => InputFormat::Csv,
+            sink::OutputFormat::JsonLines | sink::OutputFormat::Keyed(_) => InputFormat::JsonLines,
         };
         // History that was changed from outside would give wrong windows without an error.
         if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
@@ -163,7 +163,7 @@ impl History {
             return Ok(History::Archive(archive.clone()));
         }
         let gone =
-            given.source.iter().find(|entry| entry.role != Role::New && !entry.is_in_place(&plan.inputs));
+            given.source.iter().find(|entry| entry.role != FileRole::New && !entry.is_in_place(&plan.inputs));
         Ok(match gone {
             None => History::Source,
             Some(entry) => {
@@ -185,13 +185,13 @@ impl History {
         &self,
         plan: &Plan,
         given: &BackfillInput,
-        counted: Counted,
+        counted: IntakeRows,
     ) -> Result<(Option<Intake>, HistoryRead)> {
         match self {
             History::Gone(error) => Err(error.clone()),
             History::Archive(archive) => {
                 let parts = match &counted {
-                    Counted::Within(ranges) => archive.within(ranges),
+                    IntakeRows::Within(ranges) => archive.within(ranges),
                     _ => archive.parts.iter().collect(),
                 };
                 let bytes = parts.iter().map(|part| part.bytes).sum();
@@ -199,11 +199,11 @@ impl History {
                 if parts.is_empty() {
                     return Ok((None, volume));
                 }
-                let intake = archive.intake(plan, &parts, given, Role::Old, Archived::No, counted)?;
+                let intake = archive.intake(plan, &parts, given, FileRole::Old, Archived::No, counted)?;
                 Ok((Some(intake), volume))
             }
             History::Source => {
-                let intake = of_files(plan, given, Role::Old, Archived::No, counted)?;
+                let intake = of_files(plan, given, FileRole::Old, Archived::No, counted)?;
                 let files = || intake.iter().flat_map(|intake| &intake.read.files);
                 let volume =
                     HistoryRead { files: files().count(), bytes: files().map(|file| file.bytes).sum() };
@@ -291,9 +291,9 @@ pub fn can_tell(
 pub fn of_files(
     plan: &Plan,
     given: &BackfillInput,
-    role: Role,
+    role: FileRole,
     archived: Archived,
-    counted: Counted,
+    counted: IntakeRows,
 ) -> Result<Option<Intake>> {
     let (ordinals, paths): (Vec<u32>, Vec<PathBuf>) =
         given.with(role).map(|(ordinal, entry)| (ordinal, entry.at.clone())).unzip();
@@ -301,10 +301,10 @@ pub fn of_files(
         return Ok(None);
     }
     let mut files = files::listed(&paths, given.format, &plan.inputs)?;
-    carried::like(&mut files, &plan.pipeline.read.files)?;
+    wire_format::like(&mut files, &plan.pipeline.read.files)?;
     let mut read = ReadPlan { files, positions: true, ..plan.pipeline.read.clone() };
     // A narrow range spares the decoding of other events. Rows for an archive are wanted at every time.
-    if let Counted::Within(ranges) = &counted
+    if let IntakeRows::Within(ranges) = &counted
         && archived == Archived::No
         && let (Some(first), Some(last)) = (ranges.first(), ranges.last())
     {

@@ -1,14 +1,14 @@
 //! How each output is corrected: the first way that will do, from the cheapest.
 
 use super::combine::merging;
-use super::given::{BackfillInput, Role};
+use super::given::{BackfillInput, FileRole};
 use super::outcome::Method;
 use crate::aggregate::Aggregate;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn, Step};
 use crate::rows::PartitionPart;
-use crate::sink::Format;
+use crate::sink::OutputFormat;
 use crate::window::Window;
 
 /// Per column of a grouped output, how its values are merged; none for window bounds and keys.
@@ -98,7 +98,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
         plan.pipeline.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
     post.having.is_none()
         && post.top.is_none()
-        && !(float_key && matches!(output.format, Format::JsonLines | Format::Keyed(_)))
+        && !(float_key && matches!(output.format, OutputFormat::JsonLines | OutputFormat::Keyed(_)))
         && !output.partition_by.iter().any(|part| matches!(part, PartitionPart::Column(_)))
         && crate::deliver::target(&output.to).is_some()
 }
@@ -106,7 +106,7 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
 /// How output number `index` is corrected, where not everything is computed again.
 pub fn method(plan: &Plan, index: OutputId, given: &BackfillInput) -> Method {
     let output = &plan.deliveries.outputs[index];
-    let adds = given.has(Role::New);
+    let adds = given.has(FileRole::New);
     match &output.kind {
         // An archive holds every event that was read, late ones too.
         OutputKind::Archive(_) if given.late.is_some() => Method::Untouched,

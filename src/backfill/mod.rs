@@ -40,7 +40,7 @@ use crate::clock::Stopwatch;
 use crate::deliver::server_tables;
 use crate::deliver::server_tables::Extent;
 use crate::deliver::target;
-use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
+use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::job::{JobSpec, Overrides, SourceFiles};
@@ -53,7 +53,8 @@ use hashbrown::HashMap;
 use history::History;
 pub(crate) use history::nothing_gone;
 pub use outcome::{
-    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, Request, RowChange, Volume,
+    BackfillOutcome, BackfillRequest, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange,
+    ValueChange, Volume,
 };
 pub use parts::PartReader;
 use std::path::PathBuf;
@@ -66,7 +67,7 @@ use std::path::PathBuf;
 pub fn backfill(
     spec: &JobSpec,
     overrides: &Overrides,
-    request: &Request,
+    request: &BackfillRequest,
     machine: &dyn Fn(&Plan) -> RunOptions,
     progress: &dyn Progress,
 ) -> Result<BackfillOutcome> {
@@ -91,7 +92,7 @@ pub(crate) enum Corrections {
 pub(crate) fn correct(
     spec: &JobSpec,
     overrides: &Overrides,
-    request: &Request,
+    request: &BackfillRequest,
     machine: &dyn Fn(&Plan) -> RunOptions,
     progress: &dyn Progress,
 ) -> Result<Corrections> {
@@ -202,7 +203,7 @@ pub(crate) fn correct(
         for (output, report) in outputs.iter_mut().zip(report.outputs) {
             output.restored = report.restored;
         }
-        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        progress.worked(TimedStage::Commit, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
     }
     let mut files = given.files;
     // A later entry of the map replaces an earlier one: reversed, the first report of a path wins.

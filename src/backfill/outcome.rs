@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// What a backfill is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Request {
+pub struct BackfillRequest {
     /// The files, in any order; without any, those that the source has and no run has counted.
     pub files: Vec<PathBuf>,
     /// Whether the files' events are taken out, not added.
@@ -123,7 +123,7 @@ pub struct Corrected {
     /// How many values changed, in all.
     pub changed: u64,
     /// The first changes, in order of window and key.
-    pub changes: Vec<Change>,
+    pub changes: Vec<ValueChange>,
     /// The file of all changes; none of a plan, nor where nothing changed.
     #[serde(serialize_with = "fields::path_or_null")]
     pub change_log: Option<PathBuf>,
@@ -169,7 +169,7 @@ pub enum Method {
 
 /// One value that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct ValueChange {
     /// The window, microseconds UTC; none for a global window.
     #[serde(flatten, serialize_with = "start_and_end")]
     pub window: Option<(i64, i64)>,

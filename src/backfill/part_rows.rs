@@ -5,7 +5,7 @@ use crate::batch::plain_strings;
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
-use crate::input::told::folder_value;
+use crate::input::partition_columns::folder_value;
 use crate::plan::OutputPlan;
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;

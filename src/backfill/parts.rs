@@ -12,7 +12,7 @@ mod text;
 use crate::batch::{DataType, Schema};
 use crate::error::{Error, Result};
 use crate::sink;
-use crate::sink::{ANEW, Format, Part};
+use crate::sink::{ANEW, OutputFormat, Part};
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub struct PartReader {
     /// The folder that the paths of parts are in.
     pub root: PathBuf,
     /// The format of the parts.
-    pub format: Format,
+    pub format: OutputFormat,
     /// The columns that stand in the files: [`crate::plan::OutputPlan::file_schema`].
     pub schema: Schema,
 }
@@ -35,11 +35,13 @@ pub struct PartReader {
 /// Whether all values of columns of `schema` can be told from files of `format`. Not floats in JSON Lines, where
 /// one that is no number is `null`; not a text that is the only column of CSV, where NULL and the empty text are
 /// written alike.
-pub fn is_exact(format: Format, schema: &Schema) -> bool {
+pub fn is_exact(format: OutputFormat, schema: &Schema) -> bool {
     match format {
-        Format::Parquet => true,
-        Format::Csv => !matches!(&schema.fields[..], [only] if only.ty.is_text()),
-        Format::JsonLines | Format::Keyed(_) => schema.fields.iter().all(|f| f.ty != DataType::Float64),
+        OutputFormat::Parquet => true,
+        OutputFormat::Csv => !matches!(&schema.fields[..], [only] if only.ty.is_text()),
+        OutputFormat::JsonLines | OutputFormat::Keyed(_) => {
+            schema.fields.iter().all(|f| f.ty != DataType::Float64)
+        }
     }
 }
 
@@ -57,7 +59,7 @@ impl PartReader {
         }
         let rows = part.rows as usize;
         let batch = match self.format {
-            Format::Parquet => self.parquet(bytes, rows).map_err(|e| unreadable(&path).caused_by(e))?,
+            OutputFormat::Parquet => self.parquet(bytes, rows).map_err(|e| unreadable(&path).caused_by(e))?,
             format => text::read(format, &self.schema, bytes, rows).map_err(|at| {
                 unreadable(&path).caused_by(format!("the text at byte {at} is not as highwater writes it"))
             })?,

@@ -1,12 +1,12 @@
 //! The file of rejected records after a correction: as a run over all files would write it.
 
-use super::given::{BackfillInput, InPlace, Role};
+use super::given::{BackfillInput, FileRole, InPlace};
 use crate::engine::rejected::rejects_at;
 use crate::error::{Error, Result};
 use crate::input::ScanReport;
 use crate::plan::Plan;
 use crate::sink::owner::place;
-use crate::sink::{Reject, RejectsWriter, Transaction};
+use crate::sink::{RejectedRecord, RejectsWriter, Transaction};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Rejected {
 
 /// A rejected record as the file has it.
 #[derive(Deserialize)]
-struct Line {
+struct RejectLine {
     file: String,
     line: u64,
     byte: Option<u64>,
@@ -58,12 +58,12 @@ pub fn merged_rejects(
     reports: Vec<ScanReport>,
 ) -> Result<Option<Rejected>> {
     let Some(path) = &plan.deliveries.rejects else { return Ok(None) };
-    let adds = given.has(Role::New)
+    let adds = given.has(FileRole::New)
         && reports.iter().any(|report| rejects_at(Some(path), &report.rejects).is_some());
-    if !adds && !given.has(Role::Retracted) {
+    if !adds && !given.has(FileRole::Retracted) {
         return Ok(None);
     }
-    let mut by_file: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    let mut by_file: BTreeMap<String, Vec<RejectLine>> = BTreeMap::new();
     if let Some(old) = &in_place.before().rejects {
         // A manifest is data from outside: its paths must not make the job read or replace other files.
         is_named(plan, Path::new(old))?;
@@ -72,18 +72,18 @@ pub fn merged_rejects(
         }
     }
     // Rejects of files that are taken out must go, so those of a retraction are not added.
-    for reject in reports.into_iter().filter(|_| given.has(Role::New)).flat_map(|report| report.rejects) {
-        let crate::input::Reject { path, line, byte, column, reason, raw } = reject?;
+    for reject in reports.into_iter().filter(|_| given.has(FileRole::New)).flat_map(|report| report.rejects) {
+        let crate::input::StoredReject { path, line, byte, column, reason, raw } = reject?;
         let (file, raw) = (path.display().to_string(), String::from_utf8_lossy(&raw).into_owned());
-        by_file.entry(file.clone()).or_default().push(Line { file, line, byte, column, reason, raw });
+        by_file.entry(file.clone()).or_default().push(RejectLine { file, line, byte, column, reason, raw });
     }
     let mut writer = RejectsWriter::create(path)?;
     let mut any = false;
     // The order of the source and of the records in a file is what a run over all files writes.
-    for entry in given.source.iter().filter(|entry| entry.role != Role::Retracted) {
+    for entry in given.source.iter().filter(|entry| entry.role != FileRole::Retracted) {
         for line in by_file.remove(&entry.path).unwrap_or_default() {
             any = true;
-            writer.write(&Reject {
+            writer.write(&RejectedRecord {
                 file: &line.file,
                 line: line.line,
                 byte: line.byte,
@@ -110,7 +110,7 @@ fn is_named(plan: &Plan, old: &Path) -> Result<()> {
     .hint("name it as `rejects` in the job, or run the job again"))
 }
 
-fn read(path: &Path) -> Result<Vec<Line>> {
+fn read(path: &Path) -> Result<Vec<RejectLine>> {
     let broken = |e: String| {
         Error::machine(format!("{} cannot be read as a file of rejects", path.display()))
             .caused_by(e)

@@ -3,13 +3,13 @@
 
 use super::correction::Correction;
 use super::delta::Delta;
-use super::given::Role;
+use super::given::FileRole;
 use super::history::{Archive, History, Ranges, of_files};
 use super::outcome::{HistoryRead, Method};
 use super::partition::partition;
 use super::touched::{Touched, disjoint};
 use crate::engine::Scope;
-use crate::engine::intake::{Archived, Counted, Intake};
+use crate::engine::intake::{Archived, Intake, IntakeRows};
 use crate::error::Result;
 use crate::plan::OutputKind;
 use crate::sink::Part;
@@ -47,9 +47,9 @@ impl Correction<'_> {
         // Which events come again, or are the first, is known when all are read.
         let ordered = plan.pipeline.steps.iter().any(|step| step.keys().is_some());
         let counted = match (ranges.is_empty(), ordered) {
-            (true, _) => Counted::No,
-            (false, true) => Counted::All,
-            (false, false) => Counted::Within(Arc::new(ranges.clone())),
+            (true, _) => IntakeRows::No,
+            (false, true) => IntakeRows::All,
+            (false, false) => IntakeRows::Within(Arc::new(ranges.clone())),
         };
         let own = match self.history {
             History::Archive(archive) => archive.own.filter(|own| *own < joined.len()),
@@ -68,7 +68,7 @@ impl Correction<'_> {
             // A part that gets rows and whose events count again is read once for both.
             for (parts, archived, counted) in [
                 (of(true, true), number, counted.clone()),
-                (of(true, false), number, Counted::No),
+                (of(true, false), number, IntakeRows::No),
                 (of(false, true), Archived::No, counted.clone()),
             ] {
                 intakes.extend(self.of_archive(archive, &parts, archived, counted)?);
@@ -82,7 +82,7 @@ impl Correction<'_> {
                 intakes.extend(of_history);
                 history = read;
             }
-            intakes.extend(of_files(plan, self.given, Role::New, Archived::No, Counted::All)?);
+            intakes.extend(of_files(plan, self.given, FileRole::New, Archived::No, IntakeRows::All)?);
         }
         let is_needed = !ranges.is_empty() || joined.iter().any(|joined| !joined.is_empty());
         Ok(Reread { is_needed, intakes, scope, history })
@@ -93,12 +93,12 @@ impl Correction<'_> {
         archive: &Archive,
         parts: &[&Part],
         archived: Archived,
-        counted: Counted,
+        counted: IntakeRows,
     ) -> Result<Option<Intake>> {
         if parts.is_empty() {
             return Ok(None);
         }
-        archive.intake(self.pass.plan, parts, self.given, Role::Old, archived, counted).map(Some)
+        archive.intake(self.pass.plan, parts, self.given, FileRole::Old, archived, counted).map(Some)
     }
 
     fn needs(&self, delta: &Delta) -> Needs {

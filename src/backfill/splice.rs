@@ -1,7 +1,7 @@
 //! New rows put among old ones: a part as it was becomes the part as it is to be.
 //!
 //! # Contract
-//! Both batches have the same columns (texts plain, no dictionaries) and are sorted by the same [`Order`]; so
+//! Both batches have the same columns (texts plain, no dictionaries) and are sorted by the same [`SortColumns`]; so
 //! is the result. What is done for each new row takes time by the logarithm of the old rows between it and the
 //! one before; old rows are copied in stretches.
 
@@ -23,13 +23,13 @@ type ArrowResult<T> = std::result::Result<T, ArrowError>;
 
 /// The columns that rows are sorted by, the first before the second and so on, each as [`crate::deliver::order`] says: of a
 /// grouped output the bounds of the window and the keys, of one with `top` the bounds alone.
-pub type Order = [usize];
+pub type SortColumns = [usize];
 
 /// What old and new rows are compared by.
 fn sides<'a>(
     old: &'a RecordBatch,
     new: &'a RecordBatch,
-    by: &Order,
+    by: &SortColumns,
 ) -> Result<(Vec<ColumnView<'a>>, Vec<ColumnView<'a>>)> {
     if let Some((a, b)) = unlike(old, new) {
         return Err(Error::machine(format!("rows of the types {a} cannot go among rows of the types {b}")));
@@ -54,7 +54,7 @@ pub fn splice(
     old: &RecordBatch,
     gone: Option<&BooleanBuffer>,
     new: &RecordBatch,
-    order: &Order,
+    order: &SortColumns,
 ) -> Result<RecordBatch> {
     let stretches = Stretches::of(old, gone, new, order)?;
     let spliced = || {
@@ -90,7 +90,7 @@ impl Stretches {
         old: &RecordBatch,
         gone: Option<&BooleanBuffer>,
         new: &RecordBatch,
-        order: &Order,
+        order: &SortColumns,
     ) -> Result<Stretches> {
         let (a, b) = sides(old, new, order)?;
         let kept = gone.map(|gone| !gone);
@@ -150,7 +150,7 @@ impl Stretches {
 ///
 /// # Errors
 /// As [`splice`].
-pub fn matches(old: &RecordBatch, new: &RecordBatch, order: &Order) -> Result<Vec<Option<u32>>> {
+pub fn matches(old: &RecordBatch, new: &RecordBatch, order: &SortColumns) -> Result<Vec<Option<u32>>> {
     let (a, b) = sides(old, new, order)?;
     let (rows, mut at) = (old.num_rows(), 0);
     let find = |row| {

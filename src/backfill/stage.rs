@@ -10,8 +10,8 @@
 use super::changes;
 use super::corrected::PartChange;
 use super::correction::{Correction, StagedCorrection};
-use super::gather::{Gathered, gather};
-use super::given::Role;
+use super::gather::{OutputGroups, gather};
+use super::given::FileRole;
 use super::group_output::{GroupOutput, Replace};
 use super::history::History;
 use super::methods::stored_merging;
@@ -22,7 +22,7 @@ use super::reread::Reread;
 use super::states::{RowsOfStates, StateParts};
 use super::touched::Touched;
 use crate::deliver::{drafts, events};
-use crate::engine::arrivals::Need;
+use crate::engine::arrivals::ArrivalNeed;
 use crate::error::Result;
 use crate::group::Merged;
 use crate::lookup::Services;
@@ -54,7 +54,7 @@ impl<'a> Correction<'a> {
                 planned.rows_touched = read - rejected;
                 paths.extend(partitions.keys().cloned());
             }
-            if let Some(Gathered { rows, .. }) = delta.merged.get(&number) {
+            if let Some(OutputGroups { rows, .. }) = delta.merged.get(&number) {
                 paths.extend(rows.keys().cloned());
             }
             if let Some(output) = delta.outputs.iter().find(|output| output.number == number) {
@@ -121,7 +121,7 @@ impl<'a> Correction<'a> {
         let Reread { is_needed, intakes, scope, history } = self.again(&delta)?;
         let mut again = match is_needed {
             false => None,
-            true => Some(self.pass.read_all(Need::Nothing, &sources, &intakes, &scope)?),
+            true => Some(self.pass.read_all(ArrivalNeed::Nothing, &sources, &intakes, &scope)?),
         };
         // Files of the source were known by size alone; parts of an archive are checked before they are read.
         if let (Some(read), History::Source) = (&again, self.history) {
@@ -132,7 +132,7 @@ impl<'a> Correction<'a> {
         self.pass.progress.writing();
 
         // Windows that were computed again, by grouping and then by output.
-        let mut recomputed: BTreeMap<usize, Gathered> = BTreeMap::new();
+        let mut recomputed: BTreeMap<usize, OutputGroups> = BTreeMap::new();
         if let Some(read) = &mut again {
             for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
                 if !scope.groupings[g] {
@@ -164,7 +164,7 @@ impl<'a> Correction<'a> {
                     let mut stores = added.next().unwrap_or_default();
                     // Events that are taken out were read to find their windows; they must not stay in the
                     // archive.
-                    if self.given.has(Role::Retracted) {
+                    if self.given.has(FileRole::Retracted) {
                         stores.clear();
                     }
                     stores.extend(archived.next().unwrap_or_default());
@@ -206,9 +206,9 @@ impl<'a> Correction<'a> {
     }
 
     /// Writes what is new of an output of groups.
-    fn groups(&self, groups: &GroupOutput, found: Gathered, touched: &Touched) -> Result<Corrected> {
+    fn groups(&self, groups: &GroupOutput, found: OutputGroups, touched: &Touched) -> Result<Corrected> {
         let (pass, transaction, method) = (&self.pass, self.transaction, self.method(groups.number));
-        let Gathered { rows, states } = found;
+        let OutputGroups { rows, states } = found;
         let state = StateParts::of(groups);
         let merged = method == Method::Merged;
         // Stored values are merged where they say enough; otherwise rows are made from the merged states.
@@ -251,8 +251,8 @@ impl<'a> Correction<'a> {
         let manifest = &self.in_place.manifests[number];
         let paths = self.given.paths();
         let known = match output.kind {
-            OutputKind::Archive(_) => events::Known::Files(&paths),
-            _ => events::Known::Resolution(None),
+            OutputKind::Archive(_) => events::EventContext::Files(&paths),
+            _ => events::EventContext::Resolution(None),
         };
         let wanted = |path: &str| touched.contains_key(path);
         events::write(&self.pass, index, number, self.transaction, stores, known, &wanted)?;

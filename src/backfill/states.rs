@@ -15,13 +15,13 @@ use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
 use crate::batch::{compare_rows, plain_strings, record_batch, views};
-use crate::deliver::shape::{Shaped, shape};
+use crate::deliver::shape::{PartitionRows, shape};
 use crate::deliver::state::{state_order, state_path, state_schema};
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
 use crate::plan::{Grouping, PlannedColumn};
-use crate::sink::{Format, Part, Transaction};
+use crate::sink::{OutputFormat, Part, Transaction};
 use crate::time::TimeRange;
 use crate::window::{Assigner, Window};
 use arrow_array::{RecordBatch, UInt32Array};
@@ -69,7 +69,7 @@ impl<'a> StateParts<'a> {
         let schema = state_schema(output.grouping);
         let order = (0..state_order(output.grouping)).collect();
         let arrow = schema.arrow();
-        let reader = PartReader { root: output.state.clone(), format: Format::Parquet, schema };
+        let reader = PartReader { root: output.state.clone(), format: OutputFormat::Parquet, schema };
         let old = output.manifest.state.iter().rev().map(|part| (partition(part), part)).collect();
         Some(StateParts { output, reader, schema: arrow, order, old })
     }
@@ -79,7 +79,7 @@ impl<'a> StateParts<'a> {
     }
 
     /// Of groups with their states those of touched windows, by partition.
-    pub fn select(&self, groups: Shaped, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
+    pub fn select(&self, groups: PartitionRows, touched: Option<&Touched>, into: &mut NewRows) -> Result<()> {
         let rows = record_batch(&self.schema, groups.columns.iter().map(plain_strings).collect())?;
         for (path, from, len) in groups.stretches {
             let mut rows = rows.slice(from, len);

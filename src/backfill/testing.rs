@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A value of every type.
 #[derive(Debug, Clone)]
-pub struct Row(
+pub struct TypedRow(
     Option<String>,
     Option<bool>,
     Option<i64>,
@@ -22,7 +22,7 @@ pub struct Row(
     Option<i64>,
 );
 
-/// The columns of [`Row`], with names that no format takes lightly.
+/// The columns of [`TypedRow`], with names that no format takes lightly.
 pub fn schema() -> Schema {
     Schema::new(vec![
         Field::new("a", DataType::String),
@@ -36,7 +36,7 @@ pub fn schema() -> Schema {
 }
 
 /// Rows of few values, so that many are equal.
-pub fn few_values() -> BoxedStrategy<Row> {
+pub fn few_values() -> BoxedStrategy<TypedRow> {
     use prop::sample::select;
     let texts = ["", "a", "a\0", "ab", "abcd", "abcdefghijkl", "abcdefghijklm", "abcdefghijkln"];
     let floats = vec![0.0, -0.0, 1.5, -1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
@@ -49,12 +49,12 @@ pub fn few_values() -> BoxedStrategy<Row> {
         option::of(-1..1i32),
         option::of(-1..1i64),
     )
-        .prop_map(|(a, b, c, d, e, f, g)| Row(a, b, c, d, e, f, g))
+        .prop_map(|(a, b, c, d, e, f, g)| TypedRow(a, b, c, d, e, f, g))
         .boxed()
 }
 
 /// Rows of any values.
-pub fn any_values() -> BoxedStrategy<Row> {
+pub fn any_values() -> BoxedStrategy<TypedRow> {
     let text = prop_oneof![".{0,20}", "[a,\"\\\\\n\r\0\u{1}é]{0,20}", Just(String::new())];
     let near = -2_000_000_000_000_000i64..6_000_000_000_000_000;
     let time =
@@ -71,12 +71,12 @@ pub fn any_values() -> BoxedStrategy<Row> {
         option::of(date),
         option::of(time),
     )
-        .prop_map(|(a, b, c, d, e, f, g)| Row(a, b, c, d, e, f, g))
+        .prop_map(|(a, b, c, d, e, f, g)| TypedRow(a, b, c, d, e, f, g))
         .boxed()
 }
 
 /// The rows as a batch of [`schema`].
-pub fn batch(rows: &[Row]) -> RecordBatch {
+pub fn batch(rows: &[TypedRow]) -> RecordBatch {
     let types: Vec<_> = schema().fields.iter().map(|f| f.ty.arrow()).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(rows.iter().map(|r| r.0.clone()).collect::<StringViewArray>()),

@@ -9,7 +9,7 @@ pub(super) use subject::Subject;
 
 use super::document::FormatArgs;
 use super::job_args::JobArgs;
-use super::watch::{Facts, Watch, WatchArgs};
+use super::watch::{CommandWatch, Facts, WatchArgs};
 use super::{lengths, ui};
 use crate::deliver::recover;
 use crate::error::{self, Error, Result, exit};
@@ -43,7 +43,7 @@ impl AuditArgs {
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
-    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
+    fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let delays = self.delays.as_deref().map(parse_delays).transpose()?;
         let spec = job::read(&self.job.job)?;
         // Events are late in `streamed` only: in `complete` every event counts.

@@ -4,13 +4,13 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-use super::document::{Document, FormatArgs};
+use super::document::{FormatArgs, ReportDocument};
 use super::job_args::{JobArgs, JobId};
-use super::mode::Mode;
-use super::watch::{Facts, Watch, WatchArgs};
+use super::mode::ModeArg;
+use super::watch::{CommandWatch, Facts, WatchArgs};
 use super::{report, ui};
 use crate::backfill;
-use crate::backfill::{BackfillOutcome, Request};
+use crate::backfill::{BackfillOutcome, BackfillRequest};
 use crate::error::{Result, exit};
 use crate::job::{self, JobSpec};
 use crate::plan::Plan;
@@ -52,7 +52,7 @@ pub struct BackfillArgs {
     quiet: bool,
     /// The mode of the earlier run, if it was not that of the job file
     #[arg(long, value_name = "MODE")]
-    mode: Option<Mode>,
+    mode: Option<ModeArg>,
     #[command(flatten)]
     watch: WatchArgs,
 }
@@ -63,7 +63,7 @@ impl BackfillArgs {
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
-    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
+    fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
@@ -90,7 +90,7 @@ impl BackfillArgs {
         self.format.print(
             || in_json(&request, &outcome),
             || {
-                let mut out = Document::default();
+                let mut out = ReportDocument::default();
                 if !self.quiet {
                     out.append(document::report(&request, &outcome));
                 }
@@ -125,8 +125,8 @@ impl BackfillArgs {
         report::pages(spec, &outcome.plan)
     }
 
-    fn request(&self) -> Request {
-        Request {
+    fn request(&self) -> BackfillRequest {
+        BackfillRequest {
             files: self.files.clone(),
             retract: self.retract,
             from_archive: self.from_archive.clone(),
@@ -141,7 +141,7 @@ impl BackfillArgs {
 ///
 /// # Contract
 /// Names and order stay. Times are RFC 3339 in UTC; values are texts, and NULL is null.
-fn in_json(request: &Request, outcome: &BackfillOutcome) -> Value {
+fn in_json(request: &BackfillRequest, outcome: &BackfillOutcome) -> Value {
     let BackfillOutcome { plan, files, all_again, account, outputs, history, applied, published, .. } =
         outcome;
     let mut value = json!({

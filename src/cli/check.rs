@@ -1,9 +1,9 @@
 //! `highwater check`: job files without their data.
 
-use super::document::{Document, FormatArgs, data};
+use super::document::{FormatArgs, ReportDocument, data};
 use super::ui;
 use crate::error::{Error, Result, exit};
-use crate::job::{self, Form, Overrides};
+use crate::job::{self, JobSummary, Overrides};
 use crate::plan::Plan;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ impl CheckArgs {
                 json!({ "valid": jobs.collect::<Vec<_>>(), "invalid": wrong.len() })
             };
             self.format.print(json, || {
-                let mut out = Document::default();
+                let mut out = ReportDocument::default();
                 valid.iter().for_each(|(path, form, plan)| checked(&mut out, path, form, plan.as_ref()));
                 out
             })?;
@@ -56,7 +56,7 @@ impl CheckArgs {
 }
 
 /// Adds what there is to say of a job that is right.
-fn checked(out: &mut Document, path: &Path, form: &Form, plan: Option<&Plan>) {
+fn checked(out: &mut ReportDocument, path: &Path, form: &JobSummary, plan: Option<&Plan>) {
     let counts = [
         ui::count(form.tables as u64, "table", "tables"),
         ui::count(form.steps as u64, "step", "steps"),
@@ -91,7 +91,7 @@ fn checked(out: &mut Document, path: &Path, form: &Form, plan: Option<&Plan>) {
 }
 
 /// The same for programs.
-fn in_json(path: &Path, form: &Form, plan: Option<&Plan>) -> Value {
+fn in_json(path: &Path, form: &JobSummary, plan: Option<&Plan>) -> Value {
     let changes = form.changes.iter();
     let changes =
         changes.map(|(line, c)| json!({ "line": line, "part": c.part, "what": c.what.to_string() }));

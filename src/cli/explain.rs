@@ -1,6 +1,6 @@
 //! `highwater explain`: the plan, from samples alone.
 
-use super::document::{Document, FormatArgs};
+use super::document::{FormatArgs, ReportDocument};
 use super::job_args::{JobArgs, JobId};
 use super::lengths::written;
 use super::ui;
@@ -8,10 +8,10 @@ use crate::batch::Field;
 use crate::deliver::recover;
 use crate::engine::{MachineMemory, estimate};
 use crate::error::{Result, exit};
-use crate::explain::{RowAsked, explain_row};
+use crate::explain::{RowRequest, explain_row};
 use crate::group::GroupPlan;
-use crate::input::carried::LogColumn;
 use crate::input::infer::Inferred;
+use crate::input::wire_format::LogColumn;
 use crate::job::{self, JobSpec};
 use crate::plan::{LogPartition, OutputKind, OutputTo, Plan};
 use crate::rows::PartitionPart;
@@ -73,11 +73,11 @@ impl ExplainArgs {
     /// Explains a row of an output.
     fn row(&self, columns: Vec<(String, Option<String>)>, spec: &JobSpec, plan: &Plan) -> Result<u8> {
         let options = self.job.options(plan);
-        let asked = RowAsked { output: self.output.clone(), columns, most: self.rows };
-        let progress = ui::Progress::new(!self.format.is_text());
+        let request = RowRequest { output: self.output.clone(), columns, most: self.rows };
+        let progress = ui::ProgressLine::new(!self.format.is_text());
         // Each pass over the log takes a plan of its own.
         let again = || job::plan_job(spec, &self.job.overrides());
-        let explained = explain_row(&asked, &options, &progress, &again);
+        let explained = explain_row(&request, &options, &progress, &again);
         progress.finish();
         let explained = explained?;
         let zone = &plan.zone;
@@ -88,8 +88,8 @@ impl ExplainArgs {
 
 /// The explanation of a plan.
 /// The memory is the budget, and what it is half of where nobody gave it.
-fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> Document {
-    let mut out = Document::titled(format!("job {}, time zone {}", plan.name, plan.zone.name()));
+fn explain(plan: &Plan, threads: usize, memory: (u64, Option<MachineMemory>)) -> ReportDocument {
+    let mut out = ReportDocument::titled(format!("job {}, time zone {}", plan.name, plan.zone.name()));
     let sections = [
         format!("\n{}\n{}", files(&plan.pipeline.read), columns(&plan.pipeline.read, &plan.inferred)),
         changes(&plan.inferred),
@@ -158,7 +158,7 @@ fn in_json(plan: &Plan, threads: usize, memory: u64) -> Value {
 /// What becomes of deletes in a source of change events.
 fn changes(inferred: &Inferred) -> String {
     // Only a log of change events has the column `_op`.
-    let is = inferred.carried.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
+    let is = inferred.wire_format.as_ref().is_some_and(|found| found.framing.has(LogColumn::Op));
     let words = "deletes: each is an event, with the row as it was before; `_deleted` is true for them\n";
     if is { words.to_string() } else { String::new() }
 }

@@ -1,10 +1,10 @@
 //! `highwater generate`: recorded logs to try the tool on.
 
-use super::document::{Document, FormatArgs, data};
+use super::document::{FormatArgs, ReportDocument, data};
 use super::ui;
 use crate::error::{Error, Result, exit};
-use crate::generate::{Kind, Lateness, Options, run};
-use crate::input::{Compression, Format};
+use crate::generate::{LatenessShares, LogKind, Options, run};
+use crate::input::{Compression, InputFormat};
 use crate::time::Duration;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ impl GenerateArgs {
         self.report.print(
             || &summary,
             || {
-                let mut out = Document::default();
+                let mut out = ReportDocument::default();
                 for file in &summary.files {
                     let path = data(&file.path.display().to_string());
                     out.line(format!(
@@ -100,15 +100,15 @@ impl GenerateArgs {
 
     fn options(&self) -> Result<Options> {
         let kind = match self.kind {
-            KindArg::Sales => Kind::Sales,
-            KindArg::Transactions => Kind::Transactions,
-            KindArg::Pageviews => Kind::PageViews,
-            KindArg::Money => Kind::Money,
+            KindArg::Sales => LogKind::Sales,
+            KindArg::Transactions => LogKind::Transactions,
+            KindArg::Pageviews => LogKind::PageViews,
+            KindArg::Money => LogKind::Money,
         };
         let format = self.format.map(|format| match format {
-            FormatArg::Csv => Format::Csv,
-            FormatArg::Jsonl => Format::JsonLines,
-            FormatArg::Parquet => Format::Parquet,
+            FormatArg::Csv => InputFormat::Csv,
+            FormatArg::Jsonl => InputFormat::JsonLines,
+            FormatArg::Parquet => InputFormat::Parquet,
         });
         let compression = match self.compress {
             CompressArg::None => Compression::None,
@@ -126,7 +126,7 @@ impl GenerateArgs {
             files: self.files,
             compression,
             span: self.span.as_deref().map(length).transpose()?,
-            lateness: self.lateness.as_deref().map(Lateness::parse).transpose()?,
+            lateness: self.lateness.as_deref().map(LatenessShares::parse).transpose()?,
             force: self.force,
         })
     }

@@ -1,6 +1,6 @@
 //! `highwater init`: a first job for a log.
 
-use super::document::{Column, Document, FormatArgs};
+use super::document::{FormatArgs, ReportDocument, TableColumn};
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
@@ -43,14 +43,14 @@ impl InitArgs {
         let job = first_job(&self.files, self.reject)?;
         if self.output.as_deref() == Some(Path::new("-")) {
             if self.format.is_text() {
-                ui::note(&told(&job).text());
+                ui::note(&summary(&job).text());
             }
             self.format.print(
                 || in_json(&job, None),
                 || match self.format.is_text() {
-                    true => Document::of_code("toml", &job.text),
+                    true => ReportDocument::of_code("toml", &job.text),
                     false => {
-                        let mut out = told(&job);
+                        let mut out = summary(&job);
                         out.code("toml", &job.text);
                         out
                     }
@@ -65,7 +65,7 @@ impl InitArgs {
         self.format.print(
             || in_json(&job, Some(&path)),
             || {
-                let mut out = told(&job);
+                let mut out = summary(&job);
                 next(&mut out, &path, &job.name);
                 out
             },
@@ -111,13 +111,13 @@ fn already_there(path: &Path) -> Error {
 }
 
 /// What was guessed, as a table, and what is in doubt.
-fn told(job: &FirstJob) -> Document {
-    let mut out = Document::default();
+fn summary(job: &FirstJob) -> ReportDocument {
+    let mut out = ReportDocument::default();
     let column = |i: usize| job.guesses.iter().map(move |row| row[i].clone());
     out.table(vec![
-        Column::words("", column(0)),
-        Column::whole("", column(1)),
-        Column::sentences("", column(2)),
+        TableColumn::words("", column(0)),
+        TableColumn::whole("", column(1)),
+        TableColumn::sentences("", column(2)),
     ]);
     job.doubts.iter().for_each(|doubt| out.line(format!("note: {doubt}")));
     out
@@ -137,7 +137,7 @@ fn in_json(job: &FirstJob, path: Option<&Path>) -> Value {
 }
 
 /// Adds what to type now.
-fn next(out: &mut Document, path: &Path, name: &str) {
+fn next(out: &mut ReportDocument, path: &Path, name: &str) {
     let path = word(&path.display().to_string());
     out.gap();
     out.line(format!("wrote {path}; its comments say why. Now:"));

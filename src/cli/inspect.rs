@@ -1,12 +1,12 @@
 //! `highwater inspect`: what a live job would hold at a time.
 
-use super::document::{Document, FormatArgs, data};
+use super::document::{FormatArgs, ReportDocument, data};
 use super::job_args::MachineArgs;
 use super::ui;
 use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
-use crate::inspect::{Section, State, StateKind};
+use crate::inspect::{HeldState, StateKind, StateSection};
 use crate::job::{self, Overrides};
 use crate::plan::Mode;
 use crate::sink::table;
@@ -56,7 +56,7 @@ impl InspectArgs {
         let options = RunOptions { table_rows: self.rows, ..self.machine.options(Some(&plan)) };
         // The plan moves into the inspection, and these are shown after it.
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
-        let progress = ui::Progress::new(!self.format.is_text());
+        let progress = ui::ProgressLine::new(!self.format.is_text());
         let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
         progress.finish();
         let state = state?;
@@ -69,12 +69,12 @@ impl InspectArgs {
                 "the job has no state: it has no windows, no dedup or first, and no table that is joined backward",
             );
         }
-        let mut out = Document::default();
+        let mut out = ReportDocument::default();
         for (i, section) in state.sections.iter().enumerate() {
             if i > 0 {
                 out.gap();
             }
-            out.append(Document::titled(heading(section)));
+            out.append(ReportDocument::titled(heading(section)));
             // An empty table would be a head without a row.
             if section.rows > 0 {
                 let shown = section.table(self.rows)?;
@@ -102,7 +102,7 @@ fn parse_key(text: &str) -> Result<(String, String)> {
     }
 }
 
-fn heading(section: &Section) -> String {
+fn heading(section: &StateSection) -> String {
     let count = |one: &str, many: &str| {
         format!("{} {}", ui::grouped(section.rows as u64), if section.rows == 1 { one } else { many })
     };
@@ -119,7 +119,7 @@ fn heading(section: &Section) -> String {
 }
 
 /// Entry by entry: there may be more than fit twice.
-fn print_json(job: &str, state: &State, zone: &Zone) -> Result<()> {
+fn print_json(job: &str, state: &HeldState, zone: &Zone) -> Result<()> {
     let at = crate::sink::value::TimeText::new(zone).text(state.at);
     let account = serde_json::to_string(&state.account)
         .map_err(|e| Error::machine("cannot print JSON").caused_by(e))?;

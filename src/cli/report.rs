@@ -1,17 +1,17 @@
 //! `highwater report`, and the pages that a job has among its outputs.
 
 use super::audit::Subject;
-use super::document::{Document, FormatArgs};
+use super::document::{FormatArgs, ReportDocument};
 use super::job_args::JobArgs;
-use super::mode::Mode;
+use super::mode::ModeArg;
 use super::{ui, verify};
 use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
-use crate::report::{self, JobText, Place, Report, Shown};
-use crate::verify::Request;
+use crate::report::{self, JobText, OutputLink, PageContent, Shown};
+use crate::verify::VerifyRequest;
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct ReportArgs {
     rows: usize,
     /// Which events the windows count; overrides the job file
     #[arg(long, value_name = "MODE")]
-    mode: Option<Mode>,
+    mode: Option<ModeArg>,
     /// Print only errors
     #[arg(long, short)]
     quiet: bool,
@@ -61,14 +61,14 @@ impl ReportArgs {
         // Links are to outputs in place, so these are brought to one state first.
         recover(&plan)?;
         let options = self.job.options(&plan);
-        let progress = ui::Progress::new(self.quiet || !self.format.is_text());
+        let progress = ui::ProgressLine::new(self.quiet || !self.format.is_text());
         let done = self.write(&spec, &overrides, plan, &path, &options, &progress);
         progress.finish();
         let same = done?;
         if !self.format.is_text() {
             let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
             let json = json!({ "path": path.display().to_string(), "bytes": bytes, "same": same });
-            self.format.print(|| json, || Document::titled(written(&path)))?;
+            self.format.print(|| json, || ReportDocument::titled(written(&path)))?;
         } else if !self.quiet {
             ui::note(&written(&path));
         }
@@ -83,7 +83,7 @@ impl ReportArgs {
         plan: Plan,
         path: &Path,
         options: &RunOptions,
-        progress: &ui::Progress,
+        progress: &ui::ProgressLine,
     ) -> Result<Option<bool>> {
         // The page shows what the job gives now: outputs in place may be older, and they stay as they are.
         let folder = tempfile::Builder::new()
@@ -98,7 +98,7 @@ impl ReportArgs {
         let audit =
             (streamed || self.audit).then(|| audit(spec, overrides, options, progress)).transpose()?;
         let verdict = self.verify.then(|| compare(spec, overrides, options, progress)).transpose()?;
-        let page = Report {
+        let page = PageContent {
             title: plan.name.clone(),
             job: Some(JobText { spec, plan: &plan }),
             shown: apart.shown(&plan, path),
@@ -116,7 +116,7 @@ fn audit(
     spec: &JobSpec,
     overrides: &Overrides,
     options: &RunOptions,
-    progress: &ui::Progress,
+    progress: &ui::ProgressLine,
 ) -> Result<serde_json::Value> {
     // An audit is of streamed outputs, in whichever mode the job is.
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
@@ -131,10 +131,10 @@ fn compare(
     spec: &JobSpec,
     overrides: &Overrides,
     options: &RunOptions,
-    progress: &ui::Progress,
-) -> Result<crate::verify::Verdict> {
+    progress: &ui::ProgressLine,
+) -> Result<crate::verify::VerifyVerdict> {
     // A page has room for more rows than a terminal.
-    let request = Request { show: 100, trace: true, ..Request::printed(options, progress) };
+    let request = VerifyRequest { show: 100, trace: true, ..VerifyRequest::printed(options, progress) };
     crate::verify::verify(spec, overrides, job::plan_job(spec, overrides)?, &request)
 }
 
@@ -159,13 +159,13 @@ impl Apart {
         let mut shown: Vec<(String, Shown)> = vec![];
         for (i, (output, own)) in self.plan.deliveries.outputs.iter().zip(&of.deliveries.outputs).enumerate()
         {
-            let mut places = vec![Place::of(&own.to, page)];
+            let mut places = vec![OutputLink::of(&own.to, page)];
             let tables = of
                 .deliveries
                 .publications
                 .iter()
                 .filter(|publication| publication.output == OutputId::new(i));
-            places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
+            places.extend(tables.map(|table| OutputLink { name: table.address.url(), link: None }));
             // `Debug` of what an output holds says all that decides its rows.
             let content = match output.kind {
                 OutputKind::Archive(_) => format!("{i}"),
@@ -178,7 +178,7 @@ impl Apart {
         }
         let mut shown: Vec<Shown> = shown.into_iter().map(|(_, shown)| shown).collect();
         if let (Some(output), Some(own)) = (&self.late, &of.deliveries.late) {
-            let places = vec![Place::of(&OutputTo::File(own.path.clone()), page)];
+            let places = vec![OutputLink::of(&OutputTo::File(own.path.clone()), page)];
             shown.push(Shown { plan: &self.plan, output, places, late: true });
         }
         shown

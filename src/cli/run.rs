@@ -1,10 +1,10 @@
 //! `highwater run`.
 
-use super::document::{Document, FormatArgs, data};
+use super::document::{FormatArgs, ReportDocument, data};
 use super::job_args::JobArgs;
-use super::mode::Mode;
+use super::mode::ModeArg;
 use super::ui;
-use super::watch::{Facts, Watch, WatchArgs};
+use super::watch::{CommandWatch, Facts, WatchArgs};
 use crate::deliver::Outcome;
 use crate::engine::RunOptions;
 use crate::error::{Result, exit};
@@ -24,7 +24,7 @@ pub struct RunArgs {
     /// Which events the windows count: all events, or those that a live job would have counted;
     /// overrides the job file
     #[arg(long, value_name = "MODE")]
-    mode: Option<Mode>,
+    mode: Option<ModeArg>,
     #[command(flatten)]
     format: FormatArgs,
     /// Print only tables and errors
@@ -38,14 +38,14 @@ pub struct RunArgs {
     refresh_lookups: bool,
     /// What to do if a file has changed since the archive counted it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
-    changed: Changed,
+    changed: OnChangedFile,
     #[command(flatten)]
     watch: WatchArgs,
 }
 
 /// What becomes of an archive when a file that is in it has changed.
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Changed {
+enum OnChangedFile {
     /// Report an error, and change nothing
     #[default]
     Fail,
@@ -59,7 +59,7 @@ impl RunArgs {
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
-    fn work(&self, watch: &Watch, facts: &mut Facts) -> Result<u8> {
+    fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
@@ -77,8 +77,8 @@ impl RunArgs {
         plan.deliveries.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;
         let outcome = match self.changed {
-            Changed::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),
-            Changed::Reload => run::run(&plan, &options, progress),
+            OnChangedFile::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),
+            OnChangedFile::Reload => run::run(&plan, &options, progress),
         };
         progress.finish();
         let outcome = outcome?;
@@ -87,14 +87,14 @@ impl RunArgs {
         let pages = super::report::pages(&spec, &plan)?;
         // On a terminal stdout has the tables alone, and the rest goes to stderr.
         let mut events = ui::account_events(&plan, &outcome, watch.took());
-        events.extend(pages.into_iter().map(|line| ui::Event::info("note", line, Value::Null)));
+        events.extend(pages.into_iter().map(|line| ui::LogEvent::info("note", line, Value::Null)));
         let is_text = self.format.is_text();
         let document = || match is_text {
             true => tables(&outcome),
             false => {
-                let mut out = Document::titled(format!("run of job {}", data(&plan.name)));
+                let mut out = ReportDocument::titled(format!("run of job {}", data(&plan.name)));
                 out.append(tables(&outcome));
-                let texts = events.iter().map(ui::Event::text);
+                let texts = events.iter().map(ui::LogEvent::text);
                 texts.filter(|text| !text.is_empty()).for_each(|text| out.line(text));
                 out
             }
@@ -108,8 +108,8 @@ impl RunArgs {
 }
 
 /// The tables of the terminal.
-fn tables(outcome: &Outcome) -> Document {
-    let mut out = Document::default();
+fn tables(outcome: &Outcome) -> ReportDocument {
+    let mut out = ReportDocument::default();
     let tables = outcome.outputs.iter().filter_map(|output| output.table.as_ref());
     tables.for_each(|table| out.code("text", table));
     out

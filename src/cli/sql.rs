@@ -1,12 +1,12 @@
 //! `highwater sql`.
 
-use super::document::{Document, FormatArgs};
+use super::document::{FormatArgs, ReportDocument};
 use super::job_args::{JobArgs, JobId};
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::plan::{OutputTo, Plan};
-use crate::sql::{self, Dialect, Script};
+use crate::sql::{self, Dialect, SqlScript};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ impl SqlArgs {
         ui::notes(&plan.notes);
         let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
         self.format
-            .print(|| statements.in_json(&plan), || Document::of_code("sql", statements.text(&plan)))?;
+            .print(|| statements.in_json(&plan), || ReportDocument::of_code("sql", statements.text(&plan)))?;
         Ok(exit::DONE)
     }
 }
@@ -72,7 +72,7 @@ struct Statements<'a> {
     dialect: Dialect,
     setup: Vec<String>,
     /// By output; or why it has none.
-    queries: Vec<(&'a OutputTo, std::result::Result<Script, Error>)>,
+    queries: Vec<(&'a OutputTo, std::result::Result<SqlScript, Error>)>,
 }
 
 impl<'a> Statements<'a> {

@@ -3,8 +3,10 @@
 mod log;
 mod progress;
 
-pub use log::{Event, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start};
-pub use progress::Progress;
+pub use log::{
+    LogEvent, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start,
+};
+pub use progress::ProgressLine;
 
 use super::job_args::JobId;
 use crate::deliver::{Outcome, OutputOutcome, Published};
@@ -52,45 +54,45 @@ pub fn account_line(account: &Account) -> String {
 }
 
 /// What a run did, beside its tables.
-pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Event> {
+pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<LogEvent> {
     let account = account_line(&outcome.account);
-    let mut events = vec![Event::info("account", account, json!(outcome.account))];
+    let mut events = vec![LogEvent::info("account", account, json!(outcome.account))];
     if let Some((path, count)) = &outcome.rejects {
         let text = format!("{} rejected records in {}", grouped(*count), path.display());
         let fields = json!({ "path": path.display().to_string(), "records": count });
-        events.push(Event::warning("rejects", text, fields));
+        events.push(LogEvent::warning("rejects", text, fields));
     }
     let lines = offsets(&outcome.offsets, outcome.account.rejected);
-    events.extend(lines.into_iter().map(|line| Event::warning("offsets", line, json!({}))));
+    events.extend(lines.into_iter().map(|line| LogEvent::warning("offsets", line, json!({}))));
     events.extend(outcome.outputs.iter().map(output_event));
     events.extend(
-        outcome.published.iter().map(|table| Event::info("published", published(table), json!(table))),
+        outcome.published.iter().map(|table| LogEvent::info("published", published(table), json!(table))),
     );
     let late = outcome.account.late;
     if late > 0 && plan.deliveries.late.is_none() {
         let text = "the late events are not kept; add [late] path = \"late.jsonl\" to the job to keep them";
-        events.push(Event::warning("late", text, json!({ "events": late, "kept": false })));
+        events.push(LogEvent::warning("late", text, json!({ "events": late, "kept": false })));
     }
     if let Some(lookups) = &outcome.lookups {
         events.push(lookups_event(plan, lookups));
     }
     if let Some(why) = &outcome.all_again {
         let text = format!("everything was computed again: {}", plain(why));
-        events.push(Event::info("all_again", text, json!({ "why": why })));
+        events.push(LogEvent::info("all_again", text, json!({ "why": why })));
     }
     for path in &outcome.left_out {
         let text = format!(
             "{} was counted before, but is not a file of the source now: its events are no longer in the outputs",
             plain(path)
         );
-        events.push(Event::warning("left_out", text, json!({ "path": path })));
+        events.push(LogEvent::warning("left_out", text, json!({ "path": path })));
     }
     events.extend(twice_event(plan, outcome.twice));
     events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
     if outcome.spilled {
         let text = "memory was short, so partial results went to disk; --memory allows more";
-        events.push(Event::warning("spilled", text, json!({})));
+        events.push(LogEvent::warning("spilled", text, json!({})));
     }
     let bytes: u64 = outcome.inputs.iter().map(|i| i.bytes).sum();
     let text = format!(
@@ -103,21 +105,21 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Eve
         (bytes as f64 / 1e6 / took.as_secs_f64().max(1e-9)) as u64
     );
     let fields = json!({ "bytes": bytes, "files": outcome.inputs.len(), "seconds": seconds(took) });
-    events.push(Event::info("read", text, fields));
+    events.push(LogEvent::info("read", text, fields));
     events
 }
 
 /// Local times of which one cannot tell the instant.
-fn twice_event(plan: &Plan, records: u64) -> Option<Event> {
+fn twice_event(plan: &Plan, records: u64) -> Option<LogEvent> {
     let (zone, number) = (plan.zone.name(), count(records, "time exists", "times exist"));
     let text = format!(
         "{number} twice in {zone}, where clocks are put back; the earlier is taken; an offset or %Z in the times makes them clear"
     );
-    (records > 0).then(|| Event::warning("times_twice", text, json!({ "records": records })))
+    (records > 0).then(|| LogEvent::warning("times_twice", text, json!({ "records": records })))
 }
 
 /// Records that gave no event, as their list has no item.
-fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
+fn without_items_event(plan: &Plan, records: u64) -> Option<LogEvent> {
     // Only a log that makes events of the items of a list can lack items.
     let list = plan.pipeline.read.files.iter().find_map(|file| file.unnest.as_deref())?;
     let text = format!(
@@ -125,11 +127,11 @@ fn without_items_event(plan: &Plan, records: u64) -> Option<Event> {
         count(records, "record has", "records have"),
         plain(list)
     );
-    (records > 0).then(|| Event::warning("without_items", text, json!({ "records": records })))
+    (records > 0).then(|| LogEvent::warning("without_items", text, json!({ "records": records })))
 }
 
 /// Files in the folders of outputs that are not theirs.
-fn strangers_event(strangers: &[PathBuf]) -> Option<Event> {
+fn strangers_event(strangers: &[PathBuf]) -> Option<LogEvent> {
     let first = plain(&strangers.first()?.display().to_string());
     let more = match strangers.len() - 1 {
         0 => "is".to_string(),
@@ -139,11 +141,11 @@ fn strangers_event(strangers: &[PathBuf]) -> Option<Event> {
         "{first} {more} in the folder of an output, but not written by Highwater: programs that read the folder read it too"
     );
     let paths: Vec<String> = strangers.iter().map(|path| path.display().to_string()).collect();
-    Some(Event::warning("strangers", text, json!({ "paths": paths })))
+    Some(LogEvent::warning("strangers", text, json!({ "paths": paths })))
 }
 
 /// What became of an output. A table on the terminal is its own word.
-fn output_event(output: &OutputOutcome) -> Event {
+fn output_event(output: &OutputOutcome) -> LogEvent {
     let OutputOutcome { rows, written, unchanged, removed, restored, .. } = output;
     let counted = count(*rows, "row", "rows");
     let mut text = match &output.to {
@@ -169,10 +171,10 @@ fn output_event(output: &OutputOutcome) -> Event {
     });
     // Parts that were changed from outside make a warning of it.
     if *restored == 0 {
-        return Event::info("output", text, fields);
+        return LogEvent::info("output", text, fields);
     }
     fields["restored"] = json!(restored);
-    Event::warning("output", text, fields)
+    LogEvent::warning("output", text, fields)
 }
 
 /// What is said of parts that were not as they were left.
@@ -187,7 +189,7 @@ pub fn restored_words(restored: usize) -> String {
     }
 }
 
-fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
+fn lookups_event(plan: &Plan, lookups: &LookupReport) -> LogEvent {
     let LookupReport { asked, recorded, retried, failed } = *lookups;
     let mut text =
         format!("lookups: {} requested from services, {} on record", grouped(asked), grouped(recorded));
@@ -199,7 +201,7 @@ fn lookups_event(plan: &Plan, lookups: &LookupReport) -> Event {
     if let Some(path) = &plan.pipeline.answers {
         text.push_str(&format!("; answers in {}", path.display()));
     }
-    Event::info("lookups", text, json!(lookups))
+    LogEvent::info("lookups", text, json!(lookups))
 }
 
 /// The lines about offsets that are shown.

@@ -6,7 +6,7 @@ mod prometheus;
 pub use facts::Facts;
 
 use super::ui;
-use super::ui::{Event, human_bytes, seconds};
+use super::ui::{LogEvent, human_bytes, seconds};
 use crate::engine::StageTime;
 use crate::error::{Error, Result};
 use clap::{Args, ValueHint};
@@ -34,14 +34,14 @@ pub struct MetricsArgs {
 }
 
 /// A command at work.
-pub struct Watch<'a> {
+pub struct CommandWatch<'a> {
     command: &'static str,
     job: &'a Path,
     verbose: bool,
     metrics: Option<&'a Path>,
     began: Instant,
     /// What the work tells.
-    pub progress: ui::Progress,
+    pub progress: ui::ProgressLine,
 }
 
 impl WatchArgs {
@@ -49,8 +49,13 @@ impl WatchArgs {
     ///
     /// # Errors
     /// As of [`MetricsArgs::begin`].
-    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
-        Ok(Watch { verbose: self.verbose, ..self.metrics.begin(command, job, quiet)? })
+    pub fn begin<'a>(
+        &'a self,
+        command: &'static str,
+        job: &'a Path,
+        quiet: bool,
+    ) -> Result<CommandWatch<'a>> {
+        Ok(CommandWatch { verbose: self.verbose, ..self.metrics.begin(command, job, quiet)? })
     }
 }
 
@@ -59,16 +64,21 @@ impl MetricsArgs {
     ///
     /// # Errors
     /// A job error: no node exporter would read the file of metrics.
-    pub fn begin<'a>(&'a self, command: &'static str, job: &'a Path, quiet: bool) -> Result<Watch<'a>> {
+    pub fn begin<'a>(
+        &'a self,
+        command: &'static str,
+        job: &'a Path,
+        quiet: bool,
+    ) -> Result<CommandWatch<'a>> {
         let metrics = self.metrics.as_deref();
         // A file that a collector would not read is refused before the work.
         metrics.map_or(Ok(()), prometheus::check)?;
-        let (began, progress) = (Instant::now(), ui::Progress::new(quiet));
-        Ok(Watch { command, job, verbose: false, metrics, began, progress })
+        let (began, progress) = (Instant::now(), ui::ProgressLine::new(quiet));
+        Ok(CommandWatch { command, job, verbose: false, metrics, began, progress })
     }
 }
 
-impl Watch<'_> {
+impl CommandWatch<'_> {
     /// How long it has taken so far.
     pub fn took(&self) -> Duration {
         self.began.elapsed()
@@ -78,7 +88,7 @@ impl Watch<'_> {
     ///
     /// # Errors
     /// That of the work; that the metrics cannot be written.
-    pub fn observe(&self, work: impl FnOnce(&Watch, &mut Facts) -> Result<u8>) -> Result<u8> {
+    pub fn observe(&self, work: impl FnOnce(&CommandWatch, &mut Facts) -> Result<u8>) -> Result<u8> {
         let mut facts = Facts::default();
         // An error waits, as the metrics are written for a run that fails too.
         let result = work(self, &mut facts);
@@ -92,7 +102,7 @@ impl Watch<'_> {
         // The name of the job is not known where its file cannot be read: the name of the file stands for it.
         let name = self.job.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let job = facts.job.as_ref().map_or(name, |(name, _)| name.clone());
-        let run = prometheus::Run {
+        let run = prometheus::CommandMetrics {
             command: self.command,
             job: &job,
             facts: &facts,
@@ -120,7 +130,7 @@ fn peak_memory() -> Option<u64> {
 }
 
 /// The table of stages, a line and an event for each.
-fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<Event> {
+fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<LogEvent> {
     let heading =
         format!("{:8} {:>15} {:>10} {:>9} {:>9} {:>10}", "stage", "rows", "bytes", "cpu", "wall", "MB/s");
     let mut events = vec![];
@@ -145,11 +155,11 @@ fn stage_events(stages: &[StageTime], memory: Option<u64>) -> Vec<Event> {
             "stage": stage.name(), "rows": rows, "bytes": bytes, "cpu_seconds": seconds(busy),
             "wall_seconds": seconds(wall),
         });
-        events.push(Event::info("stage", text, fields));
+        events.push(LogEvent::info("stage", text, fields));
     }
     if let Some(bytes) = memory {
         let text = format!("the most memory: {}", human_bytes(bytes));
-        events.push(Event::info("memory", text, json!({ "peak_bytes": bytes })));
+        events.push(LogEvent::info("memory", text, json!({ "peak_bytes": bytes })));
     }
     events
 }

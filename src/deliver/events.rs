@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 /// What is known beside the rows of an output.
 #[derive(Clone, Copy)]
-pub enum Known<'a> {
+pub enum EventContext<'a> {
     /// Of events that came through the steps: which of them come again, and their flags.
     Resolution(Option<&'a Resolution>),
     /// Of an archive: the paths of the files that positions are in.
@@ -32,7 +32,7 @@ pub fn write(
     target: usize,
     transaction: &Transaction,
     stores: Vec<RowStore>,
-    known: Known,
+    known: EventContext,
     wanted: &(dyn Fn(&str) -> bool + Sync),
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let output = &pass.plan.deliveries.outputs[id];
@@ -45,13 +45,13 @@ pub fn write(
     }
     let encoder = encoder(output.format, &schema, &pass.plan.zone)?;
     let arrow = schema.arrow();
-    let written: Vec<Written> = partitions
+    let written: Vec<WrittenRows> = partitions
         .into_par_iter()
         .map(|partition| {
             let ordered = settled.order(&partition)?;
             // All rows of a partition can turn out to be duplicates, and then there is not a file to write.
             if ordered.is_empty() {
-                return Ok(Written::default());
+                return Ok(WrittenRows::default());
             }
             let name = format!("data.{}", output.format.extension());
             let staged = transaction.stage(target, &Path::new(&partition.path).join(name))?;
@@ -68,12 +68,12 @@ pub fn write(
                     .collect();
                 pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
             }
-            let written = Written::of(&ordered);
+            let written = WrittenRows::of(&ordered);
             writer.finish(written.times)?;
             Ok(written)
         })
         .collect::<Result<_>>()?;
-    let written = Written::all(&written);
+    let written = WrittenRows::all(&written);
     if written.rows == 0 && output.partition_by.is_empty() {
         // A file without rows still has its columns.
         let staged = transaction.stage(target, Path::new(&format!("data.{}", output.format.extension())))?;
@@ -98,29 +98,29 @@ fn show(
     let shown = ordered.len().min(pass.options.table_rows);
     let head = record_batch(&arrow, settled.columns(&ordered, 0, shown))?;
     let text = table::render(&head, &pass.plan.zone, pass.options.table_rows, ordered.len())?;
-    let written = Written::of(&ordered);
+    let written = WrittenRows::of(&ordered);
     Ok((OutputOutcome::new(&output.to, written.rows, Some(text)), written.times))
 }
 
 /// Rows written, and their first and last event time.
 #[derive(Default, Clone, Copy)]
-struct Written {
+struct WrittenRows {
     rows: u64,
     times: Option<FirstAndLast>,
 }
 
-impl Written {
-    fn of(ordered: &OrderedRows) -> Written {
+impl WrittenRows {
+    fn of(ordered: &OrderedRows) -> WrittenRows {
         let rows = ordered.len();
         // Rows are in replay order, so the first and the last one bound the times.
         let times = (rows > 0).then(|| (ordered.times(0, 1)[0], ordered.times(rows - 1, rows)[0]));
-        Written { rows: rows as u64, times }
+        WrittenRows { rows: rows as u64, times }
     }
 
-    fn all(parts: &[Written]) -> Written {
+    fn all(parts: &[WrittenRows]) -> WrittenRows {
         let times = parts.iter().filter_map(|part| part.times);
         let times = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        Written { rows: parts.iter().map(|part| part.rows).sum(), times }
+        WrittenRows { rows: parts.iter().map(|part| part.rows).sum(), times }
     }
 }
 
@@ -136,11 +136,11 @@ pub struct SettledRows<'a> {
 }
 
 impl<'a> SettledRows<'a> {
-    pub fn new(output: &OutputPlan, known: Known<'a>) -> SettledRows<'a> {
+    pub fn new(output: &OutputPlan, known: EventContext<'a>) -> SettledRows<'a> {
         let written = output.written();
         let (resolution, files) = match known {
-            Known::Resolution(resolution) => (resolution, None),
-            Known::Files(files) => (None, Some(files)),
+            EventContext::Resolution(resolution) => (resolution, None),
+            EventContext::Files(files) => (None, Some(files)),
         };
         let columns: &[usize] = match &output.kind {
             OutputKind::Rows(columns) => columns,

@@ -3,7 +3,7 @@
 use super::outcome::OutputOutcome;
 use super::partitioned::PartitionedWriter;
 use super::places::target;
-use super::shape::{Shaped, shape};
+use super::shape::{PartitionRows, shape};
 use super::state::{state_rows, state_schema};
 use crate::batch::{Schema, record_batch};
 use crate::engine::Pass;
@@ -14,7 +14,7 @@ use crate::sink::{Transaction, table};
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 
-enum Sink<'a> {
+enum GroupSink<'a> {
     Files(Box<PartitionedWriter<'a>>, Option<(Box<PartitionedWriter<'a>>, Schema)>),
     Terminal { head: Vec<RecordBatch>, rows: usize },
 }
@@ -40,7 +40,7 @@ pub fn write(
     let mut sinks = outputs
         .iter()
         .map(|(i, output, _)| match target(&output.to) {
-            None => Ok(Sink::Terminal { head: vec![], rows: 0 }),
+            None => Ok(GroupSink::Terminal { head: vec![], rows: 0 }),
             Some(_) => {
                 let memory = pass.options.memory;
                 let writer =
@@ -53,7 +53,7 @@ pub fn write(
                     Ok::<_, Error>((Box::new(writer), state_schema(grouping)))
                 };
                 let state = output.state.then(state).transpose()?;
-                Ok(Sink::Files(Box::new(writer), state))
+                Ok(GroupSink::Files(Box::new(writer), state))
             }
         })
         .collect::<Result<Vec<_>>>()?;
@@ -67,10 +67,10 @@ pub fn write(
                 })
                 .collect::<Result<Vec<_>>>()
         },
-        |shaped: Vec<(Shaped, Option<Shaped>)>| {
+        |shaped: Vec<(PartitionRows, Option<PartitionRows>)>| {
             for ((sink, (_, output, _)), (rows, groups)) in sinks.iter_mut().zip(&outputs).zip(shaped) {
                 sink.take(pass, output, rows)?;
-                if let (Sink::Files(_, Some((writer, schema))), Some(groups)) = (sink, groups) {
+                if let (GroupSink::Files(_, Some((writer, schema))), Some(groups)) = (sink, groups) {
                     writer.push_shaped(&groups, &record_batch(&schema.arrow(), groups.columns.clone())?)?;
                 }
             }
@@ -80,14 +80,14 @@ pub fn write(
     outputs.iter().zip(sinks).map(|((i, output, _), sink)| Ok((*i, sink.finish(pass, output)?))).collect()
 }
 
-impl Sink<'_> {
-    fn take(&mut self, pass: &Pass, output: &OutputPlan, rows: Shaped) -> Result<()> {
+impl GroupSink<'_> {
+    fn take(&mut self, pass: &Pass, output: &OutputPlan, rows: PartitionRows) -> Result<()> {
         match self {
-            Sink::Files(writer, _) => {
+            GroupSink::Files(writer, _) => {
                 let batch = writer.file_batch(&rows.columns)?;
                 writer.push_shaped(&rows, &batch)
             }
-            Sink::Terminal { head, rows: total } => {
+            GroupSink::Terminal { head, rows: total } => {
                 let batch = record_batch(&output.columns.arrow(), rows.columns)?;
                 // Only the rows that are shown are kept; the others are counted.
                 if *total < pass.options.table_rows {
@@ -101,11 +101,11 @@ impl Sink<'_> {
 
     fn finish(self, pass: &Pass, output: &OutputPlan) -> Result<OutputOutcome> {
         match self {
-            Sink::Files(writer, state) => {
+            GroupSink::Files(writer, state) => {
                 state.map(|(writer, _)| writer.finish()).transpose()?;
                 Ok(OutputOutcome::new(&output.to, writer.finish()?, None))
             }
-            Sink::Terminal { head, rows } => {
+            GroupSink::Terminal { head, rows } => {
                 let schema = head.first().map_or_else(|| output.columns.arrow(), RecordBatch::schema);
                 let head = concat_batches(&schema, &head).unwrap_or_else(|_| RecordBatch::new_empty(schema));
                 let text = table::render(&head, &pass.plan.zone, pass.options.table_rows, rows)?;

@@ -3,7 +3,7 @@
 use super::outcome::OutputOutcome;
 use crate::batch::{DataType, Field, Native, Position, Schema, record_batch};
 use crate::engine::Pass;
-use crate::engine::late::{Late, LateStore, int64};
+use crate::engine::late::{LatePositions, LateStore, int64};
 use crate::error::Result;
 use crate::input::lines::line_numbers;
 use crate::plan::{LatePlan, OutputTo, Plan};
@@ -43,7 +43,7 @@ pub fn write(
     target: usize,
     transaction: &Transaction,
     stores: Vec<LateStore>,
-    only: Option<&Late>,
+    only: Option<&LatePositions>,
 ) -> Result<OutputOutcome> {
     let schema = schema(late);
     let encoder = encoder(late.format, &schema, &pass.plan.zone)?;
@@ -65,7 +65,7 @@ pub fn write(
         rows = chosen.len() as u64;
         // All lines at once: the files are read again for them.
         let lines = line_numbers(&pass.plan.pipeline.read, &positions)?;
-        let shape = Shape { plan: pass.plan, late, ordered: &ordered, windows: windows(pass.plan) };
+        let shape = LateRowBuilder { plan: pass.plan, late, ordered: &ordered, windows: windows(pass.plan) };
         let cuts: Vec<usize> = (0..chosen.len()).step_by(ROWS_PER_GROUP).collect();
         for wave in cuts.chunks(2 * rayon::current_num_threads()) {
             let piece = |&from: &usize| {
@@ -101,14 +101,14 @@ fn windows(plan: &Plan) -> Vec<Windows> {
         .collect()
 }
 
-struct Shape<'a> {
+struct LateRowBuilder<'a> {
     plan: &'a Plan,
     late: &'a LatePlan,
     ordered: &'a OrderedRows,
     windows: Vec<Windows>,
 }
 
-impl Shape<'_> {
+impl LateRowBuilder<'_> {
     /// The columns of some rows: their numbers in the store, which ascend, their positions and lines.
     fn columns(&self, chosen: &[usize], positions: &[Position], lines: &[u64]) -> Result<Vec<ArrayRef>> {
         // A store gives ranges of rows, so the range around all chosen rows is read once.

@@ -4,7 +4,7 @@
 //! Blocks come in order, of any size. The rows of a partition are cut after every
 //! [`ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
 
-use super::shape::Shaped;
+use super::shape::PartitionRows;
 use super::state::{state_path, state_schema};
 use crate::batch::Schema;
 use crate::batch::record_batch;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Encoder, Format, PartWriter, Transaction, encoder};
+use crate::sink::{Encoder, OutputFormat, PartWriter, Transaction, encoder};
 use crate::time::TimeRange;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
@@ -47,7 +47,7 @@ const LINGERING: usize = 3;
 struct Files<'a> {
     target: usize,
     transaction: &'a Transaction,
-    format: Format,
+    format: OutputFormat,
     schema: Schema,
     /// Whether they are those of the state.
     of_state: bool,
@@ -81,7 +81,7 @@ impl<'a> PartitionedWriter<'a> {
         target: usize,
         transaction: &'a Transaction,
     ) -> Result<Self> {
-        let (format, schema, of_state) = (Format::Parquet, state_schema(grouping), true);
+        let (format, schema, of_state) = (OutputFormat::Parquet, state_schema(grouping), true);
         PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
     }
 
@@ -110,7 +110,7 @@ impl<'a> PartitionedWriter<'a> {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn push_shaped(&mut self, shaped: &Shaped, rows: &RecordBatch) -> Result<()> {
+    pub fn push_shaped(&mut self, shaped: &PartitionRows, rows: &RecordBatch) -> Result<()> {
         shaped.stretches.iter().try_for_each(|(path, from, len)| {
             let windows = shaped.windows.get(*from..from + len).unwrap_or_default();
             self.push(path, rows.slice(*from, *len), windows)

@@ -15,7 +15,7 @@ use arrow_schema::SortOptions;
 use std::sync::Arc;
 
 /// Rows of one output that came of a block: consecutive stretches, each of one partition.
-pub struct Shaped {
+pub struct PartitionRows {
     pub columns: Vec<ArrayRef>,
     /// The window of each row; nothing where there is one for all of time.
     pub windows: Vec<TimeRange>,
@@ -111,7 +111,7 @@ pub fn shape(
     output: &OutputPlan,
     post: &Post,
     block: &GroupBlock,
-) -> Result<Shaped> {
+) -> Result<PartitionRows> {
     let OutputRows { mut columns, mut kept } = output_rows(grouping, post, block)?;
     if let Some(top) = &post.top {
         // `top` ranks what `having` keeps, as LIMIT does in SQL.
@@ -133,7 +133,7 @@ pub fn shape(
     if grouping.plan.window == Window::Global {
         windows.clear();
     }
-    Ok(Shaped { columns, windows, stretches })
+    Ok(PartitionRows { columns, windows, stretches })
 }
 
 /// Of `rows`, the first `n` of each window by the order of `top`, and in that order.

@@ -9,7 +9,7 @@ use crate::engine::offsets::Offsets;
 use crate::engine::rejected::{rejects_at, write_rejects};
 use crate::engine::stage_log::Resolution;
 use crate::engine::tables::{self, Tables};
-use crate::engine::{Need, Pass, Stage, Work, machine};
+use crate::engine::{ArrivalNeed, Pass, SpentWork, TimedStage, machine};
 use crate::error::Result;
 use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
 use crate::input::InputReport;
@@ -66,7 +66,8 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
     let mut tables = tables::read(pass)?;
     let sources = pass.sources(std::mem::take(&mut tables.tables))?;
-    let mut read = pass.read(if streamed { Need::Lateness } else { Need::Nothing }, &sources)?;
+    let mut read =
+        pass.read(if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing }, &sources)?;
     let lookups = sources.services.map(Services::finish).transpose()?;
     // Tables can be large, and from here on nothing asks them.
     drop(sources.tables);
@@ -101,8 +102,8 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     });
     outputs.extend(late.transpose()?);
     let rows = outputs.iter().map(|output| output.rows).sum();
-    let work = Work { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
-    pass.progress.worked(Stage::Write, work);
+    let work = SpentWork { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
+    pass.progress.worked(TimedStage::Write, work);
     // Before the first event the watermark generator has the lowest value, which is not a time.
     let max_timestamp = read
         .generator
@@ -162,8 +163,8 @@ pub fn write(
     let mut times = None;
     for (id, output) in pass.plan.deliveries.with_ids() {
         let (stores, known) = match output.kind {
-            OutputKind::Rows(_) => (rows.next(), events::Known::Resolution(resolution)),
-            OutputKind::Archive(_) => (archives.next(), events::Known::Files(files)),
+            OutputKind::Rows(_) => (rows.next(), events::EventContext::Resolution(resolution)),
+            OutputKind::Archive(_) => (archives.next(), events::EventContext::Files(files)),
             OutputKind::Groups { .. } => continue,
         };
         let stores = stores.expect("stores for each output of events");

@@ -8,7 +8,7 @@
 //! A group lies in the partition of its row. Groups are sorted as rows are, and a file is written from all of its
 //! groups in order, so its bytes are a function of the set of events alone.
 
-use super::shape::{Shaped, bounds, stretches};
+use super::shape::{PartitionRows, bounds, stretches};
 use crate::batch::{DataType, Field, Schema};
 use crate::engine::Pass;
 use crate::error::Result;
@@ -60,18 +60,18 @@ pub fn state_rows(
     output: &OutputPlan,
     post: &Post,
     block: &GroupBlock,
-) -> Result<Shaped> {
+) -> Result<PartitionRows> {
     let stretches = partitions(pass, output, post, block)?;
     let global = grouping.plan.window == Window::Global;
     let (mut columns, windows) =
         if global { (vec![], vec![]) } else { (bounds(block).to_vec(), block.spans.clone()) };
     columns.extend(block.keys.iter().cloned());
     columns.extend(block.states.iter().flatten().cloned());
-    Ok(Shaped { columns, windows, stretches })
+    Ok(PartitionRows { columns, windows, stretches })
 }
 
 /// Whether windows and keys alone say in which partition a group lies.
-pub fn are_told_by_group(output: &OutputPlan, post: &Post) -> bool {
+pub fn are_partitioned_by_group(output: &OutputPlan, post: &Post) -> bool {
     output.partition_columns().all(|c| post.columns[c].names_group())
 }
 

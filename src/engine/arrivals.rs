@@ -27,12 +27,12 @@ pub enum Arrivals {
     /// Batches pass in the order of the log.
     InTurn(Box<Turnstile<WatermarkGenerator>>),
     /// It is known by position.
-    Known(Box<Known>),
+    Known(Box<MaxTimestamps>),
 }
 
 /// What the rows are to learn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
+pub enum ArrivalNeed {
     /// Nothing.
     Nothing,
     /// What had been reached.
@@ -44,7 +44,7 @@ pub enum Need {
 }
 
 /// What had been reached before each row that came behind the watermark generator.
-pub struct Known {
+pub struct MaxTimestamps {
     /// Sorted by position.
     behind: Vec<(Position, i64)>,
     /// The watermark generator at the end of the log.
@@ -59,17 +59,17 @@ impl Arrivals {
     ///
     /// # Errors
     /// What keeps the log from being read.
-    pub fn new(plan: &Plan, need: Need, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
+    pub fn new(plan: &Plan, need: ArrivalNeed, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
         // Where nothing is late the order of arrival does not matter.
-        if matches!(need, Need::Nothing | Need::State(_)) {
+        if matches!(need, ArrivalNeed::Nothing | ArrivalNeed::State(_)) {
             return Ok(Arrivals::Unwatched);
         }
-        let generator = WatermarkGenerator::new(plan, need == Need::Audit);
+        let generator = WatermarkGenerator::new(plan, need == ArrivalNeed::Audit);
         // Without a column of arrivals the log is read in its own order, so one pass is enough.
         if plan.pipeline.read.arrival.is_none() {
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(generator))));
         }
-        Ok(Arrivals::Known(Box::new(Known::read(plan, generator, memory, spill_folder)?)))
+        Ok(Arrivals::Known(Box::new(MaxTimestamps::read(plan, generator, memory, spill_folder)?)))
     }
 
     /// The watermark generator at the end of the log, if anything had to be watched.
@@ -82,13 +82,13 @@ impl Arrivals {
     }
 }
 
-impl Known {
+impl MaxTimestamps {
     fn read(
         plan: &Plan,
         mut generator: WatermarkGenerator,
         memory: u64,
         spill_folder: &Path,
-    ) -> Result<Known> {
+    ) -> Result<MaxTimestamps> {
         let scan = Scan::new(Arc::new(plan.pipeline.read.clone()))?;
         let share = (memory / rayon::current_num_threads() as u64) as usize;
         let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
@@ -129,7 +129,7 @@ impl Known {
         }
         // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
-        Ok(Known { behind, generator })
+        Ok(MaxTimestamps { behind, generator })
     }
 
     /// Fills `batch.reached`; of rows that did not come behind the watermark generator it says nothing.

@@ -1,6 +1,6 @@
 //! Memory: what a plan will need.
 
-use crate::input::{Format, Opened, about_records};
+use crate::input::{InputFormat, Opened, about_records};
 use crate::plan::{OutputKind, Plan};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::io::Read;
@@ -52,9 +52,9 @@ fn records(plan: &Plan) -> u64 {
     for (i, file) in plan.pipeline.read.files.iter().enumerate() {
         // An estimate does not fail: a file that cannot be read is reported by the run itself.
         match file.format {
-            Format::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
-            Format::Avro => typed += about_records(file).unwrap_or(0),
-            Format::Csv | Format::JsonLines => {}
+            InputFormat::Parquet => typed += parquet_rows(&file.opened).unwrap_or(0),
+            InputFormat::Avro => typed += about_records(file).unwrap_or(0),
+            InputFormat::Csv | InputFormat::JsonLines => {}
         }
         if !file.format.is_text() {
             continue;

@@ -1,17 +1,17 @@
 //! Rows that have come through all steps: folded into groups, kept for outputs, found late.
 //!
 //! # Contract
-//! [`Folds`] is what all workers share, and [`Folded`] what one of them has. Merging is exact: which worker
+//! [`Folds`] is what all workers share, and [`WorkerFold`] what one of them has. Merging is exact: which worker
 //! folded a row does not show.
 
-use super::late::{Late, LateStore};
+use super::late::{LatePositions, LateStore};
 use super::observed::Observed;
 use super::replay::{SessionStore, replay};
 use super::scope::Scope;
 use super::stage_log::numbers;
 use super::stages::{Stage, flags};
 use super::tally::Tally;
-use super::times::{Progress, Stage as Timed, Work};
+use super::times::{Progress, SpentWork, TimedStage};
 use crate::batch::{Batch, DataType};
 use crate::clock::Stopwatch;
 use crate::error::Result;
@@ -34,7 +34,7 @@ pub struct Folds<'a> {
 }
 
 /// What one worker has folded.
-pub struct Folded {
+pub struct WorkerFold {
     /// Of the rows that came through: counted, late, first and last time.
     pub tally: Tally,
     /// Per grouping.
@@ -44,7 +44,7 @@ pub struct Folded {
     archives: Vec<RowStore>,
     late: Option<LateStore>,
     /// Late for all but sessions, of which only a replay can tell.
-    undecided: Late,
+    undecided: LatePositions,
     /// What an audit notes.
     observed: Option<Observed>,
 }
@@ -60,7 +60,7 @@ enum Folding {
 }
 
 /// What all workers have folded.
-pub struct Gathered {
+pub struct GatheredFolds {
     pub tally: Tally,
     pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
     /// Of outputs of events, in the plan's order.
@@ -69,7 +69,7 @@ pub struct Gathered {
     pub archives: Vec<Vec<RowStore>>,
     pub late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
-    pub late_only: Option<Late>,
+    pub late_only: Option<LatePositions>,
     /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
     pub sessions: Vec<Vec<SessionStore>>,
     pub observed: Option<Observed>,
@@ -93,7 +93,7 @@ impl<'a> Folds<'a> {
     }
 
     /// A worker that has folded nothing yet.
-    pub fn start(&self) -> Folded {
+    pub fn start(&self) -> WorkerFold {
         let folding = |plan: &Arc<GroupPlan>| match (plan.window, &plan.lateness) {
             // What is late for a session depends on all earlier events of its key, which several workers
             // hold.
@@ -102,7 +102,7 @@ impl<'a> Folds<'a> {
             }
             _ => Folding::Table(GroupTable::new(plan.clone())),
         };
-        Folded {
+        WorkerFold {
             tally: Tally::new(),
             tables: (self.groups.iter().zip(&self.scope.groupings))
                 .map(|((plan, _), wanted)| if *wanted { folding(plan) } else { Folding::Skipped })
@@ -110,7 +110,7 @@ impl<'a> Folds<'a> {
             stores: self.stores(),
             archives: self.archives(),
             late: self.plan.deliveries.late.as_ref().map(|late| LateStore::new(late, self.space.clone())),
-            undecided: Late::default(),
+            undecided: LatePositions::default(),
             observed: self.audit.then(|| Observed::new(self.plan)),
         }
     }
@@ -124,7 +124,7 @@ impl<'a> Folds<'a> {
     ///
     /// # Errors
     /// Overflow in an aggregate.
-    pub fn fold(&self, folded: &mut Folded, mut batch: Batch) -> Result<()> {
+    pub fn fold(&self, folded: &mut WorkerFold, mut batch: Batch) -> Result<()> {
         let tally = &mut folded.tally;
         tally.counted += batch.rows as u64;
         // Of rows that are not settled those that come again do not count.
@@ -236,7 +236,7 @@ impl<'a> Folds<'a> {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn spill_groups(&self, folded: &mut Folded) -> Result<()> {
+    pub fn spill_groups(&self, folded: &mut WorkerFold) -> Result<()> {
         for (folding, (_, space)) in folded.tables.iter_mut().zip(&self.groups) {
             if let Folding::Table(table) = folding {
                 space.spill(table)?;
@@ -249,7 +249,12 @@ impl<'a> Folds<'a> {
     ///
     /// # Errors
     /// Overflow in an aggregate, or a machine error of the disk.
-    pub fn gather(self, workers: Vec<Folded>, memory: usize, progress: &dyn Progress) -> Result<Gathered> {
+    pub fn gather(
+        self,
+        workers: Vec<WorkerFold>,
+        memory: usize,
+        progress: &dyn Progress,
+    ) -> Result<GatheredFolds> {
         let mut tally = Tally::new();
         let mut tables: Vec<(Vec<GroupTable>, Vec<SessionStore>)> =
             self.groups.iter().map(|_| (vec![], vec![])).collect();
@@ -258,7 +263,7 @@ impl<'a> Folds<'a> {
             rows.resize_with(first.stores.len(), Vec::new);
             archives.resize_with(first.archives.len(), Vec::new);
         }
-        let (mut late, mut undecided) = (vec![], Late::default());
+        let (mut late, mut undecided) = (vec![], LatePositions::default());
         let mut observed: Option<Observed> = None;
         for worker in workers {
             tally.add(&worker.tally);
@@ -286,7 +291,7 @@ impl<'a> Folds<'a> {
             } else if !stores.is_empty() {
                 let mut watch = Stopwatch::of_process();
                 let (found, of_this) = replay(&plan, stores, &space, memory)?;
-                progress.worked(Timed::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
+                progress.worked(TimedStage::Settle, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
                 tables = found;
                 // An event is late only if every grouping of sessions finds it late.
                 undecided.retain(|position| of_this.contains(position));
@@ -296,11 +301,11 @@ impl<'a> Folds<'a> {
         }
         tally.turn_late(undecided.len() as u64);
         let late_only = replayed.then_some(undecided);
-        Ok(Gathered { tally, groups, rows, archives, late, late_only, sessions, observed })
+        Ok(GatheredFolds { tally, groups, rows, archives, late, late_only, sessions, observed })
     }
 }
 
-impl Folded {
+impl WorkerFold {
     /// Notes what was read, for an audit.
     pub fn observe(&mut self, batch: &Batch) {
         if let Some(observed) = &mut self.observed {

@@ -24,7 +24,7 @@ pub struct Intake {
     /// Which archives its rows go to.
     pub archived: Archived,
     /// Which of them go through the steps and on.
-    pub counted: Counted,
+    pub counted: IntakeRows,
 }
 
 /// Which archives the rows of an intake go to.
@@ -40,7 +40,7 @@ pub enum Archived {
 
 /// Which rows of an intake go through the steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Counted {
+pub enum IntakeRows {
     /// All.
     All,
     /// Those with event times in these ranges, disjoint and ascending.
@@ -67,7 +67,7 @@ impl Intake {
             read: Arc::new(read.clone()),
             positions: Positions::Own,
             archived: Archived::All,
-            counted: Counted::All,
+            counted: IntakeRows::All,
         }
     }
 
@@ -90,9 +90,9 @@ impl Intake {
     /// The rows of a batch that go through the steps.
     pub fn counted(&self, batch: Batch) -> Option<Batch> {
         let ranges = match &self.counted {
-            Counted::All => return Some(batch),
-            Counted::No => return None,
-            Counted::Within(ranges) => ranges,
+            IntakeRows::All => return Some(batch),
+            IntakeRows::No => return None,
+            IntakeRows::Within(ranges) => ranges,
         };
         let wanted = |time: i64| {
             let after = ranges.partition_point(|range| range.start <= time);
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use arrow_array::{ArrayRef, Int64Array, StringViewArray};
 
-    fn intake(positions: Positions, counted: Counted) -> Intake {
+    fn intake(positions: Positions, counted: IntakeRows) -> Intake {
         let read = ReadPlan {
             files: vec![],
             columns: vec![],
@@ -200,7 +200,7 @@ mod tests {
             Arc::new(Int64Array::from(vec![7, 0, 1, 9])),
         ];
         let batch = Batch { columns, time: vec![1, 2, 3, 4], rows: 4, ..Batch::default() };
-        let batch = intake(Positions::Columns(ordinals), Counted::All).admit(batch).unwrap();
+        let batch = intake(Positions::Columns(ordinals), IntakeRows::All).admit(batch).unwrap();
         assert_eq!(batch.time, [1, 2, 4]);
         assert_eq!(batch.positions, [Position::new(4, 7), Position::new(2, 0), Position::new(4, 9)]);
         assert!(batch.columns.is_empty());
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn ranges_are_half_open() {
         let batch = Batch { time: (0..10).collect(), rows: 10, ..Batch::default() };
-        let ranges = Counted::Within(Arc::new(vec![TimeRange::new(1, 3), TimeRange::new(5, 6)]));
+        let ranges = IntakeRows::Within(Arc::new(vec![TimeRange::new(1, 3), TimeRange::new(5, 6)]));
         let batch = intake(Positions::Own, ranges).counted(batch).unwrap();
         assert_eq!(batch.time, [1, 2, 5]);
     }

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Positions of late events that a table of sessions found, when only it could tell.
-pub type Late = HashSet<Position, foldhash::fast::FixedState>;
+pub type LatePositions = HashSet<Position, foldhash::fast::FixedState>;
 
 /// The late events of one worker.
 pub struct LateStore {

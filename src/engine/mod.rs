@@ -41,12 +41,12 @@ mod turnstile;
 pub(crate) mod watermark;
 mod worker;
 
-pub(crate) use arrivals::Need;
+pub(crate) use arrivals::ArrivalNeed;
 pub use budget::estimate;
 pub use machine::MachineMemory;
 pub use offsets::PartitionOffsets;
 pub use options::RunOptions;
 pub(crate) use pass::Pass;
-pub(crate) use read::Read;
+pub(crate) use read::PassResult;
 pub(crate) use scope::Scope;
-pub use times::{Progress, Stage, StageTime, StageTimes, Work};
+pub use times::{Progress, SpentWork, StageTime, StageTimes, TimedStage};

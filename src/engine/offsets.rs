@@ -5,7 +5,7 @@
 //! depends on the records alone, not on who read them in which order.
 
 use crate::batch::Batch;
-use crate::input::carried::LogPlace;
+use crate::input::wire_format::LogPlace;
 use crate::plan::OffsetColumns;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
@@ -51,12 +51,12 @@ const BLOCK: i64 = 4096;
 /// The most blocks that are kept, 512 bytes each; past them nothing is known.
 const MOST_BLOCKS: usize = 1 << 19;
 
-type Block = [u64; BLOCK as usize / 64];
+type OffsetBits = [u64; BLOCK as usize / 64];
 
 /// The offsets that were read so far.
 pub struct Offsets {
     columns: OffsetColumns,
-    partitions: Vec<Partition>,
+    partitions: Vec<OffsetSet>,
     /// Their numbers by topic and partition; where no topic is told, it is empty.
     numbers: HashMap<String, HashMap<i64, usize>>,
     blocks: usize,
@@ -65,11 +65,11 @@ pub struct Offsets {
 }
 
 #[derive(Default)]
-struct Partition {
+struct OffsetSet {
     topic: Option<String>,
     partition: i64,
     repeated: u64,
-    blocks: Vec<(i64, Box<Block>)>,
+    blocks: Vec<(i64, Box<OffsetBits>)>,
     by_number: HashMap<i64, usize>,
     /// The block that was met last.
     last: Option<(i64, usize)>,
@@ -131,7 +131,7 @@ impl Offsets {
         let number = self.partitions.len();
         self.numbers.entry(topic.to_string()).or_default().insert(partition, number);
         let topic = self.columns.topic.map(|_| topic.to_string());
-        self.partitions.push(Partition { topic, partition, ..Partition::default() });
+        self.partitions.push(OffsetSet { topic, partition, ..OffsetSet::default() });
         number
     }
 
@@ -168,11 +168,11 @@ impl Offsets {
         }
         // Workers meet partitions in any order, and the report must not show it.
         self.partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
-        self.partitions.into_iter().filter_map(Partition::report).collect()
+        self.partitions.into_iter().filter_map(OffsetSet::report).collect()
     }
 }
 
-impl Partition {
+impl OffsetSet {
     fn report(mut self) -> Option<PartitionOffsets> {
         self.blocks.sort_unstable_by_key(|(number, _)| *number);
         let (mut first, mut next) = (None, 0i64);
@@ -201,7 +201,7 @@ impl Partition {
                 }
             }
         }
-        let Partition { topic, partition, repeated, .. } = self;
+        let OffsetSet { topic, partition, repeated, .. } = self;
         Some(PartitionOffsets { topic, partition, first: first?, last: next - 1, repeated, missing, gaps })
     }
 }

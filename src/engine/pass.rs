@@ -3,15 +3,15 @@
 //! # Contract
 //! The first fault by position ends the pass, whichever worker met it first.
 
-use super::arrivals::{Arrivals, Need};
+use super::arrivals::{ArrivalNeed, Arrivals};
 use super::intake::Intake;
 use super::offsets::Offsets;
 use super::options::RunOptions;
-use super::read::Read;
+use super::read::PassResult;
 use super::scope::Scope;
 use super::steps::Sources;
-use super::times::{Progress, Stage, Work};
-use super::worker::{Shared, Worker};
+use super::times::{Progress, SpentWork, TimedStage};
+use super::worker::{PassContext, Worker};
 use crate::asof::AsOfTable;
 use crate::batch::Position;
 use crate::clock::Stopwatch;
@@ -33,7 +33,7 @@ pub struct Pass<'a> {
 
 impl Pass<'_> {
     /// Reads the source for all results.
-    pub fn read(&self, need: Need, sources: &Sources) -> Result<Read> {
+    pub fn read(&self, need: ArrivalNeed, sources: &Sources) -> Result<PassResult> {
         self.read_all(need, sources, &[Intake::source(&self.plan.pipeline.read)], &Scope::all(self.plan))
     }
 
@@ -41,7 +41,13 @@ impl Pass<'_> {
     ///
     /// Of a log that tells offsets it is taken that none comes twice, for then no row has to wait; where one
     /// does, everything is read once more.
-    pub fn read_all(&self, need: Need, sources: &Sources, intakes: &[Intake], scope: &Scope) -> Result<Read> {
+    pub fn read_all(
+        &self,
+        need: ArrivalNeed,
+        sources: &Sources,
+        intakes: &[Intake],
+        scope: &Scope,
+    ) -> Result<PassResult> {
         if self.plan.pipeline.offsets.is_some() {
             // The first step only drops repeated offsets, so this read starts behind it.
             let read = self.read_once(need, sources, intakes, (scope, 1))?;
@@ -55,15 +61,15 @@ impl Pass<'_> {
     /// Reads everything, and passes it through the steps from number `first` on.
     fn read_once(
         &self,
-        need: Need,
+        need: ArrivalNeed,
         sources: &Sources,
         intakes: &[Intake],
         (scope, first): (&Scope, usize),
-    ) -> Result<Read> {
+    ) -> Result<PassResult> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
         let scope = (self.plan, scope, first);
-        let shared = Shared::new(scope, self.options, sources, arrivals, need, self.progress);
+        let shared = PassContext::new(scope, self.options, sources, arrivals, need, self.progress);
         // A worker keeps its tables through all intakes, so that there is one set for each thread in the end.
         let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
         let mut scans = vec![];
@@ -88,9 +94,9 @@ impl Pass<'_> {
         let mut watch = Stopwatch::of_process();
         let (mut workers, found) = shared.later_stages(workers.collect())?;
         if shared.resolves() {
-            self.progress.worked(Stage::Settle, Work { rows: 0, bytes: 0, lap: watch.lap() });
+            self.progress.worked(TimedStage::Settle, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
         }
-        let refused = Shared::refused(&mut workers);
+        let refused = PassContext::refused(&mut workers);
         let reports = scans.into_iter().zip(intakes).map(|(scan, intake)| {
             // A record that a service refused is rejected like an unreadable one, with its text.
             scan.set_aside(
@@ -125,7 +131,7 @@ impl Pass<'_> {
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
         let bytes = scan.bytes_done() - before;
-        self.progress.worked(Stage::Read, Work { rows: 0, bytes, lap: watch.lap() });
+        self.progress.worked(TimedStage::Read, SpentWork { rows: 0, bytes, lap: watch.lap() });
         result
     }
 

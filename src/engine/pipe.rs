@@ -5,8 +5,8 @@
 //! behind it, which ask for theirs meanwhile.
 
 use super::stage_log::StageLog;
-use super::steps::{Passed, Passing, Refused, Steps};
-use super::times::{Progress, Stage as Timed, Work};
+use super::steps::{Passed, Passing, Refused, StageSteps};
+use super::times::{Progress, SpentWork, TimedStage};
 use crate::batch::Batch;
 use crate::clock::Stopwatch;
 use crate::error::Result;
@@ -24,8 +24,8 @@ pub struct Pipe {
 }
 
 /// The steps of a stage, and what is behind them.
-pub struct Way<'a> {
-    pub steps: Steps<'a>,
+pub struct PipeContext<'a> {
+    pub steps: StageSteps<'a>,
     pub progress: &'a dyn Progress,
     /// Takes the batches that leave the last stage.
     pub out: &'a mut dyn FnMut(Batch) -> Result<()>,
@@ -56,7 +56,7 @@ impl Pipe {
     ///
     /// # Errors
     /// An expression that cannot be computed, a service or a disk that fails.
-    pub fn push(&mut self, way: &mut Way, batch: Batch, new: bool) -> Result<()> {
+    pub fn push(&mut self, way: &mut PipeContext, batch: Batch, new: bool) -> Result<()> {
         let rows = if new { batch.rows } else { 0 };
         let passing = Passing::new(way.steps.stage, batch);
         match self.step(way, passing, rows)? {
@@ -73,21 +73,22 @@ impl Pipe {
     ///
     /// # Errors
     /// As [`Pipe::push`].
-    pub fn finish(&mut self, way: &mut Way) -> Result<()> {
+    pub fn finish(&mut self, way: &mut PipeContext) -> Result<()> {
         self.drain(way, 0)
     }
 
-    fn step(&mut self, way: &Way, passing: Passing, rows: usize) -> Result<Passed> {
+    fn step(&mut self, way: &PipeContext, passing: Passing, rows: usize) -> Result<Passed> {
         let mut watch = Stopwatch::of_thread();
         let passed = way.steps.pass(passing, &mut self.log, &mut self.refused);
         if !way.steps.plan.pipeline.steps.is_empty() {
-            way.progress.worked(Timed::Steps, Work { rows: rows as u64, bytes: 0, lap: watch.lap() });
+            way.progress
+                .worked(TimedStage::Steps, SpentWork { rows: rows as u64, bytes: 0, lap: watch.lap() });
         }
         passed
     }
 
     /// Goes on with batches whose answers have come, and waits until at most `most` are left.
-    fn drain(&mut self, way: &mut Way, most: usize) -> Result<()> {
+    fn drain(&mut self, way: &mut PipeContext, most: usize) -> Result<()> {
         // Those behind the first ask on, so that their next answers come in the meantime.
         for passed in std::mem::take(&mut self.queue) {
             let passed = match passed {
@@ -119,7 +120,7 @@ impl Pipe {
     }
 
     /// What comes after a stage: the rows wait for the next, or go out.
-    fn leave(&mut self, way: &mut Way, batch: Batch) -> Result<()> {
+    fn leave(&mut self, way: &mut PipeContext, batch: Batch) -> Result<()> {
         // A filter can leave an empty batch, which would only cost time from here on.
         if batch.rows == 0 {
             return Ok(());

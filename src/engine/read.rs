@@ -1,7 +1,7 @@
 //! What a pass gives.
 
 use super::held::HeldKeys;
-use super::late::{Late, LateStore};
+use super::late::{LatePositions, LateStore};
 use super::observed::Observed;
 use super::offsets::Offsets;
 use super::replay::SessionStore;
@@ -13,7 +13,7 @@ use crate::input::{InputReport, ScanReport};
 use crate::rows::RowStore;
 
 /// What reading gives: partial groups per grouping, rows per output of events.
-pub struct Read {
+pub struct PassResult {
     /// Of each intake.
     pub reports: Vec<ScanReport>,
     pub tally: Tally,
@@ -27,7 +27,7 @@ pub struct Read {
     pub held: Vec<HeldKeys>,
     pub late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
-    pub late_only: Option<Late>,
+    pub late_only: Option<LatePositions>,
     /// The watermark generator at the end of the log, if the plan has a watermark.
     pub generator: Option<WatermarkGenerator>,
     /// Of an audit: the rows of each grouping of sessions, and what the workers noted.
@@ -38,7 +38,7 @@ pub struct Read {
     pub spilled: bool,
 }
 
-impl Read {
+impl PassResult {
     /// The files that were read, intake by intake.
     pub fn inputs(&mut self) -> Vec<InputReport> {
         self.reports.iter_mut().flat_map(|report| std::mem::take(&mut report.inputs)).collect()

@@ -1,7 +1,7 @@
 //! Rejected records on their way to the file of rejects.
 
 use crate::error::Result;
-use crate::input::{Reject, Rejects};
+use crate::input::{Rejects, StoredReject};
 use crate::sink::RejectsWriter;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +14,9 @@ pub fn rejects_at(path: Option<&Path>, rejects: &Rejects) -> Option<(PathBuf, u6
 pub fn write_rejects(rejects: Rejects, writer: Option<RejectsWriter>) -> Result<Option<RejectsWriter>> {
     let Some(mut writer) = writer else { return Ok(None) };
     for reject in rejects {
-        let Reject { path, line, byte, column, reason, raw } = reject?;
+        let StoredReject { path, line, byte, column, reason, raw } = reject?;
         let file = path.display().to_string();
-        writer.write(&crate::sink::Reject {
+        writer.write(&crate::sink::RejectedRecord {
             file: &file,
             line,
             byte,

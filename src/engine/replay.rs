@@ -4,7 +4,7 @@
 //! the workers do not fold such a grouping: they keep the keys and arguments of its rows, in buckets by
 //! key, and each bucket is replayed in arrival order by one thread when all rows are there.
 
-use super::late::Late;
+use super::late::LatePositions;
 use crate::batch::plain_strings;
 use crate::batch::{Batch, DataType};
 use crate::error::Result;
@@ -185,7 +185,7 @@ pub fn replay(
     stores: Vec<SessionStore>,
     space: &SpillSpace,
     memory: usize,
-) -> Result<(Vec<GroupTable>, Late)> {
+) -> Result<(Vec<GroupTable>, LatePositions)> {
     let plan = Arc::new(stored_plan(plan));
     let rows = StoredRows::new(stores);
     let held = AtomicUsize::new(0);
@@ -205,7 +205,7 @@ pub fn replay(
         Ok((table, late))
     });
     let replayed = replayed.collect::<Result<Vec<_>>>()?;
-    let mut all = Late::default();
+    let mut all = LatePositions::default();
     let mut tables = vec![];
     for (table, late) in replayed {
         all.extend(late);

@@ -8,7 +8,7 @@ use super::held::{HeldKeys, held_keys};
 use super::stages::{Stage, flags};
 use crate::batch::{Batch, DataType, plain_strings};
 use crate::error::Result;
-use crate::keyed::{KeyLog, RowBits, Wanted, resolve};
+use crate::keyed::{KeyLog, KeyedRows, RowBits, resolve};
 use crate::plan::{Plan, Step};
 use crate::rows::{RowSpace, RowStore, RowStream};
 use arrow_array::cast::AsArray;
@@ -135,7 +135,7 @@ pub struct Resolution {
 }
 
 /// A stage that is settled.
-pub struct Resolved {
+pub struct ResolvedStage {
     pub resolution: Resolution,
     /// How many of the rows that come again a filter left out.
     pub filtered: u64,
@@ -154,7 +154,7 @@ pub fn resolve_stage(
     logs_of: &mut [&mut StageLog],
     memory: usize,
     at: Option<i64>,
-) -> Result<Resolved> {
+) -> Result<ResolvedStage> {
     let rows: Vec<u64> = logs_of.iter().map(|log| log.numbered).collect();
     let mut resolution = Resolution { dropped: RowBits::new(&rows), flags: BTreeMap::new() };
     let mut flags = flags(plan, &stage.steps);
@@ -164,17 +164,17 @@ pub fn resolve_stage(
     for &step in &stage.ordered {
         let logs: Vec<KeyLog> = logs.iter_mut().filter_map(Iterator::next).collect();
         let wanted = match plan.pipeline.steps[step] {
-            Step::Dedup { within, .. } => Wanted::Duplicates(within),
-            _ => Wanted::Firsts,
+            Step::Dedup { within, .. } => KeyedRows::Duplicates(within),
+            _ => KeyedRows::Firsts,
         };
         // A step sees only rows that the steps before it let through.
         let found = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
         if let Some(at) = at {
             let stores: Vec<RowStore> = kept.iter_mut().filter_map(Iterator::next).collect();
             held.push(match wanted {
-                Wanted::Duplicates(within) => {
+                KeyedRows::Duplicates(within) => {
                     // The state of a key is its last row that stayed, for `within` counts from that one.
-                    let wanted = Wanted::LastKept(within);
+                    let wanted = KeyedRows::LastKept(within);
                     let last = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
                     held_keys(plan, step, stores, &last, within.map(|within| (at, within)))?
                 }
@@ -182,7 +182,7 @@ pub fn resolve_stage(
             });
         }
         match wanted {
-            Wanted::Firsts => {
+            KeyedRows::Firsts => {
                 let column = flags.next().expect("a column for each `first`");
                 resolution.flags.insert(column, found);
             }
@@ -194,7 +194,7 @@ pub fn resolve_stage(
         log.filtered.iter().filter(|&&row| resolution.dropped.contains(worker, row)).count() as u64
     };
     let filtered: u64 = logs_of.iter().enumerate().map(again).sum();
-    Ok(Resolved { resolution, filtered, held })
+    Ok(ResolvedStage { resolution, filtered, held })
 }
 
 /// The rows that waited, as they go on.

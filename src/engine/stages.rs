@@ -24,13 +24,13 @@ pub struct Stage {
 /// The stages of the steps of `plan` from number `first` on; the last has no rows waiting.
 pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
     let mut stages = vec![];
-    let (mut from, mut open) = (first, Open::default());
+    let (mut from, mut open) = (first, UnresolvedRows::default());
     for (i, step) in plan.pipeline.steps.iter().enumerate().skip(first) {
         let waits = open.flags.iter().any(|&flag| plan.pipeline.reads(step).contains(&flag))
             || open.dedup && asks(step);
         if waits {
             stages.push(stage(plan, from..i));
-            (from, open) = (i, Open::default());
+            (from, open) = (i, UnresolvedRows::default());
         }
         match step {
             Step::Dedup { .. } => open.dedup = true,
@@ -56,12 +56,12 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
 
 /// What is not known yet of the rows of a stage.
 #[derive(Default)]
-struct Open {
+struct UnresolvedRows {
     dedup: bool,
     flags: BTreeSet<usize>,
 }
 
-impl Open {
+impl UnresolvedRows {
     fn any(&self) -> bool {
         self.dedup || !self.flags.is_empty()
     }

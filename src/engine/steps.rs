@@ -7,7 +7,7 @@ use crate::batch::Batch;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::keyed::hash_keys;
-use crate::lookup::{Asked, Services};
+use crate::lookup::{PendingAnswers, Services};
 use crate::plan::{EnrichPlan, Plan, Step, Try};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array, new_null_array};
@@ -50,7 +50,7 @@ struct Tried {
     found: Vec<(Vec<u32>, Vec<ArrayRef>)>,
     /// Rows to reject.
     refused: Vec<(u32, String)>,
-    asked: Option<Asked>,
+    pending: Option<PendingAnswers>,
 }
 
 impl Passing {
@@ -61,22 +61,22 @@ impl Passing {
 
     /// Whether it can go on without waiting.
     pub fn is_ready(&self, sources: &Sources) -> bool {
-        let asked = self.tried.as_ref().and_then(|tried| tried.asked.as_ref());
-        match (asked, &sources.services) {
-            (Some(asked), Some(services)) => services.is_answered(asked),
+        let pending = self.tried.as_ref().and_then(|tried| tried.pending.as_ref());
+        match (pending, &sources.services) {
+            (Some(pending), Some(services)) => services.is_answered(pending),
             _ => true,
         }
     }
 }
 
 /// The steps of one stage.
-pub struct Steps<'a> {
+pub struct StageSteps<'a> {
     pub plan: &'a Plan,
     pub stage: &'a Stage,
     pub sources: &'a Sources,
 }
 
-impl Steps<'_> {
+impl StageSteps<'_> {
     /// Runs steps until the batch is through or has to wait for answers that it has just asked for; if it
     /// has asked before, waits for those.
     ///
@@ -136,8 +136,8 @@ impl Steps<'_> {
     /// Tries on; false where answers have been asked for.
     fn enrich(&self, plan: &EnrichPlan, batch: &Batch, tried: &mut Tried) -> Result<bool> {
         let services = || self.sources.services.as_ref().expect("a plan with a service has services");
-        if let Some(asked) = tried.asked.take() {
-            let mut answers = services().answers(&asked)?;
+        if let Some(pending) = tried.pending.take() {
+            let mut answers = services().answers(&pending)?;
             for (i, why) in answers.rejected {
                 tried.refused.push((tried.open[i], why));
                 // Nothing further is tried for it.
@@ -157,7 +157,7 @@ impl Steps<'_> {
                 }
                 Try::Service(service) => {
                     // The worker reads on while the answers are under way.
-                    tried.asked = Some(services().ask(*service, &batch.columns, &tried.open)?);
+                    tried.pending = Some(services().ask(*service, &batch.columns, &tried.open)?);
                     return Ok(false);
                 }
                 Try::Constant(values) => {
@@ -178,7 +178,7 @@ impl Steps<'_> {
 
 impl Tried {
     fn new(rows: usize) -> Tried {
-        Tried { next: 0, open: (0..rows as u32).collect(), found: vec![], refused: vec![], asked: None }
+        Tried { next: 0, open: (0..rows as u32).collect(), found: vec![], refused: vec![], pending: None }
     }
 
     /// Takes what a try found for the open rows.

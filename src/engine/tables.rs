@@ -2,8 +2,8 @@
 
 use super::rejected::{rejects_at, write_rejects};
 use super::steps::local;
-use super::times::{Stage, Work, spent};
-use super::{Need, Pass, Read, machine};
+use super::times::{SpentWork, TimedStage, spent};
+use super::{ArrivalNeed, Pass, PassResult, machine};
 use crate::asof::{AsOfRows, AsOfTable};
 use crate::batch::Batch;
 use crate::clock::Stopwatch;
@@ -48,7 +48,7 @@ pub fn read(pass: &Pass) -> Result<Tables> {
         let mut watch = Stopwatch::of_process();
         let table = AsOfTable::build(&plan.index, workers, memory)?;
         let rows = report.inputs.iter().map(|input| input.records).sum();
-        pass.progress.worked(Stage::Tables, Work { rows, bytes: 0, lap: watch.lap() });
+        pass.progress.worked(TimedStage::Tables, SpentWork { rows, bytes: 0, lap: watch.lap() });
         if table.is_spilled() {
             read.spilled = true;
             machine::give_back();
@@ -72,8 +72,9 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
     let mut keep = Vec::with_capacity(batch.rows);
     for row in 0..batch.rows {
         let op = if ops.is_valid(row) { ops.value(row) } else { "" };
-        let untold = plan.index.keys.iter().find(|(key, _)| op == "d" && batch.columns[*key].is_null(row));
-        let reason = match (op, untold) {
+        let missing_key =
+            plan.index.keys.iter().find(|(key, _)| op == "d" && batch.columns[*key].is_null(row));
+        let reason = match (op, missing_key) {
             ("t", _) => {
                 "it is a truncate, which ends all rows of the table; that is not supported".to_string()
             }
@@ -88,7 +89,7 @@ fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Bat
             }
         };
         keep.push(false);
-        let hint = match untold {
+        let hint = match missing_key {
             Some(_) => "log the old row: ALTER TABLE … REPLICA IDENTITY FULL in PostgreSQL",
             None => "read the log from after it",
         };
@@ -139,7 +140,7 @@ fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsO
 ///
 /// # Errors
 /// Bad data, or a machine that fails.
-pub fn read_with_source(pass: &Pass, need: Need) -> Result<Read> {
+pub fn read_with_source(pass: &Pass, need: ArrivalNeed) -> Result<PassResult> {
     let sources = pass.sources(read(pass)?.tables)?;
     pass.read(need, &sources)
 }

@@ -2,18 +2,18 @@
 //!
 //! # Contract
 //! * Nothing of it shows in a result. It is measured by the chunk, not by the row.
-//! * Stages that work at the same time, from [`Stage::Read`] to [`Stage::Fold`], have about the same time on the wall;
+//! * Stages that work at the same time, from [`TimedStage::Read`] to [`TimedStage::Fold`], have about the same time on the wall;
 //!   their CPU seconds say which of them a run waits for.
 
 use crate::clock::Lap;
 use crate::error::Result;
-use crate::input::{Decoded, Spent};
+use crate::input::{DecodedBatch, Spent};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A stage of a run, in the order of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum TimedStage {
     /// Files → chunks: bytes from disk, hashed, decompressed and cut. Bytes are those on disk.
     Read,
     /// Chunks → columns. Rows are records read; bytes are those of text and of Avro, decompressed.
@@ -34,39 +34,39 @@ pub enum Stage {
     Commit,
 }
 
-impl Stage {
+impl TimedStage {
     /// All of them, in order.
-    pub const ALL: [Stage; 9] = [
-        Stage::Read,
-        Stage::Decode,
-        Stage::Tables,
-        Stage::Order,
-        Stage::Steps,
-        Stage::Fold,
-        Stage::Settle,
-        Stage::Write,
-        Stage::Commit,
+    pub const ALL: [TimedStage; 9] = [
+        TimedStage::Read,
+        TimedStage::Decode,
+        TimedStage::Tables,
+        TimedStage::Order,
+        TimedStage::Steps,
+        TimedStage::Fold,
+        TimedStage::Settle,
+        TimedStage::Write,
+        TimedStage::Commit,
     ];
 
     /// Its name, for people and programs.
     pub fn name(self) -> &'static str {
         match self {
-            Stage::Read => "read",
-            Stage::Decode => "decode",
-            Stage::Tables => "tables",
-            Stage::Order => "order",
-            Stage::Steps => "steps",
-            Stage::Fold => "fold",
-            Stage::Settle => "settle",
-            Stage::Write => "write",
-            Stage::Commit => "commit",
+            TimedStage::Read => "read",
+            TimedStage::Decode => "decode",
+            TimedStage::Tables => "tables",
+            TimedStage::Order => "order",
+            TimedStage::Steps => "steps",
+            TimedStage::Fold => "fold",
+            TimedStage::Settle => "settle",
+            TimedStage::Write => "write",
+            TimedStage::Commit => "commit",
         }
     }
 }
 
 /// A piece of work of a stage.
 #[derive(Debug, Clone, Copy)]
-pub struct Work {
+pub struct SpentWork {
     /// Rows that it was about; 0 where they are counted elsewhere.
     pub rows: u64,
     /// Bytes that it was about; 0 where they are not known.
@@ -79,7 +79,7 @@ pub struct Work {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StageTime {
     /// Which.
-    pub stage: Stage,
+    pub stage: TimedStage,
     /// Rows.
     pub rows: u64,
     /// Bytes; 0 where they are not known.
@@ -91,12 +91,12 @@ pub struct StageTime {
 }
 
 /// Tells what a scan spent on giving its next rows.
-pub fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<Decoded>>, lap: Lap) {
+pub fn spent(progress: &dyn Progress, spent: Spent, next: &Result<Option<DecodedBatch>>, lap: Lap) {
     let rows = next.as_ref().ok().and_then(Option::as_ref).map_or(0, |decoded| decoded.read);
     let Spent { reading, decoding, bytes } = spent;
     // One call reads and decodes, so both stages have its wall time, and each its own CPU time.
-    progress.worked(Stage::Read, Work { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });
-    progress.worked(Stage::Decode, Work { rows, bytes, lap: Lap { cpu: decoding, ..lap } });
+    progress.worked(TimedStage::Read, SpentWork { rows: 0, bytes: 0, lap: Lap { cpu: reading, ..lap } });
+    progress.worked(TimedStage::Decode, SpentWork { rows, bytes, lap: Lap { cpu: decoding, ..lap } });
 }
 
 /// Hears how far a run is.
@@ -106,15 +106,15 @@ pub trait Progress: Sync {
     /// The input is read and the outputs are being written.
     fn writing(&self);
     /// A piece of work of a stage is done. Called by many threads, by the chunk.
-    fn worked(&self, _stage: Stage, _work: Work) {}
+    fn worked(&self, _stage: TimedStage, _work: SpentWork) {}
 }
 
 /// The sums of all stages, of any number of threads.
 #[derive(Debug, Default)]
-pub struct StageTimes([Mutex<Option<Sum>>; Stage::ALL.len()]);
+pub struct StageTimes([Mutex<Option<StageTotal>>; TimedStage::ALL.len()]);
 
 #[derive(Debug, Clone, Copy)]
-struct Sum {
+struct StageTotal {
     rows: u64,
     bytes: u64,
     busy: Duration,
@@ -124,11 +124,11 @@ struct Sum {
 
 impl StageTimes {
     /// Adds a piece of work.
-    pub fn add(&self, stage: Stage, work: Work) {
-        let Work { rows, bytes, lap } = work;
+    pub fn add(&self, stage: TimedStage, work: SpentWork) {
+        let SpentWork { rows, bytes, lap } = work;
         let mut sum = self.0[stage as usize].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let new = Sum { rows, bytes, busy: lap.cpu, began: lap.began, ended: lap.ended };
-        *sum = Some(sum.map_or(new, |old| Sum {
+        let new = StageTotal { rows, bytes, busy: lap.cpu, began: lap.began, ended: lap.ended };
+        *sum = Some(sum.map_or(new, |old| StageTotal {
             rows: old.rows + rows,
             bytes: old.bytes + bytes,
             busy: old.busy + lap.cpu,
@@ -139,12 +139,12 @@ impl StageTimes {
 
     /// The stages that did anything, in order.
     pub fn report(&self) -> Vec<StageTime> {
-        let of = |stage: Stage| {
+        let of = |stage: TimedStage| {
             let sum = *self.0[stage as usize].lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let Sum { rows, bytes, busy, began, ended } = sum?;
+            let StageTotal { rows, bytes, busy, began, ended } = sum?;
             Some(StageTime { stage, rows, bytes, busy, wall: ended.saturating_duration_since(began) })
         };
-        Stage::ALL.into_iter().filter_map(of).collect()
+        TimedStage::ALL.into_iter().filter_map(of).collect()
     }
 }
 
@@ -157,16 +157,16 @@ mod tests {
         let times = StageTimes::default();
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let work = |rows, from: u64, to: u64| Work {
+        let work = |rows, from: u64, to: u64| SpentWork {
             rows,
             bytes: 2 * rows,
             lap: Lap { began: at(from), ended: at(to), cpu: Duration::from_millis(to - from) },
         };
-        times.add(Stage::Fold, work(3, 10, 20));
-        times.add(Stage::Fold, work(4, 5, 12));
-        times.add(Stage::Read, work(0, 0, 1));
+        times.add(TimedStage::Fold, work(3, 10, 20));
+        times.add(TimedStage::Fold, work(4, 5, 12));
+        times.add(TimedStage::Read, work(0, 0, 1));
         let [read, fold] = times.report()[..] else { panic!("{times:?}") };
-        assert_eq!((read.stage, fold.stage), (Stage::Read, Stage::Fold));
+        assert_eq!((read.stage, fold.stage), (TimedStage::Read, TimedStage::Fold));
         assert_eq!((fold.rows, fold.bytes), (7, 14));
         assert_eq!((fold.busy, fold.wall), (Duration::from_millis(17), Duration::from_millis(15)));
     }

@@ -6,11 +6,11 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 ///
 /// Numbers are handed out in order, so whoever waits waits for work that somebody has.
 pub struct Turnstile<T> {
-    inner: Mutex<Inner<T>>,
+    inner: Mutex<TurnstileState<T>>,
     changed: Condvar,
 }
 
-struct Inner<T> {
+struct TurnstileState<T> {
     next: u64,
     failed: bool,
     state: T,
@@ -19,10 +19,13 @@ struct Inner<T> {
 impl<T> Turnstile<T> {
     /// Number 0 passes first.
     pub fn new(state: T) -> Turnstile<T> {
-        Turnstile { inner: Mutex::new(Inner { next: 0, failed: false, state }), changed: Condvar::new() }
+        Turnstile {
+            inner: Mutex::new(TurnstileState { next: 0, failed: false, state }),
+            changed: Condvar::new(),
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+    fn lock(&self) -> MutexGuard<'_, TurnstileState<T>> {
         // A panic of a worker is raised where its thread is joined; here it must not become a second one.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,17 +26,17 @@ pub struct WatermarkGenerator {
     names: Vec<ColumnCodes>,
     /// Where two columns name a partition, its number by their codes.
     pairs: HashMap<(u32, u32), u32>,
-    partitions: Vec<Partition>,
+    partitions: Vec<PartitionClock>,
     codes: Vec<u32>,
     /// The arrival time from which on a partition that counts becomes idle.
     idle_from: i64,
     /// What is noted for an audit.
-    watch: Option<Box<Watch>>,
+    watch: Option<Box<AuditWatch>>,
 }
 
 /// What an audit wants to know of events as they pass.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct AuditWatch {
     /// The largest steps of the watermark generator, or of a partition's own: how far, where, and to which time.
     pub jumps: Vec<(i64, Position, i64)>,
     /// Per partition, in the order of their numbers.
@@ -57,7 +57,7 @@ pub struct Watched {
 /// How many jumps are kept.
 const JUMPS: usize = 5;
 
-impl Watch {
+impl AuditWatch {
     fn jump(&mut self, before: i64, time: i64, position: Position) {
         let step = time.saturating_sub(before);
         let least = self.jumps.last().map_or(0, |jump| jump.0);
@@ -72,14 +72,14 @@ impl Watch {
 
 /// What is known of one partition of the log.
 #[derive(Debug, Clone, Copy)]
-struct Partition {
+struct PartitionClock {
     /// The greatest event time.
     max_timestamp: i64,
     /// When its last event arrived.
     arrived: i64,
 }
 
-const UNSEEN: Partition = Partition { max_timestamp: i64::MIN, arrived: i64::MIN };
+const UNSEEN: PartitionClock = PartitionClock { max_timestamp: i64::MIN, arrived: i64::MIN };
 
 impl WatermarkGenerator {
     /// The watermark generator before the first event of `plan`'s log.
@@ -101,7 +101,7 @@ impl WatermarkGenerator {
     }
 
     /// What was noted for an audit.
-    pub fn watch(&self) -> Option<&Watch> {
+    pub fn watch(&self) -> Option<&AuditWatch> {
         self.watch.as_deref()
     }
 

@@ -1,28 +1,28 @@
 //! One worker: takes chunks, passes them through the steps, folds what comes out.
 //!
 //! # Contract
-//! [`Shared`] is what all workers share. Of what a [`Worker`] has, its [`Pipe`] owns what is on the way through
-//! the steps, and its [`Folded`] what has come through.
+//! [`PassContext`] is what all workers share. Of what a [`Worker`] has, its [`Pipe`] owns what is on the way through
+//! the steps, and its [`WorkerFold`] what has come through.
 
-use super::arrivals::{Arrivals, Need};
-use super::fold::{Folded, Folds, Gathered};
+use super::arrivals::{ArrivalNeed, Arrivals};
+use super::fold::{Folds, GatheredFolds, WorkerFold};
 use super::held::HeldKeys;
 use super::intake::{Archived, Intake};
 use super::offsets::Offsets;
 use super::options::RunOptions;
-use super::pipe::{Pipe, Way};
-use super::read::Read;
+use super::pipe::{Pipe, PipeContext};
+use super::read::PassResult;
 use super::scope::Scope;
 use super::stage_log::{Resolution, StageLog, Waited, resolve_stage};
 use super::stages::{Stage, stages};
-use super::steps::{Refused, Sources, Steps};
+use super::steps::{Refused, Sources, StageSteps};
 use super::tally::Tally;
-use super::times::{Progress, Stage as Timed, Work, spent};
+use super::times::{Progress, SpentWork, TimedStage, spent};
 use crate::asof::AsOfTable;
 use crate::batch::Batch;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
-use crate::input::{Decoded, Scan, ScanReport};
+use crate::input::{DecodedBatch, Scan, ScanReport};
 use crate::plan::Plan;
 use crate::rows::RowSpace;
 use crate::time::TimeRange;
@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What all workers share.
-pub struct Shared<'a> {
+pub struct PassContext<'a> {
     plan: &'a Plan,
     options: &'a RunOptions,
     progress: &'a dyn Progress,
@@ -56,12 +56,12 @@ pub struct Worker {
     /// Of the records that it read.
     tally: Tally,
     pipe: Pipe,
-    folded: Folded,
+    folded: WorkerFold,
 }
 
 /// What is known when the last stage is resolved.
 #[derive(Default)]
-pub struct Found {
+pub struct ResolvedKeys {
     /// Of rows that wait in the stores of outputs, if anything of them was left open.
     pub resolution: Option<Resolution>,
     /// The keys that steps hold, where they are asked for.
@@ -71,7 +71,7 @@ pub struct Found {
 }
 
 /// Makes the others stop when a worker ends in a fault or a panic: they may wait for its turn.
-struct Sentinel<'a>(&'a Shared<'a>, bool);
+struct Sentinel<'a>(&'a PassContext<'a>, bool);
 
 impl Drop for Sentinel<'_> {
     fn drop(&mut self) {
@@ -84,15 +84,15 @@ impl Drop for Sentinel<'_> {
     }
 }
 
-impl<'a> Shared<'a> {
+impl<'a> PassContext<'a> {
     pub fn new(
         (plan, scope, first): (&'a Plan, &'a Scope, usize),
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,
-        need: Need,
+        need: ArrivalNeed,
         progress: &'a dyn Progress,
-    ) -> Shared<'a> {
+    ) -> PassContext<'a> {
         let stages = stages(plan, first);
         let offsets = plan.pipeline.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
         let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
@@ -101,10 +101,10 @@ impl<'a> Shared<'a> {
         let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
         let last = stages.last().expect("a plan has a stage");
         let space = RowSpace(options.spill_folder.clone());
-        let folds = Folds::new(plan, scope, last, space, options.memory, need == Need::Audit);
-        let at = if let Need::State(at) = need { Some(at) } else { None };
+        let folds = Folds::new(plan, scope, last, space, options.memory, need == ArrivalNeed::Audit);
+        let at = if let ArrivalNeed::State(at) = need { Some(at) } else { None };
         let (spilled, failed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Shared {
+        PassContext {
             plan,
             options,
             progress,
@@ -147,7 +147,7 @@ impl<'a> Shared<'a> {
     fn read(&self, intake: &Intake, scan: &Scan, worker: &mut Worker) -> Result<()> {
         let mut input = scan.worker()?;
         // Batches of a row group that wait for their turn; of text a chunk is one batch.
-        let mut waiting: VecDeque<Decoded> = VecDeque::new();
+        let mut waiting: VecDeque<DecodedBatch> = VecDeque::new();
         while !self.failed.load(Ordering::Acquire) {
             let mut watch = Stopwatch::of_thread();
             let next = input.next();
@@ -168,7 +168,7 @@ impl<'a> Shared<'a> {
                         let mut watch = Stopwatch::of_thread();
                         let passed =
                             turnstile.pass(sequence, last, |generator| generator.pass(&mut next.batch));
-                        self.worked(Timed::Order, next.batch.rows, &mut watch);
+                        self.worked(TimedStage::Order, next.batch.rows, &mut watch);
                         // The worker that failed reports why.
                         if passed.is_none() {
                             return Ok(());
@@ -182,7 +182,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Passes what was read on to archives and the steps.
-    fn take(&self, intake: &Intake, worker: &mut Worker, decoded: Decoded) -> Result<()> {
+    fn take(&self, intake: &Intake, worker: &mut Worker, decoded: DecodedBatch) -> Result<()> {
         let rows = decoded.batch.rows;
         let mut batch = intake.admit(decoded.batch)?;
         // An archive also holds records of other files, which are not part of this account.
@@ -230,20 +230,20 @@ impl<'a> Shared<'a> {
         pipe.finish(&mut self.way(stage, &mut |batch| self.fold(folded, batch)))
     }
 
-    fn way<'w>(&'w self, stage: usize, out: &'w mut dyn FnMut(Batch) -> Result<()>) -> Way<'w> {
-        let steps = Steps { plan: self.plan, stage: &self.stages[stage], sources: self.sources };
-        Way { steps, progress: self.progress, out }
+    fn way<'w>(&'w self, stage: usize, out: &'w mut dyn FnMut(Batch) -> Result<()>) -> PipeContext<'w> {
+        let steps = StageSteps { plan: self.plan, stage: &self.stages[stage], sources: self.sources };
+        PipeContext { steps, progress: self.progress, out }
     }
 
-    fn fold(&self, folded: &mut Folded, batch: Batch) -> Result<()> {
+    fn fold(&self, folded: &mut WorkerFold, batch: Batch) -> Result<()> {
         let (mut watch, rows) = (Stopwatch::of_thread(), batch.rows);
         let done = self.folds.fold(folded, batch);
-        self.worked(Timed::Fold, rows, &mut watch);
+        self.worked(TimedStage::Fold, rows, &mut watch);
         done
     }
 
-    fn worked(&self, stage: Timed, rows: usize, watch: &mut Stopwatch) {
-        self.progress.worked(stage, Work { rows: rows as u64, bytes: 0, lap: watch.lap() });
+    fn worked(&self, stage: TimedStage, rows: usize, watch: &mut Stopwatch) {
+        self.progress.worked(stage, SpentWork { rows: rows as u64, bytes: 0, lap: watch.lap() });
     }
 
     /// Spills what is largest when this worker's share of the budget is used up.
@@ -276,8 +276,8 @@ impl<'a> Shared<'a> {
     ///
     /// # Errors
     /// An expression that cannot be computed, a service or a disk that fails.
-    pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, Found)> {
-        let mut found = Found::default();
+    pub fn later_stages(&self, mut workers: Vec<Worker>) -> Result<(Vec<Worker>, ResolvedKeys)> {
+        let mut found = ResolvedKeys::default();
         let memory = self.share * self.options.threads / 4;
         for (number, stage) in self.stages.iter().enumerate() {
             for worker in &mut workers {
@@ -338,7 +338,12 @@ impl<'a> Shared<'a> {
     ///
     /// # Errors
     /// Overflow in an aggregate, or a machine error of the disk.
-    pub fn collect(self, reports: Vec<ScanReport>, workers: Vec<Worker>, found: Found) -> Result<Read> {
+    pub fn collect(
+        self,
+        reports: Vec<ScanReport>,
+        workers: Vec<Worker>,
+        found: ResolvedKeys,
+    ) -> Result<PassResult> {
         let mut read = Tally::new();
         workers.iter().for_each(|worker| read.add(&worker.tally));
         let records = reports.iter().flat_map(|report| &report.inputs).map(|input| input.records);
@@ -348,12 +353,13 @@ impl<'a> Shared<'a> {
         }
         let folded = workers.into_iter().map(|worker| worker.folded).collect();
         let gathered = self.folds.gather(folded, self.options.memory as usize / 2, self.progress)?;
-        let Gathered { mut tally, groups, rows, archives, late, late_only, sessions, observed } = gathered;
+        let GatheredFolds { mut tally, groups, rows, archives, late, late_only, sessions, observed } =
+            gathered;
         tally.add(&read);
         for (duplicates, filtered, counted) in found.duplicates {
             tally.turn_duplicate(duplicates, filtered, counted);
         }
-        Ok(Read {
+        Ok(PassResult {
             reports,
             tally,
             groups,

@@ -1,14 +1,14 @@
 //! A row that is being explained.
 
-use super::outcome::RowAsked;
+use super::outcome::RowRequest;
 use super::trace::{Events, TracedRow};
 use crate::batch::Position;
 use crate::engine::{Progress, RunOptions};
 use crate::error::Result;
 use crate::plan::{OutputId, Plan};
 
-pub struct Case<'a> {
-    pub asked: &'a RowAsked,
+pub struct RowContext<'a> {
+    pub request: &'a RowRequest,
     pub options: &'a RunOptions,
     pub progress: &'a dyn Progress,
     pub again: &'a (dyn Fn() -> Result<Plan> + Sync),

@@ -1,11 +1,11 @@
 //! What the watermark did to the events of a row: which a streamed output did not count, or counted elsewhere.
 
-use super::case::{Case, take_rows};
+use super::case::{RowContext, take_rows};
 use super::outcome::Cause;
 use super::trace::{GroupOf, narrow};
 use crate::batch::Position;
 use crate::engine::late::max_timestamp;
-use crate::engine::{Need, Pass, tables};
+use crate::engine::{ArrivalNeed, Pass, tables};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness, LiveSessions};
 use crate::plan::Plan;
@@ -20,11 +20,11 @@ pub struct Lates {
     max_timestamp: HashMap<Position, i64>,
     /// The end of the window and its allowed lateness, microseconds UTC.
     end: Option<i64>,
-    sessions: Option<Sessions>,
+    sessions: Option<KeySessions>,
 }
 
 /// The sessions of the row's key.
-struct Sessions {
+struct KeySessions {
     /// That of the row.
     own: Option<(i64, i64)>,
     /// The one that took each event; none took the others.
@@ -36,7 +36,7 @@ impl Lates {
     pub fn cause(&self, position: Position) -> Option<Cause> {
         let watermark = || Some(self.max_timestamp.get(&position)?.saturating_sub(self.delay));
         match &self.sessions {
-            Some(Sessions { own, took }) => match took.get(&position).copied() {
+            Some(KeySessions { own, took }) => match took.get(&position).copied() {
                 None => Some(Cause::Late(watermark()?, None)),
                 span if span == *own => None,
                 Some((start, end)) => Some(Cause::Session(start, end)),
@@ -50,7 +50,7 @@ impl Lates {
     }
 }
 
-impl Case<'_> {
+impl RowContext<'_> {
     /// What the watermark did to the events of `group`.
     pub fn lateness(&self, plan: &GroupPlan, lateness: &Lateness, group: &GroupOf) -> Result<Lates> {
         let delay = lateness.delays[0];
@@ -71,7 +71,7 @@ impl Case<'_> {
         lateness: &Lateness,
         group: &GroupOf,
         max_timestamp: &HashMap<Position, i64>,
-    ) -> Result<Sessions> {
+    ) -> Result<KeySessions> {
         // Events that are late in the job itself are in none of its sessions.
         let late = self.late_run(group, |plan| plan)?;
         // A session takes events of a whole key, so all windows of the key are read.
@@ -96,7 +96,7 @@ impl Case<'_> {
             let span = members.get(slot as usize)?.span;
             Some((event.2, (span.start, span.end)))
         });
-        Ok(Sessions { own: group.window, took: took.collect() })
+        Ok(KeySessions { own: group.window, took: took.collect() })
     }
 
     /// The events of the late output, with what had been reached before them, in a variant of the plan.
@@ -104,7 +104,7 @@ impl Case<'_> {
         let plan = variant(self.alone()?.0.keeping_late());
         let plan = narrow(plan, &[GroupOf { window: None, keys: group.keys.clone() }])?;
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
-        let read = tables::read_with_source(&pass, Need::Lateness)?;
+        let read = tables::read_with_source(&pass, ArrivalNeed::Lateness)?;
         let mut late = max_timestamp(read.late)?;
         // Of sessions only the replay knows which events are late.
         if let Some(only) = &read.late_only {

@@ -18,10 +18,10 @@ mod row;
 mod trace;
 
 use crate::batch::{DataType, Field, Position, Schema};
-use crate::engine::{Need, Pass, Progress, RunOptions, tables};
+use crate::engine::{ArrivalNeed, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
 use crate::group::{GroupPlan, Merged};
-use crate::input::Reject;
+use crate::input::StoredReject;
 use crate::input::value::parse_decimal;
 use crate::job::parse_time;
 use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post, Step};
@@ -29,10 +29,10 @@ use crate::process::pool;
 use crate::sink::value::{TimeText, decimal_text};
 use crate::time::{TimeRange, Zone};
 use crate::window::Window;
-use case::{Case, take_rows};
+use case::{RowContext, take_rows};
 use late::Lates;
-pub use outcome::{Cause, Fate, LeftOut, RowAsked, RowExplained};
-use row::{Computed, Wanted, empty_window, rows_of_block, used};
+pub use outcome::{Cause, LeftOutEvent, RowExplained, RowFate, RowRequest};
+use row::{Computed, RowQuery, empty_window, rows_of_block, used};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use trace::{Events, events, narrow, with_lines};
@@ -43,15 +43,15 @@ pub use trace::{GroupOf, Traced, TracedRow, trace};
 /// # Errors
 /// As of a run; an output, column or value that there is not.
 pub fn explain_row(
-    asked: &RowAsked,
+    request: &RowRequest,
     options: &RunOptions,
     progress: &dyn Progress,
     again: &(dyn Fn() -> Result<Plan> + Sync),
 ) -> Result<RowExplained> {
     let plan = again()?;
-    let index = chosen(&plan, asked)?;
+    let index = chosen(&plan, request)?;
     pool(options.threads)?.install(|| {
-        let case = Case { asked, options, progress, again, index };
+        let case = RowContext { request, options, progress, again, index };
         match &plan.deliveries.outputs[index].kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
             OutputKind::Rows(columns) => case.of_events(&plan, columns),
@@ -75,11 +75,11 @@ fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
 }
 
 /// The output that is asked for, by number.
-fn chosen(plan: &Plan, asked: &RowAsked) -> Result<OutputId> {
-    let of = plan.chosen(asked.output.as_deref())?;
+fn chosen(plan: &Plan, request: &RowRequest) -> Result<OutputId> {
+    let of = plan.chosen(request.output.as_deref())?;
     let lacks = |index: OutputId| {
         let names = naming(plan, &plan.deliveries.outputs[index]);
-        asked.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
+        request.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
     };
     if let Some(&index) = of.iter().find(|&&index| lacks(index).is_none()) {
         return Ok(index);
@@ -93,11 +93,11 @@ fn chosen(plan: &Plan, asked: &RowAsked) -> Result<OutputId> {
     Err(error.nearest_or("its keys are", &wrong, names.iter().map(String::as_str)))
 }
 
-impl Case<'_> {
+impl RowContext<'_> {
     fn of_groups(&self, plan: &Plan, grouping: GroupingId, post: &Post) -> Result<RowExplained> {
         let output = &plan.deliveries.outputs[self.index];
         let Grouping { plan: group_plan, keys } = &plan.pipeline.groupings[grouping];
-        let wanted = self.wanted(plan, group_plan, keys)?;
+        let wanted = self.row_query(plan, group_plan, keys)?;
         let mut found = self.rows(post.top.is_some(), &wanted)?;
         let more = found.len().saturating_sub(1) as u64;
         // The window that starts there goes before those that only hold the time.
@@ -121,7 +121,7 @@ impl Case<'_> {
 
     fn of_events(&self, plan: &Plan, columns: &[usize]) -> Result<RowExplained> {
         let output = &plan.deliveries.outputs[self.index];
-        let keys = self.asked.columns.iter().map(|(name, value)| {
+        let keys = self.request.columns.iter().map(|(name, value)| {
             let column = columns[output.columns.index_of(name).expect("a column of the output")];
             let field = &plan.pipeline.rows.fields[column];
             // Events have their times in UTC; keys of groups have them in the zone of the job.
@@ -138,14 +138,15 @@ impl Case<'_> {
             columns.iter().map(|c| place(c).and_then(|i| row.values[i].clone())).collect::<Vec<_>>()
         };
         let row = explained.counted.rows.first().map(shown);
-        let fate = if row.is_some() { Fate::Written } else { Fate::NoEvents };
+        let fate = if row.is_some() { RowFate::Written } else { RowFate::NoEvents };
         let more = explained.counted.events.saturating_sub(1);
         Ok(RowExplained { row, fate, more, ..explained })
     }
 
     /// What the question says of the keys and the window of an output.
-    fn wanted(&self, plan: &Plan, group_plan: &GroupPlan, keys: &[String]) -> Result<Wanted> {
-        let asked = |name: &str| self.asked.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
+    fn row_query(&self, plan: &Plan, group_plan: &GroupPlan, keys: &[String]) -> Result<RowQuery> {
+        let value_of =
+            |name: &str| self.request.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
         let missing = |name: &str| {
             let names = naming(plan, &plan.deliveries.outputs[self.index]);
             // The start alone names most windows, so the end is not asked for.
@@ -157,15 +158,15 @@ impl Case<'_> {
             ))
         };
         let values = keys.iter().zip(&group_plan.keys).map(|(name, (column, _))| {
-            let value = asked(name).ok_or_else(|| missing(name))?;
+            let value = value_of(name).ok_or_else(|| missing(name))?;
             self.value(plan, &plan.pipeline.rows.fields[*column], value, &plan.zone)
         });
-        let bound = |name: &str| match asked(name) {
+        let bound = |name: &str| match value_of(name) {
             Some(Some(text)) => parse_time(&format!("--at {name}"), text, &plan.zone).map(Some),
             Some(None) => Err(missing(name)),
             None => Ok(None),
         };
-        let wanted = Wanted {
+        let wanted = RowQuery {
             keys: values.collect::<Result<_>>()?,
             start: bound("window_start")?,
             end: bound("window_end")?,
@@ -203,7 +204,7 @@ impl Case<'_> {
     }
 
     /// The rows of the output with this window and these keys. `whole` says that the others of the window matter.
-    fn rows(&self, whole: bool, wanted: &Wanted) -> Result<Vec<Computed>> {
+    fn rows(&self, whole: bool, wanted: &RowQuery) -> Result<Vec<Computed>> {
         let (plan, output) = self.alone()?;
         let mut plan = plan.without_late_output();
         let OutputKind::Groups { ref post, .. } = output.kind else { return Ok(vec![]) };
@@ -212,8 +213,11 @@ impl Case<'_> {
             let keys = plan.pipeline.groupings[0].keys.iter().cloned().zip(wanted.keys.clone()).collect();
             plan = narrow(plan, &[GroupOf { window: None, keys }])?;
         }
-        let need =
-            if plan.pipeline.groupings[0].plan.lateness.is_some() { Need::Lateness } else { Need::Nothing };
+        let need = if plan.pipeline.groupings[0].plan.lateness.is_some() {
+            ArrivalNeed::Lateness
+        } else {
+            ArrivalNeed::Nothing
+        };
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
         let mut read = tables::read_with_source(&pass, need)?;
         let grouping = &plan.pipeline.groupings[0];
@@ -241,7 +245,7 @@ impl Case<'_> {
         used: BTreeSet<usize>,
         late: Option<Lates>,
     ) -> Result<RowExplained> {
-        let most = self.asked.most;
+        let most = self.request.most;
         // Events of times outside the range, then those that each step in turn leaves out.
         let dropping: Vec<usize> = (0..plan.pipeline.steps.len())
             .filter(|&i| matches!(plan.pipeline.steps[i], Step::Filter(_) | Step::Dedup { .. }))
@@ -327,10 +331,10 @@ impl Case<'_> {
             columns: plan.deliveries.outputs[self.index].columns.names().map(str::to_string).collect(),
             row: None,
             more: 0,
-            fate: Fate::NoEvents,
+            fate: RowFate::NoEvents,
             group,
             counted,
-            left_out: left_out.map(|(event, why)| LeftOut { event: only(event), why }).collect(),
+            left_out: left_out.map(|(event, why)| LeftOutEvent { event: only(event), why }).collect(),
             left_out_events,
             rejected,
         })
@@ -383,7 +387,7 @@ fn before(
 }
 
 /// The rejected records whose text has the values of all keys.
-fn named(rejects: crate::input::Rejects, group: &GroupOf) -> Result<Vec<Reject>> {
+fn named(rejects: crate::input::Rejects, group: &GroupOf) -> Result<Vec<StoredReject>> {
     let values: Vec<&[u8]> = group
         .keys
         .iter()
@@ -396,6 +400,6 @@ fn named(rejects: crate::input::Rejects, group: &GroupOf) -> Result<Vec<Reject>>
         return Ok(vec![]);
     }
     let names =
-        |reject: &Reject| values.iter().all(|value| memchr::memmem::find(&reject.raw, value).is_some());
+        |reject: &StoredReject| values.iter().all(|value| memchr::memmem::find(&reject.raw, value).is_some());
     rejects.filter(|reject| reject.as_ref().map_or(true, names)).collect()
 }

@@ -1,12 +1,12 @@
 //! What is asked of a row, and what is found.
 
 use super::trace::{GroupOf, Traced, TracedRow};
-use crate::input::Reject;
+use crate::input::StoredReject;
 use std::path::PathBuf;
 
 /// A row that is asked for.
 #[derive(Debug, Clone)]
-pub struct RowAsked {
+pub struct RowRequest {
     /// The path of the output; the first that has the columns where none is named.
     pub output: Option<String>,
     /// Columns and their values, as CSV has them; NULL is none. Of windows, the start or a time inside.
@@ -27,22 +27,22 @@ pub struct RowExplained {
     /// How many more rows have these columns: windows that overlap, firings.
     pub more: u64,
     /// Where it is.
-    pub fate: Fate,
+    pub fate: RowFate,
     /// Its window and keys.
     pub group: GroupOf,
     /// The events that were counted, with the columns that the output is computed from.
     pub counted: Traced,
     /// The events that were not, in replay order.
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<LeftOutEvent>,
     /// How many there are.
     pub left_out_events: u64,
     /// Records that could not be read and name the keys.
-    pub rejected: Vec<Reject>,
+    pub rejected: Vec<StoredReject>,
 }
 
 /// Whether a row is in its output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum RowFate {
     /// It is.
     Written,
     /// `having` does not keep it.
@@ -55,7 +55,7 @@ pub enum Fate {
 
 /// An event that was not counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct LeftOutEvent {
     /// The event.
     pub event: TracedRow,
     /// Why.

@@ -1,7 +1,7 @@
 //! The row itself: which groups are asked for, what they are, and whether they are in the output.
 
-use super::outcome::Fate;
-use super::trace::Cells;
+use super::outcome::RowFate;
+use super::trace::TextCells;
 use crate::batch::plain_strings;
 use crate::deliver::shape::output_rows;
 use crate::deliver::shape::top_rows;
@@ -16,11 +16,11 @@ pub struct Computed {
     pub cells: Vec<Option<String>>,
     pub keys: Vec<Option<String>>,
     pub window: Option<(i64, i64)>,
-    pub fate: Fate,
+    pub fate: RowFate,
 }
 
 /// What is asked of the keys and the window of an output.
-pub struct Wanted {
+pub struct RowQuery {
     pub keys: Vec<Option<String>>,
     pub start: Option<i64>,
     pub end: Option<i64>,
@@ -31,12 +31,12 @@ pub fn rows_of_block(
     plan: &Plan,
     grouping: &Grouping,
     post: &Post,
-    wanted: &Wanted,
+    wanted: &RowQuery,
     block: &GroupBlock,
 ) -> Result<Vec<Computed>> {
     let plain = |arrays: &[arrow_array::ArrayRef]| -> Vec<_> { arrays.iter().map(plain_strings).collect() };
     let keys = plain(&block.keys);
-    let mut key_cells = Cells::new(&keys, &plan.zone)?;
+    let mut key_cells = TextCells::new(&keys, &plan.zone)?;
     let windowed = grouping.plan.window != Window::Global;
     let mut rows = vec![];
     for row in 0..block.len() {
@@ -54,14 +54,14 @@ pub fn rows_of_block(
     }
     let out = output_rows(grouping, post, block)?;
     let columns = plain(&out.columns);
-    let mut cells = Cells::new(&columns, &plan.zone)?;
+    let mut cells = TextCells::new(&columns, &plan.zone)?;
     let mut computed = vec![];
     for row in rows {
         let span = block.spans[row];
         let kept =
             |row: usize| out.kept.as_ref().is_none_or(|kept| kept.binary_search(&(row as u32)).is_ok());
         let fate = match (&post.having, &post.top) {
-            (Some(having), _) if !kept(row) => Fate::Having(having.sql().to_string()),
+            (Some(having), _) if !kept(row) => RowFate::Having(having.sql().to_string()),
             (_, Some(top)) => {
                 let of_window = (0..block.len()).filter(|&other| block.spans[other] == span && kept(other));
                 let all: Vec<u32> = of_window.map(|other| other as u32).collect();
@@ -69,11 +69,11 @@ pub fn rows_of_block(
                 let many = Top { n: usize::MAX, by: top.by.clone() };
                 let order = top_rows(&many, &out.columns, &block.spans, all);
                 match order.iter().position(|&other| other as usize == row) {
-                    Some(place) if place >= top.n => Fate::Top(place + 1, top.n),
-                    _ => Fate::Written,
+                    Some(place) if place >= top.n => RowFate::Top(place + 1, top.n),
+                    _ => RowFate::Written,
                 }
             }
-            _ => Fate::Written,
+            _ => RowFate::Written,
         };
         computed.push(Computed {
             cells: (0..columns.len()).map(|column| cells.text(column, row)).collect(),
@@ -86,7 +86,7 @@ pub fn rows_of_block(
 }
 
 /// The window that a row without events would have.
-pub fn empty_window(plan: &GroupPlan, wanted: &Wanted) -> Option<(i64, i64)> {
+pub fn empty_window(plan: &GroupPlan, wanted: &RowQuery) -> Option<(i64, i64)> {
     // Windows are half-open, so the last instant of one that ends here is just before.
     let at = wanted.start.or(wanted.end.map(|end| end - 1))?;
     match plan.window {

@@ -6,8 +6,8 @@
 //! left out of account: events that a streamed output had called late are in it.
 
 use crate::batch::{ColumnView, DataType, Position, Schema, plain_strings};
-use crate::deliver::events::{Known, SettledRows};
-use crate::engine::{Need, Pass, Progress, RunOptions, tables};
+use crate::deliver::events::{EventContext, SettledRows};
+use crate::engine::{ArrivalNeed, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
 use crate::input::Rejects;
 use crate::input::lines::line_numbers;
@@ -128,15 +128,16 @@ pub fn events(
     let mut found: Vec<OfGroup> =
         groups.iter().map(|_| OfGroup { columns: names.clone(), ..OfGroup::default() }).collect();
     let pass = Pass { plan: &plan, options, progress };
-    let mut read = tables::read_with_source(&pass, Need::Nothing)?;
-    let settled = SettledRows::new(&plan.deliveries.outputs[0], Known::Resolution(read.resolution.as_ref()));
+    let mut read = tables::read_with_source(&pass, ArrivalNeed::Nothing)?;
+    let settled =
+        SettledRows::new(&plan.deliveries.outputs[0], EventContext::Resolution(read.resolution.as_ref()));
     for partition in gather_partitions(read.rows.pop().unwrap_or_default()) {
         let ordered = settled.order(&partition)?;
         for from in (0..ordered.len()).step_by(CUT) {
             let to = ordered.len().min(from + CUT);
             let arrays: Vec<ArrayRef> =
                 settled.columns(&ordered, from, to).iter().map(plain_strings).collect();
-            let mut cells = Cells::new(&arrays, &Zone::utc())?;
+            let mut cells = TextCells::new(&arrays, &Zone::utc())?;
             let (times, positions) = (ordered.times(from, to), ordered.positions(from, to));
             for ((group, keys), found) in groups.iter().zip(&keys).zip(&mut found) {
                 for row in 0..to - from {
@@ -210,16 +211,16 @@ fn condition(rows: &Schema, groups: &[GroupOf]) -> Option<String> {
 }
 
 /// The values of some rows as text, as CSV has them without quotes.
-pub struct Cells<'a> {
+pub struct TextCells<'a> {
     columns: Vec<ColumnView<'a>>,
     times: TimeText,
 }
 
-impl<'a> Cells<'a> {
+impl<'a> TextCells<'a> {
     /// The values of `arrays`, with times in `zone`.
-    pub fn new(arrays: &'a [ArrayRef], zone: &Zone) -> Result<Cells<'a>> {
+    pub fn new(arrays: &'a [ArrayRef], zone: &Zone) -> Result<TextCells<'a>> {
         let columns = arrays.iter().map(ColumnView::of).collect::<Result<_>>()?;
-        Ok(Cells { columns, times: TimeText::new(zone) })
+        Ok(TextCells { columns, times: TimeText::new(zone) })
     }
 
     /// The value of a row; NULL is none.

@@ -3,7 +3,7 @@
 use super::bind::unquoted;
 use super::walk::expressions;
 use super::{parse, readable, with_stack};
-use crate::aggregate::catalog::{self, Distinct, Signature};
+use crate::aggregate::catalog::{self, DistinctRule, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
@@ -306,7 +306,7 @@ fn formed(mut call: AggregateCall, sql: &str) -> Result<AggregateCall> {
     if call.distinct && form.takes.is_empty() {
         return Err(Error::job(format!("`{name}(distinct …)` in `{sql}` needs a column")));
     }
-    if call.distinct && form.distinct == Distinct::Never {
+    if call.distinct && form.distinct == DistinctRule::Never {
         return Err(Error::job(format!("DISTINCT is not for `{name}` in `{sql}`")));
     }
     if !call.order.is_empty() && !form.ordered {

@@ -8,7 +8,7 @@ use sqlparser::ast::{
 
 /// A part of an expression whose meaning changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct MeaningChange {
     /// The part, as SQL.
     pub part: String,
     /// What it means now, and what it meant.
@@ -16,13 +16,13 @@ pub struct Change {
 }
 
 /// The parts of `sql` whose meaning changed, for a job whose zone is UTC or not. Nothing is said of what cannot be read.
-pub fn changes(sql: &str, utc: bool) -> Vec<Change> {
+pub fn changes(sql: &str, utc: bool) -> Vec<MeaningChange> {
     with_stack(|| {
         let Ok(ast) = parse(sql) else { return vec![] };
         let mut found = vec![];
         expressions(&ast, |part| {
-            if let Some(what) = (Finder { utc }).change(part) {
-                let change = Change { part: shown(&part.to_string()).into_owned(), what };
+            if let Some(what) = (ChangeFinder { utc }).change(part) {
+                let change = MeaningChange { part: shown(&part.to_string()).into_owned(), what };
                 // The same part may stand in the expression several times.
                 if !found.contains(&change) {
                     found.push(change);
@@ -33,7 +33,7 @@ pub fn changes(sql: &str, utc: bool) -> Vec<Change> {
     })
 }
 
-struct Finder {
+struct ChangeFinder {
     utc: bool,
 }
 
@@ -50,7 +50,7 @@ const POSITION: &str = "the position counts characters, and is NULL for NULL; it
 const ESCAPE: &str = "a backslash in the pattern is its escape; it was a backslash";
 const SECONDS: &str = "seconds have their fraction, a decimal; they were cut to an int64";
 
-impl Finder {
+impl ChangeFinder {
     fn change(&self, ast: &Ast) -> Option<&'static str> {
         match ast {
             Ast::BinaryOp { op: BinaryOperator::Modulo, .. } => Some(MODULO),

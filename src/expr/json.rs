@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 /// The way to a place: keys of objects and places in arrays.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Path(Vec<Step>);
+pub struct Path(Vec<JsonStep>);
 
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+enum JsonStep {
     Key(String),
     /// From 0, or from the end by a negative number.
     Place(i64),
@@ -23,8 +23,8 @@ impl Path {
         if let Some(inner) = text.strip_prefix('{') {
             let inner = inner.strip_suffix('}').ok_or_else(wrong)?;
             let step = |word: &str| match word.parse() {
-                Ok(place) => Step::Either(place, word.to_string()),
-                Err(_) => Step::Key(word.to_string()),
+                Ok(place) => JsonStep::Either(place, word.to_string()),
+                Err(_) => JsonStep::Key(word.to_string()),
             };
             return Ok(Path(inner.split(',').filter(|word| !word.is_empty()).map(step).collect()));
         }
@@ -34,7 +34,7 @@ impl Path {
             if let Some(inner) = rest.strip_prefix('[') {
                 let (place, after) = inner.split_once(']').ok_or_else(wrong)?;
                 let place = place.trim_matches('\'');
-                steps.push(place.parse().map_or_else(|_| Step::Key(place.to_string()), Step::Place));
+                steps.push(place.parse().map_or_else(|_| JsonStep::Key(place.to_string()), JsonStep::Place));
                 rest = after;
             } else if let Some(inner) = rest.strip_prefix('.') {
                 if inner.starts_with('"') {
@@ -43,13 +43,13 @@ impl Path {
                     let mut values = serde_json::Deserializer::from_str(inner).into_iter::<String>();
                     let key = values.next().and_then(Result::ok).ok_or_else(wrong)?;
                     rest = &inner[values.byte_offset()..];
-                    steps.push(Step::Key(key));
+                    steps.push(JsonStep::Key(key));
                 } else {
                     let end = inner.find(['.', '[']).unwrap_or(inner.len());
                     if end == 0 {
                         return Err(wrong());
                     }
-                    steps.push(Step::Key(inner[..end].to_string()));
+                    steps.push(JsonStep::Key(inner[..end].to_string()));
                     rest = &inner[end..];
                 }
             } else {
@@ -62,8 +62,8 @@ impl Path {
     /// Its steps: a key, or a place in an array.
     pub fn steps(&self) -> impl Iterator<Item = std::result::Result<&str, i64>> {
         self.0.iter().map(|step| match step {
-            Step::Key(key) => Ok(key.as_str()),
-            Step::Place(place) | Step::Either(place, _) => Err(*place),
+            JsonStep::Key(key) => Ok(key.as_str()),
+            JsonStep::Place(place) | JsonStep::Either(place, _) => Err(*place),
         })
     }
 
@@ -90,7 +90,7 @@ impl Path {
     }
 }
 
-impl Step {
+impl JsonStep {
     /// What stands at it in a value. Of several fields of one name the last is taken.
     fn of<'a>(&self, value: &'a str) -> Option<&'a str> {
         let key = |key: &str| {
@@ -105,8 +105,8 @@ impl Step {
             usize::try_from(at).ok().and_then(|at| items.get(at)).map(|item| item.get())
         };
         match (self, value.as_bytes().first()) {
-            (Step::Key(name) | Step::Either(_, name), Some(b'{')) => key(name),
-            (Step::Place(at) | Step::Either(at, _), Some(b'[')) => place(*at),
+            (JsonStep::Key(name) | JsonStep::Either(_, name), Some(b'{')) => key(name),
+            (JsonStep::Place(at) | JsonStep::Either(at, _), Some(b'[')) => place(*at),
             _ => None,
         }
     }

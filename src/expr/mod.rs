@@ -25,8 +25,8 @@ mod types;
 pub(crate) mod walk;
 
 pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
-pub use changes::{Change, changes};
-pub use moment::{Field as TimeField, Interval};
+pub use changes::{MeaningChange, changes};
+pub use moment::{Interval, TimeField};
 pub(crate) use syntax::{parse, with_stack};
 pub use types::Type;
 
@@ -34,11 +34,11 @@ use crate::batch::{DataType, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::time::Zone;
 use arrow_array::ArrayRef;
-use bind::Names;
+use bind::NameScope;
 use eval::Context;
 use sqlparser::ast::Expr as Ast;
 use std::borrow::Cow;
-use tree::{Call, Kind, Node, Tree};
+use tree::{Call, Node, NodeKind, Tree};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub struct Expr {
     zone: Zone,
     /// What a test has planted.
     #[cfg(test)]
-    fault: Option<crate::planted::Fault>,
+    fault: Option<crate::planted::InjectedFault>,
 }
 
 impl std::fmt::Debug for Expr {
@@ -96,7 +96,7 @@ impl Expr {
         calls: Option<&[AggregateCall]>,
         zone: &Zone,
     ) -> Result<Expr> {
-        let tree = bind::tree(ast, sql, Names::Of(schema), calls, zone)?;
+        let tree = bind::tree(ast, sql, NameScope::Of(schema), calls, zone)?;
         // The fault of the column is told where the column is made; this one only follows from it.
         if tree.schema.fields.iter().any(|field| field.faulty) {
             return Err(Error::job(format!("`{}` reads a column that has an error", shown(sql)))
@@ -182,7 +182,7 @@ impl Expr {
             return Err(Error::data(format!("cannot compute `{}`", shown(&self.sql))).caused_by(fault));
         }
         #[cfg(test)]
-        if self.fault == Some(crate::planted::Fault::ConstantOnce) && values.one && rows > 1 {
+        if self.fault == Some(crate::planted::InjectedFault::ConstantOnce) && values.one && rows > 1 {
             let nowhere = arrow_array::new_null_array(values.array.data_type(), rows - 1);
             return Ok(arrow_select::concat::concat(&[&values.array, &nowhere]).expect("arrays of one type"));
         }
@@ -194,20 +194,22 @@ impl Expr {
 pub(crate) fn with_instants(node: &Node, zone: &Zone) -> Node {
     let each = |node: &Node| with_instants(node, zone);
     let kind = match &node.kind {
-        Kind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
+        NodeKind::Cast(inner, _) if node.ty == Type::TIME && inner.as_literal().is_some() => {
             // An engine would read the text by the zone of its session; an instant is the same everywhere.
             match eval::constant(node, zone) {
-                Ok(literal) => Kind::Literal(literal),
+                Ok(literal) => NodeKind::Literal(literal),
                 Err(_) => node.kind.clone(),
             }
         }
-        Kind::Cast(inner, casting) => Kind::Cast(Box::new(each(inner)), *casting),
-        Kind::Call(call) => Kind::Call(Call { args: call.args.iter().map(each).collect(), ..call.clone() }),
-        Kind::Case(branches, otherwise) => {
-            let branches = branches.iter().map(|(when, then)| (each(when), each(then)));
-            Kind::Case(branches.collect(), Box::new(each(otherwise)))
+        NodeKind::Cast(inner, casting) => NodeKind::Cast(Box::new(each(inner)), *casting),
+        NodeKind::Call(call) => {
+            NodeKind::Call(Call { args: call.args.iter().map(each).collect(), ..call.clone() })
         }
-        Kind::Column(_) | Kind::Literal(_) => node.kind.clone(),
+        NodeKind::Case(branches, otherwise) => {
+            let branches = branches.iter().map(|(when, then)| (each(when), each(then)));
+            NodeKind::Case(branches.collect(), Box::new(each(otherwise)))
+        }
+        NodeKind::Column(_) | NodeKind::Literal(_) => node.kind.clone(),
     };
     Node { kind, ty: node.ty }
 }
@@ -233,7 +235,7 @@ impl Selection {
 
 fn readable(ast: &Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()> {
     // The zone changes values, but not what can be read.
-    bind::tree(ast, sql, Names::Any, calls, &Zone::utc()).map(drop)
+    bind::tree(ast, sql, NameScope::Any, calls, &Zone::utc()).map(drop)
 }
 
 fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {

@@ -12,7 +12,7 @@ use crate::time::{
 
 /// A part of what a clock shows, and a unit to count and truncate in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Field {
+pub enum TimeField {
     /// The century, from 1 for the years 1 to 100.
     Century,
     /// The year divided by ten.
@@ -49,53 +49,57 @@ pub enum Field {
     Epoch,
 }
 
-impl Field {
+impl TimeField {
     /// All, by the name that is printed, and the other names that are read.
-    pub const NAMES: [(Field, &'static str, &'static [&'static str]); 17] = [
-        (Field::Century, "century", &["centuries", "c"]),
-        (Field::Decade, "decade", &["decades"]),
-        (Field::Year, "year", &["years", "y", "yr", "yrs"]),
-        (Field::IsoYear, "isoyear", &[]),
-        (Field::Quarter, "quarter", &["quarters"]),
-        (Field::Month, "month", &["months", "mon", "mons"]),
-        (Field::Week, "week", &["weeks", "w", "isoweek"]),
-        (Field::Day, "day", &["days", "d", "dayofmonth"]),
-        (Field::DayOfYear, "doy", &["dayofyear"]),
-        (Field::DayOfWeek, "dow", &["dayofweek", "weekday"]),
-        (Field::IsoDayOfWeek, "isodow", &[]),
-        (Field::Hour, "hour", &["hours", "h", "hr", "hrs"]),
-        (Field::Minute, "minute", &["minutes", "m", "min", "mins"]),
-        (Field::Second, "second", &["seconds", "s", "sec", "secs"]),
-        (Field::Millisecond, "milliseconds", &["millisecond", "ms", "msec", "msecs"]),
-        (Field::Microsecond, "microseconds", &["microsecond", "us", "usec", "usecs"]),
-        (Field::Epoch, "epoch", &[]),
+    pub const NAMES: [(TimeField, &'static str, &'static [&'static str]); 17] = [
+        (TimeField::Century, "century", &["centuries", "c"]),
+        (TimeField::Decade, "decade", &["decades"]),
+        (TimeField::Year, "year", &["years", "y", "yr", "yrs"]),
+        (TimeField::IsoYear, "isoyear", &[]),
+        (TimeField::Quarter, "quarter", &["quarters"]),
+        (TimeField::Month, "month", &["months", "mon", "mons"]),
+        (TimeField::Week, "week", &["weeks", "w", "isoweek"]),
+        (TimeField::Day, "day", &["days", "d", "dayofmonth"]),
+        (TimeField::DayOfYear, "doy", &["dayofyear"]),
+        (TimeField::DayOfWeek, "dow", &["dayofweek", "weekday"]),
+        (TimeField::IsoDayOfWeek, "isodow", &[]),
+        (TimeField::Hour, "hour", &["hours", "h", "hr", "hrs"]),
+        (TimeField::Minute, "minute", &["minutes", "m", "min", "mins"]),
+        (TimeField::Second, "second", &["seconds", "s", "sec", "secs"]),
+        (TimeField::Millisecond, "milliseconds", &["millisecond", "ms", "msec", "msecs"]),
+        (TimeField::Microsecond, "microseconds", &["microsecond", "us", "usec", "usecs"]),
+        (TimeField::Epoch, "epoch", &[]),
     ];
 
     /// The field of a name, whatever its case.
-    pub fn named(name: &str) -> Option<Field> {
+    pub fn named(name: &str) -> Option<TimeField> {
         let name = name.to_ascii_lowercase();
-        let found = Field::NAMES.iter().find(|(_, own, more)| *own == name || more.contains(&name.as_str()));
+        let found =
+            TimeField::NAMES.iter().find(|(_, own, more)| *own == name || more.contains(&name.as_str()));
         found.map(|(field, ..)| *field)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        Field::NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, _)| name)
+        TimeField::NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, _)| name)
     }
 
     /// Whether it is a unit that time can be cut at.
     pub fn is_unit(self) -> bool {
-        !matches!(self, Field::DayOfYear | Field::DayOfWeek | Field::IsoDayOfWeek | Field::Epoch)
+        !matches!(
+            self,
+            TimeField::DayOfYear | TimeField::DayOfWeek | TimeField::IsoDayOfWeek | TimeField::Epoch
+        )
     }
 
     /// How long it is, of units that are always of one length.
     pub fn length(self) -> Option<i64> {
         Some(match self {
-            Field::Hour => HOUR,
-            Field::Minute => MINUTE,
-            Field::Second => SECOND,
-            Field::Millisecond => 1000,
-            Field::Microsecond => 1,
+            TimeField::Hour => HOUR,
+            TimeField::Minute => MINUTE,
+            TimeField::Second => SECOND,
+            TimeField::Millisecond => 1000,
+            TimeField::Microsecond => 1,
             _ => return None,
         })
     }
@@ -103,38 +107,38 @@ impl Field {
     /// Digits after the point of what EXTRACT gives: none of whole numbers.
     pub fn scale(self) -> Option<u8> {
         match self {
-            Field::Second | Field::Epoch => Some(6),
-            Field::Millisecond => Some(3),
+            TimeField::Second | TimeField::Epoch => Some(6),
+            TimeField::Millisecond => Some(3),
             _ => None,
         }
     }
 
-    /// What a clock shows of it, in units of the last of [`Field::scale`] digits. Of [`Field::Epoch`] that is the clock
+    /// What a clock shows of it, in units of the last of [`TimeField::scale`] digits. Of [`TimeField::Epoch`] that is the clock
     /// itself.
     pub fn of(self, clock: i64) -> i64 {
         let (days, time) = (clock.div_euclid(DAY), clock.rem_euclid(DAY));
         let (year, month, day) = civil_from_days(days);
         match self {
-            Field::Century => {
+            TimeField::Century => {
                 // There is no century 0.
                 let number = (year - 1).div_euclid(100) + 1;
                 if year > 0 { number } else { number - 1 }
             }
-            Field::Decade => year.div_euclid(10),
-            Field::Year => year,
-            Field::IsoYear => iso_week(days).0,
-            Field::Quarter => i64::from(month.div_ceil(3)),
-            Field::Month => i64::from(month),
-            Field::Week => iso_week(days).1,
-            Field::Day => i64::from(day),
-            Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
+            TimeField::Decade => year.div_euclid(10),
+            TimeField::Year => year,
+            TimeField::IsoYear => iso_week(days).0,
+            TimeField::Quarter => i64::from(month.div_ceil(3)),
+            TimeField::Month => i64::from(month),
+            TimeField::Week => iso_week(days).1,
+            TimeField::Day => i64::from(day),
+            TimeField::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
             // Sunday is 7 by ISO 8601, and 0 in PostgreSQL's `dow`.
-            Field::DayOfWeek => weekday(days) % 7,
-            Field::IsoDayOfWeek => weekday(days),
-            Field::Hour => time / HOUR,
-            Field::Minute => time % HOUR / MINUTE,
-            Field::Second | Field::Millisecond | Field::Microsecond => time % MINUTE,
-            Field::Epoch => clock,
+            TimeField::DayOfWeek => weekday(days) % 7,
+            TimeField::IsoDayOfWeek => weekday(days),
+            TimeField::Hour => time / HOUR,
+            TimeField::Minute => time % HOUR / MINUTE,
+            TimeField::Second | TimeField::Millisecond | TimeField::Microsecond => time % MINUTE,
+            TimeField::Epoch => clock,
         }
     }
 
@@ -147,14 +151,14 @@ impl Field {
         let (year, month, _) = civil_from_days(days);
         let first = match self {
             // The years 1 to 100 are the first century.
-            Field::Century => days_from_civil((year - 1).div_euclid(100) * 100 + 1, 1, 1),
-            Field::Decade => days_from_civil(year.div_euclid(10) * 10, 1, 1),
-            Field::Year => days_from_civil(year, 1, 1),
+            TimeField::Century => days_from_civil((year - 1).div_euclid(100) * 100 + 1, 1, 1),
+            TimeField::Decade => days_from_civil(year.div_euclid(10) * 10, 1, 1),
+            TimeField::Year => days_from_civil(year, 1, 1),
             // 4 January lies in the first ISO week of its year, always.
-            Field::IsoYear => monday(days_from_civil(iso_week(days).0, 1, 4)),
-            Field::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
-            Field::Month => days_from_civil(year, month, 1),
-            Field::Week => monday(days),
+            TimeField::IsoYear => monday(days_from_civil(iso_week(days).0, 1, 4)),
+            TimeField::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
+            TimeField::Month => days_from_civil(year, month, 1),
+            TimeField::Week => monday(days),
             _ => days,
         };
         first * DAY
@@ -166,13 +170,13 @@ impl Field {
         let (year, month, _) = civil_from_days(days);
         let months = year * 12 + i64::from(month) - 1;
         match self {
-            Field::Century => (year - 1).div_euclid(100),
-            Field::Decade => year.div_euclid(10),
-            Field::Year => year,
-            Field::IsoYear => iso_week(days).0,
-            Field::Quarter => months.div_euclid(3),
-            Field::Month => months,
-            Field::Week => monday(days).div_euclid(7),
+            TimeField::Century => (year - 1).div_euclid(100),
+            TimeField::Decade => year.div_euclid(10),
+            TimeField::Year => year,
+            TimeField::IsoYear => iso_week(days).0,
+            TimeField::Quarter => months.div_euclid(3),
+            TimeField::Month => months,
+            TimeField::Week => monday(days).div_euclid(7),
             _ => days,
         }
     }
@@ -180,11 +184,11 @@ impl Field {
     /// The months that it has, of units that are made of them.
     fn months(self) -> Option<i64> {
         Some(match self {
-            Field::Century => 1200,
-            Field::Decade => 120,
-            Field::Year => 12,
-            Field::Quarter => 3,
-            Field::Month => 1,
+            TimeField::Century => 1200,
+            TimeField::Decade => 120,
+            TimeField::Year => 12,
+            TimeField::Quarter => 3,
+            TimeField::Month => 1,
             _ => return None,
         })
     }
@@ -212,16 +216,16 @@ impl Field {
         }
         let (from, to) = (zone.local(from), zone.local(to));
         // An ISO year has 52 or 53 weeks, so DuckDB counts whole years of the calendar in its place.
-        let unit = if self == Field::IsoYear { Field::Year } else { self };
+        let unit = if self == TimeField::IsoYear { TimeField::Year } else { self };
         match unit.months() {
             Some(unit) => {
-                let (a, b) = (Field::Month.number(from), Field::Month.number(to));
+                let (a, b) = (TimeField::Month.number(from), TimeField::Month.number(to));
                 // `moved_months` stops at the last day, so the end of a shorter month completes a month from
                 // the 31st.
                 let short = moved_months(from, b - a).is_none_or(|moved| moved > to);
                 (b - a - i64::from(short)) / unit
             }
-            None if unit == Field::Week => (to - from) / (7 * DAY),
+            None if unit == TimeField::Week => (to - from) / (7 * DAY),
             None => (to - from) / DAY,
         }
     }
@@ -262,7 +266,7 @@ pub struct Interval {
 
 impl Interval {
     /// Reads `1 day 2 hours`, `1 year -3 months`, `02:30:00.5`, `1 day 12:00`; a number without a unit is of `unit`.
-    pub fn parse(text: &str, unit: Option<Field>) -> Option<Interval> {
+    pub fn parse(text: &str, unit: Option<TimeField>) -> Option<Interval> {
         let mut words = split(text).into_iter().peekable();
         let mut out = Interval::default();
         let mut any = false;
@@ -273,7 +277,7 @@ impl Interval {
                 continue;
             }
             let field = match words.peek() {
-                Some(next) if next.starts_with(|c: char| c.is_ascii_alphabetic()) => Field::named(next)?,
+                Some(next) if next.starts_with(|c: char| c.is_ascii_alphabetic()) => TimeField::named(next)?,
                 Some(_) => return None,
                 None => {
                     out = out.plus(Interval::of(&word, unit?)?)?;
@@ -287,13 +291,13 @@ impl Interval {
     }
 
     /// `number` units, a decimal number of those that have a fixed length.
-    fn of(number: &str, unit: Field) -> Option<Interval> {
+    fn of(number: &str, unit: TimeField) -> Option<Interval> {
         let whole = |number: &str| number.parse::<i64>().ok();
         let narrow = |value: i64| i32::try_from(value).ok();
         Some(match unit {
-            Field::Week | Field::Day => {
+            TimeField::Week | TimeField::Day => {
                 // As in PostgreSQL, half a day is 12 hours, and stays hours over a change of clocks.
-                let micros = scaled(number, if unit == Field::Week { 7 * DAY } else { DAY })?;
+                let micros = scaled(number, if unit == TimeField::Week { 7 * DAY } else { DAY })?;
                 Interval { months: 0, days: narrow(micros / DAY)?, micros: micros % DAY }
             }
             _ => match (unit.months(), unit.length()) {

@@ -6,7 +6,7 @@
 //! * Every tree is at most [`DEEPEST`] deep. What walks it may call itself, and so may Polars.
 
 use super::dialect::Syntax;
-use super::walk::{Step, change_expressions, walk};
+use super::walk::{TreeStep, change_expressions, walk};
 use super::{shown, wrong};
 use crate::error::{Error, Result};
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
@@ -219,12 +219,12 @@ fn balanced(mut operands: Vec<Ast>, op: &BinaryOperator) -> Ast {
 fn depth(ast: &Ast) -> usize {
     let (mut now, mut most) = (0, 0);
     walk(ast, |step| match step {
-        Step::Enter(_) => {
+        TreeStep::Enter(_) => {
             now += 1;
             most = most.max(now);
         }
-        Step::Leave => now -= 1,
-        Step::Query(_) | Step::Relation(_) => {}
+        TreeStep::Leave => now -= 1,
+        TreeStep::Query(_) | TreeStep::Relation(_) => {}
     });
     most
 }

@@ -6,7 +6,7 @@
 //! * Every node has its type, and the arguments of a call have the types that its operation takes: what has to be cast
 //!   for that is a cast in the tree. Evaluation and the SQL of dialects read the same tree.
 
-use super::moment::{Field, Interval};
+use super::moment::{Interval, TimeField};
 use super::ready::Ready;
 use super::types::Type;
 use crate::batch::Schema;
@@ -16,7 +16,7 @@ use crate::batch::Schema;
 pub struct Tree {
     /// The whole.
     pub root: Node,
-    /// The columns that it reads, each once: [`Kind::Column`] is a place in it.
+    /// The columns that it reads, each once: [`NodeKind::Column`] is a place in it.
     pub schema: Schema,
     /// Of each column of `schema` its number where its name was found.
     pub columns: Vec<usize>,
@@ -26,7 +26,7 @@ impl Tree {
     /// The number of the column that the whole expression is, if it is one.
     pub fn column(&self) -> Option<usize> {
         match self.root.kind {
-            Kind::Column(place) => Some(self.columns[place]),
+            NodeKind::Column(place) => Some(self.columns[place]),
             _ => None,
         }
     }
@@ -36,14 +36,14 @@ impl Tree {
 #[derive(Debug, Clone)]
 pub struct Node {
     /// What it is.
-    pub kind: Kind,
+    pub kind: NodeKind,
     /// What it gives.
     pub ty: Type,
 }
 
 /// What a part of an expression is.
 #[derive(Debug, Clone)]
-pub enum Kind {
+pub enum NodeKind {
     /// A column, by its place in the tree's own schema.
     Column(usize),
     /// A constant.
@@ -235,12 +235,12 @@ pub enum Op {
     /// The text and the path: what stands there, as JSON.
     JsonPart,
     // Moments. An instant is seen in the job's zone.
-    Extract(Field),
-    DateTrunc(Field),
+    Extract(TimeField),
+    DateTrunc(TimeField),
     /// How often a unit begins between two moments.
-    DateDiff(Field),
+    DateDiff(TimeField),
     /// How many whole units there are between two moments.
-    DateSub(Field),
+    DateSub(TimeField),
     /// A moment and a length of time.
     Later,
     /// A moment and a length of time.
@@ -282,7 +282,7 @@ pub enum Op {
 impl Node {
     /// A constant.
     pub fn literal(literal: Literal, ty: Type) -> Node {
-        Node { kind: Kind::Literal(literal), ty }
+        Node { kind: NodeKind::Literal(literal), ty }
     }
 
     /// NULL of a type.
@@ -292,13 +292,13 @@ impl Node {
 
     /// A call whose arguments are as the operation takes them.
     pub fn call(op: Op, args: Vec<Node>, ty: Type) -> Node {
-        Node { kind: Kind::Call(Call { op, args, ready: Ready::Nothing }), ty }
+        Node { kind: NodeKind::Call(Call { op, args, ready: Ready::Nothing }), ty }
     }
 
     /// The constant that it is, if it is one.
     pub fn as_literal(&self) -> Option<&Literal> {
         match &self.kind {
-            Kind::Literal(literal) => Some(literal),
+            NodeKind::Literal(literal) => Some(literal),
             _ => None,
         }
     }
@@ -322,13 +322,13 @@ impl Node {
     /// The parts of it, from the left.
     pub fn parts(&self) -> Vec<&Node> {
         match &self.kind {
-            Kind::Column(_) | Kind::Literal(_) => vec![],
-            Kind::Call(call) => call.args.iter().collect(),
-            Kind::Case(branches, otherwise) => {
+            NodeKind::Column(_) | NodeKind::Literal(_) => vec![],
+            NodeKind::Call(call) => call.args.iter().collect(),
+            NodeKind::Case(branches, otherwise) => {
                 let branches = branches.iter().flat_map(|(when, then)| [when, then]);
                 branches.chain([&**otherwise]).collect()
             }
-            Kind::Cast(inner, _) => vec![inner],
+            NodeKind::Cast(inner, _) => vec![inner],
         }
     }
 
@@ -339,6 +339,6 @@ impl Node {
 
     /// Whether it reads no column.
     pub fn is_constant(&self) -> bool {
-        !self.any(&|node| matches!(node.kind, Kind::Column(_)))
+        !self.any(&|node| matches!(node.kind, NodeKind::Column(_)))
     }
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 
 /// A place on the way through a tree.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step<'a> {
+pub(crate) enum TreeStep<'a> {
     /// An expression, before its parts.
     Enter(&'a Expr),
     /// An expression, after its parts.
@@ -20,15 +20,15 @@ pub(crate) enum Step<'a> {
 }
 
 /// Goes through `tree`, each part before those to the right of it.
-pub(crate) fn walk(tree: &impl Visit, mut each: impl FnMut(Step)) {
+pub(crate) fn walk(tree: &impl Visit, mut each: impl FnMut(TreeStep)) {
     // Our visitors never break off, so the result is always the same.
-    let _ = tree.visit(&mut Walk(&mut each));
+    let _ = tree.visit(&mut TreeWalk(&mut each));
 }
 
 /// Shows each expression in `tree`, that itself too, before its parts.
 pub(crate) fn expressions(tree: &Expr, mut each: impl FnMut(&Expr)) {
     walk(tree, |step| {
-        if let Step::Enter(expr) = step {
+        if let TreeStep::Enter(expr) = step {
             each(expr);
         }
     });
@@ -37,41 +37,41 @@ pub(crate) fn expressions(tree: &Expr, mut each: impl FnMut(&Expr)) {
 /// Lets each expression in `tree` be changed, that itself too, before its parts.
 pub(crate) fn change_expressions(tree: &mut Expr, mut each: impl FnMut(&mut Expr)) {
     // As in `walk`, the result is always the same.
-    let _ = VisitMut::visit(tree, &mut Change(&mut each));
+    let _ = VisitMut::visit(tree, &mut ExprRewriter(&mut each));
 }
 
-struct Walk<'a>(&'a mut dyn FnMut(Step));
+struct TreeWalk<'a>(&'a mut dyn FnMut(TreeStep));
 
-impl Walk<'_> {
-    fn at(&mut self, step: Step) -> ControlFlow<()> {
+impl TreeWalk<'_> {
+    fn at(&mut self, step: TreeStep) -> ControlFlow<()> {
         (self.0)(step);
         ControlFlow::Continue(())
     }
 }
 
-impl Visitor for Walk<'_> {
+impl Visitor for TreeWalk<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        self.at(Step::Enter(expr))
+        self.at(TreeStep::Enter(expr))
     }
 
     fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<()> {
-        self.at(Step::Leave)
+        self.at(TreeStep::Leave)
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.at(Step::Query(query))
+        self.at(TreeStep::Query(query))
     }
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        self.at(Step::Relation(name))
+        self.at(TreeStep::Relation(name))
     }
 }
 
-struct Change<'a>(&'a mut dyn FnMut(&mut Expr));
+struct ExprRewriter<'a>(&'a mut dyn FnMut(&mut Expr));
 
-impl VisitorMut for Change<'_> {
+impl VisitorMut for ExprRewriter<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {

@@ -6,17 +6,17 @@ use crate::time::Duration;
 
 /// Shares of the events, each with the longest time that they come late.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lateness {
+pub struct LatenessShares {
     /// (share in hundredths of a percent, bound in microseconds); the shares add up to 10,000.
     shares: Vec<(u64, i64)>,
 }
 
-impl Lateness {
+impl LatenessShares {
     const WHOLE: u64 = 10_000;
 
     /// Reads `80%:20s,10%:1d,10%:2d`: 80 % of the events come up to 20 seconds late, 10 % up to a day,
     /// 10 % up to two. Within its bound, an event's lateness is uniform.
-    pub fn parse(text: &str) -> Result<Lateness> {
+    pub fn parse(text: &str) -> Result<LatenessShares> {
         let shares: Vec<(u64, i64)> = text.split(',').map(|part| share(text, part)).collect::<Result<_>>()?;
         let sum: u64 = shares.iter().map(|s| s.0).sum();
         // Hundredths of a percent are integers, so that the sum is exact; shares as floats may miss 1.
@@ -24,12 +24,12 @@ impl Lateness {
             let percent = sum as f64 / 100.0;
             return Err(wrong(text, &format!("its shares add up to {percent} %, not to 100 %")));
         }
-        Ok(Lateness { shares })
+        Ok(LatenessShares { shares })
     }
 
     /// Every event up to `bound` microseconds late.
-    pub fn up_to(bound: i64) -> Lateness {
-        Lateness { shares: vec![(Self::WHOLE, bound)] }
+    pub fn up_to(bound: i64) -> LatenessShares {
+        LatenessShares { shares: vec![(Self::WHOLE, bound)] }
     }
 
     /// How late an event is, in microseconds, that arrives `elapsed` microseconds after the log's
@@ -49,11 +49,11 @@ impl Lateness {
     }
 }
 
-impl Default for Lateness {
+impl Default for LatenessShares {
     /// 80 % up to 20 seconds, 10 % up to a day, 10 % up to two days.
-    fn default() -> Lateness {
+    fn default() -> LatenessShares {
         use crate::time::{DAY, SECOND};
-        Lateness { shares: vec![(8000, 20 * SECOND), (1000, DAY), (1000, 2 * DAY)] }
+        LatenessShares { shares: vec![(8000, 20 * SECOND), (1000, DAY), (1000, 2 * DAY)] }
     }
 }
 
@@ -62,7 +62,7 @@ fn share(whole: &str, part: &str) -> Result<(u64, i64)> {
         part.split_once(':').ok_or_else(|| wrong(whole, &format!("`{part}` has no `:`")))?;
     let number = percent.trim().trim_end_matches('%').trim();
     let hundredths = hundredths(number)
-        .filter(|&h| h <= Lateness::WHOLE)
+        .filter(|&h| h <= LatenessShares::WHOLE)
         .ok_or_else(|| wrong(whole, &format!("`{percent}` is not a percentage")))?;
     // A month is refused: it does not have one length.
     let length = Duration::parse(bound).and_then(Duration::as_length);
@@ -94,18 +94,18 @@ mod tests {
 
     #[test]
     fn profiles_are_read() {
-        assert_eq!(Lateness::parse("80%:20s,10%:1d,10%:2d").unwrap(), Lateness::default());
-        assert_eq!(Lateness::parse("100:1h").unwrap(), Lateness::up_to(HOUR));
-        let odd = Lateness::parse(" 99.5% : 1s, 0.25%:1m ,0.25%:2h").unwrap();
+        assert_eq!(LatenessShares::parse("80%:20s,10%:1d,10%:2d").unwrap(), LatenessShares::default());
+        assert_eq!(LatenessShares::parse("100:1h").unwrap(), LatenessShares::up_to(HOUR));
+        let odd = LatenessShares::parse(" 99.5% : 1s, 0.25%:1m ,0.25%:2h").unwrap();
         assert_eq!(odd.shares[0], (9950, SECOND));
         for text in ["", "80%", "80%:20s", "120%:1s", "100%:1 month", "50.123%:1s,49.877%:2s", "x:1s"] {
-            assert!(Lateness::parse(text).is_err(), "{text}");
+            assert!(LatenessShares::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn shares_come_out_as_asked() {
-        let (profile, mut draw) = (Lateness::default(), Draw::new(1, Stream::PageViews));
+        let (profile, mut draw) = (LatenessShares::default(), Draw::new(1, Stream::PageViews));
         let n = 100_000;
         let drawn: Vec<i64> = (0..n).map(|_| profile.draw(&mut draw, 3 * DAY)).collect();
         let share = |from, to| drawn.iter().filter(|&&l| l >= from && l < to).count() as f64 / f64::from(n);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn nothing_is_older_than_the_log() {
-        let (profile, mut draw) = (Lateness::default(), Draw::new(1, Stream::PageViews));
+        let (profile, mut draw) = (LatenessShares::default(), Draw::new(1, Stream::PageViews));
         assert!((0..10_000).all(|elapsed| profile.draw(&mut draw, elapsed) <= elapsed));
     }
 }

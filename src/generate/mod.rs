@@ -18,21 +18,21 @@ mod sample_log;
 mod transactions;
 mod write;
 
-pub use lateness::Lateness;
+pub use lateness::LatenessShares;
 
 use crate::error::{Error, Result};
-use crate::input::{Compression, Format};
+use crate::input::{Compression, InputFormat};
 use crate::sink::fields;
 use crate::time::{DAY, HOUR, SECOND};
 use row::Row;
-use sample_log::{Log, Shape};
+use sample_log::{LogShape, SampleLog};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use write::FileWriter;
 
 /// What to generate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum LogKind {
     /// Sales of sellers, in dollars.
     Sales,
     /// Bank transactions of accounts.
@@ -43,44 +43,44 @@ pub enum Kind {
     Money,
 }
 
-impl Kind {
+impl LogKind {
     /// All kinds.
-    pub const ALL: [Kind; 4] = [Kind::Sales, Kind::Transactions, Kind::PageViews, Kind::Money];
+    pub const ALL: [LogKind; 4] = [LogKind::Sales, LogKind::Transactions, LogKind::PageViews, LogKind::Money];
 
     /// The name on the command line, which is also the name of the files.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Sales => "sales",
-            Kind::Transactions => "transactions",
-            Kind::PageViews => "pageviews",
-            Kind::Money => "money",
+            LogKind::Sales => "sales",
+            LogKind::Transactions => "transactions",
+            LogKind::PageViews => "pageviews",
+            LogKind::Money => "money",
         }
     }
 
     /// The format where none is asked for.
-    pub fn format(self) -> Format {
+    pub fn format(self) -> InputFormat {
         match self {
-            Kind::Transactions | Kind::PageViews => Format::Csv,
-            Kind::Sales | Kind::Money => Format::JsonLines,
+            LogKind::Transactions | LogKind::PageViews => InputFormat::Csv,
+            LogKind::Sales | LogKind::Money => InputFormat::JsonLines,
         }
     }
 
     /// The time from the first to the last arrival where none is asked for, in microseconds.
     pub fn span(self) -> i64 {
         match self {
-            Kind::Sales => DAY,
-            Kind::Transactions => 3 * 365 * DAY,
-            Kind::PageViews => 3 * DAY,
-            Kind::Money => 7 * DAY,
+            LogKind::Sales => DAY,
+            LogKind::Transactions => 3 * 365 * DAY,
+            LogKind::PageViews => 3 * DAY,
+            LogKind::Money => 7 * DAY,
         }
     }
 
     /// The lateness profile where none is asked for.
-    pub fn lateness(self) -> Lateness {
+    pub fn lateness(self) -> LatenessShares {
         match self {
-            Kind::PageViews => Lateness::default(),
-            Kind::Transactions => Lateness::up_to(HOUR),
-            Kind::Sales | Kind::Money => Lateness::up_to(20 * SECOND),
+            LogKind::PageViews => LatenessShares::default(),
+            LogKind::Transactions => LatenessShares::up_to(HOUR),
+            LogKind::Sales | LogKind::Money => LatenessShares::up_to(20 * SECOND),
         }
     }
 }
@@ -89,15 +89,15 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
     /// What.
-    pub kind: Kind,
-    /// Rows in all; of [`Kind::Money`] wallet events, and sessions and users in proportion.
+    pub kind: LogKind,
+    /// Rows in all; of [`LogKind::Money`] wallet events, and sessions and users in proportion.
     pub rows: u64,
     /// Decides all draws.
     pub seed: u64,
     /// The folder to write to; made if it is not there.
     pub out: PathBuf,
     /// The format; `None` for the kind's own.
-    pub format: Option<Format>,
+    pub format: Option<InputFormat>,
     /// How many files to split each log into, at least one.
     pub files: u32,
     /// How to compress text formats.
@@ -105,14 +105,14 @@ pub struct Options {
     /// Microseconds from the first arrival to the last; `None` for the kind's own.
     pub span: Option<i64>,
     /// How late events come; `None` for the kind's own profile.
-    pub lateness: Option<Lateness>,
+    pub lateness: Option<LatenessShares>,
     /// Whether files that are there are written over, whatever is in them; else only those with the same bytes stay.
     pub force: bool,
 }
 
 impl Options {
     /// The options of `kind` where only the rows and the folder are given.
-    pub fn new(kind: Kind, rows: u64, out: impl Into<PathBuf>) -> Options {
+    pub fn new(kind: LogKind, rows: u64, out: impl Into<PathBuf>) -> Options {
         Options {
             kind,
             rows,
@@ -130,7 +130,7 @@ impl Options {
 
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Written {
+pub struct WrittenFile {
     /// Where it is.
     #[serde(serialize_with = "fields::path")]
     pub path: PathBuf,
@@ -144,7 +144,7 @@ pub struct Written {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     /// The files.
-    pub files: Vec<Written>,
+    pub files: Vec<WrittenFile>,
 }
 
 impl Summary {
@@ -167,17 +167,17 @@ impl Summary {
 pub fn run(options: &Options) -> Result<Summary> {
     let format = options.format.unwrap_or(options.kind.format());
     check(options, format)?;
-    let shape = Shape {
+    let shape = LogShape {
         seed: options.seed,
         rows: options.rows,
         span: options.span.unwrap_or(options.kind.span()),
         lateness: options.lateness.clone().unwrap_or(options.kind.lateness()),
     };
-    let logs: Vec<Box<dyn Log>> = match options.kind {
-        Kind::Sales => vec![Box::new(sales::Sales::new(shape))],
-        Kind::Transactions => vec![Box::new(transactions::Transactions::new(shape))],
-        Kind::PageViews => vec![Box::new(pageviews::PageViews::new(shape))],
-        Kind::Money => money::logs(shape),
+    let logs: Vec<Box<dyn SampleLog>> = match options.kind {
+        LogKind::Sales => vec![Box::new(sales::Sales::new(shape))],
+        LogKind::Transactions => vec![Box::new(transactions::Transactions::new(shape))],
+        LogKind::PageViews => vec![Box::new(pageviews::PageViews::new(shape))],
+        LogKind::Money => money::logs(shape),
     };
     let mut summary = Summary::default();
     for mut log in logs {
@@ -186,11 +186,11 @@ pub fn run(options: &Options) -> Result<Summary> {
     Ok(summary)
 }
 
-fn check(options: &Options, format: Format) -> Result<()> {
+fn check(options: &Options, format: InputFormat) -> Result<()> {
     if options.files == 0 {
         return Err(Error::job("a log cannot be split into 0 files"));
     }
-    if format == Format::Parquet && options.compression != Compression::None {
+    if format == InputFormat::Parquet && options.compression != Compression::None {
         return Err(Error::job("a Parquet file cannot be compressed as a whole")
             .hint("its columns are compressed (zstd) as they are; leave `--compress` out"));
     }
@@ -201,7 +201,12 @@ fn check(options: &Options, format: Format) -> Result<()> {
     Ok(())
 }
 
-fn write_log(log: &mut dyn Log, options: &Options, format: Format, summary: &mut Summary) -> Result<()> {
+fn write_log(
+    log: &mut dyn SampleLog,
+    options: &Options,
+    format: InputFormat,
+    summary: &mut Summary,
+) -> Result<()> {
     let folder = options.out.join(log.folder());
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("create the folder", &folder, e))?;
     let files = u64::from(options.files);
@@ -228,7 +233,7 @@ fn write_log(log: &mut dyn Log, options: &Options, format: Format, summary: &mut
             writer.write(&row)?;
         }
         let (path, bytes) = writer.finish(options.force)?;
-        summary.files.push(Written { path, rows: end - done, bytes });
+        summary.files.push(WrittenFile { path, rows: end - done, bytes });
         done = end;
     }
     Ok(())

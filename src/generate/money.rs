@@ -12,17 +12,17 @@ mod users;
 mod wallet;
 mod world;
 
-use super::{Log, Shape};
+use super::{LogShape, SampleLog};
 use world::World;
 
 /// The logs: as many wallet events as `shape.rows`, an eighth as many sessions, a twelfth as many user
 /// events, a twenty-fifth as many users; and the answers, one for each session and some more.
-pub fn logs(shape: Shape) -> Vec<Box<dyn Log>> {
+pub fn logs(shape: LogShape) -> Vec<Box<dyn SampleLog>> {
     let world = World::new(shape);
     vec![
         Box::new(wallet::WalletEvents::new(world.clone())),
         Box::new(sessions::SessionEvents::new(world.clone())),
         Box::new(users::UserEvents::new(world.clone())),
-        Box::new(service::Answers::new(world)),
+        Box::new(service::ServiceAnswers::new(world)),
     ]
 }

@@ -1,16 +1,16 @@
 //! Page views: `user_id,postcode,webpage,timestamp` (seconds since 1970).
 
 use super::random::{Draw, Stream};
-use super::row::{Column, ColumnType, Row};
+use super::row::{ColumnType, GeneratedColumn, Row};
 use super::sample_log::START;
-use super::{Log, Shape};
+use super::{LogShape, SampleLog};
 use crate::time::SECOND;
 
-const COLUMNS: [Column; 4] = [
-    Column::new("user_id", ColumnType::Int),
-    Column::new("postcode", ColumnType::Text),
-    Column::new("webpage", ColumnType::Text),
-    Column::new("timestamp", ColumnType::Int),
+const COLUMNS: [GeneratedColumn; 4] = [
+    GeneratedColumn::new("user_id", ColumnType::Int),
+    GeneratedColumn::new("postcode", ColumnType::Text),
+    GeneratedColumn::new("webpage", ColumnType::Text),
+    GeneratedColumn::new("timestamp", ColumnType::Int),
 ];
 
 const USERS: i64 = 10_000;
@@ -27,7 +27,7 @@ const PAGES: [&str; 7] = ["index", "list", "detail", "contact", "about", "offers
 
 /// The log of page views.
 pub struct PageViews {
-    shape: Shape,
+    shape: LogShape,
     index: u64,
     draw: Draw,
     postcodes: Vec<String>,
@@ -38,7 +38,7 @@ pub struct PageViews {
 
 impl PageViews {
     /// The log of `shape.rows` page views.
-    pub fn new(shape: Shape) -> PageViews {
+    pub fn new(shape: LogShape) -> PageViews {
         let mut pages = vec!["http://example.com/".to_string()];
         for section in SECTIONS {
             pages.extend(PAGES.iter().map(|page| format!("http://example.com/{section}/{page}.html")));
@@ -82,12 +82,12 @@ fn slots() -> Vec<u16> {
     slots
 }
 
-impl Log for PageViews {
+impl SampleLog for PageViews {
     fn name(&self) -> &'static str {
         "pageviews"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

@@ -20,23 +20,23 @@ pub enum ColumnType {
 
 /// A column of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
+pub struct GeneratedColumn {
     /// Its name.
     pub name: &'static str,
     /// Its type.
     pub ty: ColumnType,
 }
 
-impl Column {
+impl GeneratedColumn {
     /// A column.
-    pub const fn new(name: &'static str, ty: ColumnType) -> Column {
-        Column { name, ty }
+    pub const fn new(name: &'static str, ty: ColumnType) -> GeneratedColumn {
+        GeneratedColumn { name, ty }
     }
 }
 
 /// The value of one column in one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
+pub enum GeneratedCell {
     /// Nothing: an empty field in CSV, no key in JSON.
     Null,
     /// A whole number.
@@ -52,7 +52,7 @@ pub enum Cell {
 /// One row, used again for the next; its cells are pushed in the order of the columns.
 #[derive(Debug, Default)]
 pub struct Row {
-    cells: Vec<Cell>,
+    cells: Vec<GeneratedCell>,
     text: String,
 }
 
@@ -64,33 +64,33 @@ impl Row {
     }
 
     /// The cells, in the order of the columns.
-    pub fn cells(&self) -> &[Cell] {
+    pub fn cells(&self) -> &[GeneratedCell] {
         &self.cells
     }
 
-    /// The text of [`Cell::Text`].
+    /// The text of [`GeneratedCell::Text`].
     pub fn text_of(&self, range: &Range<usize>) -> &str {
         &self.text[range.clone()]
     }
 
     /// The next cell is empty.
     pub fn null(&mut self) {
-        self.cells.push(Cell::Null);
+        self.cells.push(GeneratedCell::Null);
     }
 
     /// The next cell is a whole number.
     pub fn int(&mut self, value: i64) {
-        self.cells.push(Cell::Int(value));
+        self.cells.push(GeneratedCell::Int(value));
     }
 
     /// The next cell is a number in hundredths.
     pub fn amount(&mut self, hundredths: i64) {
-        self.cells.push(Cell::Amount(hundredths));
+        self.cells.push(GeneratedCell::Amount(hundredths));
     }
 
     /// The next cell is true or false.
     pub fn bool(&mut self, value: bool) {
-        self.cells.push(Cell::Bool(value));
+        self.cells.push(GeneratedCell::Bool(value));
     }
 
     /// The next cell is this text.
@@ -108,7 +108,7 @@ impl Row {
         // All texts of a row share one buffer, which the next row uses again: a row does not allocate.
         let start = self.text.len();
         write(&mut self.text);
-        self.cells.push(Cell::Text(start..self.text.len()));
+        self.cells.push(GeneratedCell::Text(start..self.text.len()));
     }
 
     /// The next cell is an instant as `2024-06-01T12:30:00.250Z`.
@@ -188,9 +188,9 @@ mod tests {
         let texts: Vec<&str> = row
             .cells()
             .iter()
-            .filter_map(|c| if let Cell::Text(r) = c { Some(row.text_of(r)) } else { None })
+            .filter_map(|c| if let GeneratedCell::Text(r) = c { Some(row.text_of(r)) } else { None })
             .collect();
         assert_eq!(texts, ["2024-06-01T12:30:05.007Z", "2024-06-01 12:30:05", "2024-05-31"]);
-        assert_eq!(row.cells()[3], Cell::Amount(-5));
+        assert_eq!(row.cells()[3], GeneratedCell::Amount(-5));
     }
 }

@@ -1,19 +1,19 @@
 //! Sales: `seller_id,amount_usd,sale_ts` (ISO 8601, milliseconds, UTC).
 
 use super::random::{Draw, Stream};
-use super::row::{Column, ColumnType, Row};
+use super::row::{ColumnType, GeneratedColumn, Row};
 use super::sample_log::START;
-use super::{Log, Shape};
+use super::{LogShape, SampleLog};
 
-const COLUMNS: [Column; 3] = [
-    Column::new("seller_id", ColumnType::Text),
-    Column::new("amount_usd", ColumnType::Amount),
-    Column::new("sale_ts", ColumnType::Text),
+const COLUMNS: [GeneratedColumn; 3] = [
+    GeneratedColumn::new("seller_id", ColumnType::Text),
+    GeneratedColumn::new("amount_usd", ColumnType::Amount),
+    GeneratedColumn::new("sale_ts", ColumnType::Text),
 ];
 
 /// The log of sales.
 pub struct Sales {
-    shape: Shape,
+    shape: LogShape,
     index: u64,
     draw: Draw,
     sellers: Vec<String>,
@@ -21,19 +21,19 @@ pub struct Sales {
 
 impl Sales {
     /// The log of `shape.rows` sales, by a hundredth as many sellers (10 to 10,000).
-    pub fn new(shape: Shape) -> Sales {
+    pub fn new(shape: LogShape) -> Sales {
         let sellers = (1..=(shape.rows / 100).clamp(10, 10_000)).map(|n| format!("seller-{n:05}")).collect();
         let draw = Draw::new(shape.seed, Stream::Sales);
         Sales { shape, index: 0, draw, sellers }
     }
 }
 
-impl Log for Sales {
+impl SampleLog for Sales {
     fn name(&self) -> &'static str {
         "sales"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

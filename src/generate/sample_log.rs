@@ -1,19 +1,19 @@
 //! What every sample log is made from, and the trait that each implements.
 
-use super::lateness::Lateness;
-use super::row::{Column, Row};
+use super::lateness::LatenessShares;
+use super::row::{GeneratedColumn, Row};
 use crate::time::SECOND;
 
 /// What the rows of every log are drawn from.
 #[derive(Debug, Clone)]
-pub(super) struct Shape {
+pub(super) struct LogShape {
     pub(super) seed: u64,
     pub(super) rows: u64,
     pub(super) span: i64,
-    pub(super) lateness: Lateness,
+    pub(super) lateness: LatenessShares,
 }
 
-impl Shape {
+impl LogShape {
     /// When row `index` of `of` arrives, in microseconds after the start of the log.
     pub(super) fn arrival(&self, index: u64, of: u64) -> i64 {
         // A row number times a span of years in microseconds passes 64 bits.
@@ -22,7 +22,7 @@ impl Shape {
 }
 
 /// A log that is generated row by row, in arrival order.
-pub(super) trait Log {
+pub(super) trait SampleLog {
     /// The folder of the log under the output folder; empty for the folder itself.
     fn folder(&self) -> &'static str {
         ""
@@ -30,10 +30,10 @@ pub(super) trait Log {
     /// The name of its files.
     fn name(&self) -> &'static str;
     /// Its columns.
-    fn columns(&self) -> &'static [Column];
+    fn columns(&self) -> &'static [GeneratedColumn];
     /// How many rows it has.
     fn rows(&self) -> u64;
-    /// Makes the next row in `row`, which is empty. Called [`Log::rows`] times.
+    /// Makes the next row in `row`, which is empty. Called [`SampleLog::rows`] times.
     fn next(&mut self, row: &mut Row);
 }
 

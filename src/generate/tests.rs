@@ -17,7 +17,7 @@ fn bytes(summary: &Summary) -> Vec<Vec<u8>> {
 }
 
 fn records(summary: &Summary) -> Vec<csv::StringRecord> {
-    let read = |file: &Written| {
+    let read = |file: &WrittenFile| {
         csv::Reader::from_path(&file.path).unwrap().records().map(|r| r.unwrap()).collect::<Vec<_>>()
     };
     summary.files.iter().flat_map(read).collect()
@@ -29,8 +29,8 @@ fn objects(path: &Path) -> Vec<serde_json::Value> {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_gives_others() {
-    for kind in Kind::ALL {
-        for format in [Format::Csv, Format::JsonLines, Format::Parquet] {
+    for kind in LogKind::ALL {
+        for format in [InputFormat::Csv, InputFormat::JsonLines, InputFormat::Parquet] {
             let (a, b, c) = (folder(), folder(), folder());
             let options = |out: &tempfile::TempDir| Options {
                 format: Some(format),
@@ -52,7 +52,7 @@ fn the_bytes_are_pinned() {
         let all = bytes(&generate(&Options::new(kind, 1000, out.path()))).concat();
         format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&all))
     };
-    assert_eq!(Kind::ALL.map(hash), PINNED);
+    assert_eq!(LogKind::ALL.map(hash), PINNED);
 }
 const PINNED: [&str; 4] = [
     "319894974972f274b6f70d2faff2f818",
@@ -64,7 +64,7 @@ const PINNED: [&str; 4] = [
 #[test]
 fn splitting_and_compressing_do_not_change_the_rows() {
     let (one, three, zipped, packed) = (folder(), folder(), folder(), folder());
-    let options = Options::new(Kind::PageViews, 1000, one.path());
+    let options = Options::new(LogKind::PageViews, 1000, one.path());
     let whole = generate(&options);
     let split = generate(&Options { files: 3, out: three.path().into(), ..options.clone() });
     assert_eq!(split.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [333, 333, 334]);
@@ -84,10 +84,13 @@ fn splitting_and_compressing_do_not_change_the_rows() {
 #[test]
 fn formats_hold_the_same_rows() {
     let (text, json, columns) = (folder(), folder(), folder());
-    let options = Options::new(Kind::Transactions, 2000, text.path());
+    let options = Options::new(LogKind::Transactions, 2000, text.path());
     let csv = records(&generate(&options));
-    let written =
-        generate(&Options { format: Some(Format::JsonLines), out: json.path().into(), ..options.clone() });
+    let written = generate(&Options {
+        format: Some(InputFormat::JsonLines),
+        out: json.path().into(),
+        ..options.clone()
+    });
     let names = ["account_no", "date", "details", "value_date", "amount", "balance"];
     for (record, object) in csv.iter().zip(objects(&written.files[0].path)) {
         for (at, name) in names.iter().enumerate() {
@@ -96,7 +99,8 @@ fn formats_hold_the_same_rows() {
             assert_eq!(&record[at], text, "{name}");
         }
     }
-    let written = generate(&Options { format: Some(Format::Parquet), out: columns.path().into(), ..options });
+    let written =
+        generate(&Options { format: Some(InputFormat::Parquet), out: columns.path().into(), ..options });
     let file = std::fs::File::open(&written.files[0].path).unwrap();
     let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     let batches: Vec<_> = reader.build().unwrap().map(|b| b.unwrap()).collect();
@@ -111,7 +115,7 @@ fn formats_hold_the_same_rows() {
 fn page_views_come_late_as_the_profile_says() {
     let out = folder();
     let rows = 20_000;
-    let csv = records(&generate(&Options::new(Kind::PageViews, rows, out.path())));
+    let csv = records(&generate(&Options::new(LogKind::PageViews, rows, out.path())));
     let start = sample_log::START / SECOND;
     let span = 3 * DAY / SECOND;
     let late: Vec<i64> = csv
@@ -130,7 +134,7 @@ fn page_views_come_late_as_the_profile_says() {
 #[test]
 fn wallet_events_repeat_and_find_their_sessions() {
     let out = folder();
-    let written = generate(&Options::new(Kind::Money, 20_000, out.path()));
+    let written = generate(&Options::new(LogKind::Money, 20_000, out.path()));
     assert_eq!(written.files.iter().map(|f| f.rows).collect::<Vec<_>>(), [20_000, 5_000, 1_666, 2_633]);
     let [wallet, sessions, users, answers] = [0, 1, 2, 3].map(|n| objects(&written.files[n].path));
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
@@ -185,11 +189,11 @@ fn wallet_events_repeat_and_find_their_sessions() {
 
 #[test]
 fn any_number_of_rows_is_fine() {
-    for kind in Kind::ALL {
+    for kind in LogKind::ALL {
         for rows in [0, 1, 2, 11] {
             let out = folder();
             let options =
-                Options { files: 4, format: Some(Format::Csv), ..Options::new(kind, rows, out.path()) };
+                Options { files: 4, format: Some(InputFormat::Csv), ..Options::new(kind, rows, out.path()) };
             let written = generate(&options);
             assert_eq!(written.files.iter().take(4).map(|f| f.rows).sum::<u64>(), rows, "{kind:?}");
             for file in &written.files {
@@ -203,9 +207,9 @@ fn any_number_of_rows_is_fine() {
 #[test]
 fn senseless_options_and_strange_files_are_refused() {
     let out = folder();
-    let options = Options::new(Kind::Sales, 10, out.path());
+    let options = Options::new(LogKind::Sales, 10, out.path());
     let parquet =
-        Options { format: Some(Format::Parquet), compression: Compression::Gzip, ..options.clone() };
+        Options { format: Some(InputFormat::Parquet), compression: Compression::Gzip, ..options.clone() };
     for wrong in
         [Options { files: 0, ..options.clone() }, parquet, Options { span: Some(0), ..options.clone() }]
     {

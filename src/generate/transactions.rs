@@ -2,20 +2,20 @@
 //! times as a bank prints them. Details hold commas and quotes, account numbers leading zeros.
 
 use super::random::{Draw, Stream};
-use super::row::{Column, ColumnType, Row};
-use super::{Log, Shape};
+use super::row::{ColumnType, GeneratedColumn, Row};
+use super::{LogShape, SampleLog};
 use crate::time::{DAY, SECOND};
 
 /// 2021-01-01T00:00:00.
 const START: i64 = 1_609_459_200 * SECOND;
 
-const COLUMNS: [Column; 6] = [
-    Column::new("account_no", ColumnType::Text),
-    Column::new("date", ColumnType::Text),
-    Column::new("details", ColumnType::Text),
-    Column::new("value_date", ColumnType::Text),
-    Column::new("amount", ColumnType::Amount),
-    Column::new("balance", ColumnType::Amount),
+const COLUMNS: [GeneratedColumn; 6] = [
+    GeneratedColumn::new("account_no", ColumnType::Text),
+    GeneratedColumn::new("date", ColumnType::Text),
+    GeneratedColumn::new("details", ColumnType::Text),
+    GeneratedColumn::new("value_date", ColumnType::Text),
+    GeneratedColumn::new("amount", ColumnType::Amount),
+    GeneratedColumn::new("balance", ColumnType::Amount),
 ];
 
 const WAYS: [&str; 8] = [
@@ -42,7 +42,7 @@ const DETAILS: usize = 20_000;
 
 /// The log of transactions.
 pub struct Transactions {
-    shape: Shape,
+    shape: LogShape,
     index: u64,
     draw: Draw,
     accounts: u64,
@@ -51,7 +51,7 @@ pub struct Transactions {
 
 impl Transactions {
     /// The log of `shape.rows` transactions, of a two-hundredth as many accounts (10 to 100,000).
-    pub fn new(shape: Shape) -> Transactions {
+    pub fn new(shape: LogShape) -> Transactions {
         let draw = Draw::new(shape.seed, Stream::Transactions);
         let accounts = (shape.rows / 200).clamp(10, 100_000);
         Transactions { details: details(shape.seed), shape, index: 0, draw, accounts }
@@ -81,12 +81,12 @@ fn account_no(index: u64) -> u64 {
     LOWEST + (u128::from(index) * 611_953_000_003 % u128::from(NUMBERS)) as u64
 }
 
-impl Log for Transactions {
+impl SampleLog for Transactions {
     fn name(&self) -> &'static str {
         "transactions"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

@@ -6,9 +6,9 @@
 
 mod parquet;
 
-use super::row::{Cell, Column, Row};
+use super::row::{GeneratedCell, GeneratedColumn, Row};
 use crate::error::{Error, Result};
-use crate::input::{Compression, Format};
+use crate::input::{Compression, InputFormat};
 use crate::sink::fsutil;
 use std::fs::File;
 use std::io::{self, Write};
@@ -36,8 +36,8 @@ impl FileWriter {
     /// Of kind machine, if it cannot be created.
     pub fn create(
         path: PathBuf,
-        columns: &'static [Column],
-        format: Format,
+        columns: &'static [GeneratedColumn],
+        format: InputFormat,
         compression: Compression,
     ) -> Result<FileWriter> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -45,7 +45,7 @@ impl FileWriter {
         let partial = path.with_file_name(format!(".{name}.partial"));
         let file = fsutil::create_new(&partial).map_err(|e| Error::io("create", &partial, e))?;
         let rows = match format {
-            Format::Parquet => {
+            InputFormat::Parquet => {
                 parquet::ParquetWriter::new(file, columns).map(Box::new).map(RowWriter::Parquet)
             }
             _ => TextWriter::new(file, columns, format, compression).map(Box::new).map(RowWriter::Text),
@@ -94,13 +94,13 @@ impl FileWriter {
 }
 
 /// The ending of a file's name.
-pub fn extension(format: Format, compression: Compression) -> String {
+pub fn extension(format: InputFormat, compression: Compression) -> String {
     let format = match format {
-        Format::Csv => "csv",
-        Format::JsonLines => "jsonl",
-        Format::Parquet => "parquet",
+        InputFormat::Csv => "csv",
+        InputFormat::JsonLines => "jsonl",
+        InputFormat::Parquet => "parquet",
         // Not one that `generate` offers.
-        Format::Avro => "avro",
+        InputFormat::Avro => "avro",
     };
     let compression = match compression {
         Compression::None => "",
@@ -119,29 +119,29 @@ pub fn is_log(path: &Path) -> bool {
 
 /// Writes CSV or JSON Lines.
 struct TextWriter {
-    columns: &'static [Column],
+    columns: &'static [GeneratedColumn],
     json: bool,
     buffer: Vec<u8>,
-    out: Sink,
+    out: LogSink,
 }
 
 impl TextWriter {
     fn new(
         file: File,
-        columns: &'static [Column],
-        format: Format,
+        columns: &'static [GeneratedColumn],
+        format: InputFormat,
         compression: Compression,
     ) -> io::Result<TextWriter> {
         // The buffer is written after the row that fills it, so it needs room for one row more.
         let mut buffer = Vec::with_capacity(BUFFER + 4096);
-        let json = format == Format::JsonLines;
+        let json = format == InputFormat::JsonLines;
         if !json {
             // The names are our own and plain, so that they do not need quotes.
             let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
             buffer.extend_from_slice(names.join(",").as_bytes());
             buffer.push(b'\n');
         }
-        Ok(TextWriter { columns, json, buffer, out: Sink::new(file, compression)? })
+        Ok(TextWriter { columns, json, buffer, out: LogSink::new(file, compression)? })
     }
 
     fn write(&mut self, row: &Row) -> io::Result<()> {
@@ -169,11 +169,11 @@ fn csv_line(out: &mut Vec<u8>, row: &Row) {
             out.push(b',');
         }
         match cell {
-            Cell::Null => {}
-            Cell::Int(value) => push_int(out, *value),
-            Cell::Amount(hundredths) => push_amount(out, *hundredths),
-            Cell::Bool(value) => push_bool(out, *value),
-            Cell::Text(range) => push_csv_text(out, row.text_of(range).as_bytes()),
+            GeneratedCell::Null => {}
+            GeneratedCell::Int(value) => push_int(out, *value),
+            GeneratedCell::Amount(hundredths) => push_amount(out, *hundredths),
+            GeneratedCell::Bool(value) => push_bool(out, *value),
+            GeneratedCell::Text(range) => push_csv_text(out, row.text_of(range).as_bytes()),
         }
     }
     out.push(b'\n');
@@ -194,10 +194,10 @@ fn push_csv_text(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-fn json_line(out: &mut Vec<u8>, columns: &[Column], row: &Row) {
+fn json_line(out: &mut Vec<u8>, columns: &[GeneratedColumn], row: &Row) {
     let mut separator = b'{';
     for (column, cell) in columns.iter().zip(row.cells()) {
-        if *cell == Cell::Null {
+        if *cell == GeneratedCell::Null {
             continue;
         }
         out.extend_from_slice(&[separator, b'"']);
@@ -205,11 +205,11 @@ fn json_line(out: &mut Vec<u8>, columns: &[Column], row: &Row) {
         out.extend_from_slice(column.name.as_bytes());
         out.extend_from_slice(b"\":");
         match cell {
-            Cell::Null => {}
-            Cell::Int(value) => push_int(out, *value),
-            Cell::Amount(hundredths) => push_amount(out, *hundredths),
-            Cell::Bool(value) => push_bool(out, *value),
-            Cell::Text(range) => push_json_text(out, row.text_of(range).as_bytes()),
+            GeneratedCell::Null => {}
+            GeneratedCell::Int(value) => push_int(out, *value),
+            GeneratedCell::Amount(hundredths) => push_amount(out, *hundredths),
+            GeneratedCell::Bool(value) => push_bool(out, *value),
+            GeneratedCell::Text(range) => push_json_text(out, row.text_of(range).as_bytes()),
         }
     }
     out.extend_from_slice(if separator == b'{' { b"{}\n" } else { b"}\n" });
@@ -261,38 +261,38 @@ fn push_amount(out: &mut Vec<u8>, hundredths: i64) {
 }
 
 /// A file, or a compressor before it.
-enum Sink {
+enum LogSink {
     Plain(File),
     Gzip(Box<flate2::write::GzEncoder<File>>),
     Zstd(Box<zstd::Encoder<'static, File>>),
 }
 
-impl Sink {
-    fn new(file: File, compression: Compression) -> io::Result<Sink> {
+impl LogSink {
+    fn new(file: File, compression: Compression) -> io::Result<LogSink> {
         Ok(match compression {
-            Compression::None => Sink::Plain(file),
+            Compression::None => LogSink::Plain(file),
             // The header of flate2 carries no name and no time.
             Compression::Gzip => {
-                Sink::Gzip(Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())))
+                LogSink::Gzip(Box::new(flate2::write::GzEncoder::new(file, flate2::Compression::default())))
             }
             // Level 0 stands for zstd's own default.
-            _ => Sink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
+            _ => LogSink::Zstd(Box::new(zstd::Encoder::new(file, 0)?)),
         })
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Sink::Plain(w) => w.write_all(bytes),
-            Sink::Gzip(w) => w.write_all(bytes),
-            Sink::Zstd(w) => w.write_all(bytes),
+            LogSink::Plain(w) => w.write_all(bytes),
+            LogSink::Gzip(w) => w.write_all(bytes),
+            LogSink::Zstd(w) => w.write_all(bytes),
         }
     }
 
     fn finish(self) -> io::Result<File> {
         match self {
-            Sink::Plain(file) => Ok(file),
-            Sink::Gzip(w) => w.finish(),
-            Sink::Zstd(w) => w.finish(),
+            LogSink::Plain(file) => Ok(file),
+            LogSink::Gzip(w) => w.finish(),
+            LogSink::Zstd(w) => w.finish(),
         }
     }
 }
@@ -304,12 +304,12 @@ mod tests {
 
     #[test]
     fn lines_are_quoted_and_escaped() {
-        const COLUMNS: [Column; 5] = [
-            Column::new("n", ColumnType::Int),
-            Column::new("nothing", ColumnType::Text),
-            Column::new("words", ColumnType::Text),
-            Column::new("amount", ColumnType::Amount),
-            Column::new("old", ColumnType::Bool),
+        const COLUMNS: [GeneratedColumn; 5] = [
+            GeneratedColumn::new("n", ColumnType::Int),
+            GeneratedColumn::new("nothing", ColumnType::Text),
+            GeneratedColumn::new("words", ColumnType::Text),
+            GeneratedColumn::new("amount", ColumnType::Amount),
+            GeneratedColumn::new("old", ColumnType::Bool),
         ];
         let mut row = Row::default();
         row.int(i64::MIN);

@@ -1,6 +1,6 @@
 //! Groups of the output, some at a time.
 
-use super::compose::Stage;
+use super::compose::GroupsAtDelay;
 use crate::time::TimeRange;
 use arrow_array::ArrayRef;
 
@@ -32,5 +32,5 @@ pub struct AuditBlock {
     /// The keys of those groups.
     pub keys: Vec<ArrayRef>,
     /// What they are at each delay, and at last with every event counted.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<GroupsAtDelay>,
 }

@@ -15,15 +15,15 @@ use arrow_array::ArrayRef;
 pub type Group<K> = (u32, K);
 
 /// The rows of a result, and which slots of each source go to which.
-pub struct Rows<K> {
+pub struct ComposedRows<K> {
     pub groups: Vec<Group<K>>,
     /// Per source, (row, slot).
     pub pairs: Vec<Vec<(u32, u32)>>,
 }
 
-impl<K: Ord + Copy> Rows<K> {
-    pub fn new(sources: usize) -> Rows<K> {
-        Rows { groups: vec![], pairs: vec![vec![]; sources] }
+impl<K: Ord + Copy> ComposedRows<K> {
+    pub fn new(sources: usize) -> ComposedRows<K> {
+        ComposedRows { groups: vec![], pairs: vec![vec![]; sources] }
     }
 
     /// Adds entries `(group, source, slot)`, sorted by group.
@@ -149,15 +149,15 @@ impl Wave {
 }
 
 /// Some groups at several delays: those that are not the same at all of them.
-pub struct Stages<K> {
+pub struct DelayedGroups<K> {
     /// The groups, in order.
     pub groups: Vec<Group<K>>,
     /// Per delay, ascending, and at last with every event counted.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<GroupsAtDelay>,
 }
 
 /// Groups as they would be at one delay.
-pub struct Stage {
+pub struct GroupsAtDelay {
     /// Whether any event of the group is counted.
     pub present: Vec<bool>,
     /// The results; of groups that are not present they say nothing.
@@ -171,7 +171,7 @@ pub fn stages<K: Ord + Copy>(
     sources: &[&States],
     entries: &[(Group<K>, u32, u32, u32)],
     delays: usize,
-) -> Result<Stages<K>> {
+) -> Result<DelayedGroups<K>> {
     // A group without late events is the same at every delay, and an audit looks only at differences.
     let mut groups: Vec<Group<K>> = entries.iter().filter(|e| e.1 > 0).map(|e| e.0).collect();
     groups.sort_unstable();
@@ -185,7 +185,7 @@ pub fn stages<K: Ord + Copy>(
     let mut states = accumulators(plan);
     states.iter_mut().for_each(|state| state.resize(groups.len()));
     let mut present = vec![false; groups.len()];
-    let mut stages: Vec<Stage> = Vec::with_capacity(delays + 1);
+    let mut stages: Vec<GroupsAtDelay> = Vec::with_capacity(delays + 1);
     for pairs in &by_stage {
         pairs.iter().flatten().for_each(|&(row, _)| present[row as usize] = true);
         let values = match stages.last() {
@@ -196,7 +196,7 @@ pub fn stages<K: Ord + Copy>(
                 results(&states, groups.len())?
             }
         };
-        stages.push(Stage { present: present.clone(), values });
+        stages.push(GroupsAtDelay { present: present.clone(), values });
     }
-    Ok(Stages { groups, stages })
+    Ok(DelayedGroups { groups, stages })
 }

@@ -2,7 +2,7 @@
 
 use super::block::GroupBlock;
 use super::compose::{Finished, finish};
-use super::memory::{Memory, MergedWindow, Unit};
+use super::memory::{Memory, MergeUnit, MergedWindow};
 use super::plan::GroupPlan;
 use super::states::{States, accumulators, merge};
 use crate::error::Result;
@@ -25,7 +25,7 @@ impl Memory {
         &self,
         plan: &GroupPlan,
         all: &[MergedWindow],
-        unit: &Unit,
+        unit: &MergeUnit,
     ) -> Result<GroupBlock> {
         let windows = &all[unit.from..unit.to];
         let sources = self.sources();
@@ -66,7 +66,7 @@ impl Memory {
 }
 
 impl Running {
-    fn new(plan: &GroupPlan, unit: &Unit) -> Running {
+    fn new(plan: &GroupPlan, unit: &MergeUnit) -> Running {
         let keys = (unit.high - unit.low) as usize;
         Running { states: accumulators(plan), slots: vec![NONE; keys], ranks: vec![] }
     }
@@ -76,7 +76,7 @@ impl Running {
         &mut self,
         memory: &Memory,
         window: &MergedWindow,
-        unit: &Unit,
+        unit: &MergeUnit,
         sources: &[&States],
     ) -> Result<()> {
         let mut pairs: Vec<Vec<(u32, u32)>> = vec![vec![]; sources.len()];

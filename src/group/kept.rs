@@ -6,7 +6,7 @@
 
 use super::plan::GroupPlan;
 use super::states::{States, accumulators, results};
-use crate::aggregate::Reader;
+use crate::aggregate::StateReader;
 use crate::error::{Error, Result};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
@@ -47,7 +47,7 @@ impl KeptGroups {
                     return Err(no_state());
                 }
                 from_hex(texts.value(row as usize), &mut bytes).ok_or_else(no_state)?;
-                let mut reader = Reader(&bytes);
+                let mut reader = StateReader(&bytes);
                 state.merge_encoded(group, &mut reader)?;
                 // Bytes that are left over are of another version's state, and a part of it would give a
                 // wrong result.

@@ -19,12 +19,12 @@ pub struct ColumnCodes {
     words: WordTable,
     long: HashTable<u32>,
     null: Option<u32>,
-    values: Vec<Value>,
+    values: Vec<KeyPart>,
     arena: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
-enum Value {
+enum KeyPart {
     Null,
     Word(u128),
     /// Start and length in the arena.
@@ -141,7 +141,7 @@ impl ColumnCodes {
         let next = self.values.len() as u32;
         let code = self.words.code(word, next);
         if code == next {
-            self.values.push(Value::Word(word));
+            self.values.push(KeyPart::Word(word));
         }
         code
     }
@@ -162,7 +162,7 @@ impl ColumnCodes {
     fn long(&mut self, bytes: &[u8]) -> u32 {
         let (values, arena) = (&self.values, &self.arena);
         let text = |code: &u32| match values[*code as usize] {
-            Value::Long(start, len) => &arena[start..start + len as usize],
+            KeyPart::Long(start, len) => &arena[start..start + len as usize],
             _ => unreachable!("the table holds long strings"),
         };
         let hash = hash_bytes(bytes);
@@ -172,7 +172,7 @@ impl ColumnCodes {
         let next = values.len() as u32;
         // The table holds codes and not texts, so it hashes a text again when it grows.
         self.long.insert_unique(hash, next, |code| hash_bytes(text(code)));
-        self.values.push(Value::Long(arena.len(), bytes.len() as u32));
+        self.values.push(KeyPart::Long(arena.len(), bytes.len() as u32));
         self.arena.extend_from_slice(bytes);
         next
     }
@@ -180,7 +180,7 @@ impl ColumnCodes {
     fn null(&mut self) -> u32 {
         let next = self.values.len() as u32;
         *self.null.get_or_insert_with(|| {
-            self.values.push(Value::Null);
+            self.values.push(KeyPart::Null);
             next
         })
     }
@@ -224,7 +224,7 @@ impl ColumnCodes {
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
         by_native!(self.ty, T => {
             let value = |code: u32| match self.values[code as usize] {
-                Value::Word(word) => Some(T::of_key(word)),
+                KeyPart::Word(word) => Some(T::of_key(word)),
                 _ => None,
             };
             collect_array(self.ty, codes.map(value))
@@ -240,12 +240,12 @@ impl ColumnCodes {
         let mut texts = StringViewBuilder::with_capacity(codes.size_hint().0);
         for code in codes {
             match &self.values[code as usize] {
-                Value::Null => texts.append_null(),
-                Value::Word(word) => {
+                KeyPart::Null => texts.append_null(),
+                KeyPart::Word(word) => {
                     let len = *word as u32 as usize;
                     texts.append_value(String::from_utf8_lossy(&word.to_le_bytes()[4..4 + len]));
                 }
-                Value::Long(start, len) => {
+                KeyPart::Long(start, len) => {
                     let text = &self.arena[*start..*start + *len as usize];
                     texts.append_value(String::from_utf8_lossy(text));
                 }

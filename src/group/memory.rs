@@ -1,15 +1,15 @@
 //! Groups whose partial aggregates all lie in memory: windows and sessions of all workers, in order.
 
 use super::block::{AuditBlock, GroupBlock};
-use super::compose::{self, Finished, Group, Rows, Stages, Update};
+use super::compose::{self, ComposedRows, DelayedGroups, Finished, Group, Update};
 use super::keys::ColumnCodes;
 use super::lateness::Thresholds;
 use super::pane::Pane;
 use super::plan::GroupPlan;
-use super::session::Member;
+use super::session::SessionMember;
 use super::spill::key_rows;
 use super::states::States;
-use super::table::{Fold, GroupTable};
+use super::table::{GroupTable, SlotLookup};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::time::TimeRange;
@@ -27,7 +27,7 @@ pub const BLOCK_GROUPS: usize = 1 << 16;
 /// All groups, and how to read them in order.
 pub struct Memory {
     tables: Vec<GroupTable>,
-    layout: Layout,
+    layout: MergedGroups,
     /// The key columns of all keys, in order; a key's rank is its row here.
     keys: Vec<KeyColumn>,
     key_count: usize,
@@ -37,7 +37,7 @@ pub struct Memory {
 
 type Ranks = Vec<(Vec<u32>, Vec<u32>)>;
 
-enum Layout {
+enum MergedGroups {
     Windows(Vec<MergedWindow>),
     /// The slots of all sessions, by window and key: (window, rank), table, slot.
     Sessions(Vec<((TimeRange, u32), u32, u32)>),
@@ -65,7 +65,7 @@ pub struct PaneRef {
 
 /// A block of work: windows (or entries of sessions) `[from, to)`, and of each window the keys of ranks
 /// `[low, high)`.
-pub struct Unit {
+pub struct MergeUnit {
     pub from: usize,
     pub to: usize,
     pub low: u32,
@@ -122,21 +122,21 @@ impl Memory {
         let (keys, key_count, ranks) = rank_keys(plan, &tables);
         let keys = keys.into_par_iter().map(KeyColumn::new).collect();
         let layout = match plan.window {
-            Window::Session { gap } => Layout::Sessions(sessions(plan, gap, &tables, &ranks)),
-            _ => Layout::Windows(windows(plan, &tables, key_count)),
+            Window::Session { gap } => MergedGroups::Sessions(sessions(plan, gap, &tables, &ranks)),
+            _ => MergedGroups::Windows(windows(plan, &tables, key_count)),
         };
         Memory { tables, layout, keys, key_count, ranks }
     }
 
-    pub fn units(&self, plan: &GroupPlan) -> Vec<Unit> {
+    pub fn units(&self, plan: &GroupPlan) -> Vec<MergeUnit> {
         let whole_windows = plan.whole_windows;
         match &self.layout {
-            Layout::Windows(windows) => {
+            MergedGroups::Windows(windows) => {
                 // Running windows begin a unit with what came before it: that has to be worth it.
                 let most = if is_running(plan) { 8 * BLOCK_GROUPS } else { BLOCK_GROUPS };
                 self.units_of_windows(windows, whole_windows, most)
             }
-            Layout::Sessions(entries) => {
+            MergedGroups::Sessions(entries) => {
                 let mut units = vec![];
                 let mut from = 0;
                 while from < entries.len() {
@@ -149,7 +149,7 @@ impl Memory {
                     while to < entries.len() && same(to) {
                         to += 1;
                     }
-                    units.push(Unit { from, to, low: 0, high: u32::MAX });
+                    units.push(MergeUnit { from, to, low: 0, high: u32::MAX });
                     from = to;
                 }
                 units
@@ -157,14 +157,14 @@ impl Memory {
         }
     }
 
-    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool, most: usize) -> Vec<Unit> {
+    fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool, most: usize) -> Vec<MergeUnit> {
         let all = self.key_count as u32;
-        let mut units: Vec<Unit> = vec![];
+        let mut units: Vec<MergeUnit> = vec![];
         let (mut from, mut groups) = (0, 0);
         for (at, window) in windows.iter().enumerate() {
             // Small windows share a unit: a block has costs that do not depend on its groups.
             if groups > 0 && groups + window.bound > most {
-                units.push(Unit { from, to: at, low: 0, high: all });
+                units.push(MergeUnit { from, to: at, low: 0, high: all });
                 (from, groups) = (at, 0);
             }
             // A window with very many keys is cut by ranks, or one thread would compute all of it.
@@ -172,7 +172,7 @@ impl Memory {
                 let parts = (window.bound / (2 * most)) as u64;
                 // The product passes 32 bits where there are many keys.
                 let cut = |i: u64| (u64::from(all) * i / parts) as u32;
-                units.extend((0..parts).map(|i| Unit {
+                units.extend((0..parts).map(|i| MergeUnit {
                     from: at,
                     to: at + 1,
                     low: cut(i),
@@ -184,7 +184,7 @@ impl Memory {
             }
         }
         if from < windows.len() {
-            units.push(Unit { from, to: windows.len(), low: 0, high: all });
+            units.push(MergeUnit { from, to: windows.len(), low: 0, high: all });
         }
         units
     }
@@ -194,10 +194,10 @@ impl Memory {
     }
 
     /// The groups of a unit.
-    pub fn block(&self, plan: &GroupPlan, unit: &Unit) -> Result<GroupBlock> {
+    pub fn block(&self, plan: &GroupPlan, unit: &MergeUnit) -> Result<GroupBlock> {
         let sources = self.sources();
         match &self.layout {
-            Layout::Windows(windows) if plan.firings => {
+            MergedGroups::Windows(windows) if plan.firings => {
                 let windows = &windows[unit.from..unit.to];
                 let (entries, updates) = self.entries_of_firings(windows, unit);
                 let fired = compose::firings(plan, &sources, entries, updates)?;
@@ -206,18 +206,18 @@ impl Memory {
                 block.firings = Some(fired.numbers);
                 Ok(block)
             }
-            Layout::Windows(windows) if is_running(plan) => self.cumulative_block(plan, windows, unit),
-            Layout::Windows(windows) => {
+            MergedGroups::Windows(windows) if is_running(plan) => self.cumulative_block(plan, windows, unit),
+            MergedGroups::Windows(windows) => {
                 let windows = &windows[unit.from..unit.to];
-                let mut rows = Rows::new(sources.len());
+                let mut rows = ComposedRows::new(sources.len());
                 for (w, window) in (0u32..).zip(windows) {
                     self.rows_of_window(w, window, unit, &mut rows);
                 }
                 let finished = rows.finish(plan, &sources)?;
                 Ok(self.shape(windows, &rows.groups, finished))
             }
-            Layout::Sessions(entries) => {
-                let mut rows: Rows<u32> = Rows::new(sources.len());
+            MergedGroups::Sessions(entries) => {
+                let mut rows: ComposedRows<u32> = ComposedRows::new(sources.len());
                 let mut spans = vec![];
                 let entries = &entries[unit.from..unit.to];
                 for session in entries.chunk_by(|a, b| a.0 == b.0) {
@@ -247,7 +247,7 @@ impl Memory {
     }
 
     /// Adds the groups of window number `w`.
-    fn rows_of_window(&self, w: u32, window: &MergedWindow, unit: &Unit, rows: &mut Rows<u32>) {
+    fn rows_of_window(&self, w: u32, window: &MergedWindow, unit: &MergeUnit, rows: &mut ComposedRows<u32>) {
         let wanted = unit.low..unit.high;
         let partials: usize = window.panes.iter().map(|p| self.pane(p).len()).sum();
         if window.panes.len() < 3 || partials < self.key_count / 4 {
@@ -299,7 +299,7 @@ impl Memory {
     fn entries_of_firings(
         &self,
         windows: &[MergedWindow],
-        unit: &Unit,
+        unit: &MergeUnit,
     ) -> (Vec<(Group<u32>, u32, u32)>, Vec<Update<u32>>) {
         let (mut entries, mut updates) = (vec![], vec![]);
         let wanted = unit.low..unit.high;
@@ -322,9 +322,17 @@ impl Memory {
     }
 
     /// What the groups of a unit are at each delay.
-    pub fn audit(&self, plan: &GroupPlan, unit: &Unit, delays: usize, whole: bool) -> Result<AuditBlock> {
+    pub fn audit(
+        &self,
+        plan: &GroupPlan,
+        unit: &MergeUnit,
+        delays: usize,
+        whole: bool,
+    ) -> Result<AuditBlock> {
         let truth = if whole { Some(self.block(plan, unit)?) } else { None };
-        let Layout::Windows(windows) = &self.layout else { unreachable!("sessions are replayed per delay") };
+        let MergedGroups::Windows(windows) = &self.layout else {
+            unreachable!("sessions are replayed per delay")
+        };
         let windows = &windows[unit.from..unit.to];
         let wanted = unit.low..unit.high;
         let mut entries = vec![];
@@ -350,7 +358,7 @@ impl Memory {
                 self.affected(w, window, &wanted, &mut late_in, &mut entries);
             }
         }
-        let Stages { groups: of, stages } = compose::stages(plan, &self.sources(), &entries, delays)?;
+        let DelayedGroups { groups: of, stages } = compose::stages(plan, &self.sources(), &entries, delays)?;
         let spans = of.iter().map(|g| windows[g.0 as usize].span).collect();
         let keys = self.keys_of(of.iter().map(|g| g.1).collect());
         // A window that is cut by ranks is told of once.
@@ -382,7 +390,7 @@ impl Memory {
 
 fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> &'a Pane {
     match &tables[at.table as usize].fold {
-        Fold::Panes(panes) => &panes.list[at.pane as usize].1,
+        SlotLookup::Panes(panes) => &panes.list[at.pane as usize].1,
         _ => unreachable!("windows are made of panes"),
     }
 }
@@ -400,7 +408,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
     // The tree gives windows by (start, end), which is the order of the output.
     let mut found: BTreeMap<TimeRange, Vec<PaneRef>> = BTreeMap::new();
     for (table, t) in (0u32..).zip(tables) {
-        let Fold::Panes(panes) = &t.fold else { continue };
+        let SlotLookup::Panes(panes) = &t.fold else { continue };
         for (pane, (id, held)) in (0u32..).zip(&panes.list) {
             if held.len() == 0 {
                 continue;
@@ -495,11 +503,11 @@ fn sessions(
 
 impl GroupTable {
     /// The slots of a table of sessions.
-    pub(super) fn members(&self) -> Vec<Member> {
+    pub(super) fn members(&self) -> Vec<SessionMember> {
         match &self.fold {
-            Fold::Fragments(fragments) => fragments.members(),
-            Fold::Live(sessions) => sessions.members(),
-            Fold::Panes(_) => vec![],
+            SlotLookup::Fragments(fragments) => fragments.members(),
+            SlotLookup::Live(sessions) => sessions.members(),
+            SlotLookup::Panes(_) => vec![],
         }
     }
 }

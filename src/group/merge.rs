@@ -4,7 +4,7 @@ use super::block::{AuditBlock, GroupBlock};
 use super::memory::Memory;
 use super::plan::GroupPlan;
 use super::runs;
-use super::spill::{Run, SpillSpace};
+use super::spill::{SpillSpace, SpilledRun};
 use super::table::GroupTable;
 use crate::error::Result;
 use rayon::prelude::*;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 /// All groups of an output, ready to be read in order.
 pub struct Merged {
     plan: Arc<GroupPlan>,
-    source: Source,
+    source: MergeSource,
 }
 
-enum Source {
+enum MergeSource {
     Memory(Box<Memory>),
-    Runs(Vec<Run>, SpillSpace),
+    Runs(Vec<SpilledRun>, SpillSpace),
 }
 
 impl Merged {
@@ -34,9 +34,9 @@ impl Merged {
         if space.is_used() || !space.has_room(needed) {
             tables.iter_mut().try_for_each(|table| space.spill(table))?;
             let (runs, space) = space.into_runs()?;
-            return Ok(Merged { plan, source: Source::Runs(runs, space) });
+            return Ok(Merged { plan, source: MergeSource::Runs(runs, space) });
         }
-        Ok(Merged { source: Source::Memory(Box::new(Memory::new(&plan, tables))), plan })
+        Ok(Merged { source: MergeSource::Memory(Box::new(Memory::new(&plan, tables))), plan })
     }
 
     /// Calls `map` on every block, in parallel, and `sink` with the results, in order.
@@ -50,11 +50,11 @@ impl Merged {
     ) -> Result<()> {
         let plan = &self.plan;
         match self.source {
-            Source::Memory(memory) => {
+            MergeSource::Memory(memory) => {
                 let units = memory.units(plan);
                 waves(&units, |unit| map(memory.block(plan, unit)?), sink)
             }
-            Source::Runs(runs, space) => runs::drive(plan, runs, space, |block| sink(map(block)?)),
+            MergeSource::Runs(runs, space) => runs::drive(plan, runs, space, |block| sink(map(block)?)),
         }
     }
 
@@ -72,11 +72,13 @@ impl Merged {
         let plan = &self.plan;
         let delays = plan.lateness.as_ref().map_or(0, |l| l.delays.len());
         match self.source {
-            Source::Memory(memory) => {
+            MergeSource::Memory(memory) => {
                 let units = memory.units(plan);
                 waves(&units, |unit| map(memory.audit(plan, unit, delays, whole)?), sink)
             }
-            Source::Runs(runs, _) => runs::drive_audit(plan, runs, delays, whole, |block| sink(map(block)?)),
+            MergeSource::Runs(runs, _) => {
+                runs::drive_audit(plan, runs, delays, whole, |block| sink(map(block)?))
+            }
         }
     }
 }

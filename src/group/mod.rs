@@ -33,7 +33,7 @@ mod states;
 mod table;
 
 pub use block::{AuditBlock, GroupBlock};
-pub use compose::Stage;
+pub use compose::GroupsAtDelay;
 pub use kept::KeptGroups;
 pub use keys::{ColumnCodes, KeyCodes};
 pub use merge::Merged;

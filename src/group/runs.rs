@@ -6,12 +6,12 @@
 //! joined, and written once more as runs of sessions, in the order of windows.
 
 use super::block::{AuditBlock, GroupBlock};
-use super::compose::{self, Finished, Rows, Update};
+use super::compose::{self, ComposedRows, Finished, Update};
 use super::memory::{BLOCK_GROUPS, counted};
 use super::pane::Arrived;
 use super::panes::PaneId;
 use super::plan::GroupPlan;
-use super::spill::{Run, SpillSpace, key_rows};
+use super::spill::{SpillSpace, SpilledRun, key_rows};
 use super::states::{States, accumulators};
 use crate::error::Result;
 use crate::time::TimeRange;
@@ -24,7 +24,7 @@ use std::rc::Rc;
 /// Gives the groups of all runs to `sink`, in order.
 pub fn drive(
     plan: &GroupPlan,
-    runs: Vec<Run>,
+    runs: Vec<SpilledRun>,
     space: SpillSpace,
     mut sink: impl FnMut(GroupBlock) -> Result<()>,
 ) -> Result<()> {
@@ -45,7 +45,7 @@ pub fn drive(
 /// Gives what the windows are at each of `delays` delays to `sink`, in order.
 pub fn drive_audit(
     plan: &GroupPlan,
-    runs: Vec<Run>,
+    runs: Vec<SpilledRun>,
     delays: usize,
     whole: bool,
     mut sink: impl FnMut(AuditBlock) -> Result<()>,
@@ -71,7 +71,7 @@ pub fn drive_audit(
 }
 
 /// The groups of one slice and class.
-struct Part {
+struct PaneGroups {
     id: PaneId,
     keys: Vec<Box<[u8]>>,
     arrived: Vec<Arrived>,
@@ -80,7 +80,7 @@ struct Part {
 
 /// A part that a window is made of; see [`counted`].
 struct PartOfWindow {
-    part: Rc<Part>,
+    part: Rc<PaneGroups>,
     stage: u32,
     update: bool,
 }
@@ -103,7 +103,7 @@ fn compose_window(plan: &GroupPlan, span: TimeRange, parts: Vec<PartOfWindow>) -
     } else {
         // A window has several parts, and only within a part are keys in order.
         entries.sort_unstable();
-        let mut rows = Rows::new(sources.len());
+        let mut rows = ComposedRows::new(sources.len());
         rows.add(&entries);
         let finished = rows.finish(plan, &sources)?;
         (rows.groups, finished, None)
@@ -126,7 +126,7 @@ fn key_columns<'a>(plan: &GroupPlan, keys: impl Iterator<Item = &'a [u8]>) -> Ve
 /// Calls `f` with each window, in order, and its parts.
 fn windows_of_parts(
     plan: &GroupPlan,
-    runs: Vec<Run>,
+    runs: Vec<SpilledRun>,
     mut f: impl FnMut(TimeRange, Vec<PartOfWindow>) -> Result<()>,
 ) -> Result<()> {
     let mut assigner = Assigner::new(plan.window, plan.zone.clone());
@@ -149,9 +149,13 @@ fn windows_of_parts(
 }
 
 /// Calls `f` with every part, by slice and class.
-fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result<()>) -> Result<()> {
-    let mut part: Option<Part> = None;
-    let mut heads = Heads::new(runs, Order::Time)?;
+fn each_part(
+    plan: &GroupPlan,
+    runs: Vec<SpilledRun>,
+    mut f: impl FnMut(PaneGroups) -> Result<()>,
+) -> Result<()> {
+    let mut part: Option<PaneGroups> = None;
+    let mut heads = Heads::new(runs, RunOrder::Time)?;
     while let Some(head) = heads.pop() {
         let id = head.id;
         if part.as_ref().is_some_and(|p| p.id != id)
@@ -159,7 +163,7 @@ fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result
         {
             f(whole)?;
         }
-        let held = part.get_or_insert_with(|| Part {
+        let held = part.get_or_insert_with(|| PaneGroups {
             id,
             keys: vec![],
             arrived: vec![],
@@ -181,8 +185,8 @@ fn each_part(plan: &GroupPlan, runs: Vec<Run>, mut f: impl FnMut(Part) -> Result
 
 /// Joins the stretches of each key that are within the gap of one another, and writes the sessions as
 /// runs in the order of windows.
-fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<Run>, space: SpillSpace) -> Result<SpillSpace> {
-    let mut heads = Heads::new(runs, Order::Key)?;
+fn join_sessions(plan: &GroupPlan, gap: i64, runs: Vec<SpilledRun>, space: SpillSpace) -> Result<SpillSpace> {
+    let mut heads = Heads::new(runs, RunOrder::Key)?;
     let mut batch: Vec<(TimeRange, Box<[u8]>)> = vec![];
     let mut states = accumulators(plan);
     while let Some(head) = heads.pop() {
@@ -230,7 +234,7 @@ fn write_sessions(
 
 /// How the entries of runs are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum RunOrder {
     /// By slice and class, key, arrival.
     Time,
     /// By key and slice.
@@ -238,33 +242,33 @@ pub enum Order {
 }
 
 /// The next entry of a run.
-struct Head {
-    order: Order,
+struct RunHead {
+    order: RunOrder,
     id: PaneId,
     key: Box<[u8]>,
     arrived: Arrived,
     run: usize,
 }
 
-impl PartialEq for Head {
-    fn eq(&self, other: &Head) -> bool {
+impl PartialEq for RunHead {
+    fn eq(&self, other: &RunHead) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Head {}
+impl Eq for RunHead {}
 
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
+impl PartialOrd for RunHead {
+    fn partial_cmp(&self, other: &RunHead) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Head {
-    fn cmp(&self, other: &Head) -> Ordering {
+impl Ord for RunHead {
+    fn cmp(&self, other: &RunHead) -> Ordering {
         let first = match self.order {
-            Order::Time => (self.id, &self.key).cmp(&(other.id, &other.key)),
-            Order::Key => (&self.key, self.id).cmp(&(&other.key, other.id)),
+            RunOrder::Time => (self.id, &self.key).cmp(&(other.id, &other.key)),
+            RunOrder::Key => (&self.key, self.id).cmp(&(&other.key, other.id)),
         };
         // Arrival decides between the events of a key. The run only makes the order total.
         first.then_with(|| (self.arrived, self.run).cmp(&(other.arrived, other.run)))
@@ -273,13 +277,13 @@ impl Ord for Head {
 
 /// The heads of all runs.
 struct Heads {
-    runs: Vec<Run>,
-    order: Order,
-    heap: BinaryHeap<Reverse<Head>>,
+    runs: Vec<SpilledRun>,
+    order: RunOrder,
+    heap: BinaryHeap<Reverse<RunHead>>,
 }
 
 impl Heads {
-    fn new(runs: Vec<Run>, order: Order) -> Result<Heads> {
+    fn new(runs: Vec<SpilledRun>, order: RunOrder) -> Result<Heads> {
         let mut heads = Heads { heap: BinaryHeap::with_capacity(runs.len()), runs, order };
         (0..heads.runs.len()).try_for_each(|run| heads.advance(run))?;
         Ok(heads)
@@ -289,13 +293,13 @@ impl Heads {
         if self.runs[run].advance()? {
             let entry = self.runs[run].entry();
             let (id, key, arrived) = (entry.id, entry.key.into(), entry.arrived);
-            self.heap.push(Reverse(Head { order: self.order, id, key, arrived, run }));
+            self.heap.push(Reverse(RunHead { order: self.order, id, key, arrived, run }));
         }
         Ok(())
     }
 
     /// The least head. Its states are to be merged before the next is asked for.
-    fn pop(&mut self) -> Option<Head> {
+    fn pop(&mut self) -> Option<RunHead> {
         self.heap.pop().map(|Reverse(head)| head)
     }
 
@@ -311,7 +315,7 @@ impl Heads {
 /// Runs whose slices are windows: merges equal groups, and gives blocks of them.
 fn merge_runs(
     plan: &GroupPlan,
-    runs: Vec<Run>,
+    runs: Vec<SpilledRun>,
     space: &SpillSpace,
     mut sink: impl FnMut(GroupBlock) -> Result<()>,
 ) -> Result<()> {
@@ -323,7 +327,7 @@ fn merge_runs(
         Ok(GroupBlock { spans, keys, values, states, firings: None })
     };
     let (folder, bytes) = space.bound();
-    let mut heads = Heads::new(runs, Order::Time)?;
+    let mut heads = Heads::new(runs, RunOrder::Time)?;
     while let Some(head) = heads.pop() {
         if spans.last() != Some(&head.id.slice) || keys.last() != Some(&head.key) {
             // `top` compares all groups of a window, so for it a window must not be cut.

@@ -20,7 +20,7 @@ const LOOK_BACK: usize = 8;
 
 /// A stretch of a session, or a session: the slot that holds its events, and where they lie.
 #[derive(Debug, Clone, Copy)]
-pub struct Member {
+pub struct SessionMember {
     /// First event and last event; of a whole session its window.
     pub span: TimeRange,
     /// The key's code.
@@ -114,10 +114,14 @@ impl Fragments {
     }
 
     /// All stretches, in any order.
-    pub fn members(&self) -> Vec<Member> {
-        let mut members: Vec<Member> = (0u32..)
+    pub fn members(&self) -> Vec<SessionMember> {
+        let mut members: Vec<SessionMember> = (0u32..)
             .zip(&self.all)
-            .map(|(slot, s)| Member { span: TimeRange { start: s.first, end: s.last }, key: s.key, slot })
+            .map(|(slot, s)| SessionMember {
+                span: TimeRange { start: s.first, end: s.last },
+                key: s.key,
+                slot,
+            })
             .collect();
         for hot in self.hot.iter().filter(|hot| hot.slot != NONE) {
             members[hot.slot as usize].span = TimeRange { start: hot.first, end: hot.last };
@@ -139,11 +143,11 @@ pub struct LiveSessions {
     /// By key code: the sessions that are not closed for good; the slots of their roots.
     live: Vec<Vec<u32>>,
     /// By slot.
-    all: Vec<Session>,
+    all: Vec<OpenSession>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Session {
+struct OpenSession {
     first: i64,
     last: i64,
     key: u32,
@@ -210,7 +214,7 @@ impl LiveSessions {
             None if closed(time) => NONE,
             None => {
                 let slot = all.len() as u32;
-                all.push(Session { first: time, last: time, key, root: slot });
+                all.push(OpenSession { first: time, last: time, key, root: slot });
                 live.push(slot);
                 slot
             }
@@ -223,7 +227,7 @@ impl LiveSessions {
     }
 
     /// The slots of all sessions; those that were joined have one span.
-    pub fn members(&self) -> Vec<Member> {
+    pub fn members(&self) -> Vec<SessionMember> {
         // A root may have been joined to another session later, so the links are followed to the end.
         let root = |mut slot: u32| {
             while self.all[slot as usize].root != slot {
@@ -236,13 +240,13 @@ impl LiveSessions {
             .map(|(slot, session)| {
                 let whole = &self.all[root(slot) as usize];
                 let span = TimeRange { start: whole.first, end: whole.last + self.gap };
-                Member { span, key: session.key, slot }
+                SessionMember { span, key: session.key, slot }
             })
             .collect()
     }
 
     /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        self.live.capacity() * 24 + self.live.len() * 16 + self.all.capacity() * size_of::<Session>()
+        self.live.capacity() * 24 + self.live.len() * 16 + self.all.capacity() * size_of::<OpenSession>()
     }
 }

@@ -9,8 +9,8 @@ use super::pane::Arrived;
 use super::panes::PaneId;
 use super::plan::GroupPlan;
 use super::states::States;
-use super::table::{Fold, GroupTable};
-use crate::aggregate::{Aggregate, Reader};
+use super::table::{GroupTable, SlotLookup};
+use crate::aggregate::{Aggregate, StateReader};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::time::TimeRange;
@@ -101,7 +101,7 @@ impl SpillSpace {
     }
 
     /// The runs, each to be read from its start, and a space without any.
-    pub fn into_runs(self) -> Result<(Vec<Run>, SpillSpace)> {
+    pub fn into_runs(self) -> Result<(Vec<SpilledRun>, SpillSpace)> {
         let folder = self.folder;
         let runs = self.runs.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let runs = runs
@@ -109,7 +109,7 @@ impl SpillSpace {
             .map(|mut file| {
                 // The writer left the file's own place at its end.
                 file.rewind().map_err(|e| Error::io("read spilled groups from", &folder, e))?;
-                Ok(Run {
+                Ok(SpilledRun {
                     input: BufReader::with_capacity(256 << 10, file),
                     entry: vec![],
                     folder: folder.clone(),
@@ -130,7 +130,7 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
     let mut ranks = vec![0; order.len()];
     order.iter().enumerate().for_each(|(rank, &code)| ranks[code as usize] = rank as u32);
     let states = &table.states;
-    let Fold::Panes(panes) = &table.fold else {
+    let SlotLookup::Panes(panes) = &table.fold else {
         // Stretches of sessions are joined key by key; whole sessions are groups of the output.
         let mut members = table.members();
         match table.plan.lateness {
@@ -229,21 +229,21 @@ fn empty_states(plan: &GroupPlan) -> Vec<Vec<u8>> {
 }
 
 /// A run on its way back.
-pub struct Run {
+pub struct SpilledRun {
     input: BufReader<File>,
     entry: Vec<u8>,
     folder: PathBuf,
 }
 
 /// The head of an entry; the states follow.
-pub struct Entry<'a> {
+pub struct SpilledEntry<'a> {
     pub id: PaneId,
     pub arrived: Arrived,
     pub key: &'a [u8],
-    pub states: Reader<'a>,
+    pub states: StateReader<'a>,
 }
 
-impl Run {
+impl SpilledRun {
     /// Reads the next entry; false at the end.
     pub fn advance(&mut self) -> Result<bool> {
         let mut read = || -> std::io::Result<bool> {
@@ -260,13 +260,13 @@ impl Run {
         read().map_err(|e| Error::io("read spilled groups from", &self.folder, e))
     }
 
-    /// The entry that [`Run::advance`] read.
-    pub fn entry(&self) -> Entry<'_> {
-        let mut reader = Reader(&self.entry);
+    /// The entry that [`SpilledRun::advance`] read.
+    pub fn entry(&self) -> SpilledEntry<'_> {
+        let mut reader = StateReader(&self.entry);
         let slice = TimeRange { start: reader.i64(), end: reader.i64() };
         let id = PaneId { slice, class: reader.i64() as u32 };
         let arrived = (reader.i64(), Position::from_u64(reader.u64()));
         let key = reader.bytes();
-        Entry { id, arrived, key, states: reader }
+        SpilledEntry { id, arrived, key, states: reader }
     }
 }

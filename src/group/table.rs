@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub struct GroupTable {
     pub(super) plan: Arc<GroupPlan>,
     pub(super) keys: KeyCodes,
-    pub(super) fold: Fold,
+    pub(super) fold: SlotLookup,
     pub(super) slots: u32,
     pub(super) states: Vec<Box<dyn Accumulator>>,
     codes: Vec<u32>,
@@ -25,7 +25,7 @@ pub struct GroupTable {
 }
 
 /// How rows find their slots.
-pub enum Fold {
+pub enum SlotLookup {
     /// By slice of time and key.
     Panes(Box<Panes>),
     /// By key and nearness in time, in any order.
@@ -53,9 +53,11 @@ impl GroupTable {
         GroupTable {
             keys: KeyCodes::new(&types),
             fold: match (plan.window, &plan.lateness) {
-                (Window::Session { gap }, None) => Fold::Fragments(Fragments::new(gap)),
-                (Window::Session { gap }, Some(lateness)) => Fold::Live(LiveSessions::new(gap, lateness)),
-                _ => Fold::Panes(Box::new(Panes::new(&plan))),
+                (Window::Session { gap }, None) => SlotLookup::Fragments(Fragments::new(gap)),
+                (Window::Session { gap }, Some(lateness)) => {
+                    SlotLookup::Live(LiveSessions::new(gap, lateness))
+                }
+                _ => SlotLookup::Panes(Box::new(Panes::new(&plan))),
             },
             slots: 0,
             states: plan.aggregates.iter().map(|(a, _)| a.accumulator()).collect(),
@@ -78,11 +80,11 @@ impl GroupTable {
         }
         let plan = self.plan.clone();
         // Whether an event is late for a session depends on what it joins, so it cannot be judged before.
-        if matches!(self.fold, Fold::Live(_)) {
+        if matches!(self.fold, SlotLookup::Live(_)) {
             return self.update_live(&plan, batch);
         }
         let mut behind = std::mem::take(&mut self.behind);
-        if let Fold::Panes(panes) = &mut self.fold {
+        if let SlotLookup::Panes(panes) = &mut self.fold {
             panes.judge(&batch.time, &batch.max_timestamp, &mut behind);
         }
         let mut dropped =
@@ -107,23 +109,23 @@ impl GroupTable {
         self.keys.encode(&keys, batch.rows, &mut self.codes);
         let count = self.keys.count();
         match &mut self.fold {
-            Fold::Panes(panes) => {
+            SlotLookup::Panes(panes) => {
                 let rows =
                     Instants { time: &batch.time, arrival: &batch.arrival, positions: &batch.positions };
                 let (next, slots) = (&mut self.slots, &mut self.row_slots);
                 panes.find_slots(&rows, classes, &self.codes, count, next, slots);
             }
-            Fold::Fragments(fragments) => {
+            SlotLookup::Fragments(fragments) => {
                 fragments.find_slots(&batch.time, &self.codes, count, &mut self.row_slots);
                 self.slots = fragments.slots();
             }
-            Fold::Live(_) => unreachable!("live sessions find their slots before rows are left out"),
+            SlotLookup::Live(_) => unreachable!("live sessions find their slots before rows are left out"),
         }
         self.update_states(plan, batch)
     }
 
     fn update_live(&mut self, plan: &GroupPlan, batch: &Batch) -> Result<NotCounted> {
-        let Fold::Live(sessions) = &mut self.fold else { unreachable!("a table of live sessions") };
+        let SlotLookup::Live(sessions) = &mut self.fold else { unreachable!("a table of live sessions") };
         let keys: Vec<&ArrayRef> = plan.keys.iter().map(|&(c, _)| &batch.columns[c]).collect();
         self.keys.encode(&keys, batch.rows, &mut self.codes);
         let (count, slots) = (self.keys.count(), &mut self.row_slots);
@@ -159,9 +161,9 @@ impl GroupTable {
     pub fn bytes(&mut self) -> usize {
         let states: usize = self.states.iter().map(|state| state.bytes()).sum();
         let fold = match &mut self.fold {
-            Fold::Panes(panes) => panes.bytes(self.slots),
-            Fold::Fragments(fragments) => fragments.bytes(),
-            Fold::Live(sessions) => sessions.bytes(),
+            SlotLookup::Panes(panes) => panes.bytes(self.slots),
+            SlotLookup::Fragments(fragments) => fragments.bytes(),
+            SlotLookup::Live(sessions) => sessions.bytes(),
         };
         fold + states + self.keys.bytes()
     }

@@ -10,12 +10,12 @@ pub const ZONE: &str = "%Z";
 
 /// The ways to read the values of a column as times of day, or as zones.
 #[derive(Debug, Default)]
-pub struct Clocks {
+pub struct ClockFormats {
     candidates: Vec<(&'static str, TimeParser)>,
     seen: bool,
 }
 
-impl Clocks {
+impl ClockFormats {
     /// Looks at one more value.
     pub fn value(&mut self, text: &str) {
         // The first value decides what is tried, so that a column of something else costs one look.

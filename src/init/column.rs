@@ -1,12 +1,12 @@
 //! What the values of a column are: their type, how many there are, how often they come again.
 
-use super::clocks::Clocks;
+use super::clocks::ClockFormats;
 use super::number_width::Numbers;
-use super::styles::{Found, Reading, Styles};
-use super::times::{Candidate, Times};
+use super::styles::{NumberStyles, StyledValue, Styles};
+use super::times::{Candidate, TimeRules};
 use crate::batch::DataType;
 use crate::input::infer::Class;
-use crate::input::written::Written;
+use crate::input::written::ValueFormat;
 use std::collections::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,19 +15,19 @@ pub const MOST_DISTINCT: usize = 1 << 18;
 
 /// The values of a column so far.
 #[derive(Debug, Default)]
-pub struct Evidence {
+pub struct ValueEvidence {
     values: u64,
     nulls: u64,
     classes: Vec<(Class, u64)>,
     /// By its hash, what each value is.
-    known: HashMap<u64, (Class, Reading)>,
+    known: HashMap<u64, (Class, StyledValue)>,
     example: Option<String>,
     bytes: u64,
     words: u64,
     numbers: Numbers,
     range: Option<(i64, i64)>,
-    times: Times,
-    clocks: Clocks,
+    times: TimeRules,
+    clocks: ClockFormats,
     styles: Styles,
     /// Values with spaces around them.
     spaced: u64,
@@ -35,7 +35,7 @@ pub struct Evidence {
 
 /// What the values are of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum ColumnSource {
     /// Fields of CSV.
     Csv,
     /// Values of JSON.
@@ -46,7 +46,7 @@ pub enum Source {
 
 /// A column, looked at.
 #[derive(Debug)]
-pub struct Column {
+pub struct ColumnProfile {
     /// Its name.
     pub name: String,
     /// The type of all values.
@@ -74,14 +74,14 @@ pub struct Column {
     /// The least and the greatest of its whole numbers.
     pub range: Option<(i64, i64)>,
     /// How its values are written, if not in the plain way.
-    pub written: Option<Written>,
+    pub written: Option<ValueFormat>,
     /// Other ways to read its numbers, as other numbers, which the values leave open.
-    pub open: Vec<Written>,
+    pub open: Vec<ValueFormat>,
     /// Why it is none of numbers, where it nearly is one.
     pub nearly: Option<String>,
 }
 
-impl Evidence {
+impl ValueEvidence {
     /// Looks at a value; `None` is NULL.
     pub fn value(&mut self, value: Option<&str>) {
         let Some(text) = value else {
@@ -141,18 +141,26 @@ impl Evidence {
     }
 
     /// The marks of its numbers, where there is no doubt about them and they are not the plain ones.
-    pub fn telling(&self) -> Option<Written> {
+    pub fn telling(&self) -> Option<ValueFormat> {
         self.styles.telling()
     }
 
     /// The column that these are of, which a run takes to be of type `inferred`. Of fields of CSV, how other columns write
     /// their numbers is `like`; of files with types the types are theirs.
-    pub fn conclude(self, name: String, inferred: DataType, source: Source, like: &[Written]) -> Column {
+    pub fn conclude(
+        self,
+        name: String,
+        inferred: DataType,
+        source: ColumnSource,
+        like: &[ValueFormat],
+    ) -> ColumnProfile {
         let found = Class::type_of(self.classes.iter().map(|(class, _)| *class));
         let ty = match found {
-            _ if source == Source::Typed => inferred,
+            _ if source == ColumnSource::Typed => inferred,
             // Texts of JSON that look like numbers are texts; so are fields of CSV, but for those that spaces make texts.
-            Some(_) if inferred.is_text() && !(source == Source::Csv && self.spaced > 0) => DataType::String,
+            Some(_) if inferred.is_text() && !(source == ColumnSource::Csv && self.spaced > 0) => {
+                DataType::String
+            }
             Some(found) => found,
             None => inferred,
         };
@@ -160,21 +168,21 @@ impl Evidence {
         let time = self.times.best();
         // What all reads as times is none of numbers, but for the marks of large ones.
         let numbers = match source {
-            Source::Csv if time.is_none() => self.styles.conclude(like),
+            ColumnSource::Csv if time.is_none() => self.styles.conclude(like),
             _ => None,
         };
         // Large whole numbers in the plain way are codes.
         let own = numbers.as_ref().filter(|found| found.written.is_some() && ty == DataType::String);
         let found_type = own.map(|found| found.ty);
         let marked = numbers.as_ref().filter(|_| found_type.is_some() || ty == DataType::Float64);
-        let trim = source == Source::Csv && self.spaced > 0;
+        let trim = source == ColumnSource::Csv && self.spaced > 0;
         let written = marked.and_then(|found| found.written.clone());
         let written = match (trim, written) {
-            (true, written) => Some(Written { trim, ..written.unwrap_or_default() }),
+            (true, written) => Some(ValueFormat { trim, ..written.unwrap_or_default() }),
             (false, written) => written,
         };
-        Column {
-            nearly: self.styles.nearly().filter(|_| source == Source::Csv && ty == DataType::String),
+        ColumnProfile {
+            nearly: self.styles.nearly().filter(|_| source == ColumnSource::Csv && ty == DataType::String),
             open: marked.map_or_else(Vec::new, |found| found.open.clone()),
             written,
             name,
@@ -186,7 +194,7 @@ impl Evidence {
             example: self.example,
             length: self.bytes as f64 / values,
             words: self.words as f64 / values,
-            numbers: marked.map_or(self.numbers, |found: &Found| found.digits),
+            numbers: marked.map_or(self.numbers, |found: &NumberStyles| found.digits),
             time,
             clock: self.clocks.best(),
             range: self.range,
@@ -194,7 +202,7 @@ impl Evidence {
     }
 }
 
-impl Column {
+impl ColumnProfile {
     /// The share of NULLs.
     pub fn null_share(&self) -> f64 {
         // Without the 1, a column without records would have the share NaN.

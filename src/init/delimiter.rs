@@ -12,7 +12,7 @@ const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 const HEAD: usize = 256 << 10;
 
 /// How CSV files are laid out.
-pub struct Layout {
+pub struct CsvDialect {
     /// The byte between fields.
     pub delimiter: u8,
     /// The fields of the first record.
@@ -25,7 +25,7 @@ pub struct Layout {
 ///
 /// # Errors
 /// All are empty; one cannot be read.
-pub fn of(files: &[SourceFile]) -> Result<Layout> {
+pub fn of(files: &[SourceFile]) -> Result<CsvDialect> {
     for file in files {
         let (text, _) = start(&file.opened, &file.shape, HEAD)?;
         if !text.iter().all(u8::is_ascii_whitespace) {
@@ -39,7 +39,7 @@ pub fn of(files: &[SourceFile]) -> Result<Layout> {
     Err(Error::data(which).hint("`init` needs records to write a job: name files with records"))
 }
 
-fn layout(text: &[u8]) -> Layout {
+fn layout(text: &[u8]) -> CsvDialect {
     // The most fields in all lines alike; of equals the likelier delimiter.
     let fields = |delimiter: &u8| {
         let records = records(text, *delimiter);
@@ -53,7 +53,7 @@ fn layout(text: &[u8]) -> Layout {
     let delimiter = found.iter().find(|(fields, _)| Some(*fields) == most).map_or(b',', |(_, d)| *d);
     let records = records(text, delimiter);
     let fields = records.first().map_or(0, csv::ByteRecord::len);
-    Layout { delimiter, fields, names: names(&records) }
+    CsvDialect { delimiter, fields, names: names(&records) }
 }
 
 fn records(text: &[u8], delimiter: u8) -> Vec<csv::ByteRecord> {

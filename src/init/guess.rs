@@ -4,23 +4,23 @@
 //! Every guess comes with its reason, and with those that came next. What is guessed can be computed exactly, and
 //! by SQL: numbers whose digits are known are decimals, and floats are not added up.
 
-use super::column::{Column, MOST_DISTINCT};
+use super::column::{ColumnProfile, MOST_DISTINCT};
 use super::look::Looked;
-use super::split_times::Parts;
+use super::split_times::SplitTime;
 use super::times::{Candidate, MONTH, YEAR};
 use super::when::{When, when};
 use super::words;
 use super::words::quoted;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::carried::LogColumn;
 use crate::input::value::grouped;
+use crate::input::wire_format::LogColumn;
 use crate::sql;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule};
 
 /// What a job is written from.
 #[derive(Debug)]
-pub struct Guess {
+pub struct JobGuess {
     /// The column of the event time, by number.
     pub time: usize,
     /// How it is read.
@@ -36,7 +36,7 @@ pub struct Guess {
     /// The column that is grouped by.
     pub key: Option<usize>,
     /// Where the event time is computed: of what.
-    pub parts: Option<Parts>,
+    pub parts: Option<SplitTime>,
     /// Why.
     pub key_why: String,
     /// Others that may be grouped by, with the number of their values.
@@ -44,7 +44,7 @@ pub struct Guess {
     /// A column whose values are counted.
     pub counted: Option<usize>,
     /// What is added up, or of which the greatest is shown.
-    pub amounts: Vec<Amount>,
+    pub amounts: Vec<AmountColumn>,
     /// A product that is added up.
     pub product: Option<Product>,
     /// The columns that it is one of.
@@ -59,7 +59,7 @@ pub struct Guess {
 
 /// A column of numbers.
 #[derive(Debug, Clone)]
-pub struct Amount {
+pub struct AmountColumn {
     /// Its number.
     pub column: usize,
     /// Whether its sum means something and is exact.
@@ -93,7 +93,7 @@ pub fn length(micros: i64) -> String {
 ///
 /// # Errors
 /// A data error: no column has times.
-pub fn guess(looked: &mut Looked) -> Result<Guess> {
+pub fn guess(looked: &mut Looked) -> Result<JobGuess> {
     let When {
         time,
         rule,
@@ -132,7 +132,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
     let other_keys: Vec<(usize, String)> =
         others().take(5).map(|(i, _)| (*i, looked.columns[*i].distinct_words())).collect();
     let counted = others().find(|(i, _)| words::key(&looked.columns[*i].name) >= 30.0).map(|(i, _)| *i);
-    let mut out = Guess {
+    let mut out = JobGuess {
         time,
         rule,
         either,
@@ -159,7 +159,7 @@ pub fn guess(looked: &mut Looked) -> Result<Guess> {
 }
 
 /// Whether values are no times: numbers that look like years are none, unless the name says so.
-fn is_no_time(column: &Column) -> bool {
+fn is_no_time(column: &ColumnProfile) -> bool {
     let is_year = |time: &Candidate| time.is_number() && time.resolution() > DAY;
     column.time.as_ref().is_none_or(|time| is_year(time) && words::time(&column.name) <= 0.0)
 }
@@ -171,7 +171,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// The columns to group by, the likeliest first.
-fn keys(columns: &[Column], time: usize, records: u64) -> Vec<(usize, f64)> {
+fn keys(columns: &[ColumnProfile], time: usize, records: u64) -> Vec<(usize, f64)> {
     let mut found: Vec<(usize, f64)> = vec![];
     for (i, column) in columns.iter().enumerate() {
         let label = words::is_label(&column.name);
@@ -257,7 +257,7 @@ fn window(span: i64, resolution: i64) -> &'static str {
     }
 }
 
-impl Guess {
+impl JobGuess {
     /// Whether the job reads the column.
     pub fn uses(&self, column: usize) -> bool {
         column == self.time
@@ -317,7 +317,7 @@ impl Guess {
     }
 
     /// How a column of numbers is read and added up.
-    fn amount(&mut self, looked: &Looked, i: usize) -> Option<Amount> {
+    fn amount(&mut self, looked: &Looked, i: usize) -> Option<AmountColumn> {
         let column = &looked.columns[i];
         let sum = !words::is_level(&column.name);
         let digits = column.numbers;
@@ -329,11 +329,15 @@ impl Guess {
                 }
                 // What the sum may come to, ten times over.
                 let most = 10u128.checked_pow(digits.whole).and_then(|most| most.checked_mul(records));
-                Some(Amount { column: i, sum: sum && most.is_some_and(|most| most < 1 << 62), cast: None })
+                Some(AmountColumn {
+                    column: i,
+                    sum: sum && most.is_some_and(|most| most < 1 << 62),
+                    cast: None,
+                })
             }
             DataType::Decimal { precision, .. } => {
                 // A sum has 38 digits at most: 27 leave room for 10^11 records.
-                Some(Amount { column: i, sum: sum && precision <= 27, cast: None })
+                Some(AmountColumn { column: i, sum: sum && precision <= 27, cast: None })
             }
             DataType::Float64 if digits.odd || digits.scale > 9 || digits.whole + digits.scale > 24 => {
                 // No sum of floats is the same everywhere, and a NaN has no place among them.
@@ -342,7 +346,7 @@ impl Guess {
                     self.types.push((i, DataType::Float64, "all of its values are"));
                 }
                 let plain = digits.whole + digits.scale > 0 && !digits.odd;
-                plain.then_some(Amount { column: i, sum: false, cast: None })
+                plain.then_some(AmountColumn { column: i, sum: false, cast: None })
             }
             DataType::Float64 => {
                 // Room for values that were not seen.
@@ -352,9 +356,9 @@ impl Guess {
                 let ty = DataType::Decimal { precision, scale: scale as u8 };
                 if looked.format.is_text() {
                     self.types.push((i, ty, "exact, to the last digit"));
-                    return Some(Amount { column: i, sum, cast: None });
+                    return Some(AmountColumn { column: i, sum, cast: None });
                 }
-                Some(Amount { column: i, sum, cast: sum.then_some(ty) })
+                Some(AmountColumn { column: i, sum, cast: sum.then_some(ty) })
             }
             _ => None,
         }

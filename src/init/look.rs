@@ -4,18 +4,20 @@
 //! Up to [`WHOLE`] bytes are read whole. Of more, the beginning, the middle and the end of up to
 //! [`SAMPLED`] files, evenly spread: a format may change along the way. Records are read as the engine reads them.
 
-use super::column::{Column, Evidence, Source};
+use super::column::{ColumnProfile, ColumnSource, ValueEvidence};
 use super::{delimiter, shape};
 use crate::batch::{ColumnView, DataType};
 use crate::error::{Error, Result};
-use crate::input::carried::{self, Said};
 use crate::input::documents::{self, Pointer};
 use crate::input::files::expand;
-use crate::input::infer::{Class, CsvLayout, Inferred, InferredColumn, infer};
+use crate::input::infer::{Class, Inferred, InferredColumn, SampleLayout, infer};
 use crate::input::recognised::recognised;
 use crate::input::value::{grouped, shown};
-use crate::input::written::{Written, WrittenColumns};
-use crate::input::{Form, Format, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile, told};
+use crate::input::wire_format::{self, DeclaredFormat};
+use crate::input::written::{ValueFormat, WrittenColumns};
+use crate::input::{
+    Form, InputFormat, Inputs, OnBadRecord, ReadColumn, ReadPlan, Scan, SourceFile, partition_columns,
+};
 use crate::sink::csv::push_value;
 use crate::sink::value::TimeText;
 use crate::time::TimeUnit;
@@ -45,7 +47,7 @@ pub struct Looked {
     /// Its files.
     pub files: Vec<PathBuf>,
     /// Their format.
-    pub format: Format,
+    pub format: InputFormat,
     /// Whether the names of the files do not tell it.
     pub unnamed: bool,
     /// The delimiter, if it is not the one that their names stand for.
@@ -53,13 +55,13 @@ pub struct Looked {
     /// The names of the columns, where there is no header line.
     pub names: Option<Vec<String>>,
     /// How the text of the files is got from their bytes, where that is to be said.
-    pub shape: shape::Found,
+    pub shape: shape::SuggestedKeys,
     /// Where the records are, in files that are one object with a list of them.
     pub records_at: Option<String>,
     /// The columns, in the order in which they are first seen.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnProfile>,
     /// Columns that the folders tell and no file has, and a value of each.
-    pub told: Vec<(String, String)>,
+    pub partition_columns: Vec<(String, String)>,
     /// Bytes of all files.
     pub bytes: u64,
     /// Records that were read.
@@ -123,25 +125,25 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
     let mut named = if form(&files).is_some() { b',' } else { named };
     if let Some(columns) = form(&files).and_then(|form| form.columns()) {
         names = Some(columns.iter().map(ToString::to_string).collect());
-    } else if format == Format::Csv && form(&files).is_none() {
+    } else if format == InputFormat::Csv && form(&files).is_none() {
         let mut layout = delimiter::of(&files)?;
         if layout.fields < 2 && shape::spaced(&mut files, &mut around)? {
             layout = delimiter::of(&files)?;
             named = b',';
         }
         // What the first line of the file tells need not be said.
-        let told = files.iter().find_map(|file| file.shape.sep);
-        named = told.unwrap_or(named);
-        let taken = told.unwrap_or(layout.delimiter);
+        let separator = files.iter().find_map(|file| file.shape.sep);
+        named = separator.unwrap_or(named);
+        let taken = separator.unwrap_or(layout.delimiter);
         delimiter = Some(taken).filter(|delimiter| *delimiter != named);
         names = layout.names;
     }
-    let csv = CsvLayout {
+    let csv = SampleLayout {
         delimiter: delimiter.unwrap_or(named),
         names: names.as_deref(),
         written: &WrittenColumns::PLAIN,
     };
-    carried::recognise(&mut files, Said::default())?;
+    wire_format::recognise(&mut files, DeclaredFormat::default())?;
     let records_at = records_at(&files);
     if let Some(pointer) = &records_at {
         documents::at(&mut files, pointer);
@@ -166,7 +168,10 @@ pub fn look(patterns: &[String], may_reject: bool, inputs: &Inputs) -> Result<Lo
         shape: around,
         records_at: records_at.map(|pointer| pointer.text().to_string()),
         columns: vec![],
-        told: told::first(&files).into_iter().filter(|(name, _)| inferred.column(name).is_none()).collect(),
+        partition_columns: partition_columns::first(&files)
+            .into_iter()
+            .filter(|(name, _)| inferred.column(name).is_none())
+            .collect(),
         bytes,
         records: 0,
         bad: (0, None),
@@ -223,7 +228,7 @@ fn has_time(record: &Value) -> bool {
 
 /// The files, and whether their format was told by what they hold.
 fn files(patterns: &[String], inputs: &Inputs) -> Result<(Vec<SourceFile>, bool)> {
-    let told = match expand(patterns, None, inputs) {
+    let unknown_format = match expand(patterns, None, inputs) {
         Ok(found) => {
             // A stream has no name that stays, so its format is told by what came.
             let unnamed = found.files.iter().any(|file| file.opened.is_stream());
@@ -232,22 +237,22 @@ fn files(patterns: &[String], inputs: &Inputs) -> Result<(Vec<SourceFile>, bool)
         Err(error) => error,
     };
     // The names do not tell; what the first holds may.
-    let Ok(found) = expand(patterns, Some(Format::Csv), inputs) else { return Err(told) };
+    let Ok(found) = expand(patterns, Some(InputFormat::Csv), inputs) else { return Err(unknown_format) };
     let mut formats = found.files.iter().map(|file| recognised(&file.opened, &file.shape));
-    let Some(Some(format)) = formats.next() else { return Err(told) };
+    let Some(Some(format)) = formats.next() else { return Err(unknown_format) };
     match expand(patterns, Some(format), inputs) {
         Ok(all) if formats.all(|other| other.is_none_or(|other| other == format)) => Ok((all.files, true)),
-        _ => Err(told),
+        _ => Err(unknown_format),
     }
 }
 
 /// The name of a format, for people.
-pub fn name(format: Format) -> &'static str {
+pub fn name(format: InputFormat) -> &'static str {
     match format {
-        Format::Csv => "CSV",
-        Format::JsonLines => "JSON Lines",
-        Format::Parquet => "Parquet",
-        Format::Avro => "Avro",
+        InputFormat::Csv => "CSV",
+        InputFormat::JsonLines => "JSON Lines",
+        InputFormat::Parquet => "Parquet",
+        InputFormat::Avro => "Avro",
     }
 }
 
@@ -317,7 +322,7 @@ fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> 
     let line_end = |text: &[u8]| text.iter().position(|&c| c == b'\n').map_or(text.len(), |at| at + 1);
     // A piece begins somewhere in a line, whose rest is not a record.
     let begin = if place == 0 { 0 } else { line_end(&text) };
-    if place > 0 && header && file.format == Format::Csv {
+    if place > 0 && header && file.format == InputFormat::Csv {
         let head = read(0)?;
         out.extend_from_slice(&head[..line_end(&head)]);
     }
@@ -329,7 +334,7 @@ fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> 
 }
 
 /// Reads `files`, all of their columns: those of text as it stands there.
-fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &Inferred) -> Result<()> {
+fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: SampleLayout, inferred: &Inferred) -> Result<()> {
     let typed = !looked.format.is_text();
     let columns = inferred.columns.iter().map(|column| ReadColumn {
         name: column.name.clone(),
@@ -340,7 +345,8 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     // A bad record is counted here, so that the look goes on.
     let read = ReadPlan::of_no_column(files, csv, OnBadRecord::Reject);
     let plan = ReadPlan { columns: columns.collect(), ..read };
-    let mut evidence: Vec<Evidence> = inferred.columns.iter().map(|_| Evidence::default()).collect();
+    let mut evidence: Vec<ValueEvidence> =
+        inferred.columns.iter().map(|_| ValueEvidence::default()).collect();
     let mut times = TimeText::utc();
     let mut text = vec![];
     let scan = Scan::new(Arc::new(plan))?;
@@ -380,13 +386,13 @@ fn read(looked: &mut Looked, files: Vec<SourceFile>, csv: CsvLayout, inferred: &
     looked.bad.1 = first;
     looked.sampled |= cut_short;
     let source = match looked.format {
-        Format::Csv => Source::Csv,
-        Format::JsonLines => Source::Json,
-        Format::Parquet | Format::Avro => Source::Typed,
+        InputFormat::Csv => ColumnSource::Csv,
+        InputFormat::JsonLines => ColumnSource::Json,
+        InputFormat::Parquet | InputFormat::Avro => ColumnSource::Typed,
     };
-    let like: Vec<Written> = evidence.iter().filter_map(Evidence::telling).collect();
+    let like: Vec<ValueFormat> = evidence.iter().filter_map(ValueEvidence::telling).collect();
     let columns = evidence.into_iter().zip(&inferred.columns);
-    let conclude = |(evidence, column): (Evidence, &InferredColumn)| {
+    let conclude = |(evidence, column): (ValueEvidence, &InferredColumn)| {
         evidence.conclude(column.name.clone(), column.ty, source, &like)
     };
     looked.columns = columns.map(conclude).collect();

@@ -26,7 +26,7 @@ use crate::input::value::{grouped, shown};
 use crate::job::{JobSpec, Overrides, plan_job};
 use crate::sql::{Dialect, script};
 use crate::time::TimeRule;
-use guess::Guess;
+use guess::JobGuess;
 use look::Looked;
 
 /// A job, and how it came about.
@@ -65,7 +65,7 @@ fn checked(text: &str, inputs: &Inputs) -> Result<()> {
     plan.deliveries.ids().try_for_each(|output| script(&plan, output, Dialect::Polars).map(|_| ()))
 }
 
-fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
+fn guesses(looked: &Looked, guess: &JobGuess) -> Vec<[String; 3]> {
     // Names come from the file: control characters in them must not reach the terminal.
     let name = |i: usize| shown(looked.columns[i].name.as_bytes());
     let row = |what: &str, guess: String, why: String| [what.to_string(), guess, why];
@@ -127,7 +127,7 @@ fn guesses(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
 }
 
 /// The event time: its column, or how it is computed.
-fn time(looked: &Looked, guess: &Guess) -> String {
+fn time(looked: &Looked, guess: &JobGuess) -> String {
     match &guess.parts {
         Some(parts) => shown(parts.sql.as_bytes()),
         None => shown(looked.columns[guess.time].name.as_bytes()),
@@ -135,7 +135,7 @@ fn time(looked: &Looked, guess: &Guess) -> String {
 }
 
 /// Columns that the job does not use and that are not named as what they may be, and why.
-fn left(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
+fn left(looked: &Looked, guess: &JobGuess) -> Vec<[String; 3]> {
     let named = |i: usize| {
         guess.uses(i)
             || guess.other_keys.iter().any(|(key, _)| *key == i)
@@ -163,7 +163,7 @@ fn left(looked: &Looked, guess: &Guess) -> Vec<[String; 3]> {
 /// The most columns of which it is said why they are left.
 const MOST_LEFT: usize = 20;
 
-fn doubts(looked: &Looked, guess: &Guess) -> Vec<String> {
+fn doubts(looked: &Looked, guess: &JobGuess) -> Vec<String> {
     let mut out = looked.shape.doubts.clone();
     if let (Some(other), TimeRule::Format(format)) = (&guess.either, &guess.rule) {
         out.push(format!(

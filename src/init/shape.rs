@@ -1,12 +1,12 @@
-//! What is around the records of text files: an encoding, and what [`Found`] finds. What is found is a key of the job, with
+//! What is around the records of text files: an encoding, and what [`SuggestedKeys`] finds. What is found is a key of the job, with
 //! its reason.
 
 use crate::error::{Error, Result};
-pub use crate::input::around::Found;
+pub use crate::input::around::SuggestedKeys;
 use crate::input::infer::start;
 use crate::input::shape::{Form, encoding};
 use crate::input::value::shown;
-use crate::input::{Format, SourceFile};
+use crate::input::{InputFormat, SourceFile};
 
 /// How much of a file is looked at.
 const HEAD: usize = 256 << 10;
@@ -15,8 +15,8 @@ const HEAD: usize = 256 << 10;
 ///
 /// # Errors
 /// They cannot be read, or are in an encoding that cannot be told.
-pub fn find(files: &mut [SourceFile]) -> Result<Found> {
-    let mut found = Found::default();
+pub fn find(files: &mut [SourceFile]) -> Result<SuggestedKeys> {
+    let mut found = SuggestedKeys::default();
     for file in files.iter_mut() {
         if file.shape.encoding.is_none() && file.format.is_text() && found.rules.encoding.is_none() {
             let (head, _) = start(&file.opened, &file.shape, 4 * HEAD)?;
@@ -24,7 +24,7 @@ pub fn find(files: &mut [SourceFile]) -> Result<Found> {
         }
     }
     take(files, &found)?;
-    let csv = files.first().is_some_and(|file| file.format == Format::Csv);
+    let csv = files.first().is_some_and(|file| file.format == InputFormat::Csv);
     if !csv {
         return Ok(found);
     }
@@ -47,17 +47,17 @@ pub fn find(files: &mut [SourceFile]) -> Result<Found> {
 ///
 /// # Errors
 /// None of the file's bytes tell one.
-pub fn other_encoding(files: &mut [SourceFile], found: &mut Found, line: &str) -> Result<()> {
+pub fn other_encoding(files: &mut [SourceFile], found: &mut SuggestedKeys, line: &str) -> Result<()> {
     western(found, &format!("not UTF-8: {line}"));
     take(files, found)
 }
 
-fn take(files: &mut [SourceFile], found: &Found) -> Result<()> {
+fn take(files: &mut [SourceFile], found: &SuggestedKeys) -> Result<()> {
     files.iter_mut().try_for_each(|file| file.shape.take(&found.rules, &file.path))
 }
 
 /// Notes the encoding of a text that is not UTF-8.
-fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> {
+fn of_encoding(file: &SourceFile, head: &[u8], found: &mut SuggestedKeys) -> Result<()> {
     let nuls = |odd: usize| head.iter().skip(odd).step_by(2).filter(|c| **c == 0).count();
     let half = head.len() / 2;
     for (odd, label) in [(1, "utf-16le"), (0, "utf-16be")] {
@@ -95,14 +95,14 @@ fn of_encoding(file: &SourceFile, head: &[u8], found: &mut Found) -> Result<()> 
     Ok(())
 }
 
-fn western(found: &mut Found, why: &str) {
+fn western(found: &mut SuggestedKeys, why: &str) {
     found.rules.encoding = encoding("windows-1252").ok();
     found.lines.push(("encoding = \"windows-1252\"".into(), "not UTF-8; check letters with accents".into()));
     found.doubts.push(format!("the text is not UTF-8 and is read as Windows-1252: {why}"));
 }
 
 /// Whether fields stand between any number of spaces: where no delimiter cuts the lines.
-pub fn spaced(files: &mut [SourceFile], found: &mut Found) -> Result<bool> {
+pub fn spaced(files: &mut [SourceFile], found: &mut SuggestedKeys) -> Result<bool> {
     let Some(file) = files.first() else { return Ok(false) };
     let (head, _) = start(&file.opened, &file.shape, HEAD)?;
     let lines: Vec<&[u8]> =

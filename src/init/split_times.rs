@@ -1,14 +1,14 @@
 //! Times that are split over columns: a day and its clock, or numbers of year, month and day.
 
 use super::clocks::ZONE;
-use super::column::Column;
+use super::column::ColumnProfile;
 use super::words::{quoted, words};
 use crate::batch::DataType;
 use crate::time::{DAY, HOUR, MINUTE, TimeRule};
 
 /// An event time that is computed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parts {
+pub struct SplitTime {
     /// The expression.
     pub sql: String,
     /// The columns that it is made of.
@@ -23,7 +23,7 @@ pub struct Parts {
 
 /// The day in column number `date`, read by `rule`, with the time of day that another column has, in the zone that a third
 /// one may have.
-pub fn with_clock(columns: &[Column], date: usize, rule: &TimeRule) -> Option<Parts> {
+pub fn with_clock(columns: &[ColumnProfile], date: usize, rule: &TimeRule) -> Option<SplitTime> {
     let day = match rule {
         TimeRule::Iso => "%Y-%m-%d",
         TimeRule::Format(format) => format.text(),
@@ -31,7 +31,7 @@ pub fn with_clock(columns: &[Column], date: usize, rule: &TimeRule) -> Option<Pa
     };
     let named = |list: &[&str], zone: bool| {
         let says = |name: &str| words(name).iter().any(|word| list.contains(&word.as_str()));
-        let fits = |column: &Column| column.clock.is_some_and(|clock| (clock == ZONE) == zone);
+        let fits = |column: &ColumnProfile| column.clock.is_some_and(|clock| (clock == ZONE) == zone);
         columns.iter().position(|column| fits(column) && says(&column.name))
     };
     let clock = named(&TIME_OF_DAY, false).filter(|clock| *clock != date)?;
@@ -47,7 +47,7 @@ pub fn with_clock(columns: &[Column], date: usize, rule: &TimeRule) -> Option<Pa
         why += &format!(", in the zone of `{zone}`");
         format += " %Z";
     }
-    Some(Parts {
+    Some(SplitTime {
         sql,
         columns: std::iter::once(clock).chain(zone).collect(),
         resolution: if format.contains("%S") { 1 } else { MINUTE },
@@ -60,9 +60,9 @@ pub(super) const TIME_OF_DAY: [&str; 7] = ["time", "clock", "hour", "uhrzeit", "
 
 /// A day and its hour, or year, month, day and what there is of hour, minute and second, in columns of whole numbers.
 /// `date` is a column of days, with its rule.
-pub fn of_numbers(columns: &[Column], date: Option<(usize, &TimeRule)>) -> Option<Parts> {
+pub fn of_numbers(columns: &[ColumnProfile], date: Option<(usize, &TimeRule)>) -> Option<SplitTime> {
     let find = |names: &[&str], digits: u32, most: u64| {
-        let fits = |column: &Column| {
+        let fits = |column: &ColumnProfile| {
             column.ty == DataType::Int64
                 && (1..=digits).contains(&column.numbers.whole)
                 && column.distinct <= most
@@ -109,7 +109,7 @@ pub fn of_numbers(columns: &[Column], date: Option<(usize, &TimeRule)>) -> Optio
         why = format!("{why} with {}", names.join(", "));
         parts.extend(clock);
     }
-    Some(Parts {
+    Some(SplitTime {
         sql: sql.replace(" || ':' || '00'", " || ':00'"),
         columns: parts,
         rule: TimeRule::Iso,

@@ -9,7 +9,7 @@
 use super::number_width::Numbers;
 use crate::batch::DataType;
 use crate::input::infer::Class;
-use crate::input::written::{NULL_WORDS, Plain, Written};
+use crate::input::written::{NULL_WORDS, Plain, ValueFormat};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Before the fraction, and between thousands; the likely ones first.
@@ -48,7 +48,7 @@ pub struct Styles {
 
 #[derive(Debug, Clone)]
 struct Style {
-    marks: Written,
+    marks: ValueFormat,
     /// Values that others read and this one does not.
     missed: u64,
     digits: Numbers,
@@ -60,24 +60,24 @@ struct Style {
 
 /// What a column's numbers are, by their style.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct NumberStyles {
     /// The style, if it is not the plain one.
-    pub written: Option<Written>,
+    pub written: Option<ValueFormat>,
     /// The digits of its numbers.
     pub digits: Numbers,
     /// int64, or float64 where there are fractions.
     pub ty: DataType,
     /// Other styles by which all values are other numbers.
-    pub open: Vec<Written>,
+    pub open: Vec<ValueFormat>,
 }
 
 impl Default for Styles {
     fn default() -> Styles {
         let style = |(decimal, thousands)| Style {
-            marks: Written {
+            marks: ValueFormat {
                 decimal: Some(decimal).filter(|mark| *mark != '.'),
                 thousands,
-                ..Written::default()
+                ..ValueFormat::default()
             },
             missed: 0,
             digits: Numbers::default(),
@@ -98,7 +98,7 @@ impl Default for Styles {
 
 /// What a value was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub enum StyledValue {
     /// A number of some style.
     Number,
     /// A word for NULL.
@@ -112,12 +112,12 @@ const ENOUGH: u64 = 4096;
 
 impl Styles {
     /// Looks at a value that may be new, without spaces around it; `record` is the number of its record.
-    pub fn value(&mut self, text: &str, class: Class, record: u64) -> Reading {
+    pub fn value(&mut self, text: &str, class: Class, record: u64) -> StyledValue {
         let reading = match self.others >= ENOUGH && self.others > self.numbers {
-            true => Reading::Other,
+            true => StyledValue::Other,
             false => self.read(text, class),
         };
-        if reading == Reading::Other && self.other.is_none() {
+        if reading == StyledValue::Other && self.other.is_none() {
             self.other = Some((text.to_string(), record));
         }
         self.again(reading);
@@ -125,31 +125,31 @@ impl Styles {
     }
 
     /// Counts a value, which was taken for this.
-    pub fn again(&mut self, reading: Reading) {
+    pub fn again(&mut self, reading: StyledValue) {
         match reading {
-            Reading::Number => self.numbers += 1,
-            Reading::Other => self.others += 1,
-            Reading::Null => {}
+            StyledValue::Number => self.numbers += 1,
+            StyledValue::Other => self.others += 1,
+            StyledValue::Null => {}
         }
     }
 
-    fn read(&mut self, text: &str, class: Class) -> Reading {
+    fn read(&mut self, text: &str, class: Class) -> StyledValue {
         if class == Class::Int && self.styles.iter().all(|style| style.missed == 0) && self.others == 0 {
             // Digits alone are the same in every style.
             let size = text.trim_start_matches('-').len() as u32;
             self.styles.iter_mut().for_each(|style| style.digits.whole = style.digits.whole.max(size));
-            return Reading::Number;
+            return StyledValue::Number;
         }
         if NULL_WORDS.contains(&text) {
             add(&mut self.nulls, text);
-            return Reading::Null;
+            return StyledValue::Null;
         }
         let number_like =
             matches!(class, Class::Int | Class::Float | Class::Text | Class::TooLarge | Class::LeadingZeros);
-        let Some(core) = number_like.then(|| self.core(text)).flatten() else { return Reading::Other };
+        let Some(core) = number_like.then(|| self.core(text)).flatten() else { return StyledValue::Other };
         let read: Vec<Option<String>> = self.styles.iter().map(|style| number(&style.marks, &core)).collect();
         if read.iter().all(Option::is_none) {
-            return Reading::Other;
+            return StyledValue::Other;
         }
         for (style, read) in self.styles.iter_mut().zip(read) {
             match read {
@@ -163,7 +163,7 @@ impl Styles {
                 }
             }
         }
-        Reading::Number
+        StyledValue::Number
     }
 
     /// The digits and marks of a number, without the signs and the unit around it, which are noted.
@@ -226,7 +226,7 @@ impl Styles {
     }
 
     /// Its numbers, where all values are some; `like` is how other columns write theirs.
-    pub fn conclude(&self, like: &[Written]) -> Option<Found> {
+    pub fn conclude(&self, like: &[ValueFormat]) -> Option<NumberStyles> {
         let usable = self.numbers > 0
             && self.others == 0
             && self.units.len() <= MOST_WORDS
@@ -240,7 +240,7 @@ impl Styles {
         let style = *read.first()?;
         let open =
             read.iter().skip(1).filter(|other| other.sum != style.sum).map(|other| other.marks.clone());
-        let written = Written {
+        let written = ValueFormat {
             null: self.nulls.clone(),
             units: self.units.clone(),
             accounting: self.accounting,
@@ -249,8 +249,8 @@ impl Styles {
         // What an int64 may not hold is a decimal, as fractions are.
         let whole = !style.fractions && !style.digits.odd && style.digits.whole < 19;
         let ty = if whole { DataType::Int64 } else { DataType::Float64 };
-        Some(Found {
-            written: Some(written).filter(|written| *written != Written::default()),
+        Some(NumberStyles {
+            written: Some(written).filter(|written| *written != ValueFormat::default()),
             digits: style.digits,
             ty,
             open: open.collect(),
@@ -258,10 +258,10 @@ impl Styles {
     }
 
     /// The marks of its numbers, where only one way to read them is open and that is not the plain one.
-    pub fn telling(&self) -> Option<Written> {
+    pub fn telling(&self) -> Option<ValueFormat> {
         let found = self.conclude(&[])?;
         let written = found.written.filter(|written| written.has_marks() && found.open.is_empty())?;
-        Some(Written { decimal: written.decimal, thousands: written.thousands, ..Written::default() })
+        Some(ValueFormat { decimal: written.decimal, thousands: written.thousands, ..ValueFormat::default() })
     }
 
     /// Why it is no column of numbers, where it nearly is one.
@@ -303,7 +303,7 @@ fn is_unit(word: &str) -> bool {
 }
 
 /// The plain form of a number that is written so.
-fn number(marks: &Written, core: &str) -> Option<String> {
+fn number(marks: &ValueFormat, core: &str) -> Option<String> {
     let mut room = vec![];
     let ty = DataType::Decimal { precision: 38, scale: 18 };
     let plain = match marks.plain(core.as_bytes(), ty, &mut room).ok()? {

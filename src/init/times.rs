@@ -5,7 +5,7 @@
 //! days or months come first is told by values that only one of the two reads, else by which of the two has the
 //! log more nearly in order, by half or more; where neither tells, it is said to be open.
 
-use crate::time::{DAY, Field, MINUTE, TimeParser, TimeRule, Zone, likely};
+use crate::time::{DAY, FormatField, MINUTE, TimeParser, TimeRule, Zone, likely};
 
 /// Values that are tried before a column is given up.
 const TRIED: u32 = 16;
@@ -15,7 +15,7 @@ const KEPT: usize = 1 << 14;
 
 /// The rules that may be meant by the values of a column.
 #[derive(Debug, Default)]
-pub struct Times {
+pub struct TimeRules {
     candidates: Vec<Candidate>,
     /// Values that no candidate came of.
     tried: u32,
@@ -81,7 +81,7 @@ impl Candidate {
     }
 
     /// Whether the values are times of a format without such a part, and no instants of their own.
-    fn has_no(&self, part: fn(Field) -> bool) -> bool {
+    fn has_no(&self, part: fn(FormatField) -> bool) -> bool {
         matches!(self.rule(), TimeRule::Format(format) if !format.fields().any(part))
     }
 
@@ -137,7 +137,7 @@ impl Candidate {
     }
 }
 
-impl Times {
+impl TimeRules {
     /// Looks at one more value.
     pub fn value(&mut self, text: &str) {
         if self.candidates.is_empty() {
@@ -189,13 +189,13 @@ pub const MONTH: i64 = 30 * DAY;
 /// Formats of a year, or a month, whose texts may as well be any numbers.
 const NUMBERS: [&str; 3] = ["%Y", "%Y%m", "%m.%Y"];
 
-fn is_month(field: Field) -> bool {
-    matches!(field, Field::Month | Field::MonthName { .. }) || is_day(field)
+fn is_month(field: FormatField) -> bool {
+    matches!(field, FormatField::Month | FormatField::MonthName { .. }) || is_day(field)
 }
 
 /// Whether a field says a day or what stands for one.
-fn is_day(field: Field) -> bool {
-    matches!(field, Field::Day | Field::DayOfYear | Field::IsoWeek | Field::Epoch)
+fn is_day(field: FormatField) -> bool {
+    matches!(field, FormatField::Day | FormatField::DayOfYear | FormatField::IsoWeek | FormatField::Epoch)
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     fn best(values: &[&str]) -> Option<(String, Option<String>)> {
-        let mut times = Times::default();
+        let mut times = TimeRules::default();
         values.iter().for_each(|value| times.value(value));
         let best = times.best()?;
         let rule = match best.rule() {
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn what_times_are_whole_numbers_of_is_told() {
         let of = |values: &[&str]| {
-            let mut times = Times::default();
+            let mut times = TimeRules::default();
             values.iter().for_each(|value| times.value(value));
             times.best().unwrap().resolution()
         };
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_wild_clock_does_not_stretch_the_span() {
-        let mut times = Times::default();
+        let mut times = TimeRules::default();
         (0..1000).for_each(|i| times.value(&(1_717_200_000 + i).to_string()));
         times.value("946684800");
         let best = times.best().unwrap();

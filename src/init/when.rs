@@ -1,8 +1,8 @@
 //! Which columns tell when an event happened, and how they are read.
 
-use super::column::Column;
+use super::column::ColumnProfile;
 use super::look::Looked;
-use super::split_times::{Parts, of_numbers, with_clock};
+use super::split_times::{SplitTime, of_numbers, with_clock};
 use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ pub struct When {
     /// Other columns with times.
     pub others: Vec<String>,
     /// Where it is computed: of what.
-    pub parts: Option<Parts>,
+    pub parts: Option<SplitTime>,
     /// Records that have none that can be read.
     pub unread: u64,
 }
@@ -139,7 +139,7 @@ pub fn day(instant: i64) -> String {
 }
 
 /// The columns with times, the likeliest first.
-fn times(columns: &[Column]) -> Vec<(usize, f64)> {
+fn times(columns: &[ColumnProfile]) -> Vec<(usize, f64)> {
     let mut found: Vec<(usize, f64)> = vec![];
     for (i, column) in columns.iter().enumerate() {
         let Some(time) = &column.time else { continue };

@@ -28,8 +28,8 @@ impl Hints {
     /// The sum of what the words say, each list once.
     fn score(&self, words: &[String]) -> f64 {
         // A second word of the same list does not make a guess surer.
-        let said = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-        self.0.iter().filter(|(list, _)| said(list)).map(|(_, score)| score).sum()
+        let has_word = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
+        self.0.iter().filter(|(list, _)| has_word(list)).map(|(_, score)| score).sum()
     }
 }
 

@@ -1,14 +1,14 @@
 //! The text of the job: what was guessed, with the reasons as comments.
 
-use super::guess::{Guess, length};
+use super::guess::{JobGuess, length};
 use super::look::Looked;
 use super::when::day;
 use super::words::quoted;
 use crate::batch::DataType;
-use crate::input::Format;
+use crate::input::InputFormat;
 pub(super) use crate::input::value::basic;
 use crate::input::value::{grouped, shown};
-use crate::input::written::Written;
+use crate::input::written::ValueFormat;
 use crate::time::TimeRule;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -74,14 +74,14 @@ fn sql(expression: &str) -> String {
 }
 
 /// A name in a comment: on one line.
-fn said(name: &str) -> String {
+fn name_in_comment(name: &str) -> String {
     shown(name.as_bytes())
 }
 
 /// A line of the job file with its comment.
-struct Lines(String);
+struct JobLines(String);
 
-impl Lines {
+impl JobLines {
     fn line(&mut self, line: &str) {
         let _ = writeln!(self.0, "{line}");
     }
@@ -100,8 +100,8 @@ impl Lines {
 }
 
 /// The job file.
-pub fn job(name: &str, looked: &Looked, guess: &Guess) -> String {
-    let mut out = Lines(String::new());
+pub fn job(name: &str, looked: &Looked, guess: &JobGuess) -> String {
+    let mut out = JobLines(String::new());
     let of = match looked.sampled {
         true => format!("a sample of {} records", grouped(looked.records)),
         false => format!("all {} records", grouped(looked.records)),
@@ -121,7 +121,7 @@ pub fn job(name: &str, looked: &Looked, guess: &Guess) -> String {
     out.0
 }
 
-fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
+fn source(out: &mut JobLines, looked: &Looked, guess: &JobGuess) {
     out.line("[source]");
     match looked.paths.as_slice() {
         [path] => out.line(&format!("path = {}", basic(path))),
@@ -135,10 +135,10 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         out.with(&format!("format = {}", basic(word)), "the lines are those of a web server's log");
     } else if looked.unnamed {
         let format = match looked.format {
-            Format::Csv => "csv",
-            Format::JsonLines => "jsonl",
-            Format::Parquet => "parquet",
-            Format::Avro => "avro",
+            InputFormat::Csv => "csv",
+            InputFormat::JsonLines => "jsonl",
+            InputFormat::Parquet => "parquet",
+            InputFormat::Avro => "avro",
         };
         out.with(&format!("format = \"{format}\""), "the names of the files do not show it");
     }
@@ -184,23 +184,23 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
         TimeRule::Iso | TimeRule::Untimed => {}
     }
     if !guess.other_times.is_empty() {
-        let others: Vec<String> = guess.other_times.iter().map(|name| said(name)).collect();
+        let others: Vec<String> = guess.other_times.iter().map(|name| name_in_comment(name)).collect();
         out.line(&format!("# other columns with times: {}", others.join(", ")));
     }
     if let Some(why) = &guess.reject {
-        out.with("on_bad_record = \"reject\"", &said(why));
+        out.with("on_bad_record = \"reject\"", &name_in_comment(why));
     }
-    if !(guess.types.is_empty() && looked.told.is_empty()) {
+    if !(guess.types.is_empty() && looked.partition_columns.is_empty()) {
         out.line("");
         out.line("[source.types]");
         for (i, ty, why) in &guess.types {
             let ty = basic(&ty.to_string());
             out.with(&format!("{} = {ty}", key(&looked.columns[*i].name)), why);
         }
-        for (name, value) in &looked.told {
+        for (name, value) in &looked.partition_columns {
             let why = format!(
                 "from folder names, such as {}; remove the first # to read it",
-                said(&format!("{name}={value}"))
+                name_in_comment(&format!("{name}={value}"))
             );
             out.with(&format!("# {} = \"string\"", key(name)), &why);
         }
@@ -210,7 +210,7 @@ fn source(out: &mut Lines, looked: &Looked, guess: &Guess) {
 }
 
 /// How the values of the columns that the job uses are written.
-fn written(out: &mut Lines, looked: &Looked, guess: &Guess) {
+fn written(out: &mut JobLines, looked: &Looked, guess: &JobGuess) {
     let used = |i: &usize| guess.uses(*i);
     let columns = (0..looked.columns.len()).filter(used).map(|i| &looked.columns[i]);
     let mut first = true;
@@ -234,7 +234,7 @@ fn written(out: &mut Lines, looked: &Looked, guess: &Guess) {
 }
 
 /// The keys of `written`.
-pub fn settings(written: &Written) -> String {
+pub fn settings(written: &ValueFormat) -> String {
     let list = |words: &[String]| words.iter().map(|word| basic(word)).collect::<Vec<_>>().join(", ");
     let mark = |mark: char| basic(&mark.to_string());
     let mut keys: Vec<String> = vec![];
@@ -248,11 +248,11 @@ pub fn settings(written: &Written) -> String {
 }
 
 /// Names of columns that are added, and of those of outputs.
-struct Names {
+struct NamePool {
     taken: HashSet<String>,
 }
 
-impl Names {
+impl NamePool {
     /// The name, or one like it that is not taken.
     fn free(&mut self, wanted: String) -> String {
         let mut name = wanted.clone();
@@ -267,8 +267,9 @@ impl Names {
 }
 
 /// The names of decimals that floats of a file with types are cast to.
-fn cast_names(looked: &Looked, guess: &Guess) -> Vec<(usize, String, DataType)> {
-    let mut names = Names { taken: looked.columns.iter().map(|column| column.name.to_lowercase()).collect() };
+fn cast_names(looked: &Looked, guess: &JobGuess) -> Vec<(usize, String, DataType)> {
+    let mut names =
+        NamePool { taken: looked.columns.iter().map(|column| column.name.to_lowercase()).collect() };
     if let Some(product) = &guess.product {
         // The product becomes a column too, so that its name is taken.
         names.free(product.name.clone());
@@ -279,7 +280,7 @@ fn cast_names(looked: &Looked, guess: &Guess) -> Vec<(usize, String, DataType)> 
         .collect()
 }
 
-fn steps(out: &mut Lines, looked: &Looked, guess: &Guess) {
+fn steps(out: &mut JobLines, looked: &Looked, guess: &JobGuess) {
     for (i, name, ty) in cast_names(looked, guess) {
         let cast = format!("CAST({} AS {})", quoted(&looked.columns[i].name), ty.to_string().to_uppercase());
         out.with("[[step]]", "floats as decimals, so that their sum is exact");
@@ -293,11 +294,11 @@ fn steps(out: &mut Lines, looked: &Looked, guess: &Guess) {
     }
 }
 
-fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
+fn outputs(out: &mut JobLines, name: &str, looked: &Looked, guess: &JobGuess) {
     let by = guess.key.map(|i| looked.columns[i].name.as_str());
     // The output has these columns already.
     let taken = ["window_start", "window_end"].into_iter().chain(by).map(str::to_lowercase).collect();
-    let mut names = Names { taken };
+    let mut names = NamePool { taken };
     let casts = cast_names(looked, guess);
     let mut select = vec![(names.free("events".into()), "count(*)".to_string())];
     let mut top = select[0].0.clone();
@@ -329,9 +330,9 @@ fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
     let others: Vec<String> = guess
         .other_keys
         .iter()
-        .map(|(i, many)| format!("{} ({many})", said(&looked.columns[*i].name)))
+        .map(|(i, many)| format!("{} ({many})", name_in_comment(&looked.columns[*i].name)))
         .collect();
-    let group = |out: &mut Lines, all: bool| {
+    let group = |out: &mut JobLines, all: bool| {
         if let Some(by) = by {
             out.with(&format!("by = [{}]", basic(by)), if all { &guess.key_why } else { "" });
             if all && !others.is_empty() {
@@ -340,7 +341,7 @@ fn outputs(out: &mut Lines, name: &str, looked: &Looked, guess: &Guess) {
         }
     };
     // The last of an output: what follows the head of a table is of that table.
-    let selected = |out: &mut Lines| {
+    let selected = |out: &mut JobLines| {
         let pairs = select.iter().map(|(name, expression)| format!("{} = {}", key(name), sql(expression)));
         let pairs: Vec<String> = pairs.collect();
         let line = format!("select = {{ {} }}", pairs.join(", "));

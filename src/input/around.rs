@@ -5,9 +5,9 @@
 //! Nothing is left out of which it is not said. A line at the end that may be a record that was cut short is one.
 
 use super::infer::{Class, start};
-use super::shape::{Form, Rules, weblog};
+use super::shape::{Form, LineRules, weblog};
 use super::value::{basic, shown};
-use super::{Format, SourceFile};
+use super::{InputFormat, SourceFile};
 
 /// How much of a file is looked at.
 const HEAD: usize = 256 << 10;
@@ -33,9 +33,9 @@ const ENDS: [&str; 12] = [
 
 /// Keys of the job, with the reason of each.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct SuggestedKeys {
     /// What the keys say.
-    pub rules: Rules,
+    pub rules: LineRules,
     /// The format, where it is not CSV.
     pub format: Option<&'static str>,
     /// The number of the line that is the header, or the first record, from 1; and its fields.
@@ -47,20 +47,20 @@ pub struct Found {
 }
 
 /// What is around the records of the first of `files` that has any text, as it is read now; `None` where it is not of CSV.
-pub fn of(files: &[SourceFile]) -> Option<(&SourceFile, Found)> {
-    for file in files.iter().filter(|file| file.format == Format::Csv) {
+pub fn of(files: &[SourceFile]) -> Option<(&SourceFile, SuggestedKeys)> {
+    for file in files.iter().filter(|file| file.format == InputFormat::Csv) {
         let (head, whole) = start(&file.opened, &file.shape, HEAD).ok()?;
         if head.trim_ascii().is_empty() || !matches!(file.shape.form, Form::Plain | Form::Sheet) {
             continue;
         }
-        let mut found = Found::default();
+        let mut found = SuggestedKeys::default();
         found.text(&head, whole, file.shape.sep);
         return Some((file, found));
     }
     None
 }
 
-impl Found {
+impl SuggestedKeys {
     /// Finds what is around the records of a text that begins with `head`, which may be all of it. `sep` is the delimiter
     /// that its first line tells.
     pub fn text(&mut self, head: &[u8], whole: bool, sep: Option<u8>) {
@@ -69,7 +69,7 @@ impl Found {
 }
 
 /// Finds what is around the records of a text.
-fn of_text(head: &[u8], whole: bool, sep: Option<u8>, found: &mut Found) {
+fn of_text(head: &[u8], whole: bool, sep: Option<u8>, found: &mut SuggestedKeys) {
     let mut lines: Vec<&[u8]> = head.split(|c| *c == b'\n').map(<[u8]>::trim_ascii_end).collect();
     // The last line of a part of a file may be cut short.
     if !whole {
@@ -133,7 +133,7 @@ fn escaped(text: &[u8]) -> Option<u8> {
 }
 
 /// The lines that are alike.
-struct Layout {
+struct LineRun {
     delimiter: u8,
     /// Of each line, how many fields it has.
     fields: Vec<usize>,
@@ -143,7 +143,7 @@ struct Layout {
     first: usize,
 }
 
-fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<Layout> {
+fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<LineRun> {
     let of = |delimiter: u8| {
         let fields: Vec<usize> = lines.iter().map(|line| fields(line, delimiter)).collect();
         let mut counted: Vec<(usize, usize)> = vec![];
@@ -169,10 +169,10 @@ fn layout(lines: &[&[u8]], sep: Option<u8>) -> Option<Layout> {
             !is_comment(lines[i]) && (longer || fields[i] + 1 == width && ends(first))
         };
         let first = first.checked_sub(1).filter(|before| is_header(*before)).unwrap_or(first);
-        Some((alike, Layout { delimiter, fields, width, first }))
+        Some((alike, LineRun { delimiter, fields, width, first }))
     };
     let candidates = sep.map_or(DELIMITERS.to_vec(), |sep| vec![sep]);
-    let all: Vec<(usize, Layout)> = candidates.into_iter().filter_map(of).collect();
+    let all: Vec<(usize, LineRun)> = candidates.into_iter().filter_map(of).collect();
     let full = lines.iter().filter(|line| !line.is_empty()).count();
     // Commas inside of numbers also cut lines in two, so three fields or more count for more; ties go to the
     // likelier.
@@ -206,7 +206,7 @@ fn fields(line: &[u8], delimiter: u8) -> usize {
 }
 
 /// Finds the lines before the header.
-fn before(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
+fn before(lines: &[&[u8]], layout: &LineRun, found: &mut SuggestedKeys) {
     let full: Vec<&&[u8]> = lines[..layout.first].iter().filter(|line| !line.is_empty()).collect();
     let later = lines[layout.first..].iter().filter(|line| is_comment(line)).count();
     let comments = full.iter().filter(|line| is_comment(line)).count();
@@ -235,7 +235,7 @@ fn before(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
 }
 
 /// Finds the lines after the last record.
-fn after(lines: &[&[u8]], layout: &Layout, found: &mut Found) {
+fn after(lines: &[&[u8]], layout: &LineRun, found: &mut SuggestedKeys) {
     let first_field = |line: &[u8]| {
         let field = line.split(|c| *c == layout.delimiter).next().unwrap_or_default();
         String::from_utf8_lossy(field).trim_matches(['"', ' ']).to_string()

@@ -19,12 +19,12 @@ pub struct Derived {
     /// Its number in [`ReadPlan::columns`](crate::input::ReadPlan::columns).
     pub column: usize,
     /// Where it comes from.
-    pub from: Source,
+    pub from: DerivedFrom,
 }
 
 /// Where a derived column comes from.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum DerivedFrom {
     /// The path of the file, unless the file has a column of this name: an archive says where its records are from.
     File,
     /// An expression over columns of the plan.

@@ -1,10 +1,10 @@
 //! Computes derived columns, batch by batch.
 
 use super::bad::{Bad, BadRecords};
-use super::columnar::{Fault, Faults, Named, parser, row_as_json, times};
+use super::columnar::{CellFault, CellFaults, TimeColumnName, parser, row_as_json, times};
 use super::decoded::DecodedChunk;
-use super::derived::Source;
-use super::times::Role;
+use super::derived::DerivedFrom;
+use super::times::TimeRole;
 use super::{BadRecord, ReadPlan, ReadTime};
 use crate::batch::Batch;
 use crate::error::Result;
@@ -45,15 +45,15 @@ impl DerivedColumns {
         }
         let path = self.plan.files[file as usize].path.clone();
         let DecodedChunk { mut batch, bad: known, passed, mut twice, without_items } = chunk;
-        let mut faults = Faults::default();
+        let mut faults = CellFaults::default();
         for derived in &self.plan.derived {
             let array = match &derived.from {
-                Source::File if self.has_file(derived.column) => continue,
-                Source::File => {
+                DerivedFrom::File if self.has_file(derived.column) => continue,
+                DerivedFrom::File => {
                     let path = path.display().to_string();
                     Arc::new(StringViewArray::from(vec![path.as_str(); batch.rows])) as ArrayRef
                 }
-                Source::Sql(expr) => {
+                DerivedFrom::Sql(expr) => {
                     computed(expr, &batch, &self.plan.columns[derived.column].name, &mut faults)
                 }
             };
@@ -61,7 +61,7 @@ impl DerivedColumns {
         }
         let plan = self.plan.clone();
         if let Some((column, parser)) = &mut self.event_time {
-            let of = Named { name: &plan.time.column, role: Role::EventTime };
+            let of = TimeColumnName { name: &plan.time.column, role: TimeRole::EventTime };
             batch.time = instants(&mut batch.columns[*column], of, parser, &mut faults, &path)?;
             twice += parser.take_twice();
             if plan.arrival_optional {
@@ -72,7 +72,7 @@ impl DerivedColumns {
         }
         if let Some((column, parser)) = &mut self.arrival {
             let name = plan.arrival.as_ref().map_or("", |arrival| &arrival.column);
-            let of = Named { name, role: Role::Arrival };
+            let of = TimeColumnName { name, role: TimeRole::Arrival };
             batch.arrival = instants(&mut batch.columns[*column], of, parser, &mut faults, &path)?;
         }
         // One column is both times, and its instants were computed only now.
@@ -83,14 +83,14 @@ impl DerivedColumns {
             // A record is bad once: the first reason stays.
             if let Some(reason) = plan.ahead(*time, *arrival).filter(|_| !faults.has(row)) {
                 let column = plan.time.column.clone();
-                faults.push(Fault { row, column, reason, hint: None, aside: true });
+                faults.push(CellFault { row, column, reason, hint: None, aside: true });
             }
         }
         if faults.is_empty() {
             return Ok(DecodedChunk { batch, bad: known, passed, twice, without_items });
         }
         let (faults, keep) = faults.into_rows(batch.rows);
-        for Fault { row, column, reason, hint, aside } in faults {
+        for CellFault { row, column, reason, hint, aside } in faults {
             let position = batch.positions[row];
             if !bad.stops_before(position) {
                 // The kept text shows what the file has, and not what was computed from it.
@@ -113,7 +113,7 @@ impl DerivedColumns {
 }
 
 /// The values of an expression; where a row has none, that is a fault.
-pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut Faults) -> ArrayRef {
+pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut CellFaults) -> ArrayRef {
     if let Ok(array) = expr.evaluate(batch.rows, |i| &batch.columns[i]) {
         return array;
     }
@@ -124,7 +124,7 @@ pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut Faul
         values.push(expr.evaluate(1, |i| &columns[i]).unwrap_or_else(|error| {
             let reason = error.to_string();
             let reason = reason.trim_start_matches("error: ").to_string();
-            faults.push(Fault { row, column: name.to_string(), reason, hint: None, aside: false });
+            faults.push(CellFault { row, column: name.to_string(), reason, hint: None, aside: false });
             // The row leaves the batch later: a NULL keeps the other rows at their places.
             new_null_array(&expr.ty().arrow(), 1)
         }));
@@ -136,9 +136,9 @@ pub(super) fn computed(expr: &Expr, batch: &Batch, name: &str, faults: &mut Faul
 /// The times that a derived column gives; the column becomes their instants.
 pub(super) fn instants(
     column: &mut ArrayRef,
-    of: Named,
+    of: TimeColumnName,
     parser: &mut TimeParser,
-    faults: &mut Faults,
+    faults: &mut CellFaults,
     path: &Path,
 ) -> Result<Vec<i64>> {
     let read = times(column, of, parser, path)?;

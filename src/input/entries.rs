@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// A folder or file on the way of a walk.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct FolderStep {
     /// As it is spelled.
     pub(super) path: PathBuf,
     /// Without links.
@@ -17,15 +17,15 @@ pub(super) struct Place {
     pub(super) named: bool,
 }
 
-impl Place {
+impl FolderStep {
     /// The folder at `path`, which is that where we are if it is empty; none if there is none.
     ///
     /// # Errors
     /// A machine error: it cannot be looked at.
-    pub(super) fn of_folder(path: &Path) -> Result<Option<Place>> {
+    pub(super) fn of_folder(path: &Path) -> Result<Option<FolderStep>> {
         let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         match std::fs::canonicalize(at) {
-            Ok(real) if real.is_dir() => Ok(Some(Place { path: path.to_path_buf(), real, named: true })),
+            Ok(real) if real.is_dir() => Ok(Some(FolderStep { path: path.to_path_buf(), real, named: true })),
             Ok(_) => Ok(None),
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(e) => Err(Error::io("read the folder", at, e)),
@@ -35,8 +35,8 @@ impl Place {
 
 /// What a folder holds.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) place: Place,
+pub(super) struct FolderEntry {
+    pub(super) place: FolderStep,
     pub(super) kind: EntryKind,
 }
 
@@ -50,7 +50,7 @@ pub(super) enum EntryKind {
     Other(&'static str),
 }
 
-impl Entry {
+impl FolderEntry {
     /// Its name as text.
     pub(super) fn name(&self) -> Cow<'_, str> {
         self.place.path.file_name().map(OsStr::to_string_lossy).unwrap_or_default()

@@ -1,8 +1,8 @@
 //! Files of one source whose columns differ: added, removed, of another type.
 
 use super::avro::writer::{of_json, record};
-use super::infer::{CsvLayout, Inferred, infer};
-use super::testing::{Outcome, TestFolder, scan};
+use super::infer::{Inferred, SampleLayout, infer};
+use super::testing::{ScanResult, TestFolder, scan};
 use super::{ReadColumn, ReadPlan};
 use crate::batch::DataType;
 use crate::error::{Kind, Result};
@@ -16,7 +16,7 @@ fn inferred(folder: &TestFolder, declared: &[(&str, DataType)]) -> Result<Inferr
     let declared = declared.iter().map(|(name, ty)| (name.to_string(), *ty)).collect::<BTreeMap<_, _>>();
     infer(
         &folder.plan("t", &[]).files,
-        CsvLayout { delimiter: b',', names: None, written: &Default::default() },
+        SampleLayout { delimiter: b',', names: None, written: &Default::default() },
         &declared,
     )
 }
@@ -36,7 +36,7 @@ fn plan(folder: &TestFolder, got: &Inferred) -> ReadPlan {
     ReadPlan { columns, ..folder.plan("t", &[]) }
 }
 
-fn rows(outcome: &Outcome) -> Vec<String> {
+fn rows(outcome: &ScanResult) -> Vec<String> {
     let row = |columns: &Vec<Option<String>>| {
         columns.iter().map(|v| v.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join(" ")
     };

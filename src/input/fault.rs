@@ -1,10 +1,10 @@
 //! A bad record as the error that ends a run: file, line, byte, column, and the text at fault.
 
 use super::csv::record::{Scanned, scan_record};
-use super::derived::Source;
+use super::derived::DerivedFrom;
 use super::lines::line_of;
 use super::meter::Meter;
-use super::source_file::{Format, SourceFile};
+use super::source_file::{InputFormat, SourceFile};
 use super::text::TextFile;
 use super::value::declared;
 use super::{BadRecord, ReadPlan};
@@ -27,7 +27,7 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
     let column = bad.column.as_ref().map(|c| format!("column `{c}`: ")).unwrap_or_default();
     let reason = &bad.reason;
     let error = if !file.format.is_text() {
-        let what = if file.format == Format::Avro { "record" } else { "row" };
+        let what = if file.format == InputFormat::Avro { "record" } else { "row" };
         Error::data(format!("{path}, {what} {}: {column}{reason}", place + 1))
     } else {
         let line = line_of(file, place)?;
@@ -43,7 +43,7 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
             return Ok(hinted(error, bad));
         }
         let span = match file.format {
-            Format::Csv => csv_span(plan, file, bad),
+            InputFormat::Csv => csv_span(plan, file, bad),
             _ => json_span(bad),
         };
         match bad.raw.is_empty() {
@@ -58,7 +58,7 @@ pub(super) fn bad_record_error(plan: &ReadPlan, bad: &BadRecord) -> Result<Error
 /// The columns of files that a derived text is computed from, and that are times because their texts look like such.
 fn taken_for_times<'p>(plan: &'p ReadPlan, name: &str) -> Vec<&'p str> {
     let found = plan.derived.iter().find(|derived| plan.columns[derived.column].name == name);
-    let Some(Source::Sql(expr)) = found.map(|derived| &derived.from) else { return vec![] };
+    let Some(DerivedFrom::Sql(expr)) = found.map(|derived| &derived.from) else { return vec![] };
     let inputs = expr.inputs().iter().filter(|_| expr.ty() == DataType::String).map(|i| &plan.columns[*i]);
     let times = inputs.filter(|column| column.inferred && column.ty == DataType::Timestamp);
     times.map(|column| column.name.as_str()).collect()

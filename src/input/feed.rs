@@ -8,7 +8,7 @@ use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::meter::Meter;
 use super::parquet::ParquetFile;
-use super::source_file::{Format, SourceFile};
+use super::source_file::{InputFormat, SourceFile};
 use super::text::{TextChunk, TextFile};
 use super::{InputReport, ReadPlan};
 use crate::batch::Position;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 /// One thing to do.
-pub(super) enum Work {
+pub(super) enum FeedItem {
     /// Decode a chunk of CSV, which has a quote in it if `quoted`.
     Csv { sequence: u64, chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
     /// Decode a chunk of JSON Lines.
@@ -31,19 +31,19 @@ pub(super) enum Work {
     Hash { file: Arc<ParquetFile>, ordinal: u32 },
 }
 
-impl Work {
+impl FeedItem {
     /// Bytes of its chunk; none where they are read with the decoding.
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Work::Csv { chunk, .. } | Work::Json { chunk, .. } => chunk.bytes.len() as u64,
-            Work::Avro { chunk, .. } => chunk.size(),
-            Work::Unit { .. } | Work::Hash { .. } => 0,
+            FeedItem::Csv { chunk, .. } | FeedItem::Json { chunk, .. } => chunk.bytes.len() as u64,
+            FeedItem::Avro { chunk, .. } => chunk.size(),
+            FeedItem::Unit { .. } | FeedItem::Hash { .. } => 0,
         }
     }
 }
 
 /// The file that is being read.
-enum Open {
+enum OpenFile {
     Text { text: Box<TextFile>, layout: Option<Arc<CsvLayout>> },
     Avro(Box<AvroReader>),
     Parquet { file: Arc<ParquetFile>, next: usize },
@@ -56,7 +56,7 @@ pub(super) struct Feed {
     next_file: usize,
     /// The number of the next piece of work.
     sequence: u64,
-    open: Option<Open>,
+    open: Option<OpenFile>,
     /// Shared by the files that have the same header.
     layout: Option<Arc<CsvLayout>>,
     avro: AvroFiles,
@@ -83,7 +83,7 @@ impl Feed {
     pub(super) fn next(
         &mut self,
         mut buffer: Vec<u8>,
-    ) -> std::result::Result<Option<Work>, Box<(Position, Error)>> {
+    ) -> std::result::Result<Option<FeedItem>, Box<(Position, Error)>> {
         loop {
             let ordinal = self.next_file.saturating_sub(1) as u32;
             match &mut self.open {
@@ -95,34 +95,34 @@ impl Feed {
                     let opened =
                         self.open(file).map_err(|e| Box::new((Position::new(file.ordinal, 0), e)))?;
                     let to_hash = match &opened {
-                        Open::Parquet { file, .. } => Some(file.clone()),
-                        Open::Text { .. } | Open::Avro(_) => None,
+                        OpenFile::Parquet { file, .. } => Some(file.clone()),
+                        OpenFile::Text { .. } | OpenFile::Avro(_) => None,
                     };
                     self.open = Some(opened);
                     // A Parquet file is read at places of its own, so hashing is a pass apart that another
                     // thread can do meanwhile.
                     if let Some(parquet) = to_hash {
-                        return Ok(Some(Work::Hash { file: parquet, ordinal: file.ordinal }));
+                        return Ok(Some(FeedItem::Hash { file: parquet, ordinal: file.ordinal }));
                     }
                 }
-                Some(Open::Parquet { file, next }) => {
+                Some(OpenFile::Parquet { file, next }) => {
                     if *next < file.units() {
                         let (sequence, unit) = (self.sequence, *next);
                         self.sequence += 1;
                         *next += 1;
-                        return Ok(Some(Work::Unit { sequence, file: file.clone(), ordinal, unit }));
+                        return Ok(Some(FeedItem::Unit { sequence, file: file.clone(), ordinal, unit }));
                     }
-                    // `Work::Hash` makes the report of a Parquet file, so it does not go through `close`.
+                    // `FeedItem::Hash` makes the report of a Parquet file, so it does not go through `close`.
                     self.open = None;
                 }
-                Some(Open::Avro(reader)) => {
+                Some(OpenFile::Avro(reader)) => {
                     let place = |reader: &AvroReader| Position::new(ordinal, reader.next_record());
                     let chunk = reader.next_chunk(self.plan.chunk_bytes);
                     match chunk.map_err(|e| Box::new((place(reader), e)))? {
                         Some(chunk) => {
                             let (sequence, file) = (self.sequence, reader.file.clone());
                             self.sequence += 1;
-                            return Ok(Some(Work::Avro { sequence, chunk, file }));
+                            return Ok(Some(FeedItem::Avro { sequence, chunk, file }));
                         }
                         None => {
                             let place = place(reader);
@@ -130,15 +130,17 @@ impl Feed {
                         }
                     }
                 }
-                Some(Open::Text { text, layout }) => {
+                Some(OpenFile::Text { text, layout }) => {
                     let place = Position::new(ordinal, text.offset());
                     match text.next_chunk(self.plan.chunk_bytes, buffer).map_err(|e| Box::new((place, e)))? {
                         Some((chunk, quoted)) => {
                             let sequence = self.sequence;
                             self.sequence += 1;
                             return Ok(Some(match layout {
-                                Some(layout) => Work::Csv { sequence, chunk, quoted, layout: layout.clone() },
-                                None => Work::Json { sequence, chunk },
+                                Some(layout) => {
+                                    FeedItem::Csv { sequence, chunk, quoted, layout: layout.clone() }
+                                }
+                                None => FeedItem::Json { sequence, chunk },
                             }));
                         }
                         None => {
@@ -151,17 +153,17 @@ impl Feed {
         }
     }
 
-    fn open(&mut self, file: &SourceFile) -> Result<Open> {
-        if file.format == Format::Parquet {
-            return Ok(Open::Parquet { file: Arc::new(ParquetFile::open(&self.plan, file)?), next: 0 });
+    fn open(&mut self, file: &SourceFile) -> Result<OpenFile> {
+        if file.format == InputFormat::Parquet {
+            return Ok(OpenFile::Parquet { file: Arc::new(ParquetFile::open(&self.plan, file)?), next: 0 });
         }
         let meter = Meter::hashing(Some(self.progress.clone()));
-        if file.format == Format::Avro {
-            return Ok(Open::Avro(Box::new(self.avro.open(&self.plan, file, meter)?)));
+        if file.format == InputFormat::Avro {
+            return Ok(OpenFile::Avro(Box::new(self.avro.open(&self.plan, file, meter)?)));
         }
         let mut text = Box::new(TextFile::open(file, self.plan.delimiter, meter)?);
-        if file.format == Format::JsonLines {
-            return Ok(Open::Text { text, layout: None });
+        if file.format == InputFormat::JsonLines {
+            return Ok(OpenFile::Text { text, layout: None });
         }
         let names = match &self.plan.names {
             Some(names) => names.clone(),
@@ -181,14 +183,14 @@ impl Feed {
             None => Arc::new(CsvLayout::of(names, &file.path, &self.plan)?),
         };
         self.layout = Some(layout.clone());
-        Ok(Open::Text { text, layout: Some(layout) })
+        Ok(OpenFile::Text { text, layout: Some(layout) })
     }
 
     fn close(&mut self, ordinal: u32) -> Result<()> {
         let read = match self.open.take() {
-            Some(Open::Text { text, .. }) => Some(text.finish()?),
-            Some(Open::Avro(reader)) => Some(reader.finish()?),
-            Some(Open::Parquet { .. }) | None => None,
+            Some(OpenFile::Text { text, .. }) => Some(text.finish()?),
+            Some(OpenFile::Avro(reader)) => Some(reader.finish()?),
+            Some(OpenFile::Parquet { .. }) | None => None,
         };
         if let Some((bytes, hash)) = read {
             let file = &self.plan.files[ordinal as usize];
@@ -208,23 +210,25 @@ impl Feed {
 /// # Errors
 /// `Job` for a column that no file has; what keeps a header from being read.
 pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
-    if plan.files.iter().any(|file| file.format == Format::JsonLines) {
+    if plan.files.iter().any(|file| file.format == InputFormat::JsonLines) {
         return Ok(());
     }
     let mut wanted: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
-    wanted.retain(|name| !plan.files.iter().any(|file| file.told.iter().any(|told| told == name)));
+    wanted.retain(|name| {
+        !plan.files.iter().any(|file| file.partition_columns.iter().any(|known| known == name))
+    });
     wanted.retain(|name| !plan.derives(name));
     wanted.extend(plan.times().map(|time| time.column.as_str()));
     let mut known: Vec<String> = Vec::new();
     let mut avro = AvroFiles::default();
     for file in &plan.files {
         let names = match (&plan.names, file.format) {
-            (_, Format::Parquet) => {
+            (_, InputFormat::Parquet) => {
                 let opened = ParquetFile::open(plan, file)?;
                 wanted.retain(|name| !opened.has_column(name));
                 continue;
             }
-            (_, Format::Avro) => {
+            (_, InputFormat::Avro) => {
                 let mut columns = avro.open(plan, file, Meter::idle())?.file.columns();
                 columns.extend(FromName::columns(file).into_iter().map(|column| column.name));
                 columns
@@ -244,7 +248,7 @@ pub(super) fn check_columns(plan: &Arc<ReadPlan>) -> Result<()> {
         }
     }
     // CSV files without a single header do not have any record that could lack a column.
-    let text_only = plan.files.iter().all(|file| file.format == Format::Csv);
+    let text_only = plan.files.iter().all(|file| file.format == InputFormat::Csv);
     match wanted.first() {
         Some(name) if !(text_only && known.is_empty()) => {
             let mut seen = std::collections::HashSet::new();

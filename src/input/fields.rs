@@ -7,7 +7,7 @@ use memchr::{memchr, memchr2};
 
 /// A field in a text. Of a quoted one, the places are those of what is between the quotes.
 #[derive(Debug, Clone, Copy)]
-pub struct Field {
+pub struct FieldRange {
     /// How it is written.
     pub kind: FieldKind,
     /// Where it begins.
@@ -29,7 +29,7 @@ pub enum FieldKind {
     Escaped,
 }
 
-impl Field {
+impl FieldRange {
     /// Whether it stands in quotes.
     pub fn is_quoted(&self) -> bool {
         matches!(self.kind, FieldKind::Quoted | FieldKind::Escaped)
@@ -44,19 +44,19 @@ impl Field {
 /// The CSV field that starts at `at`; without quotes, it ends at one of `ends` or with the text. `None` where a quote is
 /// never closed.
 #[inline]
-pub fn csv_field(text: &[u8], at: usize, ends: [u8; 2]) -> Option<Field> {
+pub fn csv_field(text: &[u8], at: usize, ends: [u8; 2]) -> Option<FieldRange> {
     let rest = &text[at..];
     if rest.first() != Some(&b'"') {
         let length = rest.iter().position(|c| ends.contains(c)).unwrap_or(rest.len());
         let kind = if length == 0 { FieldKind::Null } else { FieldKind::Bare };
-        return Some(Field { kind, start: at, end: at + length });
+        return Some(FieldRange { kind, start: at, end: at + length });
     }
     let (mut kind, start) = (FieldKind::Quoted, at + 1);
     let mut end = start;
     loop {
         end += memchr(b'"', &text[end..])?;
         if text.get(end + 1) != Some(&b'"') {
-            return Some(Field { kind, start, end });
+            return Some(FieldRange { kind, start, end });
         }
         kind = FieldKind::Escaped;
         end += 2;
@@ -76,18 +76,18 @@ pub fn undouble(inside: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// The plain JSON value that starts at `at`. `None` where the text ends before it does.
 #[inline]
-pub fn json_field(text: &[u8], at: usize) -> Option<Field> {
+pub fn json_field(text: &[u8], at: usize) -> Option<FieldRange> {
     if *text.get(at)? != b'"' {
         let length = text[at..].iter().position(|&c| c == b',' || c == b'}')?;
         let kind = if text[at] == b'n' { FieldKind::Null } else { FieldKind::Bare };
-        return Some(Field { kind, start: at, end: at + length });
+        return Some(FieldRange { kind, start: at, end: at + length });
     }
     let (mut kind, start) = (FieldKind::Quoted, at + 1);
     let mut end = start;
     loop {
         end += memchr2(b'"', b'\\', text.get(end..)?)?;
         if text[end] == b'"' {
-            return Some(Field { kind, start, end });
+            return Some(FieldRange { kind, start, end });
         }
         kind = FieldKind::Escaped;
         end += 2;
@@ -95,7 +95,7 @@ pub fn json_field(text: &[u8], at: usize) -> Option<Field> {
 }
 
 /// The JSON of any kind that starts at `at`, as it stands. `None` where the text ends before it does.
-pub fn whole_json(text: &[u8], at: usize) -> Option<Field> {
+pub fn whole_json(text: &[u8], at: usize) -> Option<FieldRange> {
     let (mut end, mut depth) = (at, 0_usize);
     loop {
         match *text.get(end)? {
@@ -108,7 +108,7 @@ pub fn whole_json(text: &[u8], at: usize) -> Option<Field> {
         end += 1;
     }
     let kind = if &text[at..end] == b"null" { FieldKind::Null } else { FieldKind::Bare };
-    Some(Field { kind, start: at, end })
+    Some(FieldRange { kind, start: at, end })
 }
 
 /// Appends what the inside of a JSON string stands for. `None` where it is not JSON.

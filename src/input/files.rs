@@ -5,15 +5,15 @@
 //! (`day2.csv` before `day10.csv`). It is the order of files in positions, so it may not depend on
 //! the order in which a folder lists its files or in which patterns are given.
 
-use super::carried::{self, Framing};
 use super::entries::real_path;
 use super::inputs::Inputs;
 use super::opened::Opened;
 use super::recognised::{by_content, recognised};
 use super::shape::{self, Compression, Form, Shape};
-use super::source_file::{Format, SourceFile, kind_of};
+use super::source_file::{InputFormat, SourceFile, kind_of};
 use super::stream::nothing_matches;
 use super::walk::Walk;
+use super::wire_format::{self, Framing};
 use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -39,7 +39,7 @@ pub struct Expanded {
 /// # Errors
 /// A pattern that matches nothing, a name that tells no format, an unreadable folder; a named file that is an output of
 /// the job.
-pub fn expand(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> Result<Expanded> {
+pub fn expand(patterns: &[String], format: Option<InputFormat>, inputs: &Inputs) -> Result<Expanded> {
     let walk = found(patterns, format, inputs)?;
     let notes = walk.notes();
     let (files, more) = in_order(walk.paths, format, inputs)?;
@@ -50,11 +50,11 @@ pub fn expand(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> R
 ///
 /// # Errors
 /// As of [`expand`].
-pub fn paths(patterns: &[String], format: Option<Format>, inputs: &Inputs) -> Result<Vec<PathBuf>> {
+pub fn paths(patterns: &[String], format: Option<InputFormat>, inputs: &Inputs) -> Result<Vec<PathBuf>> {
     found(patterns, format, inputs).map(|walk| walk.paths)
 }
 
-fn found<'a>(patterns: &[String], format: Option<Format>, inputs: &'a Inputs) -> Result<Walk<'a>> {
+fn found<'a>(patterns: &[String], format: Option<InputFormat>, inputs: &'a Inputs) -> Result<Walk<'a>> {
     let mut walk = Walk::new(format, inputs);
     for pattern in patterns {
         let before = walk.paths.len();
@@ -75,7 +75,7 @@ fn found<'a>(patterns: &[String], format: Option<Format>, inputs: &'a Inputs) ->
 ///
 /// # Errors
 /// A file that is not there or is a folder, a name that tells no format.
-pub fn listed(paths: &[PathBuf], format: Option<Format>, inputs: &Inputs) -> Result<Vec<SourceFile>> {
+pub fn listed(paths: &[PathBuf], format: Option<InputFormat>, inputs: &Inputs) -> Result<Vec<SourceFile>> {
     // Of two ways to write one file, the one that comes first in natural order stays.
     let mut paths = paths.to_vec();
     paths.sort_by(|a, b| natural_order(a, b));
@@ -85,7 +85,7 @@ pub fn listed(paths: &[PathBuf], format: Option<Format>, inputs: &Inputs) -> Res
 /// The files at `paths` in natural order, and what there is to tell of them; the first of those that are the same file.
 fn in_order(
     paths: Vec<PathBuf>,
-    format: Option<Format>,
+    format: Option<InputFormat>,
     inputs: &Inputs,
 ) -> Result<(Vec<SourceFile>, Vec<String>)> {
     let mut notes = vec![];
@@ -122,30 +122,35 @@ fn is_one(a: &Opened, b: &Opened) -> bool {
     a.path() == b.path() || real_path(a.path()) == real_path(b.path())
 }
 
-fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &Inputs) -> Result<SourceFile> {
+fn source_file(
+    opened: Opened,
+    ordinal: u32,
+    format: Option<InputFormat>,
+    inputs: &Inputs,
+) -> Result<SourceFile> {
     let path = opened.path().to_path_buf();
     let (named, compression) = kind_of(opened.place());
-    let said = format.or(named);
+    let declared = format.or(named);
     // What has types is for its own reader to look at.
-    let (shape, shown) = match said.is_none_or(Format::is_text) {
+    let (shape, shown) = match declared.is_none_or(InputFormat::is_text) {
         true => shape::found(&opened, compression)?,
         false => (Shape::of(compression), None),
     };
-    let carried = || carried::unmistakable(&opened, &shape).then_some(Format::JsonLines);
+    let by_wire_format = || wire_format::unmistakable(&opened, &shape).then_some(InputFormat::JsonLines);
     let by_content = || match opened.is_stream() || shape.compression != compression {
         true => recognised(&opened, &shape),
         false => by_content(&path, inputs),
     };
-    if let (Some(said), Some(typed)) = (said, shown.filter(|format| !format.is_text()))
-        && said.is_text()
+    if let (Some(declared), Some(typed)) = (declared, shown.filter(|format| !format.is_text()))
+        && declared.is_text()
     {
         return Err(not_text(&opened, typed));
     }
     let sheet = shape.form == Form::Sheet;
-    if sheet && said == Some(Format::JsonLines) {
+    if sheet && declared == Some(InputFormat::JsonLines) {
         return Err(Error::job(format!("{} is an Excel workbook, not JSON", path.display())));
     }
-    let Some(format) = said.or(shown).or_else(carried).or_else(by_content) else {
+    let Some(format) = declared.or(shown).or_else(by_wire_format).or_else(by_content) else {
         return Err(no_format(&opened));
     };
     if !format.is_text() && (compression != Compression::None || shape.is_member()) {
@@ -153,10 +158,11 @@ fn source_file(opened: Opened, ordinal: u32, format: Option<Format>, inputs: &In
         return Err(Error::job(format!("{}: {} inside {how} cannot be read", path.display(), format.name()))
             .hint(format!("{} files are compressed inside; unpack this one first", format.name())));
     }
-    let documents = if format == Format::JsonLines { documents::recognise(&opened, &shape) } else { None };
+    let documents =
+        if format == InputFormat::JsonLines { documents::recognise(&opened, &shape) } else { None };
     let shape = shape.with_documents(documents);
-    let (bytes, framing, told) = (opened.bytes(), Framing::default(), vec![]);
-    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, told, unnest: None, opened })
+    let (bytes, framing, partition_columns) = (opened.bytes(), Framing::default(), vec![]);
+    Ok(SourceFile { path, ordinal, format, shape, bytes, framing, partition_columns, unnest: None, opened })
 }
 
 fn no_format(opened: &Opened) -> Error {
@@ -167,9 +173,9 @@ fn no_format(opened: &Opened) -> Error {
 }
 
 /// The error for a file that is to be text and is not.
-fn not_text(opened: &Opened, typed: Format) -> Error {
+fn not_text(opened: &Opened, typed: InputFormat) -> Error {
     let (path, name) = (opened.path().display(), typed.name());
-    let (word, article) = (name.to_lowercase(), if typed == Format::Avro { "an" } else { "a" });
+    let (word, article) = (name.to_lowercase(), if typed == InputFormat::Avro { "an" } else { "a" });
     Error::data(format!("{path} is {article} {name} file, not text"))
         .hint(format!("set format = \"{word}\"; or rename it so that it ends in .{word}"))
 }
@@ -254,7 +260,7 @@ mod tests {
         folder
     }
 
-    fn names(folder: &tempfile::TempDir, patterns: &[&str], format: Option<Format>) -> Vec<String> {
+    fn names(folder: &tempfile::TempDir, patterns: &[&str], format: Option<InputFormat>) -> Vec<String> {
         let patterns: Vec<String> =
             patterns.iter().map(|p| folder.path().join(p).display().to_string()).collect();
         let files = expand(&patterns, format, &Inputs::default()).unwrap().files;
@@ -284,7 +290,7 @@ mod tests {
         );
         assert_eq!(names(&folder, &["*.csv"], None), ["f2.csv", "f10.csv"]);
         assert_eq!(names(&folder, &["f10.csv", "f*.csv", "sub"], None), ["f2.csv", "f10.csv", "sub/a.jsonl"]);
-        assert_eq!(names(&folder, &["notes.md"], Some(Format::JsonLines)), ["notes.md"]);
+        assert_eq!(names(&folder, &["notes.md"], Some(InputFormat::JsonLines)), ["notes.md"]);
         assert_eq!(names(&folder, &["s*"], None), ["sub/a.jsonl"]);
     }
 
@@ -298,9 +304,9 @@ mod tests {
     #[test]
     fn kinds_come_from_names() {
         let kind = |name: &str| kind_of(Path::new(name));
-        assert_eq!(kind("x.TSV.zst"), (Some(Format::Csv), Compression::Zstd));
-        assert_eq!(kind("x.ndjson"), (Some(Format::JsonLines), Compression::None));
-        assert_eq!(kind("x.avro"), (Some(Format::Avro), Compression::None));
+        assert_eq!(kind("x.TSV.zst"), (Some(InputFormat::Csv), Compression::Zstd));
+        assert_eq!(kind("x.ndjson"), (Some(InputFormat::JsonLines), Compression::None));
+        assert_eq!(kind("x.avro"), (Some(InputFormat::Avro), Compression::None));
         assert_eq!(kind("csv"), (None, Compression::None));
     }
 

@@ -1,7 +1,7 @@
 //! The input files of one command, each as it was first seen.
 
-use super::opened::{Kept, Opened, Stamp};
-use super::shape::Member;
+use super::opened::{KeptHandle, Opened, Stamp};
+use super::shape::ArchiveMember;
 use super::{shape, stream};
 use crate::error::Result;
 use std::collections::HashMap;
@@ -86,7 +86,7 @@ impl Inputs {
         Ok(members.into_iter().find(|member| member.path == path).map(|member| self.member(&file, member)))
     }
 
-    pub(super) fn member(&self, archive: &Opened, member: Member) -> Opened {
+    pub(super) fn member(&self, archive: &Opened, member: ArchiveMember) -> Opened {
         let mut known = self.known();
         let opened = known.entry(member.path.clone());
         opened.or_insert_with(|| Opened::of_member(archive, member)).clone()
@@ -102,7 +102,7 @@ impl Inputs {
             None => {
                 let (file, name, bytes) = stream::copied(path, of.file)?;
                 let opened = Opened::new(path, &name, Stamp::of(&of.metadata), bytes);
-                opened.keep(Kept { file: Arc::new(file), counted: false });
+                opened.keep(KeptHandle { file: Arc::new(file), counted: false });
                 opened
             }
         };

@@ -1,7 +1,7 @@
 //! What folders and globs leave out of a source, so that it can be told: what the job writes itself, what is not a file,
 //! names that are not UTF-8; and what another job has written, which is read.
 
-use super::entries::{Place, STATE_FOLDER};
+use super::entries::{FolderStep, STATE_FOLDER};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufReader;
@@ -44,7 +44,7 @@ fn whole(path: &Path) -> PathBuf {
 
 /// What was come upon and is no input.
 #[derive(Debug, Default)]
-pub(super) struct LeftOut {
+pub(super) struct LeftOutPaths {
     own: BTreeSet<PathBuf>,
     unreadable_names: BTreeSet<PathBuf>,
     not_files: BTreeMap<PathBuf, &'static str>,
@@ -52,7 +52,7 @@ pub(super) struct LeftOut {
     others: BTreeMap<PathBuf, Option<String>>,
 }
 
-impl LeftOut {
+impl LeftOutPaths {
     /// An output of the job.
     pub(super) fn own(&mut self, path: &Path) {
         self.own.insert(path.to_path_buf());
@@ -69,7 +69,7 @@ impl LeftOut {
     }
 
     /// A folder that has a state folder: what other jobs have written there is read, and told.
-    pub(super) fn others(&mut self, folder: &Place, own: &Own) {
+    pub(super) fn others(&mut self, folder: &FolderStep, own: &Own) {
         let state = folder.real.join(STATE_FOLDER);
         let of_files = std::fs::read_dir(&state).into_iter().flatten().flatten();
         // The state of `out/a.csv` lies in `out/_highwater/a.csv`: states of the job's own outputs are passed
@@ -91,26 +91,26 @@ impl LeftOut {
     pub(super) fn notes(&self) -> Vec<String> {
         let mut out = vec![];
         let own = self.own.iter().map(|path| format!("{} is left out: the job writes it", path.display()));
-        told(&mut out, own, "outputs of the job are left out");
+        push_first(&mut out, own, "outputs of the job are left out");
         let names = self.unreadable_names.iter();
         let names = names.map(|path| format!("{} is left out: its name is not UTF-8", path.display()));
-        told(&mut out, names, "names that are not UTF-8 are left out");
+        push_first(&mut out, names, "names that are not UTF-8 are left out");
         let others = self.not_files.iter().map(|(path, what)| {
             let hint = if *what == "a pipe" { "; a pipe is read only if the job names it" } else { "" };
             format!("{} is left out: it is {what}{hint}", path.display())
         });
-        told(&mut out, others, "that are not files are left out");
+        push_first(&mut out, others, "that are not files are left out");
         let written = self.others.iter().map(|(path, job)| {
             let job = job.as_ref().map_or("another job".to_string(), |job| format!("the job `{job}`"));
             format!("{} is read, although {job} wrote it", path.display())
         });
-        told(&mut out, written, "folders that jobs have written are read");
+        push_first(&mut out, written, "folders that jobs have written are read");
         out
     }
 }
 
 /// Adds the first of some sentences, and how many more there are.
-fn told(out: &mut Vec<String>, mut all: impl Iterator<Item = String>, more: &str) {
+fn push_first(out: &mut Vec<String>, mut all: impl Iterator<Item = String>, more: &str) {
     out.extend(all.by_ref().take(NAMED));
     let rest = all.count();
     if rest > 0 {
@@ -121,7 +121,7 @@ fn told(out: &mut Vec<String>, mut all: impl Iterator<Item = String>, more: &str
 /// The name of the job that wrote a manifest.
 fn job_of(manifest: &Path) -> Option<String> {
     #[derive(Deserialize)]
-    struct Manifest {
+    struct OtherManifest {
         job: Job,
     }
     #[derive(Deserialize)]
@@ -129,7 +129,7 @@ fn job_of(manifest: &Path) -> Option<String> {
         name: String,
     }
     let file = BufReader::new(std::fs::File::open(manifest).ok()?);
-    serde_json::from_reader::<_, Manifest>(file).ok().map(|manifest| manifest.job.name)
+    serde_json::from_reader::<_, OtherManifest>(file).ok().map(|manifest| manifest.job.name)
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_few_are_told_by_name_and_the_rest_by_number() {
-        let mut left_out = LeftOut::default();
+        let mut left_out = LeftOutPaths::default();
         (0..5).for_each(|i| left_out.not_a_file(Path::new(&format!("src/{i}.csv")), "a socket"));
         left_out.not_a_file(Path::new("src/in.csv"), "a pipe");
         assert_eq!(

@@ -6,10 +6,10 @@
 //! is number 1. Of a Parquet or Avro file the number is that of the row or record.
 
 use super::ReadPlan;
-use super::documents::Marks;
+use super::documents::RecordMarks;
 use super::meter::Meter;
 use super::raw::RawText;
-use super::source_file::{Format, SourceFile};
+use super::source_file::{InputFormat, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
@@ -50,12 +50,12 @@ pub fn line_numbers(plan: &ReadPlan, positions: &[Position]) -> Result<Vec<u64>>
 fn numbers(file: &SourceFile, mut places: Vec<u64>) -> Result<Vec<u64>> {
     match file.format {
         // The place in such a file is the number of the record, from 0.
-        Format::Parquet | Format::Avro => places.iter_mut().for_each(|place| *place += 1),
+        InputFormat::Parquet | InputFormat::Avro => places.iter_mut().for_each(|place| *place += 1),
         // Plain text can be read from any byte on, so it is counted in parallel; all else is unpacked from
         // its start.
         _ if file.shape.is_plain() => count_segments(file, &mut places, SEGMENT)?,
         _ => {
-            let mut lines = Lines::open(file)?;
+            let mut lines = LineCounter::open(file)?;
             for place in &mut places {
                 *place = lines.line_of(*place)?;
             }
@@ -119,11 +119,11 @@ fn count_segment(file: &File, start: u64, size: u64, places: &mut [u64]) -> std:
 
 /// The line, from 1, on which byte `place` of the text of `file` lies.
 pub(super) fn line_of(file: &SourceFile, place: u64) -> Result<u64> {
-    Lines::open(file)?.line_of(place)
+    LineCounter::open(file)?.line_of(place)
 }
 
 /// Counts the lines of a file, forwards.
-pub(super) struct Lines {
+pub(super) struct LineCounter {
     raw: RawText,
     buffer: Vec<u8>,
     /// How much of `buffer` is counted, so that many places in one block cost one pass.
@@ -133,17 +133,17 @@ pub(super) struct Lines {
     /// Line ends in what is counted.
     ends: u64,
     /// Of documents, where their records begin, in the lines that are made of them and in the file.
-    marks: Option<Marks>,
+    marks: Option<RecordMarks>,
     /// The line of the last record before what was asked for.
     marked: u64,
 }
 
-impl Lines {
+impl LineCounter {
     /// Opens `file`, at its start.
-    pub(super) fn open(file: &SourceFile) -> Result<Lines> {
-        let marks = file.shape.documents.is_some().then(Marks::default);
+    pub(super) fn open(file: &SourceFile) -> Result<LineCounter> {
+        let marks = file.shape.documents.is_some().then(RecordMarks::default);
         let raw = RawText::marked(file, Meter::idle(), marks.clone())?;
-        Ok(Lines { raw, buffer: vec![], counted: 0, read: 0, ends: 0, marks, marked: 1 })
+        Ok(LineCounter { raw, buffer: vec![], counted: 0, read: 0, ends: 0, marks, marked: 1 })
     }
 
     /// The line of the file on which the record of `place` begins, of documents.
@@ -219,7 +219,7 @@ mod tests {
         for name in ["a.csv", "a.csv.gz"] {
             let folder = TestFolder::with(name, &text);
             let plan = folder.plan("t", &[]);
-            let mut lines = Lines::open(&plan.files[0]).unwrap();
+            let mut lines = LineCounter::open(&plan.files[0]).unwrap();
             assert_eq!((lines.line_of(0).unwrap(), lines.rest_of_line(9).unwrap()), (1, b"a".to_vec()));
             assert_eq!(
                 (lines.line_of(2).unwrap(), lines.rest_of_line(9).unwrap()),
@@ -298,7 +298,7 @@ mod tests {
         let outcome = scan(plan.clone(), 2).unwrap();
         assert_eq!(outcome.rejects.len(), 3 * (43 + 43));
         let file =
-            |r: &super::super::Reject| plan.files.iter().position(|f| f.path == r.path).unwrap() as u32;
+            |r: &super::super::StoredReject| plan.files.iter().position(|f| f.path == r.path).unwrap() as u32;
         let positions: Vec<_> =
             outcome.rejects.iter().map(|r| Position::new(file(r), r.byte.unwrap())).collect();
         let lines: Vec<_> = outcome.rejects.iter().map(|r| r.line).collect();
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn of_parquet_files_it_is_the_row() {
         let mut plan = TestFolder::with("1.csv", "t\n1\n").plan("t", &[]);
-        plan.files[0].format = Format::Parquet;
+        plan.files[0].format = InputFormat::Parquet;
         let rows = [Position::new(0, 41), Position::new(0, 0)];
         assert_eq!(line_numbers(&plan, &rows).unwrap(), [42, 1]);
     }

@@ -1,6 +1,6 @@
 //! Bytes of a file as they are read from disk: counted and hashed.
 
-use super::reading::Reading;
+use super::reading::FileReader;
 use crate::error::{Error, Result};
 use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
@@ -50,7 +50,7 @@ impl Meter {
 
 /// A file as it lies on disk.
 pub(super) struct Disk {
-    pub(super) file: Reading,
+    pub(super) file: FileReader,
     pub(super) meter: Meter,
 }
 
@@ -98,7 +98,7 @@ impl Disk {
 ///
 /// # Errors
 /// A machine error where it cannot be read.
-pub(super) fn hashed(file: Reading, path: &Path) -> Result<(u64, String)> {
+pub(super) fn hashed(file: FileReader, path: &Path) -> Result<(u64, String)> {
     let mut disk = Disk { file, meter: Meter::hashing(None) };
     let mut block = Vec::new();
     while disk.append(&mut block, BLOCK).map_err(|e| Error::io("read", path, e))? > 0 {

@@ -13,17 +13,17 @@
 // the files of a command, `opened` the handle of one, `stream` copies pipes, `source_file` is a file with its format, which
 // `recognised` tells by its first bytes.
 // Files with types: `columnar` casts their arrays to the plan's types; `parquet` and `avro` read them.
-// Text: `shape` says how it is got from the bytes; `raw` reads them, `meter` counts and hashes; `text` cuts chunks, `carried`
-// unwraps records, `csv` and `jsonl` decode them, `written` takes values to their plain form, `value` reads single ones.
+// Text: `shape` says how it is got from the bytes; `raw` reads them, `meter` counts and hashes; `text` cuts chunks,
+// `wire_format` unwraps records, `csv` and `jsonl` decode them, `written` takes values to their plain form, `value` reads
+// single ones.
 // `read_plan` says what is read; `feed` hands out the work, `scan` does it, `decoded` is what a chunk gives.
 // What cannot be read: `bad_record`, `bad`, `rejects`, `fault`; `lines` finds its line number.
-// Columns: `times` is about event time and arrival, `told` about columns of folder names, `derived` and `derived_columns`
-// about columns that are computed before a record has a time.
+// Columns: `times` is about event time and arrival, `partition_columns` about columns of folder names, `derived` and
+// `derived_columns` about columns that are computed before a record has a time.
 pub mod around;
 mod avro;
 mod bad;
 mod bad_record;
-pub mod carried;
 mod columnar;
 mod csv;
 mod decoded;
@@ -47,6 +47,7 @@ pub mod lines;
 mod meter;
 mod opened;
 mod parquet;
+pub mod partition_columns;
 mod patterns;
 mod raw;
 mod read_plan;
@@ -64,21 +65,21 @@ mod testing;
 mod tests;
 mod text;
 mod times;
-pub mod told;
 pub mod value;
 mod walk;
+pub mod wire_format;
 pub mod written;
 
 pub use self::inputs::Inputs;
-pub(crate) use self::reading::Reading;
+pub(crate) use self::reading::FileReader;
 pub use self::report::InputReport;
-pub use self::source_file::{Format, SourceFile};
+pub use self::source_file::{InputFormat, SourceFile};
 pub use avro::about_records;
 pub use opened::Opened;
 pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
-pub use rejects::{Reject, Rejects};
-pub use scan::{Decoded, Scan, ScanReport, ScanWorker, Spent};
-pub use shape::{Compression, Form, Rules, Shape};
+pub use rejects::{Rejects, StoredReject};
+pub use scan::{DecodedBatch, Scan, ScanReport, ScanWorker, Spent};
+pub use shape::{Compression, Form, LineRules, Shape};
 
 pub use bad_record::BadRecord;
 pub use read_plan::{OnBadRecord, ReadColumn, ReadPlan, ReadTime};

@@ -11,8 +11,8 @@
 //! * What can be read only once ([`super::stream`]) is copied to a temporary file first, and read from there.
 
 use super::meter;
-use super::reading::Reading;
-use super::shape::Member;
+use super::reading::FileReader;
+use super::shape::ArchiveMember;
 use crate::error::{Error, Result};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
@@ -23,10 +23,10 @@ use std::sync::{Arc, OnceLock};
 
 /// A file of the input. Clones share the handle.
 #[derive(Debug, Clone)]
-pub struct Opened(pub(super) Arc<Known>);
+pub struct Opened(pub(super) Arc<OpenedFile>);
 
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct OpenedFile {
     /// Where it is, as the user wrote it.
     place: PathBuf,
     /// Its name in results and errors: the place, and of a stream its content too.
@@ -34,14 +34,14 @@ pub(super) struct Known {
     pub(super) stamp: Stamp,
     bytes: u64,
     /// What it is in an archive, and that.
-    member: Option<(Member, Opened)>,
-    kept: OnceLock<Kept>,
+    member: Option<(ArchiveMember, Opened)>,
+    kept: OnceLock<KeptHandle>,
     hash: OnceLock<String>,
 }
 
 /// A handle that stays open.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct KeptHandle {
     pub(super) file: Arc<File>,
     /// Whether it takes one of the places of [`HELD`].
     pub(super) counted: bool,
@@ -61,7 +61,7 @@ fn most_held() -> usize {
     })
 }
 
-impl Drop for Kept {
+impl Drop for KeptHandle {
     fn drop(&mut self) {
         if self.counted {
             // It is a plain count: the order of other memory does not depend on it.
@@ -116,22 +116,22 @@ impl Opened {
     pub(super) fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
         let (place, path) = (place.to_path_buf(), path.to_path_buf());
         let (kept, hash) = (OnceLock::new(), OnceLock::new());
-        Opened(Arc::new(Known { place, path, stamp, bytes, member: None, kept, hash }))
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member: None, kept, hash }))
     }
 
-    pub(super) fn of_member(archive: &Opened, member: Member) -> Opened {
+    pub(super) fn of_member(archive: &Opened, member: ArchiveMember) -> Opened {
         let (place, path, stamp) = (member.path.clone(), member.path.clone(), archive.0.stamp);
         let (kept, hash, bytes) = (OnceLock::new(), OnceLock::new(), member.bytes);
         let member = Some((member, archive.clone()));
-        Opened(Arc::new(Known { place, path, stamp, bytes, member, kept, hash }))
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, hash }))
     }
 
     /// What it is in an archive, if it is in one.
-    pub(super) fn member(&self) -> Option<&Member> {
+    pub(super) fn member(&self) -> Option<&ArchiveMember> {
         self.0.member.as_ref().map(|(member, _)| member)
     }
 
-    pub(super) fn keep(&self, kept: Kept) {
+    pub(super) fn keep(&self, kept: KeptHandle) {
         // Where two threads come at once, the second handle closes.
         let _ = self.0.kept.set(kept);
     }
@@ -170,7 +170,7 @@ impl Opened {
     ///
     /// # Errors
     /// Data: it is not the file that it was. Machine: it cannot be opened.
-    pub(crate) fn read(&self) -> Result<Reading> {
+    pub(crate) fn read(&self) -> Result<FileReader> {
         if let Some((member, archive)) = &self.0.member {
             let mut reading = archive.read()?;
             (reading.at, reading.end) = (member.start, member.start.saturating_add(member.bytes));
@@ -187,7 +187,7 @@ impl Opened {
         let room = |held: usize| (held < most_held()).then_some(held + 1);
         // Above the limit the handle lives only as long as its reader.
         if HELD.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
-            self.keep(Kept { file: file.clone(), counted: true });
+            self.keep(KeptHandle { file: file.clone(), counted: true });
         }
         Ok(self.reading(&file))
     }
@@ -196,7 +196,7 @@ impl Opened {
     ///
     /// # Errors
     /// As of [`Opened::read`].
-    pub(super) fn glance(&self) -> Result<Reading> {
+    pub(super) fn glance(&self) -> Result<FileReader> {
         match (self.0.kept.get(), &self.0.member) {
             (None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
             _ => self.read(),
@@ -215,8 +215,8 @@ impl Opened {
         Ok(head)
     }
 
-    fn reading(&self, file: &Arc<File>) -> Reading {
-        Reading { file: file.clone(), at: 0, end: u64::MAX, bytes: self.0.bytes }
+    fn reading(&self, file: &Arc<File>) -> FileReader {
+        FileReader { file: file.clone(), at: 0, end: u64::MAX, bytes: self.0.bytes }
     }
 
     fn open_again(&self) -> Result<File> {

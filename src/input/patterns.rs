@@ -6,7 +6,7 @@
 //! * A name that begins with a dot is matched by a dot alone, and nothing matches what lies below `_highwater`.
 //! * Names are matched as text: one that is not UTF-8 is left out, and told.
 
-use super::entries::{Entry, EntryKind, Place, STATE_FOLDER, is_hidden};
+use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden};
 use super::stream;
 use super::walk::Walk;
 use crate::error::{Error, Result};
@@ -100,14 +100,14 @@ fn segment(part: &str) -> std::result::Result<Segment, glob::PatternError> {
 
 impl Walk<'_> {
     /// Where a glob begins; none where nothing of it is read.
-    fn place(&mut self, base: &Path) -> Result<Option<Place>> {
-        let Some(place) = Place::of_folder(base)? else { return Ok(None) };
+    fn place(&mut self, base: &Path) -> Result<Option<FolderStep>> {
+        let Some(place) = FolderStep::of_folder(base)? else { return Ok(None) };
         let state = base.components().any(|part| part.as_os_str() == STATE_FOLDER);
         Ok((!state && !self.is_own(&place)).then_some(place))
     }
 
     /// Adds what `segments` match in the folder at `place`.
-    fn matches(&mut self, place: &Place, segments: &[Segment]) -> Result<()> {
+    fn matches(&mut self, place: &FolderStep, segments: &[Segment]) -> Result<()> {
         let Some((first, rest)) = segments.split_first() else { return Ok(()) };
         if let (Segment::Tree, []) = (first, rest) {
             return self.folder(&place.path);
@@ -137,7 +137,7 @@ impl Walk<'_> {
     }
 
     /// Goes on with an entry that the first of `segments` matches.
-    fn go_on(&mut self, entry: Entry, segments: &[Segment], rest: &[Segment]) -> Result<()> {
+    fn go_on(&mut self, entry: FolderEntry, segments: &[Segment], rest: &[Segment]) -> Result<()> {
         if entry.place.path.file_name().is_some_and(|name| name == STATE_FOLDER) || self.leaves_out(&entry) {
             return Ok(());
         }

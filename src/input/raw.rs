@@ -3,10 +3,10 @@
 //! Files are read and not mapped: mapped pages would count as the process's memory, and a file that
 //! another process cuts short would end the program with a signal.
 
-use super::documents::Marks;
+use super::documents::RecordMarks;
 use super::meter::{BLOCK, Disk, Meter};
 use super::opened::Opened;
-use super::reading::Reading;
+use super::reading::FileReader;
 use super::shape::{self, Compression, Shape};
 use super::source_file::SourceFile;
 use crate::error::{Error, Result};
@@ -15,15 +15,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-enum Decoder {
+enum Decompressor {
     Plain(Disk),
     Gzip(Box<flate2::bufread::MultiGzDecoder<BufReader<Disk>>>),
     Zstd(zstd::stream::read::Decoder<'static, BufReader<Disk>>),
-    Shaped(Box<Shaped>),
+    Shaped(Box<ShapedReader>),
 }
 
 /// A text that more is done to than unpacking. What lies on the disk is hashed in a pass of its own.
-struct Shaped {
+struct ShapedReader {
     text: Box<dyn Read + Send>,
     file: Opened,
     kind: &'static str,
@@ -34,7 +34,7 @@ struct Shaped {
 
 /// The bytes of a file on their way into a shape.
 struct Tapped {
-    file: Reading,
+    file: FileReader,
     progress: Option<Arc<AtomicU64>>,
     failed: Arc<AtomicBool>,
 }
@@ -53,14 +53,19 @@ impl Read for Tapped {
     }
 }
 
-impl Shaped {
-    fn open(file: &Opened, shape: &Shape, meter: Meter, marks: Option<Marks>) -> std::io::Result<Shaped> {
+impl ShapedReader {
+    fn open(
+        file: &Opened,
+        shape: &Shape,
+        meter: Meter,
+        marks: Option<RecordMarks>,
+    ) -> std::io::Result<ShapedReader> {
         let failed = Arc::new(AtomicBool::new(false));
         let reading = file.read().map_err(std::io::Error::other)?;
         let tapped = Tapped { file: reading, progress: meter.progress, failed: failed.clone() };
         let text = shape::marked_text(Box::new(tapped), shape, file.path(), marks)?;
         let (file, hashes, kind) = (file.clone(), meter.hash.is_some(), shape.compression.name());
-        Ok(Shaped { text, file, kind, hashes, failed })
+        Ok(ShapedReader { text, file, kind, hashes, failed })
     }
 
     fn finish(self) -> Result<(u64, String)> {
@@ -74,7 +79,7 @@ impl Shaped {
 /// The text of a file, decompressed.
 pub(super) struct RawText {
     path: PathBuf,
-    decoder: Decoder,
+    decoder: Decompressor,
 }
 
 impl RawText {
@@ -90,24 +95,26 @@ impl RawText {
     ///
     /// # Errors
     /// As of [`RawText::open`].
-    pub(super) fn marked(file: &SourceFile, meter: Meter, marks: Option<Marks>) -> Result<RawText> {
+    pub(super) fn marked(file: &SourceFile, meter: Meter, marks: Option<RecordMarks>) -> Result<RawText> {
         let failed = |e| Error::io("read", &file.path, e);
         let empty = file.opened.bytes() == 0;
         let disk = Disk { file: file.opened.read()?, meter };
         let buffered = |disk| BufReader::with_capacity(BLOCK, disk);
         let decoder = match file.shape.compression {
             _ if !empty && !file.shape.is_unpacked_only() => {
-                let shaped = Shaped::open(&file.opened, &file.shape, disk.meter, marks);
-                Decoder::Shaped(Box::new(shaped.map_err(|cause| shape::failed(&file.path, "", cause))?))
+                let shaped = ShapedReader::open(&file.opened, &file.shape, disk.meter, marks);
+                Decompressor::Shaped(Box::new(shaped.map_err(|cause| shape::failed(&file.path, "", cause))?))
             }
             // Nothing is no gzip file, but it is an empty one to anybody who made it.
-            _ if empty => Decoder::Plain(disk),
-            Compression::None => Decoder::Plain(disk),
+            _ if empty => Decompressor::Plain(disk),
+            Compression::None => Decompressor::Plain(disk),
             // A gzip file may have several members (RFC 1952), as `cat a.gz b.gz` makes them.
             Compression::Gzip => {
-                Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
+                Decompressor::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered(disk))))
             }
-            _ => Decoder::Zstd(zstd::stream::read::Decoder::with_buffer(buffered(disk)).map_err(failed)?),
+            _ => {
+                Decompressor::Zstd(zstd::stream::read::Decoder::with_buffer(buffered(disk)).map_err(failed)?)
+            }
         };
         Ok(RawText { path: file.path.clone(), decoder })
     }
@@ -119,20 +126,24 @@ impl RawText {
     pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> Result<usize> {
         let most = most.min(BLOCK);
         let read = match &mut self.decoder {
-            Decoder::Plain(disk) => disk.append(out, most),
-            Decoder::Gzip(decoder) => append_decoded(&mut **decoder, out, most),
-            Decoder::Zstd(decoder) => append_decoded(decoder, out, most),
-            Decoder::Shaped(shaped) => append_decoded(&mut shaped.text, out, most),
+            Decompressor::Plain(disk) => disk.append(out, most),
+            Decompressor::Gzip(decoder) => append_decoded(&mut **decoder, out, most),
+            Decompressor::Zstd(decoder) => append_decoded(decoder, out, most),
+            Decompressor::Shaped(shaped) => append_decoded(&mut shaped.text, out, most),
         };
         read.map_err(|cause| self.failure(cause))
     }
 
     fn failure(&self, cause: std::io::Error) -> Error {
         let (failed, kind) = match &self.decoder {
-            Decoder::Plain(disk) => (disk.meter.failed, ""),
-            Decoder::Gzip(decoder) => (decoder.get_ref().get_ref().meter.failed, Compression::Gzip.name()),
-            Decoder::Zstd(decoder) => (decoder.get_ref().get_ref().meter.failed, Compression::Zstd.name()),
-            Decoder::Shaped(shaped) => (shaped.failed.load(Ordering::Relaxed), shaped.kind),
+            Decompressor::Plain(disk) => (disk.meter.failed, ""),
+            Decompressor::Gzip(decoder) => {
+                (decoder.get_ref().get_ref().meter.failed, Compression::Gzip.name())
+            }
+            Decompressor::Zstd(decoder) => {
+                (decoder.get_ref().get_ref().meter.failed, Compression::Zstd.name())
+            }
+            Decompressor::Shaped(shaped) => (shaped.failed.load(Ordering::Relaxed), shaped.kind),
         };
         match failed {
             true => Error::io("read", &self.path, cause),
@@ -143,10 +154,10 @@ impl RawText {
     /// Reads what is left of the file, and gives its size on disk and its hash.
     pub(super) fn finish(self) -> Result<(u64, String)> {
         let mut disk = match self.decoder {
-            Decoder::Plain(disk) => disk,
-            Decoder::Gzip(decoder) => decoder.into_inner().into_inner(),
-            Decoder::Zstd(decoder) => decoder.finish().into_inner(),
-            Decoder::Shaped(shaped) => return shaped.finish(),
+            Decompressor::Plain(disk) => disk,
+            Decompressor::Gzip(decoder) => decoder.into_inner().into_inner(),
+            Decompressor::Zstd(decoder) => decoder.finish().into_inner(),
+            Decompressor::Shaped(shaped) => return shaped.finish(),
         };
         // A decoder may stop before trailing bytes, but the hash is that of the whole file.
         let mut rest = Vec::new();

@@ -1,7 +1,7 @@
 //! What is read of a log: columns, times, and what becomes of bad records.
 
 use super::derived::Derived;
-use super::infer::CsvLayout;
+use super::infer::SampleLayout;
 use super::source_file::SourceFile;
 use super::written::WrittenColumns;
 use super::{BATCH_ROWS, infer};
@@ -93,7 +93,7 @@ pub struct ReadPlan {
 
 impl ReadPlan {
     /// A plan that reads the records of `files` and none of their columns, in UTC, without a time.
-    pub fn of_no_column(files: Vec<SourceFile>, csv: CsvLayout, on_bad_record: OnBadRecord) -> ReadPlan {
+    pub fn of_no_column(files: Vec<SourceFile>, csv: SampleLayout, on_bad_record: OnBadRecord) -> ReadPlan {
         ReadPlan {
             files,
             columns: vec![],

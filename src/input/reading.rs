@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// An open file, read from a place of its own: other readers of the handle do not move it.
 #[derive(Debug, Clone)]
-pub(crate) struct Reading {
+pub(crate) struct FileReader {
     pub(super) file: Arc<File>,
     pub(super) at: u64,
     /// Where what is read ends, if not at the end of the file.
@@ -19,7 +19,7 @@ pub(crate) struct Reading {
     pub(super) bytes: u64,
 }
 
-impl Reading {
+impl FileReader {
     /// The handle.
     pub(crate) fn file(&self) -> &File {
         &self.file
@@ -46,7 +46,7 @@ impl Reading {
     }
 }
 
-impl Read for Reading {
+impl Read for FileReader {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let most = self.left(out.len());
         let read = self.file.read_at(&mut out[..most], self.at)?;
@@ -55,17 +55,17 @@ impl Read for Reading {
     }
 }
 
-impl Length for Reading {
+impl Length for FileReader {
     fn len(&self) -> u64 {
         self.bytes
     }
 }
 
-impl ChunkReader for Reading {
-    type T = BufReader<Reading>;
+impl ChunkReader for FileReader {
+    type T = BufReader<FileReader>;
 
     fn get_read(&self, start: u64) -> std::result::Result<Self::T, ParquetError> {
-        Ok(BufReader::new(Reading { at: start, ..self.clone() }))
+        Ok(BufReader::new(FileReader { at: start, ..self.clone() }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> std::result::Result<Bytes, ParquetError> {

@@ -5,7 +5,7 @@
 //! * All are counted and kept; past a few megabytes they go to temporary files.
 //! * The files with rejects are read once more, to count lines.
 
-use super::lines::Lines;
+use super::lines::LineCounter;
 use super::{BadRecord, ReadPlan};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// A rejected record, as it is written to the rejects of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject {
+pub struct StoredReject {
     /// The file.
     pub path: PathBuf,
     /// The line on which the record starts, from 1; of a Parquet file the row, from 1.
@@ -80,9 +80,9 @@ impl RejectStore {
     /// All that was taken, in position order, with its lines.
     pub(super) fn finish(mut self, plan: &Arc<ReadPlan>) -> Result<Rejects> {
         self.kept.sort_by_key(|bad| bad.position);
-        let mut runs: Vec<Run> =
-            self.runs.into_iter().map(|file| Run::Spilled(BufReader::new(file))).collect();
-        runs.push(Run::Kept(self.kept.into_iter()));
+        let mut runs: Vec<RejectRun> =
+            self.runs.into_iter().map(|file| RejectRun::Spilled(BufReader::new(file))).collect();
+        runs.push(RejectRun::Kept(self.kept.into_iter()));
         let mut rejects = Rejects {
             plan: plan.clone(),
             runs,
@@ -101,9 +101,9 @@ impl RejectStore {
 /// The rejects of a scan in position order; reads the files with rejects as it goes, to count lines.
 pub struct Rejects {
     plan: Arc<ReadPlan>,
-    runs: Vec<Run>,
-    heads: BinaryHeap<Reverse<Head>>,
-    lines: Option<(u32, Lines)>,
+    runs: Vec<RejectRun>,
+    heads: BinaryHeap<Reverse<RejectHead>>,
+    lines: Option<(u32, LineCounter)>,
     left: u64,
     failed: bool,
 }
@@ -114,36 +114,36 @@ impl std::fmt::Debug for Rejects {
     }
 }
 
-enum Run {
+enum RejectRun {
     Spilled(BufReader<File>),
     Kept(std::vec::IntoIter<BadRecord>),
 }
 
 /// The next record of a run; ordered by position, then by run.
-struct Head {
+struct RejectHead {
     bad: BadRecord,
     run: usize,
 }
 
-impl Ord for Head {
-    fn cmp(&self, other: &Head) -> std::cmp::Ordering {
+impl Ord for RejectHead {
+    fn cmp(&self, other: &RejectHead) -> std::cmp::Ordering {
         (self.bad.position, self.run).cmp(&(other.bad.position, other.run))
     }
 }
 
-impl PartialOrd for Head {
-    fn partial_cmp(&self, other: &Head) -> Option<std::cmp::Ordering> {
+impl PartialOrd for RejectHead {
+    fn partial_cmp(&self, other: &RejectHead) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Head {
-    fn eq(&self, other: &Head) -> bool {
+impl PartialEq for RejectHead {
+    fn eq(&self, other: &RejectHead) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Head {}
+impl Eq for RejectHead {}
 
 impl Rejects {
     /// How many there are, less those that were taken.
@@ -158,18 +158,18 @@ impl Rejects {
 
     fn advance(&mut self, run: usize) -> Result<()> {
         let next = match &mut self.runs[run] {
-            Run::Kept(kept) => kept.next(),
-            Run::Spilled(file) => read_record(file)
+            RejectRun::Kept(kept) => kept.next(),
+            RejectRun::Spilled(file) => read_record(file)
                 .map_err(|e| Error::io("read rejects from a file in", &std::env::temp_dir(), e))?,
         };
         if let Some(bad) = next {
-            self.heads.push(Reverse(Head { bad, run }));
+            self.heads.push(Reverse(RejectHead { bad, run }));
         }
         Ok(())
     }
 
-    fn take(&mut self) -> Result<Option<Reject>> {
-        let Some(Reverse(Head { mut bad, run })) = self.heads.pop() else { return Ok(None) };
+    fn take(&mut self) -> Result<Option<StoredReject>> {
+        let Some(Reverse(RejectHead { mut bad, run })) = self.heads.pop() else { return Ok(None) };
         self.advance(run)?;
         self.left -= 1;
         let (number, place) = (bad.position.file(), bad.position.place());
@@ -180,7 +180,7 @@ impl Rejects {
         } else {
             // Positions ascend, so one pass over a file counts the lines of all of its rejects.
             if self.lines.as_ref().is_none_or(|(of, _)| *of != number) {
-                self.lines = Some((number, Lines::open(file)?));
+                self.lines = Some((number, LineCounter::open(file)?));
             }
             let mut line = 0;
             if let Some((_, lines)) = &mut self.lines {
@@ -192,7 +192,7 @@ impl Rejects {
             }
             (line, Some(place))
         };
-        Ok(Some(Reject {
+        Ok(Some(StoredReject {
             path: file.path.clone(),
             line,
             byte,
@@ -204,9 +204,9 @@ impl Rejects {
 }
 
 impl Iterator for Rejects {
-    type Item = Result<Reject>;
+    type Item = Result<StoredReject>;
 
-    fn next(&mut self) -> Option<Result<Reject>> {
+    fn next(&mut self) -> Option<Result<StoredReject>> {
         // The record at which it failed is lost: going on would give fewer than the account says.
         if self.failed {
             return None;

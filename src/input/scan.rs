@@ -5,24 +5,24 @@
 //!   scan fails, everything before the first fault was looked at, and [`Scan::finish`] reports the
 //!   fault with the smallest position, whoever met it and whatever was met first.
 //! * Between two chunks of a worker the later has the later positions.
-//! * Each piece of work has a number, [`Decoded::sequence`], in position order and without gaps. Unless
+//! * Each piece of work has a number, [`DecodedBatch::sequence`], in position order and without gaps. Unless
 //!   the scan fails, of each number the last batch is delivered, if need be an empty one.
 
 use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
-use super::carried::LogPlace;
 use super::csv::CsvDecoder;
 use super::decoded::DecodedChunk;
 use super::derived_columns::DerivedColumns;
 use super::fault::bad_record_error;
-use super::feed::{Feed, Work, check_columns};
-use super::infer::CsvLayout;
+use super::feed::{Feed, FeedItem, check_columns};
+use super::infer::SampleLayout;
 use super::jsonl::JsonDecoder;
 use super::parquet::{ParquetFile, ParquetUnit};
+use super::partition_columns::PartitionColumns;
 use super::rejects::{RejectStore, Rejects};
 use super::report::InputReport;
-use super::told::ToldColumns;
-use super::{BadRecord, Format, OnBadRecord, ReadPlan, SourceFile};
+use super::wire_format::LogPlace;
+use super::{BadRecord, InputFormat, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
@@ -35,7 +35,7 @@ const REJECTS_IN_MEMORY: usize = 32 << 20;
 
 /// Some rows, and how many records they were taken from.
 #[derive(Debug)]
-pub struct Decoded {
+pub struct DecodedBatch {
     /// The number of the piece of work that they are of: a chunk of text, some blocks or a row group.
     pub sequence: u64,
     /// Whether no more batches come of that piece.
@@ -74,7 +74,7 @@ pub struct Scan {
     /// Event times that exist twice.
     twice: AtomicU64,
     without_items: AtomicU64,
-    told: ToldColumns,
+    partition_columns: PartitionColumns,
     /// Reports of Parquet files.
     hashed: Mutex<Vec<InputReport>>,
     rejects: Mutex<RejectStore>,
@@ -99,7 +99,7 @@ impl Scan {
             records: plan.files.iter().map(|_| AtomicU64::new(0)).collect(),
             twice: AtomicU64::new(0),
             without_items: AtomicU64::new(0),
-            told: ToldColumns::of(&plan)?,
+            partition_columns: PartitionColumns::of(&plan)?,
             hashed: Mutex::default(),
             rejects: Mutex::new(RejectStore::new(REJECTS_IN_MEMORY)),
             failure: Mutex::default(),
@@ -113,7 +113,7 @@ impl Scan {
     ///
     /// # Errors
     /// Why a file cannot be read; the first bad record, where `on_bad_record` says to stop.
-    pub fn has_records(files: &[SourceFile], csv: CsvLayout, on_bad_record: OnBadRecord) -> Result<bool> {
+    pub fn has_records(files: &[SourceFile], csv: SampleLayout, on_bad_record: OnBadRecord) -> Result<bool> {
         let scan = Scan::new(Arc::new(ReadPlan::of_no_column(files.to_vec(), csv, on_bad_record)))?;
         let mut worker = scan.worker()?;
         while let Some(decoded) = worker.next()? {
@@ -134,7 +134,7 @@ impl Scan {
         Ok(ScanWorker {
             scan: self,
             csv: CsvDecoder::new(&self.plan),
-            json: if has(Format::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
+            json: if has(InputFormat::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
             derived: DerivedColumns::of(&self.plan),
             unit: None,
             spent: Spent::default(),
@@ -224,7 +224,7 @@ impl Scan {
     }
 
     /// Takes the bad records of a chunk of the piece of work `sequence`, and counts.
-    fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<Decoded> {
+    fn account(&self, file: u32, sequence: u64, last: bool, chunk: DecodedChunk) -> Result<DecodedBatch> {
         let DecodedChunk { batch, bad, passed, twice, without_items } = chunk;
         self.without_items.fetch_add(without_items, Ordering::Relaxed);
         self.twice.fetch_add(twice, Ordering::Relaxed);
@@ -241,7 +241,7 @@ impl Scan {
         }
         let read = batch.rows as u64 + rejected;
         self.records[file as usize].fetch_add(read, Ordering::Relaxed);
-        Ok(Decoded { sequence, last, batch, read, rejected, passed })
+        Ok(DecodedBatch { sequence, last, batch, read, rejected, passed })
     }
 
     /// Takes the bad records of a piece of work.
@@ -307,14 +307,14 @@ pub struct Spent {
 struct OpenUnit {
     sequence: u64,
     ordinal: u32,
-    unit: Unit,
+    unit: ColumnarUnit,
     /// The row of the file that the next batch starts with.
     next_row: u64,
     /// What it counts for in bytes of progress.
     bytes: u64,
 }
 
-enum Unit {
+enum ColumnarUnit {
     RowGroup(Box<ParquetUnit>),
     Blocks(AvroBlocks),
 }
@@ -331,7 +331,7 @@ impl ScanWorker<'_> {
     /// What this worker failed at. It need not be the first fault: that is what [`Scan::finish`]
     /// gives, after all workers have come to their end.
     #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Decoded>> {
+    pub fn next(&mut self) -> Result<Option<DecodedBatch>> {
         loop {
             let mut watch = Stopwatch::of_thread();
             let decoded = self.next_of_unit();
@@ -351,7 +351,7 @@ impl ScanWorker<'_> {
                 None => return Ok(None),
                 Some(work) => {
                     // Hashing a file of Parquet is work of the disk, so its time counts as reading.
-                    let hashing = matches!(work, Work::Hash { .. });
+                    let hashing = matches!(work, FeedItem::Hash { .. });
                     self.spent.bytes += work.bytes();
                     let decoded = self.start(work);
                     let cpu = watch.lap().cpu;
@@ -364,9 +364,9 @@ impl ScanWorker<'_> {
         }
     }
 
-    fn start(&mut self, work: Work) -> Result<Option<Decoded>> {
+    fn start(&mut self, work: FeedItem) -> Result<Option<DecodedBatch>> {
         match work {
-            Work::Csv { sequence, chunk, quoted, layout } => {
+            FeedItem::Csv { sequence, chunk, quoted, layout } => {
                 let file = chunk.file;
                 let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout, self.scan.bad_records());
                 if let Some(buffer) = buffer {
@@ -374,7 +374,7 @@ impl ScanWorker<'_> {
                 }
                 self.account(file, sequence, true, decoded).map(Some)
             }
-            Work::Json { sequence, chunk } => {
+            FeedItem::Json { sequence, chunk } => {
                 let file = chunk.file;
                 match &mut self.json {
                     Some(json) => {
@@ -385,29 +385,29 @@ impl ScanWorker<'_> {
                     None => Ok(None),
                 }
             }
-            Work::Avro { sequence, chunk, file } => {
+            FeedItem::Avro { sequence, chunk, file } => {
                 let (ordinal, next_row) = (file.ordinal(), chunk.first_record);
-                let unit = Unit::Blocks(AvroBlocks::new(file, chunk));
+                let unit = ColumnarUnit::Blocks(AvroBlocks::new(file, chunk));
                 // Its bytes were counted when they were read.
                 self.unit = Some(OpenUnit { sequence, ordinal, unit, next_row, bytes: 0 });
                 self.next_of_unit()
             }
-            Work::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
-            Work::Unit { sequence, file, ordinal, unit } => {
+            FeedItem::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
+            FeedItem::Unit { sequence, file, ordinal, unit } => {
                 let next_row = file.first_row(unit);
                 let position = Position::new(ordinal, next_row);
                 let opened = file.read(unit).map_err(|e| self.scan.fail(position, e))?;
                 // The units share the file's bytes; the first takes what is left of the division.
                 let (all, units) = (self.scan.plan.files[ordinal as usize].bytes, file.units() as u64);
                 let bytes = all / units + if unit == 0 { all % units } else { 0 };
-                let unit = Unit::RowGroup(Box::new(opened));
+                let unit = ColumnarUnit::RowGroup(Box::new(opened));
                 self.unit = Some(OpenUnit { sequence, ordinal, unit, next_row, bytes });
                 Ok(None)
             }
         }
     }
 
-    fn next_of_unit(&mut self) -> Result<Option<Decoded>> {
+    fn next_of_unit(&mut self) -> Result<Option<DecodedBatch>> {
         // Taken out, so that after an error the worker does not go on with a unit that is half read.
         let Some(mut open) = self.unit.take() else { return Ok(None) };
         let position = Position::new(open.ordinal, open.next_row);
@@ -417,11 +417,11 @@ impl ScanWorker<'_> {
         }
         let bad = self.scan.bad_records();
         let next = match &mut open.unit {
-            Unit::RowGroup(rows) => {
+            ColumnarUnit::RowGroup(rows) => {
                 rows.next(bad).map(|chunk| (chunk.map(|chunk| (chunk, None)), rows.is_done()))
             }
-            Unit::Blocks(blocks) if blocks.is_done() => None,
-            Unit::Blocks(blocks) => Some((blocks.next(bad), blocks.is_done())),
+            ColumnarUnit::Blocks(blocks) if blocks.is_done() => None,
+            ColumnarUnit::Blocks(blocks) => Some((blocks.next(bad), blocks.is_done())),
         };
         let Some((chunk, last)) = next else {
             self.scan.progress.fetch_add(open.bytes, Ordering::Relaxed);
@@ -439,9 +439,15 @@ impl ScanWorker<'_> {
     }
 
     /// Puts in what no file has, and takes the bad records of the chunk.
-    fn account(&mut self, file: u32, sequence: u64, last: bool, mut chunk: DecodedChunk) -> Result<Decoded> {
+    fn account(
+        &mut self,
+        file: u32,
+        sequence: u64,
+        last: bool,
+        mut chunk: DecodedChunk,
+    ) -> Result<DecodedBatch> {
         // Derived columns may use the columns that folders tell, so these are filled first.
-        self.scan.told.fill(file, &mut chunk.batch);
+        self.scan.partition_columns.fill(file, &mut chunk.batch);
         let filled = self.derived.fill(file, chunk, self.scan.bad_records());
         let chunk = filled.map_err(|error| self.scan.fail(Position::new(file, 0), error))?;
         self.scan.account(file, sequence, last, chunk)

@@ -1,13 +1,13 @@
 //! A file of a log: its format, its shape, its place in the order of arrival.
 
-use super::carried::Framing;
 use super::opened::Opened;
 use super::shape::{Compression, Shape};
+use super::wire_format::Framing;
 use std::path::{Path, PathBuf};
 
 /// The format of a file's records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum InputFormat {
     /// Comma-separated values (RFC 4180, any one-byte delimiter).
     Csv,
     /// One JSON object a line.
@@ -18,19 +18,19 @@ pub enum Format {
     Avro,
 }
 
-impl Format {
+impl InputFormat {
     /// Whether records are lines of text: then their place is a byte, else a number.
     pub fn is_text(self) -> bool {
-        matches!(self, Format::Csv | Format::JsonLines)
+        matches!(self, InputFormat::Csv | InputFormat::JsonLines)
     }
 
     /// Its name, for people.
     pub fn name(self) -> &'static str {
         match self {
-            Format::Csv => "CSV",
-            Format::JsonLines => "JSON Lines",
-            Format::Parquet => "Parquet",
-            Format::Avro => "Avro",
+            InputFormat::Csv => "CSV",
+            InputFormat::JsonLines => "JSON Lines",
+            InputFormat::Parquet => "Parquet",
+            InputFormat::Avro => "Avro",
         }
     }
 }
@@ -43,7 +43,7 @@ pub struct SourceFile {
     /// Its place among the source's files in natural path order, from 0.
     pub ordinal: u32,
     /// The format of its records.
-    pub format: Format,
+    pub format: InputFormat,
     /// How its text is got from its bytes.
     pub shape: Shape,
     /// Its size on disk in bytes.
@@ -51,7 +51,7 @@ pub struct SourceFile {
     /// How its records are wrapped; not known before somebody looks into it.
     pub framing: Framing,
     /// The columns that are read from the names of its folders.
-    pub told: Vec<String>,
+    pub partition_columns: Vec<String>,
     /// The list of each record whose items are its events; not known before the job says so.
     pub unnest: Option<String>,
     /// The handle that it is read by.
@@ -59,7 +59,7 @@ pub struct SourceFile {
 }
 
 /// What a file's name says about its format and compression.
-pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
+pub(super) fn kind_of(path: &Path) -> (Option<InputFormat>, Compression) {
     // Endings are compared without case, as some programs export `.CSV`.
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let endings = [
@@ -71,10 +71,10 @@ pub(super) fn kind_of(path: &Path) -> (Option<Format>, Compression) {
     let packed = endings.iter().find_map(|(ending, how)| Some((name.strip_suffix(ending)?, *how)));
     let (stem, compression) = packed.unwrap_or((name.as_str(), Compression::None));
     let format = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("csv" | "tsv") => Some(Format::Csv),
-        Some("jsonl" | "ndjson" | "json") => Some(Format::JsonLines),
-        Some("parquet") => Some(Format::Parquet),
-        Some("avro") => Some(Format::Avro),
+        Some("csv" | "tsv") => Some(InputFormat::Csv),
+        Some("jsonl" | "ndjson" | "json") => Some(InputFormat::JsonLines),
+        Some("parquet") => Some(InputFormat::Parquet),
+        Some("avro") => Some(InputFormat::Avro),
         _ => None,
     };
     (format, compression)

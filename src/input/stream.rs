@@ -32,7 +32,7 @@ pub(super) fn is_descriptor(path: &Path) -> bool {
 }
 
 /// A stream that was opened.
-pub(super) struct Source {
+pub(super) struct OpenStream {
     pub file: File,
     pub metadata: Metadata,
 }
@@ -41,7 +41,7 @@ pub(super) struct Source {
 ///
 /// # Errors
 /// Job: it is a terminal or a device. Machine: it cannot be opened.
-pub(super) fn source(path: &Path) -> Result<Source> {
+pub(super) fn source(path: &Path) -> Result<OpenStream> {
     let failed = |e| Error::io("open", path, e);
     let file = match is_stdin(path) {
         true => {
@@ -60,7 +60,7 @@ pub(super) fn source(path: &Path) -> Result<Source> {
     if !(is_stdin(path) && metadata.file_type().is_socket()) {
         check(path, &metadata)?;
     }
-    Ok(Source { file, metadata })
+    Ok(OpenStream { file, metadata })
 }
 
 /// Refuses what is neither a file nor a pipe.

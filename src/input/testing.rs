@@ -1,7 +1,7 @@
 //! For tests: files in a folder of their own, plans, and scans read to their end.
 
 use super::files::expand;
-use super::{Inputs, OnBadRecord, Opened, ReadColumn, ReadPlan, ReadTime, Reject, Scan, ScanReport};
+use super::{Inputs, OnBadRecord, Opened, ReadColumn, ReadPlan, ReadTime, Scan, ScanReport, StoredReject};
 use crate::batch::{DataType, Position};
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit, Zone};
@@ -103,25 +103,25 @@ pub(super) fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// A row: its position, its time in seconds, its columns as text.
-pub(super) type Row = (Position, i64, Vec<Option<String>>);
+pub(super) type ScannedRow = (Position, i64, Vec<Option<String>>);
 
 /// All that a scan gives, in position order.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) rows: Vec<Row>,
+pub(super) struct ScanResult {
+    pub(super) rows: Vec<ScannedRow>,
     /// The arrivals of `rows` in microseconds, where the plan asks for them.
     pub(super) arrivals: Vec<i64>,
     /// The rows of each piece of work.
     pub(super) pieces: Vec<usize>,
-    pub(super) rejects: Vec<Reject>,
+    pub(super) rejects: Vec<StoredReject>,
     pub(super) report: ScanReport,
 }
 
 /// Scans with as many threads.
-pub(super) fn scan(plan: ReadPlan, threads: usize) -> Result<Outcome> {
+pub(super) fn scan(plan: ReadPlan, threads: usize) -> Result<ScanResult> {
     let plan = Arc::new(plan);
     let scan = Scan::new(plan)?;
-    let mut pieces: Vec<Piece> = std::thread::scope(|scope| {
+    let mut pieces: Vec<BatchesOfChunk> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&scan))).collect();
         handles.into_iter().flat_map(|handle| handle.join().unwrap()).collect()
     });
@@ -132,25 +132,25 @@ pub(super) fn scan(plan: ReadPlan, threads: usize) -> Result<Outcome> {
     assert!(pieces.iter().all(|piece| piece.done), "of each number the last comes");
     let arrivals = pieces.iter().flat_map(|piece| piece.arrivals.clone()).collect();
     let of_pieces = pieces.iter().map(|piece| piece.rows.len()).collect();
-    let rows: Vec<Row> = pieces.into_iter().flat_map(|piece| piece.rows).collect();
+    let rows: Vec<ScannedRow> = pieces.into_iter().flat_map(|piece| piece.rows).collect();
     assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "numbers are in position order");
     let rejects = report.rejects.by_ref().collect::<Result<Vec<_>>>()?;
     let records: u64 = report.inputs.iter().map(|input| input.records).sum();
     assert_eq!(records, (rows.len() + rejects.len()) as u64, "read = rows + rejected");
-    Ok(Outcome { rows, arrivals, pieces: of_pieces, rejects, report })
+    Ok(ScanResult { rows, arrivals, pieces: of_pieces, rejects, report })
 }
 
 /// All batches of one piece of work.
 #[derive(Default)]
-struct Piece {
+struct BatchesOfChunk {
     sequence: u64,
     done: bool,
-    rows: Vec<Row>,
+    rows: Vec<ScannedRow>,
     arrivals: Vec<i64>,
 }
 
-fn work(scan: &Scan) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
+fn work(scan: &Scan) -> Vec<BatchesOfChunk> {
+    let mut pieces: Vec<BatchesOfChunk> = Vec::new();
     let mut worker = scan.worker().unwrap();
     while let Ok(Some(decoded)) = worker.next() {
         let batch = decoded.batch;
@@ -160,7 +160,7 @@ fn work(scan: &Scan) -> Vec<Piece> {
         match pieces.last() {
             Some(piece) if !piece.done => assert_eq!(piece.sequence, decoded.sequence),
             Some(piece) if piece.sequence >= decoded.sequence => panic!("numbers of a worker grow"),
-            _ => pieces.push(Piece { sequence: decoded.sequence, ..Piece::default() }),
+            _ => pieces.push(BatchesOfChunk { sequence: decoded.sequence, ..BatchesOfChunk::default() }),
         }
         let piece = pieces.last_mut().unwrap();
         piece.done = decoded.last;

@@ -1,7 +1,7 @@
 //! What all formats have in common: arrival, columns of the same name, the order of work.
 
 use super::avro::writer;
-use super::testing::{Outcome, TestFolder, scan};
+use super::testing::{ScanResult, TestFolder, scan};
 use super::{OnBadRecord, ReadPlan, ReadTime};
 use crate::time::{HOUR, SECOND, TimeRule, TimeUnit, Zone};
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
@@ -23,9 +23,9 @@ const FORMS: [&str; 8] = [
 ];
 
 /// A table of values as they are written; nothing is NULL.
-struct Log<'a>(&'a [(&'a str, &'a [&'a str])]);
+struct TestLog<'a>(&'a [(&'a str, &'a [&'a str])]);
 
-impl Log<'_> {
+impl TestLog<'_> {
     fn rows(&self) -> usize {
         self.0[0].1.len()
     }
@@ -82,22 +82,22 @@ impl Log<'_> {
     }
 
     /// Scans the log in all forms, with threads and chunks of many sizes. All must give the same.
-    fn scan_all(&self, columns: &[&str], change: impl Fn(&mut ReadPlan)) -> Outcome {
-        let mut first: Option<Outcome> = None;
+    fn scan_all(&self, columns: &[&str], change: impl Fn(&mut ReadPlan)) -> ScanResult {
+        let mut first: Option<ScanResult> = None;
         for name in FORMS {
             for (threads, chunk_bytes) in [(1, 1 << 20), (3, 1), (2, 60)] {
                 let folder = TestFolder::with(name, self.written_as(name));
                 let mut plan = ReadPlan { chunk_bytes, ..folder.plan("t", columns) };
                 change(&mut plan);
                 let outcome = scan(plan, threads).unwrap_or_else(|e| panic!("{name}: {e}"));
-                let shown = |outcome: &Outcome| {
+                let shown = |outcome: &ScanResult| {
                     let rows: Vec<_> = outcome.rows.iter().map(|(_, t, c)| (*t, c.clone())).collect();
                     (rows, outcome.arrivals.clone())
                 };
                 if let Some(first) = &first {
                     assert_eq!(shown(&outcome), shown(first), "{name}");
                     let bad =
-                        |o: &Outcome| -> Vec<_> { o.rejects.iter().map(|r| r.column.clone()).collect() };
+                        |o: &ScanResult| -> Vec<_> { o.rejects.iter().map(|r| r.column.clone()).collect() };
                     assert_eq!(bad(&outcome), bad(first), "{name}");
                 }
                 first.get_or_insert(outcome);
@@ -117,7 +117,7 @@ fn seconds() -> TimeRule {
 
 #[test]
 fn arrivals_are_read_as_event_times_are() {
-    let log = Log(&[
+    let log = TestLog(&[
         ("t", &["1", "2", "3", "4", "5"]),
         ("at", &["1717200001000", "", "1717200003000", "9717200000000000", "1717200005001"]),
         ("v", &["a", "b", "c", "d", "e"]),
@@ -144,7 +144,7 @@ fn arrivals_are_read_as_event_times_are() {
 #[test]
 fn arrivals_follow_the_rule_and_the_zone() {
     let log =
-        Log(&[("t", &["1", "2", "3"]), ("at", &["2024-06-01 07:00:00", "soon", "2024-06-01T00:00:01Z"])]);
+        TestLog(&[("t", &["1", "2", "3"]), ("at", &["2024-06-01 07:00:00", "soon", "2024-06-01T00:00:01Z"])]);
     let outcome = log.scan_all(&["at:timestamp", "at:string"], |plan| {
         plan.arrival = arrival("at", TimeRule::Iso);
         plan.zone = Zone::named("Asia/Jakarta").unwrap();
@@ -158,7 +158,7 @@ fn arrivals_follow_the_rule_and_the_zone() {
 
 #[test]
 fn a_name_may_come_twice() {
-    let log = Log(&[("t", &["1", "2", "3"]), ("at", &["10", "20", "30"]), ("v", &["7", "", "9"])]);
+    let log = TestLog(&[("t", &["1", "2", "3"]), ("at", &["10", "20", "30"]), ("v", &["7", "", "9"])]);
     let columns = ["t:timestamp", "t:string", "at:string", "v:int64", "at:timestamp", "v:string", "at:int64"];
     let outcome = log.scan_all(&columns, |plan| plan.arrival = arrival("at", seconds()));
     let shown: Vec<String> = outcome
@@ -178,7 +178,7 @@ fn a_name_may_come_twice() {
 
 #[test]
 fn the_arrival_may_be_the_event_time() {
-    let log = Log(&[("t", &["1", "", "3"]), ("v", &["1", "2", "3"])]);
+    let log = TestLog(&[("t", &["1", "", "3"]), ("v", &["1", "2", "3"])]);
     let outcome = log.scan_all(&["t:timestamp"], |plan| {
         plan.arrival = arrival("t", seconds());
         plan.max_ahead = Some(0);
@@ -194,7 +194,7 @@ fn the_arrival_may_be_the_event_time() {
 
 #[test]
 fn events_too_far_ahead_are_kept_aside_whatever_is_said_of_bad_records() {
-    let log = Log(&[
+    let log = TestLog(&[
         ("t", &["3600", "3601", "10800", "0"]),
         ("at", &["0", "0", "0", "9000"]),
         // What else is wrong with a record of a wrong clock does not count.
@@ -220,7 +220,7 @@ fn events_too_far_ahead_are_kept_aside_whatever_is_said_of_bad_records() {
 
 #[test]
 fn a_missing_arrival_ends_the_run_where_bad_records_do() {
-    let log = Log(&[("t", &["9999", "2", "3"]), ("at", &["1", "", "x"]), ("v", &["1", "2", "3"])]);
+    let log = TestLog(&[("t", &["9999", "2", "3"]), ("at", &["1", "", "x"]), ("v", &["1", "2", "3"])]);
     for name in FORMS {
         let folder = TestFolder::with(name, log.written_as(name));
         let mut plan = folder.plan("t", &["v:int64"]);
@@ -239,7 +239,7 @@ fn a_missing_arrival_ends_the_run_where_bad_records_do() {
 
 #[test]
 fn files_must_have_the_arrival() {
-    let log = Log(&[("t", &["1"]), ("att", &["1"])]);
+    let log = TestLog(&[("t", &["1"]), ("att", &["1"])]);
     for name in ["a.csv", "a.parquet"] {
         let folder = TestFolder::with(name, log.written_as(name));
         let plan = ReadPlan { arrival: arrival("at", seconds()), ..folder.plan("t", &[]) };
@@ -247,7 +247,7 @@ fn files_must_have_the_arrival() {
         assert!(error.contains("no column `at`") && error.contains("did you mean `att`?"), "{error}");
     }
     // A file without a header has no records that could lack it.
-    let with = Log(&[("t", &["1"]), ("at", &["2"])]);
+    let with = TestLog(&[("t", &["1"]), ("at", &["2"])]);
     let folder = TestFolder::with("a.csv", "").and("b.csv", with.written_as("b.csv")).and("c.jsonl", "");
     let plan = ReadPlan { arrival: arrival("at", seconds()), ..folder.plan("t", &["at:int64"]) };
     assert_eq!(scan(plan, 1).unwrap().arrivals, [2 * SECOND]);
@@ -257,7 +257,7 @@ fn files_must_have_the_arrival() {
 fn work_is_numbered_in_position_order() {
     let lines = |from: usize| -> String { (from..from + 100).map(|i| format!("{i},{i:0>90}\n")).collect() };
     let texts = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
-    let log = Log(&[("t", &texts), ("a", &texts)]);
+    let log = TestLog(&[("t", &texts), ("a", &texts)]);
     let folder = TestFolder::with("1.csv", format!("t,a\n{}", lines(0)))
         .and("2.csv", "")
         .and("3.csv.gz", format!("t,a\n{}", lines(100)))
@@ -288,7 +288,7 @@ fn work_is_numbered_in_position_order() {
 
 #[test]
 fn what_is_rejected_for_its_times_does_not_depend_on_the_range() {
-    let log = Log(&[
+    let log = TestLog(&[
         ("t", &["1", "2", "3", "4", "5", "6", "7", "8"]),
         ("at", &["1", "2", "3", "", "1", "6", "7", "8"]),
     ]);
@@ -308,7 +308,7 @@ fn what_is_rejected_for_its_times_does_not_depend_on_the_range() {
 #[test]
 fn rows_without_a_time_are_of_the_instant_0() {
     // The time of no row is read, nor asked for, nor a reason to leave a row out.
-    let log = Log(&[
+    let log = TestLog(&[
         ("code", &["a", "b", "c", "d", "e"]),
         ("n", &["1", "2", "x", "4", ""]),
         ("t", &["7", "no time", "", "9", "1e9"]),
@@ -324,7 +324,7 @@ fn rows_without_a_time_are_of_the_instant_0() {
     // A column of the plan, or none at all, is no matter of times.
     let outcome = log.scan_all(&[], untimed);
     assert_eq!(outcome.rows.len(), 5);
-    let arrived = Log(&[("a", &["5", "6"]), ("v", &["1", "2"])]);
+    let arrived = TestLog(&[("a", &["5", "6"]), ("v", &["1", "2"])]);
     let outcome = arrived.scan_all(&["v:int64"], |plan| {
         untimed(plan);
         plan.arrival = Some(ReadTime { column: "a".into(), rule: TimeRule::Epoch(TimeUnit::Second) });

@@ -13,7 +13,7 @@ use super::csv::names::{FirstRecord, names_of};
 use super::csv::record::{LONGEST_QUOTED, Scanned, end_of_records, scan_record, unescape, unquoted};
 use super::meter::Meter;
 use super::raw::RawText;
-use super::source_file::{Format, SourceFile};
+use super::source_file::{InputFormat, SourceFile};
 use crate::error::{Error, Result};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::path::Path;
@@ -191,20 +191,20 @@ impl TextFile {
 
     /// Where whole records end in `text`, of which about `size` bytes are wanted: at its end if that is the end of
     /// the file.
-    fn cut(&self, text: &[u8], size: usize) -> Cut {
+    fn cut(&self, text: &[u8], size: usize) -> CutPoint {
         let whole = self.at_end();
         // What had to be longer to tell where a record ends is cut where enough of it is told: a quote that is not
         // closed does not make a chunk of all that was read for it.
         let enough = if text.len() > size.max(LARGE) { size } else { text.len() };
         // Without a quote each line end ends a record, as in JSON Lines always: the last one is found from
         // the end.
-        if self.file.format != Format::Csv || memchr(b'"', text).is_none() {
+        if self.file.format != InputFormat::Csv || memchr(b'"', text).is_none() {
             let end = match memchr(b'\n', &text[enough.saturating_sub(1)..]) {
                 Some(length) if enough < text.len() => enough + length,
                 _ if whole => text.len(),
                 _ => memrchr(b'\n', text).map_or(0, |at| at + 1),
             };
-            return Cut { end, clean: true, quoted: false };
+            return CutPoint { end, clean: true, quoted: false };
         }
         // In a longer text a quoted field could be too long, which the masks do not see.
         if text.len() <= LONGEST_QUOTED && enough == text.len() {
@@ -212,10 +212,10 @@ impl TextFile {
             // tell.
             let Quotes { clean, end } = check_quotes(text, self.delimiter);
             if clean && (!whole || end == text.len()) {
-                return Cut { end, clean, quoted: true };
+                return CutPoint { end, clean, quoted: true };
             }
         }
-        Cut { end: end_of_records(text, self.delimiter, whole, enough), clean: false, quoted: true }
+        CutPoint { end: end_of_records(text, self.delimiter, whole, enough), clean: false, quoted: true }
     }
 
     /// Reads the first record as the names of the columns; `None` if there is none.
@@ -345,7 +345,7 @@ pub(super) fn check_encoding(start: &[u8], path: &Path) -> Result<()> {
 }
 
 /// Where a text can be cut.
-struct Cut {
+struct CutPoint {
     end: usize,
     clean: bool,
     quoted: bool,

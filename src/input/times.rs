@@ -7,28 +7,28 @@ use std::fmt;
 
 /// What a time of a record is to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum TimeRole {
     /// When it happened.
     EventTime,
     /// When it arrived.
     Arrival,
 }
 
-impl Role {
+impl TimeRole {
     /// The word before `column`.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Role::EventTime => "time",
-            Role::Arrival => "arrival",
+            TimeRole::EventTime => "time",
+            TimeRole::Arrival => "arrival",
         }
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for TimeRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Role::EventTime => "the event time",
-            Role::Arrival => "the arrival",
+            TimeRole::EventTime => "the event time",
+            TimeRole::Arrival => "the arrival",
         })
     }
 }
@@ -60,12 +60,12 @@ impl ReadPlan {
     }
 
     /// The time of the record that `column` is a copy of.
-    pub(super) fn copied(&self, column: &ReadColumn) -> Option<Role> {
+    pub(super) fn copied(&self, column: &ReadColumn) -> Option<TimeRole> {
         let is = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
         if self.own_time().is_some_and(is) {
-            Some(Role::EventTime)
+            Some(TimeRole::EventTime)
         } else {
-            self.arrival.as_ref().filter(|arrival| is(arrival)).map(|_| Role::Arrival)
+            self.arrival.as_ref().filter(|arrival| is(arrival)).map(|_| TimeRole::Arrival)
         }
     }
 

@@ -10,17 +10,17 @@ use std::fmt;
 
 /// Why a text is not a value of a type. Prints the reason, with the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ValueError(Box<Fault>);
+pub struct ValueError(Box<ValueFault>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
+struct ValueFault {
     text: String,
-    what: What,
+    what: ValueProblem,
     ty: DataType,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+enum ValueProblem {
     NotOne,
     DoesNotFit,
 }
@@ -30,7 +30,7 @@ impl ValueError {
     #[cold]
     #[inline(never)]
     pub fn not_a(text: &[u8], ty: DataType) -> ValueError {
-        ValueError(Box::new(Fault { text: shown(text), what: What::NotOne, ty }))
+        ValueError(Box::new(ValueFault { text: shown(text), what: ValueProblem::NotOne, ty }))
     }
 
     /// What was read, or its beginning.
@@ -42,20 +42,20 @@ impl ValueError {
     #[cold]
     #[inline(never)]
     pub fn does_not_fit(text: &[u8], ty: DataType) -> ValueError {
-        ValueError(Box::new(Fault { text: shown(text), what: What::DoesNotFit, ty }))
+        ValueError(Box::new(ValueFault { text: shown(text), what: ValueProblem::DoesNotFit, ty }))
     }
 }
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault { text, what, ty } = &*self.0;
+        let ValueFault { text, what, ty } = &*self.0;
         match what {
-            What::NotOne if *ty == DataType::Json => write!(f, "`{text}` is not JSON"),
-            What::NotOne => {
+            ValueProblem::NotOne if *ty == DataType::Json => write!(f, "`{text}` is not JSON"),
+            ValueProblem::NotOne => {
                 let article = if *ty == DataType::Int64 { "an" } else { "a" };
                 write!(f, "`{text}` is not {article} {ty}")
             }
-            What::DoesNotFit => write!(f, "`{text}` does not fit {ty}"),
+            ValueProblem::DoesNotFit => write!(f, "`{text}` does not fit {ty}"),
         }
     }
 }
@@ -227,7 +227,7 @@ pub fn parse_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, Valu
 #[inline(never)]
 fn parse_any_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, ValueError> {
     let ty = DataType::Decimal { precision, scale };
-    let number = Number::split(text).ok_or_else(|| ValueError::not_a(text, ty))?;
+    let number = NumberParts::split(text).ok_or_else(|| ValueError::not_a(text, ty))?;
     let value = number.scaled(i64::from(scale)).ok_or_else(|| ValueError::does_not_fit(text, ty))?;
     // 10^38 fits into 128 bits, and that is the largest precision.
     if value.unsigned_abs() >= 10u128.pow(u32::from(precision)) {
@@ -237,15 +237,15 @@ fn parse_any_decimal(text: &[u8], precision: u8, scale: u8) -> Result<i128, Valu
 }
 
 /// A number in its parts; its value is `whole.part × 10^exponent`.
-struct Number<'a> {
+struct NumberParts<'a> {
     negative: bool,
     whole: &'a [u8],
     part: &'a [u8],
     exponent: i64,
 }
 
-impl<'a> Number<'a> {
-    fn split(text: &'a [u8]) -> Option<Number<'a>> {
+impl<'a> NumberParts<'a> {
+    fn split(text: &'a [u8]) -> Option<NumberParts<'a>> {
         let (negative, rest) = sign(text);
         let (mantissa, exponent) = match rest.iter().position(|c| matches!(c, b'e' | b'E')) {
             None => (rest, 0),
@@ -257,7 +257,7 @@ impl<'a> Number<'a> {
         };
         let digits = |t: &[u8]| t.iter().all(u8::is_ascii_digit);
         let right = digits(whole) && digits(part) && !(whole.is_empty() && part.is_empty());
-        right.then_some(Number { negative, whole, part, exponent })
+        right.then_some(NumberParts { negative, whole, part, exponent })
     }
 
     /// The number times 10^`scale`, if that is an integer of 128 bits.

@@ -1,13 +1,13 @@
 //! The walk over patterns and folders: what was found, and what was left out.
 
-use super::entries::{Entry, EntryKind, Place, STATE_FOLDER, is_hidden, real_path};
+use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden, real_path};
 use super::folders::{
     ABOVE, SPARK_LOG, has_ended, is_partition, is_spark_part, is_unfinished, not_a_table, read_log, same,
 };
 use super::inputs::Inputs;
-use super::left_out::{LeftOut, Own};
+use super::left_out::{LeftOutPaths, Own};
 use super::recognised::{by_content, is_packed};
-use super::source_file::{Format, kind_of};
+use super::source_file::{InputFormat, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -18,13 +18,13 @@ use std::path::{Path, PathBuf};
 
 /// A walk through folders.
 pub(super) struct Walk<'a> {
-    pub(super) format: Option<Format>,
+    pub(super) format: Option<InputFormat>,
     pub(super) inputs: &'a Inputs,
     pub(super) own: Own,
     /// The data files.
     pub(super) paths: Vec<PathBuf>,
     /// What is no input, and why.
-    pub(super) left_out: LeftOut,
+    pub(super) left_out: LeftOutPaths,
     /// Files that are not finished.
     pub(super) unfinished: u64,
     /// Files that no batch of a streaming query has committed, by folder.
@@ -40,13 +40,13 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// A walk for files of `format`, or of those that can be told.
-    pub(super) fn new(format: Option<Format>, inputs: &'a Inputs) -> Walk<'a> {
+    pub(super) fn new(format: Option<InputFormat>, inputs: &'a Inputs) -> Walk<'a> {
         Walk {
             format,
             inputs,
             own: Own::of(inputs.own()),
             paths: vec![],
-            left_out: LeftOut::default(),
+            left_out: LeftOutPaths::default(),
             unfinished: 0,
             uncommitted: BTreeMap::new(),
             temporary: BTreeSet::new(),
@@ -115,7 +115,7 @@ impl<'a> Walk<'a> {
     ///
     /// # Errors
     /// It is a file of a table; a log of Spark cannot be read.
-    pub(super) fn matched(&mut self, entry: Entry) -> Result<()> {
+    pub(super) fn matched(&mut self, entry: FolderEntry) -> Result<()> {
         let path = entry.place.path;
         let query = self.above(&path)?;
         // What begins with `_` may be meant, but for the marks of Spark.
@@ -139,7 +139,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// A folder that cannot be read, or is that of a table.
     pub(super) fn folder(&mut self, folder: &Path) -> Result<()> {
-        let Some(place) = Place::of_folder(folder)? else { return Ok(()) };
+        let Some(place) = FolderStep::of_folder(folder)? else { return Ok(()) };
         if self.is_own(&place) {
             return Ok(());
         }
@@ -166,8 +166,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    pub(super) fn below(&mut self, folder: &Place) -> Result<()> {
-        let mut inner: Vec<Entry> = vec![];
+    pub(super) fn below(&mut self, folder: &FolderStep) -> Result<()> {
+        let mut inner: Vec<FolderEntry> = vec![];
         for entry in self.entries(folder)? {
             if entry.kind == EntryKind::Folder {
                 inner.push(entry);
@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a file's name tells its format, or a name without an ending is that of a part and its content tells.
-    pub(super) fn tells_format(&self, entry: &Entry) -> bool {
+    pub(super) fn tells_format(&self, entry: &FolderEntry) -> bool {
         let path = &entry.place.path;
         kind_of(path).0.is_some()
             || (entry.kind == EntryKind::File && by_content(path, self.inputs).is_some())
@@ -268,14 +268,14 @@ impl<'a> Walk<'a> {
 
 impl Walk<'_> {
     /// Whether the job writes a folder or one around it; notes it.
-    pub(super) fn is_own(&mut self, place: &Place) -> bool {
+    pub(super) fn is_own(&mut self, place: &FolderStep) -> bool {
         let Some(own) = self.own.holding(&place.real) else { return false };
         self.left_out.own(own);
         true
     }
 
     /// Whether an entry that is asked for is left out; notes it.
-    pub(super) fn leaves_out(&mut self, entry: &Entry) -> bool {
+    pub(super) fn leaves_out(&mut self, entry: &FolderEntry) -> bool {
         let path = &entry.place.path;
         if let Some(own) = self.own.at(&entry.place.real) {
             self.left_out.own(own);
@@ -293,7 +293,7 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn entries(&mut self, of: &Place) -> Result<Vec<Entry>> {
+    pub(super) fn entries(&mut self, of: &FolderStep) -> Result<Vec<FolderEntry>> {
         let folder = if of.path.as_os_str().is_empty() { Path::new(".") } else { &of.path };
         let failed = |e| Error::io("read the folder", folder, e);
         let mut found = vec![];
@@ -313,7 +313,7 @@ impl Walk<'_> {
     ///
     /// # Errors
     /// It cannot be looked at.
-    pub(super) fn entry(&self, of: &Place, name: &OsStr) -> Result<Option<Entry>> {
+    pub(super) fn entry(&self, of: &FolderStep, name: &OsStr) -> Result<Option<FolderEntry>> {
         let path = of.path.join(name);
         // `metadata` would follow a link, and fail for one that leads nowhere.
         match path.symlink_metadata() {
@@ -324,12 +324,17 @@ impl Walk<'_> {
     }
 
     /// The entry of this name, which is of this kind; none of a link that leads back to a folder that the walk came from.
-    pub(super) fn entry_of(&self, of: &Place, name: &OsStr, kind: FileType) -> Result<Option<Entry>> {
+    pub(super) fn entry_of(
+        &self,
+        of: &FolderStep,
+        name: &OsStr,
+        kind: FileType,
+    ) -> Result<Option<FolderEntry>> {
         let path = of.path.join(name);
         let (kind, real) = if kind.is_symlink() || name == ".." {
             let Ok(real) = std::fs::canonicalize(&path) else {
-                let place = Place { real: path.clone(), path, named: false };
-                return Ok(Some(Entry { place, kind: EntryKind::File }));
+                let place = FolderStep { real: path.clone(), path, named: false };
+                return Ok(Some(FolderEntry { place, kind: EntryKind::File }));
             };
             // Such a link would lead the walk in a circle. A `..` is a part of the pattern, which ends.
             if of.real.starts_with(&real) && name != ".." {
@@ -346,6 +351,6 @@ impl Walk<'_> {
             Some(_) if kind.is_dir() => EntryKind::Folder,
             Some(what) => EntryKind::Other(what),
         };
-        Ok(Some(Entry { place: Place { path, real, named: false }, kind }))
+        Ok(Some(FolderEntry { place: FolderStep { path, real, named: false }, kind }))
     }
 }

@@ -19,14 +19,14 @@ mod state;
 
 use crate::engine::held::{HeldKeys, joined};
 
-pub use state::{Section, State, StateKind};
+pub use state::{HeldState, StateKind, StateSection};
 
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::plain_strings;
 use crate::batch::{DataType, Field};
 use crate::deliver::shape::output_rows;
 use crate::deliver::{input_entries, target};
-use crate::engine::arrivals::Need;
+use crate::engine::arrivals::ArrivalNeed;
 use crate::engine::{Pass, Progress, RunOptions, tables};
 use crate::error::Result;
 use crate::group::Merged;
@@ -55,7 +55,7 @@ pub fn inspect(
     output: Option<&Path>,
     options: &RunOptions,
     progress: &dyn Progress,
-) -> Result<State> {
+) -> Result<HeldState> {
     let output = output.map(|path| file(&plan, path)).transpose()?;
     // The output is locked before hours of work, not after.
     let transaction =
@@ -69,7 +69,7 @@ pub fn inspect(
             sections.extend(of_table(&plan, number, table, at)?);
         }
         let sources = pass.sources(std::mem::take(&mut tables.tables))?;
-        let mut read = pass.read(Need::State(at), &sources)?;
+        let mut read = pass.read(ArrivalNeed::State(at), &sources)?;
         let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
@@ -84,7 +84,7 @@ pub fn inspect(
         number_names(&mut sections);
         let sections = chosen(sections, wanted, &plan.zone)?;
         let spilled = read.spilled || tables.spilled;
-        let state = State { at, account: read.tally.account(), sections, spilled };
+        let state = HeldState { at, account: read.tally.account(), sections, spilled };
         if let (Some(transaction), Some(output)) = (transaction, &output) {
             state.write(&plan, output, transaction, input_entries(&inputs, &tables))?;
         }
@@ -113,14 +113,14 @@ fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
     back.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
 }
 
-fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<Section>> {
+fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<StateSection>> {
     let Some(within) = reach(plan, number) else { return Ok(None) };
     let of = &plan.pipeline.tables[number];
     let held = table.held_at(at, within)?;
     let fields = |columns: &[(usize, DataType)]| -> Vec<Field> {
         columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
     };
-    Ok(Some(Section {
+    Ok(Some(StateSection {
         kind: StateKind::Table,
         name: of.name.clone(),
         rows: held.times.len(),
@@ -132,14 +132,14 @@ fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Op
 }
 
 /// Some open windows of an output.
-struct Open {
+struct OpenWindows {
     spans: Vec<TimeRange>,
     keys: Vec<ArrayRef>,
     values: Vec<ArrayRef>,
 }
 
 /// The windows of the outputs of grouping `g` that are open at `at`.
-fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Section>> {
+fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<StateSection>> {
     let grouping = &plan.pipeline.groupings[g];
     let outputs: Vec<(&OutputPlan, _)> = plan
         .deliveries
@@ -152,7 +152,7 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Se
         .collect();
     let is_value =
         |column: &PlannedColumn| matches!(column, PlannedColumn::Value(_) | PlannedColumn::Computed(_));
-    let mut open: Vec<Vec<Open>> = outputs.iter().map(|_| vec![]).collect();
+    let mut open: Vec<Vec<OpenWindows>> = outputs.iter().map(|_| vec![]).collect();
     merged.drive(
         |block| {
             // A window fires when the watermark reaches its end, so one that ends here is closed.
@@ -168,7 +168,7 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Se
                 let rows = output_rows(grouping, post, &block)?;
                 let values = post.columns.iter().zip(&rows.columns).filter(|(column, _)| is_value(column));
                 let values = values.map(|(_, column)| of(column)).collect();
-                Ok(Open { spans: spans.clone(), keys: keys.clone(), values })
+                Ok(OpenWindows { spans: spans.clone(), keys: keys.clone(), values })
             });
             open.collect::<Result<Vec<_>>>()
         },
@@ -182,13 +182,13 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Se
         let keys: Vec<Field> = grouping.keys.iter().zip(&grouping.plan.keys).map(key).collect();
         let values = post.columns.iter().zip(&output.columns.fields).filter(|(column, _)| is_value(column));
         let values: Vec<Field> = values.map(|(_, field)| field.clone()).collect();
-        let all = |fields: &[Field], of: fn(&Open) -> &[ArrayRef]| -> Vec<ArrayRef> {
+        let all = |fields: &[Field], of: fn(&OpenWindows) -> &[ArrayRef]| -> Vec<ArrayRef> {
             let column =
                 |(c, field): (usize, &Field)| joined(&field.ty.arrow(), open.iter().map(|o| &of(o)[c]));
             fields.iter().enumerate().map(column).collect()
         };
         let spans: Vec<TimeRange> = open.iter().flat_map(|open| &open.spans).copied().collect();
-        Section {
+        StateSection {
             kind: StateKind::Window,
             name: match &output.to {
                 OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
@@ -205,13 +205,13 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<Se
 }
 
 impl HeldKeys {
-    fn section(self, plan: &Plan) -> Section {
+    fn section(self, plan: &Plan) -> StateSection {
         let step = &plan.pipeline.steps[self.step];
         let keys = step.keys().expect("a step of keys").iter();
         let fields: Vec<Field> = keys.map(|&c| plan.pipeline.rows.fields[c].clone()).collect();
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         let kind = if let Step::Dedup { .. } = step { StateKind::Dedup } else { StateKind::First };
-        Section {
+        StateSection {
             kind,
             name: format!("{}({})", kind.name(), names.join(", ")),
             rows: self.times.len(),

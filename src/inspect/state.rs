@@ -6,7 +6,7 @@ use crate::deliver::partitioned::PartitionedWriter;
 use crate::error::{Error, Result};
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
 use crate::sink::{
-    Account, Format, InputEntry, JobInfo, ManifestDraft, OutputInfo, Transaction, jsonl, table,
+    Account, InputEntry, JobInfo, ManifestDraft, OutputFormat, OutputInfo, Transaction, jsonl, table,
 };
 use crate::time::{TimeRange, Zone};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
@@ -16,13 +16,13 @@ use std::sync::Arc;
 
 /// What is held at an instant.
 #[derive(Debug)]
-pub struct State {
+pub struct HeldState {
     /// The instant, microseconds.
     pub at: i64,
     /// Where every record went, those after the instant among the filtered.
     pub account: Account,
     /// What is held, sorted by kind and name.
-    pub sections: Vec<Section>,
+    pub sections: Vec<StateSection>,
     /// Whether partial results went to disk.
     pub spilled: bool,
 }
@@ -54,7 +54,7 @@ impl StateKind {
 
 /// What one output, step or table holds: an entry a row, sorted by window and key.
 #[derive(Debug)]
-pub struct Section {
+pub struct StateSection {
     /// The kind.
     pub kind: StateKind,
     /// The path of an output, the words of a step, the name of a table.
@@ -85,7 +85,7 @@ const COLUMNS: [(&str, DataType); 7] = [
 const ROWS: usize = 1 << 16;
 
 /// Tells sections of one kind and name apart by a number.
-pub fn number_names(sections: &mut [Section]) {
+pub fn number_names(sections: &mut [StateSection]) {
     for group in sections.chunk_by_mut(|a, b| (a.kind, &a.name) == (b.kind, &b.name)) {
         let again = group.iter_mut().enumerate().skip(1);
         again.for_each(|(i, section)| section.name.push_str(&format!(" #{}", i + 1)));
@@ -93,7 +93,11 @@ pub fn number_names(sections: &mut [Section]) {
 }
 
 /// The entries whose keys have all the `wanted` values.
-pub fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) -> Result<Vec<Section>> {
+pub fn chosen(
+    sections: Vec<StateSection>,
+    wanted: &[(String, String)],
+    zone: &Zone,
+) -> Result<Vec<StateSection>> {
     let known: Vec<&str> =
         sections.iter().flat_map(|section| section.keys.0.iter().map(|f| f.name.as_str())).collect();
     for (name, _) in wanted {
@@ -102,7 +106,7 @@ pub fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) 
             return Err(error.nearest(name, known));
         }
     }
-    let has = |section: &Section, name: &str| section.keys.0.iter().position(|field| field.name == name);
+    let has = |section: &StateSection, name: &str| section.keys.0.iter().position(|field| field.name == name);
     let mut found = vec![];
     for mut section in sections {
         let columns: Option<Vec<usize>> = wanted.iter().map(|(name, _)| has(&section, name)).collect();
@@ -122,7 +126,7 @@ pub fn chosen(sections: Vec<Section>, wanted: &[(String, String)], zone: &Zone) 
     Ok(found)
 }
 
-impl Section {
+impl StateSection {
     fn retain(&mut self, keep: &[bool]) {
         let mask = BooleanArray::from(keep.to_vec());
         for column in self.keys.1.iter_mut().chain(&mut self.values.1) {
@@ -207,7 +211,7 @@ impl Section {
 /// The file of state as an output.
 pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
     let wrong = || Error::job(format!("the state cannot be written to {}", path.display()));
-    let Some(format) = Format::of_path(path) else {
+    let Some(format) = OutputFormat::of_path(path) else {
         return Err(wrong().hint("give a .parquet, .jsonl or .csv file"));
     };
     // The state must not replace a file of the job.
@@ -223,7 +227,7 @@ pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
     })
 }
 
-impl State {
+impl HeldState {
     /// Writes the entries to `output`, which is staged and committed by itself.
     ///
     /// # Errors
@@ -250,8 +254,8 @@ impl State {
         transaction.commit(vec![draft]).map(drop)
     }
 
-    fn pieces(&self) -> impl Iterator<Item = (&Section, usize, usize)> {
-        let of = |section: &'_ Section| {
+    fn pieces(&self) -> impl Iterator<Item = (&StateSection, usize, usize)> {
+        let of = |section: &'_ StateSection| {
             (0..section.rows)
                 .step_by(ROWS)
                 .map(|from| (from, (from + ROWS).min(section.rows)))

@@ -4,7 +4,7 @@ use super::spec::{JobSpec, OutputSpec};
 use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
-use crate::sink::{Format, Named, Target};
+use crate::sink::{NamedPaths, OutputFormat, Target};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
         return Some(OutputTo::Terminal);
     }
     let target = PathBuf::from(path);
-    Some(match Format::of_path(&target) {
+    Some(match OutputFormat::of_path(&target) {
         Some(_) if !path.ends_with('/') => OutputTo::File(target),
         _ => OutputTo::Folder(target),
     })
@@ -69,14 +69,17 @@ pub fn beside(spec: &JobSpec) -> String {
 }
 
 /// All places that commits of a job may touch, whatever its mode.
-pub fn named(spec: &JobSpec) -> Named {
+pub fn named(spec: &JobSpec) -> NamedPaths {
     let outputs = destinations(spec).into_iter().filter_map(|to| match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
         OutputTo::Terminal => None,
     });
     let late = late_path(spec).map(Target::file);
-    Named { outputs: outputs.chain(late).collect(), beside: rejects(spec).map(|(path, _)| path).collect() }
+    NamedPaths {
+        outputs: outputs.chain(late).collect(),
+        beside: rejects(spec).map(|(path, _)| path).collect(),
+    }
 }
 
 /// Where the source and the tables may have their rejected records, and where the job says so, if it does.

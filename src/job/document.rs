@@ -15,15 +15,15 @@ pub struct At<T> {
 
 /// A value that stands for itself, as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Literal {
-    pub kind: LiteralKind,
+pub struct TomlLiteral {
+    pub kind: TomlKind,
     /// A number as it is written, less `_`; a time in RFC 3339.
     pub text: String,
 }
 
-/// What a [`Literal`] is in TOML.
+/// What a [`TomlLiteral`] is in TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LiteralKind {
+pub enum TomlKind {
     Text,
     Number,
     Flag,

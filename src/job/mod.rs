@@ -17,7 +17,8 @@ pub use overrides::{Overrides, SourceFiles, parse_time};
 pub use own::refuse_own;
 pub use spec::JobSpec;
 pub use validate::{
-    Form, check_form, declared_columns, plan_job, source_files, source_format, source_paths, table_files,
+    JobSummary, check_form, declared_columns, plan_job, source_files, source_format, source_paths,
+    table_files,
 };
 
 use crate::error::{Error, Kind, Result};
@@ -37,7 +38,7 @@ pub fn read(path: &Path) -> Result<JobSpec> {
 /// # Errors
 /// A job error that reports all faults, each with its place; a data or machine error where the form is right and
 /// samples cannot be read.
-pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(Form, Option<Plan>)> {
+pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(JobSummary, Option<Plan>)> {
     let (file, text) = (path.display().to_string(), text(path)?);
     let form = check_form(&faulty(&file, &text)?, overrides);
     if !data {

@@ -1,44 +1,51 @@
 //! One table of the job file: its keys are read by their descriptions, each with its place.
 
-use super::document::{At, Document, Literal, LiteralKind};
-use super::keys::key::{self, Described, Key, Kind, Section, Type, Whole};
+use super::document::{At, Document, TomlKind, TomlLiteral};
+use super::keys::key::{self, Described, Key, KeySection, KeyType, ValueType, Whole};
 use crate::error::Error;
 use std::cell::RefCell;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-/// One table of the file. Every key is read by its description; [`Table::finish`] faults the keys without one.
-pub struct Table<'a> {
+/// One table of the file. Every key is read by its description; [`TableReader::finish`] faults the keys without one.
+pub struct TableReader<'a> {
     document: &'a Document,
     /// What the table is called in errors: `[source]`.
     name: String,
     /// Which keys it may have.
-    section: &'static Section,
+    section: &'static KeySection,
     entries: &'a DeTable<'a>,
     pub span: Range<usize>,
     /// Keys that were read or refused. What is described must be one or the other.
-    asked: RefCell<Vec<&'static str>>,
+    requested: RefCell<Vec<&'static str>>,
 }
 
-impl<'a> Table<'a> {
+impl<'a> TableReader<'a> {
     pub fn new(
         document: &'a Document,
         name: &str,
-        section: &'static Section,
+        section: &'static KeySection,
         table: &'a DeTable<'a>,
         span: Range<usize>,
-    ) -> Table<'a> {
-        Table { document, name: name.to_string(), section, entries: table, span, asked: RefCell::default() }
+    ) -> TableReader<'a> {
+        TableReader {
+            document,
+            name: name.to_string(),
+            section,
+            entries: table,
+            span,
+            requested: RefCell::default(),
+        }
     }
 
     /// Which keys it may have.
-    pub fn section(&self) -> &'static Section {
+    pub fn section(&self) -> &'static KeySection {
         self.section
     }
 
     /// The value of `key`. A value of another type is a fault.
-    pub fn get<K: Read>(&self, key: Key<K>) -> Option<K::Value<'a>> {
+    pub fn get<K: ReadKey>(&self, key: Key<K>) -> Option<K::Value<'a>> {
         K::read(self, &key.about)
     }
 
@@ -76,14 +83,14 @@ impl<'a> Table<'a> {
     /// Faults `key` with `error` where the table has it.
     pub fn refuse(&self, key: &'static str, error: Error) {
         // A key that is refused counts as read, so that it is not an unknown key too.
-        self.asked.borrow_mut().push(key);
+        self.requested.borrow_mut().push(key);
         if let Some(place) = self.place_of(key) {
             self.document.fault(error, &place);
         }
     }
 
     fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.asked.borrow_mut().push(key);
+        self.requested.borrow_mut().push(key);
         self.entry(key).map(|(_, value)| value)
     }
 
@@ -225,7 +232,7 @@ impl<'a> Table<'a> {
     }
 
     /// A table of values that stand for themselves, in the order written.
-    fn literals(&self, key: &'static str) -> Option<Vec<(At<String>, At<Literal>)>> {
+    fn literals(&self, key: &'static str) -> Option<Vec<(At<String>, At<TomlLiteral>)>> {
         let value = self.value(key)?;
         let Some(table) = value.get_ref().as_table() else {
             self.wrong_type(key, "a table", value);
@@ -244,12 +251,12 @@ impl<'a> Table<'a> {
     }
 
     /// A table within this one.
-    fn table(&self, key: &'static str, section: &'static Section) -> Option<Table<'a>> {
+    fn table(&self, key: &'static str, section: &'static KeySection) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         match value.get_ref().as_table() {
             Some(table) => {
                 let name = if self.name == "the job" { format!("[{key}]") } else { key.to_string() };
-                Some(Table::new(self.document, &name, section, table, value.span()))
+                Some(TableReader::new(self.document, &name, section, table, value.span()))
             }
             None => {
                 self.wrong_type(key, "a table", value);
@@ -259,7 +266,11 @@ impl<'a> Table<'a> {
     }
 
     /// The tables of `[key.NAME]`, with their names, in the order written.
-    fn named_tables(&self, key: &'static str, section: &'static Section) -> Vec<(At<String>, Table<'a>)> {
+    fn named_tables(
+        &self,
+        key: &'static str,
+        section: &'static KeySection,
+    ) -> Vec<(At<String>, TableReader<'a>)> {
         let Some(value) = self.value(key) else { return vec![] };
         let wanted = format!("tables with names, [{key}.NAME]");
         let Some(tables) = value.get_ref().as_table() else {
@@ -272,7 +283,7 @@ impl<'a> Table<'a> {
             match value.get_ref().as_table() {
                 Some(table) => {
                     let title = format!("[{key}.{}]", at.value);
-                    named.push((at, Table::new(self.document, &title, section, table, value.span())));
+                    named.push((at, TableReader::new(self.document, &title, section, table, value.span())));
                 }
                 None => self.wrong_type(&at.value, &format!("a table, [{key}.{}]", at.value), value),
             }
@@ -285,12 +296,12 @@ impl<'a> Table<'a> {
     fn string_or_table(
         &self,
         key: &'static str,
-        section: &'static Section,
-    ) -> Option<Result<At<String>, Table<'a>>> {
+        section: &'static KeySection,
+    ) -> Option<Result<At<String>, TableReader<'a>>> {
         let value = self.value(key)?;
         match (value.get_ref().as_str(), value.get_ref().as_table()) {
             (Some(text), _) => Some(Ok(At { value: text.to_string(), span: value.span() })),
-            (_, Some(table)) => Some(Err(Table::new(self.document, key, section, table, value.span()))),
+            (_, Some(table)) => Some(Err(TableReader::new(self.document, key, section, table, value.span()))),
             _ => {
                 self.wrong_type(key, "a table", value);
                 None
@@ -299,7 +310,7 @@ impl<'a> Table<'a> {
     }
 
     /// The tables of `[[key]]`, or of a list within this table.
-    fn tables(&self, key: &'static str, section: &'static Section) -> Vec<Table<'a>> {
+    fn tables(&self, key: &'static str, section: &'static KeySection) -> Vec<TableReader<'a>> {
         let Some(value) = self.value(key) else { return vec![] };
         let (title, wanted) = match self.name.as_str() {
             "the job" => (format!("[[{key}]]"), format!("a list of tables, [[{key}]]")),
@@ -310,7 +321,7 @@ impl<'a> Table<'a> {
             return vec![];
         };
         let tables = list.iter().filter_map(|item| match item.get_ref().as_table() {
-            Some(table) => Some(Table::new(self.document, &title, section, table, item.span())),
+            Some(table) => Some(TableReader::new(self.document, &title, section, table, item.span())),
             None => {
                 self.wrong_type(key, &wanted, item);
                 None
@@ -333,16 +344,16 @@ impl<'a> Table<'a> {
                 self.refuse(key, Error::job(format!("{} has no key `{key}`", self.name)).hint(*hint));
             }
         }
-        let asked = self.asked.borrow();
+        let requested = self.requested.borrow();
         // A key that is described and never read would be accepted and do nothing.
         debug_assert!(
-            known.iter().all(|key| asked.contains(key)),
+            known.iter().all(|key| requested.contains(key)),
             "{} has keys that are not read",
             self.name
         );
         for (name, _) in self.entries {
             let key: &str = name.get_ref();
-            if !known.contains(&key) && !asked.contains(&key) {
+            if !known.contains(&key) && !requested.contains(&key) {
                 let error = Error::job(format!("unknown key `{key}` in {}", self.name));
                 let error = error.nearest_or("the keys are", key, known.iter().copied());
                 self.document.fault(error, &name.span());
@@ -360,8 +371,8 @@ impl<'a> Table<'a> {
     /// The fault that `key` is missing.
     fn lacks(&self, key: &str, hint: &str) {
         let what = match self.section.keys.iter().find(|about| about.name == key).map(|about| about.ty) {
-            Some(Type::Table) => format!("[{key}]"),
-            Some(Type::Tables) => format!("[[{key}]]"),
+            Some(ValueType::Table) => format!("[{key}]"),
+            Some(ValueType::Tables) => format!("[[{key}]]"),
             _ => format!("`{key}`"),
         };
         let article = if self.name.starts_with("[[") { "an " } else { "" };
@@ -372,20 +383,20 @@ impl<'a> Table<'a> {
 }
 
 /// A kind of key, with how its value is read.
-pub trait Read: Kind {
+pub trait ReadKey: KeyType {
     type Value<'a>;
 
     /// The value of the key in `table`; faults one of another type.
-    fn read<'a>(table: &Table<'a>, key: &Described) -> Option<Self::Value<'a>>;
+    fn read<'a>(table: &TableReader<'a>, key: &Described) -> Option<Self::Value<'a>>;
 }
 
-/// Kinds whose values are read alike, by a method of [`Table`].
+/// Kinds whose values are read alike, by a method of [`TableReader`].
 macro_rules! read {
     ($($($kind:ident),+: $value:ty = $read:ident;)+) => {$($(
-        impl Read for key::$kind {
+        impl ReadKey for key::$kind {
             type Value<'a> = $value;
 
-            fn read<'a>(table: &Table<'a>, key: &Described) -> Option<$value> {
+            fn read<'a>(table: &TableReader<'a>, key: &Described) -> Option<$value> {
                 table.$read(key.name)
             }
         }
@@ -395,10 +406,10 @@ macro_rules! read {
 /// Kinds whose values are tables of the key's section.
 macro_rules! read_tables {
     ($($kind:ident: $value:ty = |$table:ident, $name:ident, $section:ident| $read:expr;)+) => {$(
-        impl Read for key::$kind {
+        impl ReadKey for key::$kind {
             type Value<'a> = $value;
 
-            fn read<'a>($table: &Table<'a>, key: &Described) -> Option<$value> {
+            fn read<'a>($table: &TableReader<'a>, key: &Described) -> Option<$value> {
                 let ($name, $section) = (key.name, key.of?);
                 $read
             }
@@ -414,37 +425,37 @@ read! {
     Expressions, Types: Vec<(At<String>, At<String>)> = pairs;
     Names: Vec<(At<String>, At<String>)> = names;
     Texts: Vec<(At<String>, At<String>)> = texts;
-    Literals: Vec<(At<String>, At<Literal>)> = literals;
+    Literals: Vec<(At<String>, At<TomlLiteral>)> = literals;
 }
 
 read_tables! {
-    Table: Table<'a> = |table, name, section| table.table(name, section);
-    Tables: Vec<Table<'a>> = |table, name, section| Some(table.tables(name, section));
-    NamedTables: Vec<(At<String>, Table<'a>)> = |table, name, section| Some(table.named_tables(name, section));
-    GlobalOrTable: Result<At<String>, Table<'a>> = |table, name, section| table.string_or_table(name, section);
+    Table: TableReader<'a> = |table, name, section| table.table(name, section);
+    Tables: Vec<TableReader<'a>> = |table, name, section| Some(table.tables(name, section));
+    NamedTables: Vec<(At<String>, TableReader<'a>)> = |table, name, section| Some(table.named_tables(name, section));
+    GlobalOrTable: Result<At<String>, TableReader<'a>> = |table, name, section| table.string_or_table(name, section);
 }
 
-impl<const LEAST: usize, const MOST: usize> Read for Whole<LEAST, MOST> {
+impl<const LEAST: usize, const MOST: usize> ReadKey for Whole<LEAST, MOST> {
     type Value<'a> = At<usize>;
 
-    fn read<'a>(table: &Table<'a>, key: &Described) -> Option<At<usize>> {
+    fn read<'a>(table: &TableReader<'a>, key: &Described) -> Option<At<usize>> {
         // A number above `MOST` is refused by the planner, which says what the most is.
         table.whole(key.name, LEAST)
     }
 }
 
-fn literal(value: &DeValue) -> Option<Literal> {
+fn literal(value: &DeValue) -> Option<TomlLiteral> {
     let (kind, text) = match value {
-        DeValue::String(text) => (LiteralKind::Text, text.to_string()),
+        DeValue::String(text) => (TomlKind::Text, text.to_string()),
         DeValue::Integer(number) if number.radix() == 10 => {
-            (LiteralKind::Number, number.as_str().replace('_', ""))
+            (TomlKind::Number, number.as_str().replace('_', ""))
         }
-        DeValue::Float(number) => (LiteralKind::Number, number.as_str().replace('_', "")),
-        DeValue::Boolean(flag) => (LiteralKind::Flag, flag.to_string()),
-        DeValue::Datetime(time) => (LiteralKind::Time, time.to_string()),
+        DeValue::Float(number) => (TomlKind::Number, number.as_str().replace('_', "")),
+        DeValue::Boolean(flag) => (TomlKind::Flag, flag.to_string()),
+        DeValue::Datetime(time) => (TomlKind::Time, time.to_string()),
         _ => return None,
     };
-    Some(Literal { kind, text })
+    Some(TomlLiteral { kind, text })
 }
 
 /// A name as an SQL identifier.

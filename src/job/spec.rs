@@ -2,7 +2,7 @@
 
 use super::document::{At, Document, parse};
 use super::keys::job as keys;
-use super::reader::Table;
+use super::reader::TableReader;
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 use std::path::PathBuf;
@@ -15,7 +15,9 @@ mod written;
 
 pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
-pub use step::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec};
+pub use step::{
+    EnrichSpec, LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec,
+};
 pub use written::WrittenSpec;
 
 /// A job file's content, with the place of every value.
@@ -64,7 +66,7 @@ impl JobSpec {
         }
         // A fault of the whole job points at its first line.
         let end = 0..text.find('\n').unwrap_or(text.len());
-        let top = Table::new(&document, "the job", &keys::JOB, table.get_ref(), end);
+        let top = TableReader::new(&document, "the job", &keys::JOB, table.get_ref(), end);
         let (name, timezone) = (top.get(keys::NAME), top.get(keys::TIMEZONE));
         let (memory, threads) = (top.get(keys::MEMORY), top.get(keys::THREADS));
         let mode = top.get(keys::MODE);

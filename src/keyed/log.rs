@@ -16,7 +16,7 @@ const MOST: usize = 16 + 3 * 10;
 
 /// A row as a step sees it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct KeyLogEntry {
     pub hash: u128,
     pub time: i64,
     pub position: u64,
@@ -132,7 +132,7 @@ impl KeyLog {
     }
 
     /// Gives the rows of `bucket`, in their order, as those of `worker`.
-    pub(super) fn read(&self, bucket: usize, worker: u32, mut give: impl FnMut(Entry)) -> Result<()> {
+    pub(super) fn read(&self, bucket: usize, worker: u32, mut give: impl FnMut(KeyLogEntry)) -> Result<()> {
         let bucket = &self.buckets[bucket];
         let mut buffer = vec![];
         for page in &bucket.pages {
@@ -183,7 +183,7 @@ fn take(bytes: &[u8], at: &mut usize) -> u64 {
     }
 }
 
-fn unpack(bytes: &[u8], worker: u32, give: &mut impl FnMut(Entry)) {
+fn unpack(bytes: &[u8], worker: u32, give: &mut impl FnMut(KeyLogEntry)) {
     let (mut row, mut position, mut time, mut at) = (0u64, 0u64, 0i64, 0);
     while at < bytes.len() {
         let hash = u128::from_le_bytes(bytes[at..at + 16].try_into().expect("16 bytes"));
@@ -192,6 +192,6 @@ fn unpack(bytes: &[u8], worker: u32, give: &mut impl FnMut(Entry)) {
         position = position.wrapping_add(take(bytes, &mut at));
         let step = take(bytes, &mut at);
         time = time.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
-        give(Entry { hash, time, position, row, worker });
+        give(KeyLogEntry { hash, time, position, row, worker });
     }
 }

@@ -19,4 +19,4 @@ mod tests;
 pub use bits::RowBits;
 pub use hash::{KeyHashes, hash_keys};
 pub use log::KeyLog;
-pub use resolve::{Wanted, resolve};
+pub use resolve::{KeyedRows, resolve};

@@ -1,13 +1,13 @@
 //! Who came first of each key, and who came again, when all keys are there.
 
 use super::RowBits;
-use super::log::{BUCKETS, Entry, KeyLog};
+use super::log::{BUCKETS, KeyLog, KeyLogEntry};
 use crate::error::Result;
 use rayon::prelude::*;
 
 /// Which rows are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum KeyedRows {
     /// Those that dedup drops: that come at most so many microseconds (ever, where there is no bound)
     /// after the row of their key that was kept last.
     Duplicates(Option<i64>),
@@ -18,7 +18,7 @@ pub enum Wanted {
 }
 
 /// Bytes of an entry and its share of the table.
-const ENTRY: u64 = (std::mem::size_of::<Entry>() + 16) as u64;
+const ENTRY: u64 = (std::mem::size_of::<KeyLogEntry>() + 16) as u64;
 const NONE: u32 = u32::MAX;
 
 /// The rows that are `wanted`, of all that `logs` noted (one log a worker) and that are not in
@@ -29,7 +29,7 @@ const NONE: u32 = u32::MAX;
 /// A machine error of the spill files.
 pub fn resolve(
     logs: &[KeyLog],
-    wanted: Wanted,
+    wanted: KeyedRows,
     dropped: &RowBits,
     rows: &[u64],
     memory: usize,
@@ -60,7 +60,7 @@ pub fn resolve(
 }
 
 /// Gives the entries of each key, in the order in which they stand.
-fn keys(entries: &[Entry], mut give: impl FnMut(&mut [Entry])) {
+fn keys(entries: &[KeyLogEntry], mut give: impl FnMut(&mut [KeyLogEntry])) {
     // Chains of entries of one key: the table has the last of each, and each names the one before.
     let size = (entries.len() * 2).next_power_of_two().max(2);
     let mut last = vec![NONE; size];
@@ -85,14 +85,14 @@ fn keys(entries: &[Entry], mut give: impl FnMut(&mut [Entry])) {
 }
 
 /// Finds the wanted rows among those of one key.
-fn of_key(group: &mut [Entry], wanted: Wanted, mut give: impl FnMut(&Entry)) {
-    let replay = |e: &Entry| (e.time, e.position);
+fn of_key(group: &mut [KeyLogEntry], wanted: KeyedRows, mut give: impl FnMut(&KeyLogEntry)) {
+    let replay = |e: &KeyLogEntry| (e.time, e.position);
     let within = match wanted {
-        Wanted::Firsts => {
+        KeyedRows::Firsts => {
             // The least of the key is enough, so its rows need not be sorted.
             return group.iter().min_by_key(|e| replay(e)).into_iter().for_each(give);
         }
-        Wanted::Duplicates(within) | Wanted::LastKept(within) => within,
+        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
     };
     group.sort_unstable_by_key(replay);
     // A key has at least one entry.
@@ -102,11 +102,11 @@ fn of_key(group: &mut [Entry], wanted: Wanted, mut give: impl FnMut(&Entry)) {
         // `within`.
         if within.is_some_and(|within| entry.time.saturating_sub(kept.time) > within) {
             kept = entry;
-        } else if let Wanted::Duplicates(_) = wanted {
+        } else if let KeyedRows::Duplicates(_) = wanted {
             give(entry);
         }
     }
-    if let Wanted::LastKept(_) = wanted {
+    if let KeyedRows::LastKept(_) = wanted {
         give(kept);
     }
 }

@@ -8,19 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Key and time of a row; its place is its position.
-type Row = (i64, i64);
+type KeyAndTime = (i64, i64);
 
 /// The rows of each worker, which takes them in chunks of three in turn.
-fn dealt(rows: &[Row], workers: usize) -> Vec<Vec<usize>> {
+fn dealt(rows: &[KeyAndTime], workers: usize) -> Vec<Vec<usize>> {
     let mut dealt = vec![vec![]; workers];
     (0..rows.len()).for_each(|i| dealt[i / 3 % workers].push(i));
     dealt
 }
 
 fn found(
-    rows: &[Row],
+    rows: &[KeyAndTime],
     workers: usize,
-    wanted: Wanted,
+    wanted: KeyedRows,
     without: &BTreeSet<usize>,
     spill: bool,
 ) -> BTreeSet<usize> {
@@ -56,14 +56,14 @@ fn found(
 }
 
 /// The same, row by row in replay order.
-fn expected(rows: &[Row], wanted: Wanted, without: &BTreeSet<usize>) -> BTreeSet<usize> {
+fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -> BTreeSet<usize> {
     let mut order: Vec<usize> = (0..rows.len()).filter(|i| !without.contains(i)).collect();
     order.sort_by_key(|&i| (rows[i].1, i));
     let mut kept: BTreeMap<i64, usize> = BTreeMap::new();
     let (mut dropped, mut firsts) = (BTreeSet::new(), BTreeSet::new());
     let within = match wanted {
-        Wanted::Duplicates(within) | Wanted::LastKept(within) => within,
-        Wanted::Firsts => None,
+        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
+        KeyedRows::Firsts => None,
     };
     for i in order {
         let (key, time) = rows[i];
@@ -81,9 +81,9 @@ fn expected(rows: &[Row], wanted: Wanted, without: &BTreeSet<usize>) -> BTreeSet
         }
     }
     match wanted {
-        Wanted::Duplicates(_) => dropped,
-        Wanted::Firsts => firsts,
-        Wanted::LastKept(_) => kept.into_values().collect(),
+        KeyedRows::Duplicates(_) => dropped,
+        KeyedRows::Firsts => firsts,
+        KeyedRows::LastKept(_) => kept.into_values().collect(),
     }
 }
 
@@ -96,7 +96,7 @@ proptest! {
         workers in 1usize..4,
         spill: bool,
     ) {
-        for wanted in [Wanted::Duplicates(within), Wanted::Firsts, Wanted::LastKept(within)] {
+        for wanted in [KeyedRows::Duplicates(within), KeyedRows::Firsts, KeyedRows::LastKept(within)] {
             let found = found(&rows, workers, wanted, &without, spill);
             prop_assert_eq!(found, expected(&rows, wanted, &without), "{:?}", wanted);
         }
@@ -107,14 +107,14 @@ proptest! {
 fn times_at_the_ends_of_all_time() {
     let rows = [(1, i64::MIN), (1, i64::MAX), (1, 0), (2, i64::MAX)];
     let none = BTreeSet::new();
-    assert_eq!(found(&rows, 2, Wanted::Duplicates(Some(0)), &none, false), BTreeSet::new());
-    assert_eq!(found(&rows, 2, Wanted::Duplicates(Some(i64::MAX)), &none, true), BTreeSet::from([2, 1]));
-    assert_eq!(found(&rows, 1, Wanted::Firsts, &none, false), BTreeSet::from([0, 3]));
+    assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(0)), &none, false), BTreeSet::new());
+    assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(i64::MAX)), &none, true), BTreeSet::from([2, 1]));
+    assert_eq!(found(&rows, 1, KeyedRows::Firsts, &none, false), BTreeSet::from([0, 3]));
 }
 
 #[test]
 fn buckets_larger_than_memory_are_read_in_parts() {
-    let rows: Vec<Row> = (0..500_000).map(|i| (i / 2 % 50_000, i)).collect();
+    let rows: Vec<KeyAndTime> = (0..500_000).map(|i| (i / 2 % 50_000, i)).collect();
     let none = BTreeSet::new();
     let folder = std::env::temp_dir();
     let mut log = KeyLog::new(&folder);
@@ -125,8 +125,8 @@ fn buckets_larger_than_memory_are_read_in_parts() {
     log.push(&hash_keys(&[&column], rows.len()), &times, &positions, &numbers);
     let counts = [rows.len() as u64];
     let dropped = RowBits::new(&counts);
-    let bits = resolve(&[log], Wanted::Firsts, &dropped, &counts, 1).unwrap();
-    let firsts = expected(&rows, Wanted::Firsts, &none);
+    let bits = resolve(&[log], KeyedRows::Firsts, &dropped, &counts, 1).unwrap();
+    let firsts = expected(&rows, KeyedRows::Firsts, &none);
     assert_eq!(bits.count(), 50_000);
     assert!(firsts.iter().all(|&i| bits.contains(0, i as u64)));
 }

@@ -18,7 +18,7 @@ pub(super) struct Address {
     /// Segments of the path that are empty, `.` or `..` whatever the columns hold.
     odd_segments: usize,
     /// What is asked, where it is more than is shown.
-    asked: Vec<Template>,
+    request_url: Vec<Template>,
 }
 
 /// URLs of some rows.
@@ -52,7 +52,7 @@ impl Address {
             pieces: plan.url.clone(),
             columns: plan.columns.clone(),
             odd_segments: odd_segments(&plan.url.join("x")),
-            asked: if same { vec![] } else { plan.secrets.url.clone() },
+            request_url: if same { vec![] } else { plan.secrets.url.clone() },
         }
     }
 
@@ -65,7 +65,7 @@ impl Address {
             .map(|&i| ColumnView::of(&columns[i]))
             .collect::<Result<Vec<ColumnView<'_>>>>()?;
         let (mut urls, mut times, mut value) = (Urls::default(), TimeText::utc(), vec![]);
-        urls.with_values = !self.asked.is_empty();
+        urls.with_values = !self.request_url.is_empty();
         for row in rows.iter().map(|&row| row as usize) {
             // A key with a NULL matches nothing, as in an as-of join.
             if columns.iter().any(|column| column.is_null(row)) {
@@ -102,7 +102,7 @@ impl Address {
 
     /// The key of a URL of a record that was written before keys left out what is secret.
     fn key_of(&self, url: &str) -> Option<String> {
-        let values = Template::values(&self.asked, url)?;
+        let values = Template::values(&self.request_url, url)?;
         let values = values.into_iter().chain([""]);
         Some(self.pieces.iter().zip(values).flat_map(|(piece, value)| [piece.as_str(), value]).collect())
     }
@@ -111,8 +111,8 @@ impl Address {
 /// The key under which the answer for `url` is known now.
 pub(super) fn key_of<'a>(addresses: impl IntoIterator<Item = &'a Address>, url: &'a str) -> Cow<'a, str> {
     // Older records have another key only where more is asked than is shown.
-    let asked = addresses.into_iter().filter(|address| !address.asked.is_empty());
-    asked.filter_map(|address| address.key_of(url)).next().map_or(Cow::Borrowed(url), Cow::Owned)
+    let request_url = addresses.into_iter().filter(|address| !address.request_url.is_empty());
+    request_url.filter_map(|address| address.key_of(url)).next().map_or(Cow::Borrowed(url), Cow::Owned)
 }
 
 /// How many segments of the path of a URL are empty, `.` or `..`.

@@ -1,7 +1,7 @@
 //! What is known of every URL, who waits for it, and what is still to be asked.
 
 use super::address::Url;
-use super::record::Place;
+use super::record::LineAddress;
 use crate::error::{Error, Result};
 use hashbrown::HashTable;
 use std::collections::{HashMap, VecDeque};
@@ -11,15 +11,15 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// How far a URL is.
 #[derive(Debug, Clone)]
-pub(super) enum Fate {
+pub(super) enum UrlState {
     /// An earlier run has an answer, and this one is to ask again. Nobody did so yet.
-    Old(Place),
+    Old(LineAddress),
     /// An earlier run has an answer, which nobody needed yet; whether it says that there is none.
-    Recorded(Place, bool),
+    Recorded(LineAddress, bool),
     /// Asked for, or about to be.
     Pending,
     /// Where the answer lies; whether it says that there is none.
-    Answered(Place, bool),
+    Answered(LineAddress, bool),
     /// The request failed for good; why.
     Failed(Arc<String>),
 }
@@ -56,7 +56,7 @@ pub(super) struct Board {
     /// Where each ends.
     ends: Vec<u64>,
     numbers: HashTable<u32>,
-    fates: Vec<Fate>,
+    fates: Vec<UrlState>,
     /// Who waits for a URL that is pending.
     waiting: HashMap<u32, Vec<Arc<Waiting>>>,
     pub queues: Vec<Queue>,
@@ -97,11 +97,11 @@ impl Board {
     }
 
     /// What is known of a URL.
-    pub fn fate(&self, number: u32) -> Fate {
+    pub fn fate(&self, number: u32) -> UrlState {
         self.fates[number as usize].clone()
     }
 
-    /// The number of a URL, and whether it was not there before; then its fate is [`Fate::Pending`].
+    /// The number of a URL, and whether it was not there before; then its fate is [`UrlState::Pending`].
     fn number(&mut self, url: &str) -> (u32, bool) {
         let Board { text, ends, numbers, fates, .. } = self;
         let hash = xxh3_64(url.as_bytes());
@@ -111,22 +111,22 @@ impl Board {
         let number = u32::try_from(fates.len()).expect("memory ends before the numbers do");
         text.extend_from_slice(url.as_bytes());
         ends.push(text.len() as u64);
-        fates.push(Fate::Pending);
+        fates.push(UrlState::Pending);
         numbers.insert_unique(hash, number, |&n| xxh3_64(url_bytes(text, ends, n)));
         (number, true)
     }
 
     /// Takes the answer of an earlier run; of several for a URL the last counts.
     /// `moved` if the record has it under another key.
-    pub fn remember(&mut self, url: &str, fate: Fate, moved: bool) {
+    pub fn remember(&mut self, url: &str, fate: UrlState, moved: bool) {
         let (number, _) = self.number(url);
         let place = match fate {
-            Fate::Old(place) | Fate::Recorded(place, _) => Some(place),
+            UrlState::Old(place) | UrlState::Recorded(place, _) => Some(place),
             _ => None,
         };
         // Such an answer is not in the file under its key yet, so the file must be written even if nothing is
         // asked.
-        self.changed |= moved || place.is_some_and(Place::is_partial);
+        self.changed |= moved || place.is_some_and(LineAddress::is_partial);
         self.fates[number as usize] = fate;
     }
 
@@ -136,25 +136,25 @@ impl Board {
         let (number, mut new) = self.number(url.text);
         let fate = &mut self.fates[number as usize];
         match fate {
-            Fate::Old(_) => {
+            UrlState::Old(_) => {
                 // From here on the old answer is gone, also from the file: a refresh that fails must not pass
                 // for an answer.
-                *fate = Fate::Pending;
+                *fate = UrlState::Pending;
                 self.changed = true;
                 new = true;
             }
             // Only the first event that needs a URL counts its answer as recorded.
-            Fate::Recorded(place, nothing) => {
-                *fate = Fate::Answered(*place, *nothing);
+            UrlState::Recorded(place, nothing) => {
+                *fate = UrlState::Answered(*place, *nothing);
                 self.report.recorded += 1;
             }
-            Fate::Pending | Fate::Answered(..) | Fate::Failed(_) => {}
+            UrlState::Pending | UrlState::Answered(..) | UrlState::Failed(_) => {}
         }
         if new {
             self.queues[service].urls.push_back((number, url.values.map(Box::from)));
             self.report.asked += 1;
         }
-        if let Fate::Pending = self.fates[number as usize] {
+        if let UrlState::Pending = self.fates[number as usize] {
             let waiting = self.waiting.entry(number).or_default();
             // Whoever asks does so under one lock, so the last one is the only one that can be `who`.
             if waiting.last().is_none_or(|last| !Arc::ptr_eq(last, who)) {
@@ -178,10 +178,10 @@ impl Board {
     }
 
     /// Says what became of a URL; whether somebody has all that he waits for now.
-    pub fn settle(&mut self, number: u32, fate: Fate) -> bool {
-        self.report.failed += u64::from(matches!(fate, Fate::Failed(_)));
+    pub fn settle(&mut self, number: u32, fate: UrlState) -> bool {
+        self.report.failed += u64::from(matches!(fate, UrlState::Failed(_)));
         // A failure is not put on record, so it does not change the file.
-        self.changed |= matches!(fate, Fate::Answered(..));
+        self.changed |= matches!(fate, UrlState::Answered(..));
         self.fates[number as usize] = fate;
         let mut done = false;
         for who in self.waiting.remove(&number).unwrap_or_default() {
@@ -196,10 +196,10 @@ impl Board {
     }
 
     /// The places of all answers, in the order of their URLs.
-    pub fn on_record(&self) -> Vec<Place> {
+    pub fn on_record(&self) -> Vec<LineAddress> {
         let place = |number: u32| match self.fates[number as usize] {
-            Fate::Old(place) | Fate::Recorded(place, _) | Fate::Answered(place, _) => Some(place),
-            Fate::Pending | Fate::Failed(_) => None,
+            UrlState::Old(place) | UrlState::Recorded(place, _) | UrlState::Answered(place, _) => Some(place),
+            UrlState::Pending | UrlState::Failed(_) => None,
         };
         let mut numbers: Vec<u32> = (0..self.fates.len() as u32).filter(|&n| place(n).is_some()).collect();
         // By the bytes of the URL: the file must not show which event asked first.
@@ -233,6 +233,6 @@ mod tests {
 
     #[test]
     fn a_url_takes_little_memory() {
-        assert_eq!(size_of::<Fate>(), 16);
+        assert_eq!(size_of::<UrlState>(), 16);
     }
 }

@@ -43,24 +43,24 @@ use crate::error::Result;
 use crate::process;
 use address::Address;
 use arrow_array::ArrayRef;
-use board::{Board, Fate, Waiting};
+use board::{Board, UrlState, Waiting};
 pub use request::header_fault;
 
 pub use board::LookupReport;
 use client::Client;
-use record::{Old, Record};
+use record::{AnswerRecord, Old};
 pub use service_plan::{OnFailure, ServicePlan};
-use shared::{Service, Shared};
+use shared::{RequestQueue, Service};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, RwLock};
 use std::thread::JoinHandle;
-use value::{Cells, Reader};
+use value::{AnswerCells, AnswerReader};
 use work::unfit;
 
 /// Rows that were asked for, with [`Services::ask`].
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingAnswers {
     service: usize,
     /// The number of each row's URL; `None` where a column of it is NULL.
     urls: Vec<Option<u32>>,
@@ -80,7 +80,7 @@ pub struct Answers {
 
 /// The services of a run, shared by all of its workers.
 pub struct Services {
-    shared: Arc<Shared>,
+    shared: Arc<RequestQueue>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -99,8 +99,9 @@ impl Services {
     pub fn open(plans: &[ServicePlan], answers: Option<&Path>, refresh: bool) -> Result<Services> {
         let mut board = Board::new(plans.len());
         let addresses: Vec<Address> = plans.iter().map(Address::new).collect();
-        let record = Record::open(answers, refresh, |url, line, nothing, old| {
-            let fate = if old == Old::Stale { Fate::Old(line) } else { Fate::Recorded(line, nothing) };
+        let record = AnswerRecord::open(answers, refresh, |url, line, nothing, old| {
+            let fate =
+                if old == Old::Stale { UrlState::Old(line) } else { UrlState::Recorded(line, nothing) };
             // A record of an older version may have a secret in its key.
             let key = address::key_of(&addresses, url);
             board.remember(&key, fate, key != url);
@@ -110,10 +111,10 @@ impl Services {
             address,
             client: Client::new(plan),
             request: OnceLock::new(),
-            reader: Reader::new(&plan.pointers, &plan.types),
+            reader: AnswerReader::new(&plan.pointers, &plan.types),
             store: RwLock::default(),
         };
-        let shared = Shared {
+        let shared = RequestQueue {
             services: plans.iter().zip(addresses).map(service).collect(),
             record,
             board: Mutex::new(board),
@@ -130,7 +131,7 @@ impl Services {
     ///
     /// # Errors
     /// If a request failed for good before, or no thread can be started.
-    pub fn ask(&self, service: usize, columns: &[ArrayRef], rows: &[u32]) -> Result<Asked> {
+    pub fn ask(&self, service: usize, columns: &[ArrayRef], rows: &[u32]) -> Result<PendingAnswers> {
         let texts = self.shared.services[service].address.urls(columns, rows)?;
         let waiting = Arc::new(Waiting::default());
         let mut board = self.shared.board();
@@ -146,7 +147,7 @@ impl Services {
             return Err(error);
         }
         self.start(service, wanted)?;
-        Ok(Asked { service, urls, waiting })
+        Ok(PendingAnswers { service, urls, waiting })
     }
 
     /// Starts `wanted` threads, which the board has counted already, and wakes those that idle.
@@ -183,8 +184,8 @@ impl Services {
     }
 
     /// Whether [`Services::answers`] will not have to wait.
-    pub fn is_answered(&self, asked: &Asked) -> bool {
-        asked.waiting.is_over() || self.shared.is_over()
+    pub fn is_answered(&self, pending: &PendingAnswers) -> bool {
+        pending.waiting.is_over() || self.shared.is_over()
     }
 
     /// Waits for the answers. There is an entry for each row asked for, in their order.
@@ -192,18 +193,18 @@ impl Services {
     /// # Errors
     /// If a request failed for good or an answer does not fit, and the plan says [`OnFailure::Fail`]; if
     /// answers on record cannot be read back.
-    pub fn answers(&self, asked: &Asked) -> Result<Answers> {
+    pub fn answers(&self, pending: &PendingAnswers) -> Result<Answers> {
         let shared = &*self.shared;
         let fates = {
             let mut board = shared.board();
-            while !asked.waiting.is_over() && !shared.is_over() {
+            while !pending.waiting.is_over() && !shared.is_over() {
                 board = shared.answered.wait(board).unwrap_or_else(|e| e.into_inner());
             }
             board.check()?;
             // Copied, so that the values are read without the lock of the board.
-            asked.urls.iter().map(|url| url.map(|url| (url, board.fate(url)))).collect::<Vec<_>>()
+            pending.urls.iter().map(|url| url.map(|url| (url, board.fate(url)))).collect::<Vec<_>>()
         };
-        let service = &shared.services[asked.service];
+        let service = &shared.services[pending.service];
         shared.read_back(service, &fates)?;
         let store = service.store.read().unwrap_or_else(|e| e.into_inner());
         let mut columns = service.reader.columns(fates.len());
@@ -211,11 +212,11 @@ impl Services {
         for (row, fate) in fates.iter().enumerate() {
             let cells = match fate {
                 None => None,
-                Some((_, Fate::Failed(why))) => Some(Err(why.as_str())),
-                Some((_, Fate::Answered(_, true))) => None,
+                Some((_, UrlState::Failed(why))) => Some(Err(why.as_str())),
+                Some((_, UrlState::Answered(_, true))) => None,
                 Some((url, _)) => store.get(*url).map(|cells| match cells {
-                    Cells::Values(values) => Ok(values),
-                    Cells::Unfit(why) => Err(why),
+                    AnswerCells::Values(values) => Ok(values),
+                    AnswerCells::Unfit(why) => Err(why),
                 }),
             };
             match cells {
@@ -227,7 +228,7 @@ impl Services {
             match service.plan.on_failure {
                 OnFailure::Null => {}
                 OnFailure::Reject => rejected.push((row, format!("{}: {why}", shared.board().text(*url)))),
-                OnFailure::Fail if matches!(fate, Fate::Failed(_)) => {
+                OnFailure::Fail if matches!(fate, UrlState::Failed(_)) => {
                     return Err(shared.failure(&shared.board().text(*url), why));
                 }
                 OnFailure::Fail => return Err(unfit(&shared.board().text(*url), why)),

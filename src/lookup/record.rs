@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 /// Where the line of an answer lies. Packed, since there is one for each URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(C, packed(4))]
-pub(super) struct Place {
+pub(super) struct LineAddress {
     /// The byte at which it starts, and in the highest bit whether that is in the partial file.
     at: u64,
     /// Its bytes, without the end of the line.
@@ -31,7 +31,7 @@ pub(super) struct Place {
 
 const PARTIAL: u64 = 1 << 63;
 
-impl Place {
+impl LineAddress {
     /// Whether the answer came after the file was written last.
     pub fn is_partial(self) -> bool {
         self.at & PARTIAL != 0
@@ -49,7 +49,7 @@ pub(super) enum Old {
 
 /// The answers of this run and of earlier ones.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct AnswerRecord {
     /// The file; without one, answers go to a file without a name.
     path: Option<PathBuf>,
     refresh: bool,
@@ -61,7 +61,7 @@ pub(super) struct Record {
 
 /// A line, without its body.
 #[derive(Deserialize)]
-struct Line<'a> {
+struct AnswerLine<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     status: u16,
@@ -77,7 +77,7 @@ struct WithBody {
 
 /// A line, with its body as it is written.
 #[derive(Deserialize)]
-struct Whole<'a> {
+struct AnswerWithBody<'a> {
     #[serde(borrow)]
     url: Cow<'a, str>,
     status: u16,
@@ -98,16 +98,16 @@ fn is_there<'de, D: Deserializer<'de>>(body: D) -> std::result::Result<bool, D::
     IgnoredAny::deserialize(body).map(|_| true)
 }
 
-impl Record {
+impl AnswerRecord {
     /// Opens the record in the file `path`, and gives every answer that is there: its URL, its place,
     /// whether it says that there is none, and what it is to this run. Of several for a URL the last counts.
     /// With `refresh`, what cannot be read is forgotten, and so is what a failed run left.
     pub fn open(
         path: Option<&Path>,
         refresh: bool,
-        mut give: impl FnMut(&str, Place, bool, Old),
-    ) -> Result<Record> {
-        let mut record = Record {
+        mut give: impl FnMut(&str, LineAddress, bool, Old),
+    ) -> Result<AnswerRecord> {
+        let mut record = AnswerRecord {
             path: path.map(Path::to_path_buf),
             refresh,
             answers: None,
@@ -129,7 +129,7 @@ impl Record {
                         Err(_) if refresh => return Ok(()),
                         Err(fault) => return Err(unreadable(path, line.number, &fault)),
                     };
-                    give(&known.url, Place { at, len: line.text.len() as u32 }, !known.body, old);
+                    give(&known.url, LineAddress { at, len: line.text.len() as u32 }, !known.body, old);
                     Ok(())
                 })?;
                 record.answers = Some(file);
@@ -148,7 +148,7 @@ impl Record {
                         return Ok(());
                     }
                     let known = read_line(line).map_err(|fault| unreadable(&partial, line.number, &fault))?;
-                    let place = Place { at: at | PARTIAL, len: line.text.len() as u32 };
+                    let place = LineAddress { at: at | PARTIAL, len: line.text.len() as u32 };
                     give(&known.url, place, !known.body, Old::Valid);
                     end = at + line.text.len() as u64 + 1;
                     Ok(())
@@ -174,7 +174,7 @@ impl Record {
     }
 
     /// Puts an answer on record. `body` is JSON without line ends.
-    pub fn append(&self, url: &str, status: u16, body: Option<&str>) -> Result<Place> {
+    pub fn append(&self, url: &str, status: u16, body: Option<&str>) -> Result<LineAddress> {
         let line = line_of(url, status, body);
         // One write under one lock: the lines of two threads must not mix.
         let mut end = self.end.lock().unwrap_or_else(|e| e.into_inner());
@@ -183,7 +183,7 @@ impl Record {
             Some(path) => Error::io("write", &path, e),
             None => Error::machine("cannot write a temporary file").caused_by(e),
         })?;
-        let place = Place { at: *end | PARTIAL, len: line.len() as u32 - 1 };
+        let place = LineAddress { at: *end | PARTIAL, len: line.len() as u32 - 1 };
         *end += line.len() as u64;
         Ok(place)
     }
@@ -209,14 +209,14 @@ impl Record {
     }
 
     /// The body of an answer.
-    pub fn body(&self, place: Place) -> Result<Value> {
+    pub fn body(&self, place: LineAddress) -> Result<Value> {
         let mut line = vec![];
         let path = if place.is_partial() { self.partial() } else { self.path.clone() };
         let path = path.unwrap_or_else(|| "a temporary file".into());
         self.line(place, &mut line).map_err(|e| Error::io("read", &path, e))?;
         let text = std::str::from_utf8(&line).map_err(|e| e.to_string());
         let body = text.and_then(|text| serde_json::from_str::<WithBody>(text).map_err(|e| e.to_string()));
-        // What `Line` skips without a look may still be at fault: half a surrogate pair.
+        // What `AnswerLine` skips without a look may still be at fault: half a surrogate pair.
         body.map(|line| line.body).map_err(|fault| {
             let number = self.line_number(place).unwrap_or(0);
             unreadable(&path, number, &fault)
@@ -224,17 +224,17 @@ impl Record {
     }
 
     /// Reads a line into `out`, without its end.
-    fn line(&self, place: Place, out: &mut Vec<u8>) -> std::io::Result<()> {
+    fn line(&self, place: LineAddress, out: &mut Vec<u8>) -> std::io::Result<()> {
         out.resize(place.len as usize, 0);
         self.file(place)?.read_exact_at(out, place.at & !PARTIAL)
     }
 
-    fn file(&self, place: Place) -> std::io::Result<&File> {
+    fn file(&self, place: LineAddress) -> std::io::Result<&File> {
         let file = if place.is_partial() { self.partial.get() } else { self.answers.as_ref() };
         file.ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    fn line_number(&self, place: Place) -> std::io::Result<usize> {
+    fn line_number(&self, place: LineAddress) -> std::io::Result<usize> {
         // Only an error wants the number of a line, so it may cost a read of all lines before.
         let mut before = vec![0; (place.at & !PARTIAL) as usize];
         self.file(place)?.read_exact_at(&mut before, 0)?;
@@ -243,7 +243,7 @@ impl Record {
 
     /// Makes the answers at `places`, in this order, the file; then there is no partial one any more.
     /// Until the file is whole on the disk, the old ones stay. `key` is what the URL of an older record is now.
-    pub fn write(&self, places: &[Place], key: &dyn Fn(&str) -> String) -> Result<()> {
+    pub fn write(&self, places: &[LineAddress], key: &dyn Fn(&str) -> String) -> Result<()> {
         let Some(path) = &self.path else { return Ok(()) };
         let failed = |e| Error::io("write", path, e);
         if !places.is_empty() || self.answers.is_some() {
@@ -264,14 +264,20 @@ impl Record {
         }
     }
 
-    fn write_to(&self, path: &Path, places: &[Place], key: &dyn Fn(&str) -> String) -> std::io::Result<()> {
+    fn write_to(
+        &self,
+        path: &Path,
+        places: &[LineAddress],
+        key: &dyn Fn(&str) -> String,
+    ) -> std::io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 18, fsutil::create_new(path)?);
         let mut line = vec![];
         for &place in places {
             self.line(place, &mut line)?;
             // An older record may have secrets in its keys, and they must not come back into the file.
-            let moved =
-                serde_json::from_slice::<Whole>(&line).ok().filter(|known| key(&known.url) != known.url);
+            let moved = serde_json::from_slice::<AnswerWithBody>(&line)
+                .ok()
+                .filter(|known| key(&known.url) != known.url);
             if let Some(known) = moved {
                 line = line_of(&key(&known.url), known.status, known.body.map(RawValue::get)).into_bytes();
             } else {
@@ -343,9 +349,9 @@ fn each_line(
 }
 
 /// The line as far as it must be known; or why it is no answer.
-fn read_line<'a>(line: &RawLine<'a>) -> std::result::Result<Line<'a>, String> {
+fn read_line<'a>(line: &RawLine<'a>) -> std::result::Result<AnswerLine<'a>, String> {
     let text = std::str::from_utf8(line.text).map_err(|e| e.to_string())?;
-    let known: Line<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let known: AnswerLine<'_> = serde_json::from_str(text).map_err(|e| e.to_string())?;
     match (known.status, known.body) {
         (404 | 410, false) | (200..300, true) => Ok(known),
         (404 | 410, true) => Err("a not-found answer must not have a body".into()),

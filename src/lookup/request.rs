@@ -24,7 +24,7 @@ pub fn header_fault(name: &str, value: &Template) -> Option<Error> {
 }
 
 /// A request for any row.
-pub(super) struct Request {
+pub(super) struct HttpRequest {
     /// The URL around the values of columns; empty where the shown one is asked.
     pieces: Vec<String>,
     pub headers: HeaderMap,
@@ -32,12 +32,12 @@ pub(super) struct Request {
     secrets: Vec<String>,
 }
 
-impl Request {
+impl HttpRequest {
     /// Reads the environment.
     ///
     /// # Errors
     /// A job error: a variable is not set, or its value cannot stand where it is used. Without the value.
-    pub fn of(plan: &ServicePlan) -> Result<Request> {
+    pub fn of(plan: &ServicePlan) -> Result<HttpRequest> {
         let Secrets { url, headers } = &plan.secrets;
         let service = || plan.url.join("…");
         let expand = |template: &Template| {
@@ -69,7 +69,7 @@ impl Request {
         }
         let secrets = plan.secrets.variables().into_iter().filter_map(crate::secret::value_of);
         let pieces = url.iter().map(piece).collect::<Result<Vec<String>>>()?;
-        Ok(Request { pieces, headers: map, secrets: secrets.collect() })
+        Ok(HttpRequest { pieces, headers: map, secrets: secrets.collect() })
     }
 
     /// The URL to ask, of the shown one and the values of its columns.

@@ -36,7 +36,7 @@ impl Response {
 
 /// What the server saw.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct SeenRequests {
     /// How often each path was asked for.
     pub hits: BTreeMap<String, usize>,
     /// The header lines of the last request, in small letters.
@@ -48,7 +48,7 @@ pub struct Seen {
     ended: bool,
 }
 
-impl Seen {
+impl SeenRequests {
     /// All requests.
     pub fn requests(&self) -> usize {
         self.hits.values().sum()
@@ -56,16 +56,16 @@ impl Seen {
 }
 
 /// A server, until it is dropped.
-pub struct Server {
+pub struct TestServer {
     address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<SeenRequests>>,
 }
 
-impl Server {
+impl TestServer {
     /// A server that answers with what `reply` says of a path and of how often it was asked for before.
-    pub fn start(reply: impl Fn(&str, usize) -> Response + Send + Sync + 'static) -> Server {
+    pub fn start(reply: impl Fn(&str, usize) -> Response + Send + Sync + 'static) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = Server { address: listener.local_addr().unwrap(), seen: Arc::default() };
+        let server = TestServer { address: listener.local_addr().unwrap(), seen: Arc::default() };
         let (seen, reply) = (server.seen.clone(), Arc::new(reply));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -86,12 +86,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    pub fn seen(&self) -> MutexGuard<'_, Seen> {
+    pub fn seen(&self) -> MutexGuard<'_, SeenRequests> {
         self.seen.lock().unwrap()
     }
 }
 
-impl Drop for Server {
+impl Drop for TestServer {
     fn drop(&mut self) {
         self.seen().ended = true;
         let _ = TcpStream::connect(self.address);
@@ -100,7 +100,7 @@ impl Drop for Server {
 
 fn serve(
     stream: TcpStream,
-    seen: &Mutex<Seen>,
+    seen: &Mutex<SeenRequests>,
     reply: &dyn Fn(&str, usize) -> Response,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;

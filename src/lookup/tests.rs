@@ -1,6 +1,6 @@
 mod record;
 
-use super::testing::{Response, Server};
+use super::testing::{Response, TestServer};
 use super::value::Store;
 use super::*;
 use crate::batch::DataType;
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// `/v` of the answers to `<server>/<first column>`.
-fn plan(server: &Server) -> ServicePlan {
+fn plan(server: &TestServer) -> ServicePlan {
     ServicePlan {
         url: vec![format!("{}/", server.url()), String::new()],
         secrets: Secrets::default(),
@@ -78,7 +78,7 @@ fn file() -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn each_row_gets_the_answer_to_its_own_key_whatever_came_first() {
     // The later a key, the sooner its answer.
-    let server = Server::start(|path, _| {
+    let server = TestServer::start(|path, _| {
         let n: u64 = path[1..].parse().unwrap();
         if n % 10 == 3 { Response::new(404, "none") } else { echo(path) }.after(80 - n)
     });
@@ -93,9 +93,9 @@ fn each_row_gets_the_answer_to_its_own_key_whatever_came_first() {
 
 #[test]
 fn in_flight_is_reached_and_never_exceeded() {
-    let server = Server::start(|path, _| echo(path).after(30));
+    let server = TestServer::start(|path, _| echo(path).after(30));
     let services = Services::open(&[plan(&server)], None, false).unwrap();
-    let asked: Vec<Asked> = (0..4)
+    let asked: Vec<PendingAnswers> = (0..4)
         .map(|part| {
             let ids: Vec<_> = (0..20).map(|n| Some(format!("{part}-{n}"))).collect();
             services.ask(0, &column(&ids), &(0..20).collect::<Vec<_>>()).unwrap()
@@ -114,7 +114,7 @@ fn in_flight_is_reached_and_never_exceeded() {
 
 #[test]
 fn no_more_threads_than_there_is_to_ask() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let services = Services::open(&[plan(&server)], None, false).unwrap();
     for n in 0..20 {
         ask_all(&services, &[&n.to_string()]).unwrap();
@@ -126,11 +126,12 @@ fn no_more_threads_than_there_is_to_ask() {
 
 #[test]
 fn a_url_is_asked_for_once_by_all_rows_batches_and_services() {
-    let server = Server::start(|_, _| Response::new(200, r#"{"v": "x", "n": 7}"#).after(20));
+    let server = TestServer::start(|_, _| Response::new(200, r#"{"v": "x", "n": 7}"#).after(20));
     let number = ServicePlan { pointers: vec!["/n".into()], types: vec![DataType::Int64], ..plan(&server) };
     let services = Services::open(&[plan(&server), number], None, false).unwrap();
     let columns = column(&[Some("a"), Some("b"), Some("a")]);
-    let asked: Vec<Asked> = (0..6).map(|i| services.ask(i % 2, &columns, &[0, 1, 2, 2]).unwrap()).collect();
+    let asked: Vec<PendingAnswers> =
+        (0..6).map(|i| services.ask(i % 2, &columns, &[0, 1, 2, 2]).unwrap()).collect();
     for (i, asked) in asked.iter().enumerate() {
         let answers = services.answers(asked).unwrap();
         assert_eq!(answers.matched, [true; 4]);
@@ -145,7 +146,7 @@ fn a_url_is_asked_for_once_by_all_rows_batches_and_services() {
 
 #[test]
 fn null_is_not_asked_for() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let services = Services::open(&[plan(&server)], None, false).unwrap();
     let asked = services.ask(0, &column(&[Some("a"), None, Some("c")]), &[2, 1]).unwrap();
     let answers = services.answers(&asked).unwrap();
@@ -165,7 +166,7 @@ fn null_is_not_asked_for() {
 
 #[test]
 fn values_are_percent_encoded() {
-    let server = Server::start(|_, _| Response::new(200, "{}"));
+    let server = TestServer::start(|_, _| Response::new(200, "{}"));
     let plan = ServicePlan {
         url: vec![format!("{}/a/", server.url()), "/b?q=".into(), "&x=1".into()],
         columns: vec![0, 1],
@@ -208,7 +209,7 @@ fn values_of_every_type_are_written_as_json_lines_have_them() {
         Arc::new(dates.finish()),
         Arc::new(times.finish()),
     ];
-    let server = Server::start(|_, _| Response::new(404, ""));
+    let server = TestServer::start(|_, _| Response::new(404, ""));
     let mut pieces = vec!["/".to_string(); 6];
     pieces[0] = format!("{}/", server.url());
     pieces[5].clear();
@@ -221,7 +222,7 @@ fn values_of_every_type_are_written_as_json_lines_have_them() {
 
 #[test]
 fn failures_are_retried_and_then_answered() {
-    let server = Server::start(|path, before| match (path, before) {
+    let server = TestServer::start(|path, before| match (path, before) {
         ("/busy", 0) => Response::new(503, "busy"),
         ("/many", 0) => Response::new(429, ""),
         ("/broken", 0) => Response { cut: Some(3), ..echo(path) },
@@ -238,7 +239,7 @@ fn failures_are_retried_and_then_answered() {
 
 #[test]
 fn retries_wait_as_the_plan_and_the_service_say() {
-    let server = Server::start(|path, before| match (path, before) {
+    let server = TestServer::start(|path, before| match (path, before) {
         ("/plan", 0..3) => Response::new(500, ""),
         ("/service", 0) => Response::new(429, "").header("Retry-After", "1"),
         // No longer than the timeout.
@@ -257,14 +258,14 @@ fn retries_wait_as_the_plan_and_the_service_say() {
 }
 
 /// The error of asking for `id` alone.
-fn error_of(server: &Server, id: &str) -> Error {
+fn error_of(server: &TestServer, id: &str) -> Error {
     let plan = ServicePlan { timeout: Duration::from_millis(300), ..plan(server) };
     run(&plan, None, false, &[id]).unwrap_err()
 }
 
 #[test]
 fn failures_for_good_end_the_run_and_say_what_happened() {
-    let server = Server::start(|path, _| match path {
+    let server = TestServer::start(|path, _| match path {
         "/gone" => Response::new(500, "{\"error\":\n \"out of order\"}"),
         "/wrong" => Response::new(400, ""),
         "/slow" => echo(path).after(2000),
@@ -300,7 +301,7 @@ fn failures_for_good_end_the_run_and_say_what_happened() {
 
 #[test]
 fn a_service_that_is_not_there_is_an_error() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let mut plan = plan(&server);
     drop(server);
     // The address is free now; a connection to it is refused.
@@ -317,7 +318,7 @@ fn a_service_that_is_not_there_is_an_error() {
 
 #[test]
 fn https_wants_a_server_that_speaks_it() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let url = vec![format!("{}/", server.url().replace("http:", "https:")), String::new()];
     let plan = ServicePlan { url, retries: 1, timeout: Duration::from_secs(2), ..plan(&server) };
     let error = run(&plan, None, false, &["a"]).unwrap_err().to_string();
@@ -328,7 +329,7 @@ fn https_wants_a_server_that_speaks_it() {
 
 #[test]
 fn a_failure_ends_all_waits_at_once() {
-    let server = Server::start(|path, _| match path {
+    let server = TestServer::start(|path, _| match path {
         "/bad" => Response::new(400, "").after(50),
         _ => echo(path).after(5000),
     });
@@ -351,7 +352,7 @@ fn a_failure_ends_all_waits_at_once() {
 
 #[test]
 fn failures_may_be_null_or_rejected() {
-    let server = Server::start(|path, _| match path {
+    let server = TestServer::start(|path, _| match path {
         "/bad" => Response::new(400, "no"),
         "/type" => Response::new(200, r#"{"v": {"x": [1.50, true]}}"#),
         "/none" => Response::new(404, ""),
@@ -384,7 +385,7 @@ fn failures_may_be_null_or_rejected() {
 
 #[test]
 fn an_answer_that_does_not_fit_is_an_error_also_from_the_record() {
-    let server = Server::start(|_, _| Response::new(200, r#"{"v": "text"}"#));
+    let server = TestServer::start(|_, _| Response::new(200, r#"{"v": "text"}"#));
     let (_folder, file) = file();
     run(&plan(&server), Some(&file), false, &["a"]).unwrap();
     let number = ServicePlan { types: vec![DataType::Int64], ..plan(&server) };
@@ -406,7 +407,7 @@ fn values_are_taken_exactly() {
         "day": "2024-02-29", "t": "2024-02-29T12:00:00+02:00", "local": "2024-02-29 12:00:00.25",
         "null": null, "a/b": {"~": ["x", "y"]}
     }"#;
-    let server = Server::start(move |_, _| Response::new(200, body));
+    let server = TestServer::start(move |_, _| Response::new(200, body));
     let decimal = DataType::Decimal { precision: 22, scale: 2 };
     let take = [
         ("/s", DataType::String),
@@ -473,18 +474,18 @@ fn what_is_no_value_of_a_type_does_not_fit() {
         ("\"noon\"", DataType::Timestamp, "`\"noon\"` is not a timestamp"),
         ("[]", DataType::Float64, "`[]` is not a float64"),
     ] {
-        let reader = Reader::new(&[String::new()], &[ty]);
+        let reader = AnswerReader::new(&[String::new()], &[ty]);
         let row = reader.read(&serde_json::from_str(body).unwrap());
         let mut store = Store::default();
         assert!(row.is_unfit() && store.insert(3, &row) && !store.insert(3, &row));
-        let Some(Cells::Unfit(text)) = store.get(3) else { panic!("{body} is taken as {ty}") };
+        let Some(AnswerCells::Unfit(text)) = store.get(3) else { panic!("{body} is taken as {ty}") };
         assert_eq!(text, format!(": {why}"));
     }
 }
 
 #[test]
 fn redirects_are_followed() {
-    let server = Server::start(|path, _| match path {
+    let server = TestServer::start(|path, _| match path {
         "/a" => Response::new(302, "").header("Location", "/b"),
         _ => echo(path),
     });
@@ -496,7 +497,7 @@ fn redirects_are_followed() {
 
 /// What a service does with a key, in turn: seen by how often it was asked for.
 #[derive(Debug, Clone)]
-struct Script {
+struct ServiceScript {
     misses: usize,
     delay: u64,
     answer: Option<i64>,
@@ -511,7 +512,7 @@ proptest! {
     fn answers_and_record_do_not_depend_on_who_was_first(
         scripts in proptest::collection::vec(
             (0usize..3, 0u64..4, proptest::option::of(any::<i64>()))
-                .prop_map(|(misses, delay, answer)| Script { misses, delay, answer }),
+                .prop_map(|(misses, delay, answer)| ServiceScript { misses, delay, answer }),
             1..30,
         ),
         order in proptest::collection::vec(any::<prop::sample::Index>(), 1..80),
@@ -520,7 +521,7 @@ proptest! {
         restart in 1usize..4,
     ) {
         let shared = scripts.clone();
-        let server = Server::start(move |path, before| {
+        let server = TestServer::start(move |path, before| {
             let script = &shared[path[1..].parse::<usize>().unwrap()];
             match script.answer {
                 _ if before < script.misses => Response::new(500, ""),
@@ -565,7 +566,7 @@ proptest! {
 #[test]
 #[ignore = "takes 20 seconds"]
 fn lookups_of_100_000_keys_come_near_the_bound() {
-    let server = Server::start(|path, _| echo(path).after(20));
+    let server = TestServer::start(|path, _| echo(path).after(20));
     let plan = ServicePlan { in_flight: 100, ..plan(&server) };
     let (_folder, file) = file();
     for run in ["asked", "recorded"] {

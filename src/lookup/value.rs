@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// Takes the columns of a service from its answers.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct AnswerReader {
     /// Per column, the pointer and the type.
     columns: Vec<(String, DataType)>,
     times: TimeParser,
@@ -32,28 +32,28 @@ pub(super) struct Reader {
 /// The values of one answer in few bytes: [`VALUES`], and per column [`NULL`] or [`SOME`] and the value;
 /// or [`UNFIT`] and the reason. Texts have their length before them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Row(Vec<u8>);
+pub(super) struct PackedAnswer(Vec<u8>);
 
 const UNFIT: u8 = 0;
 const VALUES: u8 = 1;
 const NULL: u8 = 0;
 const SOME: u8 = 1;
 
-impl Row {
+impl PackedAnswer {
     /// Whether a value does not fit.
     pub fn is_unfit(&self) -> bool {
         self.0[0] == UNFIT
     }
 }
 
-impl Reader {
-    pub fn new(pointers: &[String], types: &[DataType]) -> Reader {
+impl AnswerReader {
+    pub fn new(pointers: &[String], types: &[DataType]) -> AnswerReader {
         let columns = pointers.iter().cloned().zip(types.iter().copied()).collect();
-        Reader { columns, times: TimeParser::new(TimeRule::Iso, Zone::utc()) }
+        AnswerReader { columns, times: TimeParser::new(TimeRule::Iso, Zone::utc()) }
     }
 
     /// The values of an answer.
-    pub fn read(&self, answer: &Value) -> Row {
+    pub fn read(&self, answer: &Value) -> PackedAnswer {
         let mut out = vec![VALUES];
         for (pointer, ty) in &self.columns {
             match answer.pointer(pointer) {
@@ -70,7 +70,7 @@ impl Reader {
                 }
             }
         }
-        Row(out)
+        PackedAnswer(out)
     }
 
     fn push(&self, out: &mut Vec<u8>, value: &Value, ty: DataType) -> Result<(), ValueError> {
@@ -109,8 +109,8 @@ impl Reader {
     }
 
     /// Columns without rows yet, with room for `rows`.
-    pub fn columns(&self, rows: usize) -> Columns {
-        Columns(self.columns.iter().map(|(_, ty)| Column::new(*ty, rows)).collect())
+    pub fn columns(&self, rows: usize) -> AnswerColumns {
+        AnswerColumns(self.columns.iter().map(|(_, ty)| AnswerColumn::new(*ty, rows)).collect())
     }
 }
 
@@ -129,8 +129,8 @@ pub(super) struct Store {
 
 /// The values of one answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cells<'a> {
-    /// To be pushed onto [`Columns`].
+pub(super) enum AnswerCells<'a> {
+    /// To be pushed onto [`AnswerColumns`].
     Values(&'a [u8]),
     /// Why they cannot be taken.
     Unfit(&'a str),
@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// Keeps the values of an answer; whether they are new.
-    pub fn insert(&mut self, url: u32, row: &Row) -> bool {
+    pub fn insert(&mut self, url: u32, row: &PackedAnswer) -> bool {
         // Two threads may read the same answer back, and it counts once.
         if self.has(url) {
             return false;
@@ -158,10 +158,10 @@ impl Store {
     }
 
     /// The values of a URL's answer.
-    pub fn get(&self, url: u32) -> Option<Cells<'_>> {
+    pub fn get(&self, url: u32) -> Option<AnswerCells<'_>> {
         let start = *self.starts.get(url as usize)?;
         let (kind, mut rest) = self.rows[start.checked_sub(1)? as usize..].split_first()?;
-        Some(if *kind == VALUES { Cells::Values(rest) } else { Cells::Unfit(text(&mut rest)) })
+        Some(if *kind == VALUES { AnswerCells::Values(rest) } else { AnswerCells::Unfit(text(&mut rest)) })
     }
 }
 
@@ -182,26 +182,26 @@ fn text<'a>(bytes: &mut &'a [u8]) -> &'a str {
 
 /// Columns that are being filled row by row.
 #[derive(Debug)]
-pub(super) struct Columns(Vec<Column>);
+pub(super) struct AnswerColumns(Vec<AnswerColumn>);
 
 #[derive(Debug)]
-enum Column {
+enum AnswerColumn {
     Text(StringViewBuilder),
     Native(NativeBuilder, NullBufferBuilder),
 }
 
-impl Column {
-    fn new(ty: DataType, rows: usize) -> Column {
+impl AnswerColumn {
+    fn new(ty: DataType, rows: usize) -> AnswerColumn {
         match NativeBuilder::new(ty, rows) {
-            None => Column::Text(StringViewBuilder::with_capacity(rows)),
-            Some(values) => Column::Native(values, NullBufferBuilder::new(rows)),
+            None => AnswerColumn::Text(StringViewBuilder::with_capacity(rows)),
+            Some(values) => AnswerColumn::Native(values, NullBufferBuilder::new(rows)),
         }
     }
 
     fn push_null(&mut self) {
         match self {
-            Column::Text(texts) => texts.append_null(),
-            Column::Native(values, nulls) => {
+            AnswerColumn::Text(texts) => texts.append_null(),
+            AnswerColumn::Native(values, nulls) => {
                 values.push_default();
                 nulls.append_null();
             }
@@ -211,8 +211,8 @@ impl Column {
     /// Appends the value that `values` begins with, and goes past it.
     fn push(&mut self, values: &mut &[u8]) {
         let (column, nulls) = match self {
-            Column::Text(texts) => return texts.append_value(text(values)),
-            Column::Native(column, nulls) => (column, nulls),
+            AnswerColumn::Text(texts) => return texts.append_value(text(values)),
+            AnswerColumn::Native(column, nulls) => (column, nulls),
         };
         match column {
             NativeBuilder::Bool(b) => b.append(take(values) != [0]),
@@ -226,13 +226,13 @@ impl Column {
 
     fn finish(&mut self) -> ArrayRef {
         match self {
-            Column::Text(texts) => Arc::new(texts.finish()),
-            Column::Native(values, nulls) => values.finish(nulls.finish()),
+            AnswerColumn::Text(texts) => Arc::new(texts.finish()),
+            AnswerColumn::Native(values, nulls) => values.finish(nulls.finish()),
         }
     }
 }
 
-impl Columns {
+impl AnswerColumns {
     /// Appends the values of an answer.
     pub fn push(&mut self, mut values: &[u8]) {
         for column in &mut self.0 {
@@ -247,11 +247,11 @@ impl Columns {
 
     /// Appends a row of NULLs.
     pub fn push_nulls(&mut self) {
-        self.0.iter_mut().for_each(Column::push_null);
+        self.0.iter_mut().for_each(AnswerColumn::push_null);
     }
 
     /// The arrays of all rows.
     pub fn finish(mut self) -> Vec<ArrayRef> {
-        self.0.iter_mut().map(Column::finish).collect()
+        self.0.iter_mut().map(AnswerColumn::finish).collect()
     }
 }

@@ -1,16 +1,16 @@
 //! The threads that ask, and what they share with the workers.
 
-use super::board::{Board, Fate};
+use super::board::{Board, UrlState};
 use super::client::{Miss, Reply};
-use super::record::Place;
-use super::{OnFailure, Service, ServicePlan, Shared};
+use super::record::LineAddress;
+use super::{OnFailure, RequestQueue, Service, ServicePlan};
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, MutexGuard};
 use std::time::{Duration, Instant};
 
-impl Shared {
+impl RequestQueue {
     pub fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(|e| e.into_inner())
     }
@@ -70,17 +70,17 @@ impl Shared {
     }
 
     /// Asks until there is an answer or no hope of one; `None` at the end of the run.
-    fn ask_for(&self, number: usize, url: u32, text: &str, values: Option<&str>) -> Option<Result<Fate>> {
+    fn ask_for(&self, number: usize, url: u32, text: &str, values: Option<&str>) -> Option<Result<UrlState>> {
         let service = &self.services[number];
         let plan = &service.plan;
         let request = match service.request() {
             Ok(request) => request,
             Err(error) => return Some(Err(error)),
         };
-        let asked = request.url(text, values);
+        let full_url = request.url(text, values);
         let mut wait = plan.backoff;
         for tried in 1.. {
-            let reply = service.client.get(&asked, &request.headers);
+            let reply = service.client.get(&full_url, &request.headers);
             if self.is_over() {
                 return None;
             }
@@ -88,13 +88,13 @@ impl Shared {
                 Ok(Reply::Nothing(status)) => {
                     // On record before it is settled: a run that is killed from now on does not ask again.
                     let place = self.record.append(text, status, None);
-                    return Some(place.map(|place| Fate::Answered(place, true)));
+                    return Some(place.map(|place| UrlState::Answered(place, true)));
                 }
                 Ok(Reply::Answer(status, body, value)) => {
                     let place = self.record.append(text, status, Some(&body));
                     return Some(place.map(|place| {
                         self.take(service, url, &value);
-                        Fate::Answered(place, false)
+                        UrlState::Answered(place, false)
                     }));
                 }
                 Err(miss) => Miss { what: request.without_secrets(miss.what), ..miss },
@@ -110,12 +110,12 @@ impl Shared {
         None
     }
 
-    fn give_up(&self, plan: &ServicePlan, url: &str, miss: Miss, tried: u32) -> Result<Fate> {
+    fn give_up(&self, plan: &ServicePlan, url: &str, miss: Miss, tried: u32) -> Result<UrlState> {
         let why = if tried == 1 { miss.what } else { format!("{}, requested {tried} times", miss.what) };
         if plan.on_failure == OnFailure::Fail {
             return Err(self.failure(url, &why));
         }
-        Ok(Fate::Failed(Arc::new(why)))
+        Ok(UrlState::Failed(Arc::new(why)))
     }
 
     /// Waits before a retry; `None` if the run ends meanwhile.
@@ -137,14 +137,14 @@ impl Shared {
     }
 
     /// Reads from the record what `service` has not seen yet.
-    pub fn read_back(&self, service: &Service, fates: &[Option<(u32, Fate)>]) -> Result<()> {
-        let missing: Vec<(u32, Place)> = {
+    pub fn read_back(&self, service: &Service, fates: &[Option<(u32, UrlState)>]) -> Result<()> {
+        let missing: Vec<(u32, LineAddress)> = {
             let store = service.store.read().unwrap_or_else(|e| e.into_inner());
-            let mut missing: Vec<(u32, Place)> = fates
+            let mut missing: Vec<(u32, LineAddress)> = fates
                 .iter()
                 .flatten()
                 .filter_map(|(url, fate)| match fate {
-                    Fate::Answered(place, false) if !store.has(*url) => Some((*url, *place)),
+                    UrlState::Answered(place, false) if !store.has(*url) => Some((*url, *place)),
                     _ => None,
                 })
                 .collect();

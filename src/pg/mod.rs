@@ -1,8 +1,8 @@
 //! PostgreSQL: addresses, logins, connections; names, types and errors as it has them.
 //!
 //! # Contract
-//! A password is nowhere but in a [`Server`] and on its connection: not in its URL, nor in an error, a log or a
-//! manifest. [`Server`] says where it comes from.
+//! A password is nowhere but in a [`ServerAddress`] and on its connection: not in its URL, nor in an error, a log or a
+//! manifest. [`ServerAddress`] says where it comes from.
 
 mod pass;
 mod server;
@@ -10,7 +10,7 @@ mod table;
 mod tls;
 mod url;
 
-pub use server::Server;
+pub use server::ServerAddress;
 pub use table::{TableAddress, table_name};
 
 use crate::batch::DataType;
@@ -53,12 +53,12 @@ pub fn sql_type(ty: DataType) -> String {
 pub fn failed(what: impl Into<String>, cause: &postgres::Error) -> Error {
     let mut error = Error::machine(what);
     match cause.as_db_error() {
-        Some(said) => {
-            error = error.caused_by(format!("{} ({})", said.message(), said.code().code()));
-            if let Some(detail) = said.detail() {
+        Some(db_error) => {
+            error = error.caused_by(format!("{} ({})", db_error.message(), db_error.code().code()));
+            if let Some(detail) = db_error.detail() {
                 error = error.caused_by(detail);
             }
-            if let Some(hint) = said.hint().or_else(|| advice(said.code().code())) {
+            if let Some(hint) = db_error.hint().or_else(|| advice(db_error.code().code())) {
                 error = error.hint(hint);
             }
         }

@@ -3,7 +3,7 @@
 //! # Contract
 //! The first line that fits counts; `*` fits everything; `\` before `:` and `\` takes their meaning away; a line that
 //! begins with `#` says nothing. A file that others than its owner may open is not read, nor is one that is no plain
-//! file: that is told by [`Found::Refused`], for the error when the login fails.
+//! file: that is told by [`PgpassAnswer::Refused`], for the error when the login fails.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// What a pgpass file says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum PgpassAnswer {
     /// This password.
     Password(String),
     /// Nothing: there is no such file, or no line of it fits.
@@ -34,11 +34,11 @@ pub(super) fn file(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 }
 
 /// Looks for the password of `login` in the file at `path`.
-pub(super) fn find(path: &Path, login: &Login) -> Found {
-    let Ok(about) = path.metadata() else { return Found::Nothing };
+pub(super) fn find(path: &Path, login: &Login) -> PgpassAnswer {
+    let Ok(about) = path.metadata() else { return PgpassAnswer::Nothing };
     // To open a pipe would wait for its writer.
     if !about.is_file() {
-        return Found::Refused(format!(
+        return PgpassAnswer::Refused(format!(
             "the password file {} is not a regular file, so it is not read",
             path.display()
         ));
@@ -48,14 +48,17 @@ pub(super) fn find(path: &Path, login: &Login) -> Found {
         use std::os::unix::fs::PermissionsExt;
         if about.permissions().mode() & 0o077 != 0 {
             let path = path.display();
-            return Found::Refused(format!(
+            return PgpassAnswer::Refused(format!(
                 "other users can read the password file {path}, so it is not read: chmod 600 {path}"
             ));
         }
     }
     let mut bytes = vec![];
     if let Err(cause) = File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        return Found::Refused(format!("the password file {} cannot be read: {cause}", path.display()));
+        return PgpassAnswer::Refused(format!(
+            "the password file {} cannot be read: {cause}",
+            path.display()
+        ));
     }
     // A password that is no UTF-8 cannot be the one; another line may.
     let lines = bytes.split(|&b| b == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
@@ -63,7 +66,7 @@ pub(super) fn find(path: &Path, login: &Login) -> Found {
         // A file from Windows ends its lines with CR LF, and libpq takes it.
         .filter_map(|line| password(line.trim_end_matches('\r'), login))
         .next()
-        .map_or(Found::Nothing, Found::Password)
+        .map_or(PgpassAnswer::Nothing, PgpassAnswer::Password)
 }
 
 /// The password of a line, if it fits.
@@ -110,7 +113,7 @@ mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
 
-    fn look(content: &str, mode: u32, database: &str) -> Found {
+    fn look(content: &str, mode: u32, database: &str) -> PgpassAnswer {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pgpass");
         std::fs::write(&path, content).unwrap();
@@ -118,8 +121,8 @@ mod tests {
         find(&path, &Login { host: "db.internal", port: 5432, database, user: "me" })
     }
 
-    fn found(password: &str) -> Found {
-        Found::Password(password.to_string())
+    fn found(password: &str) -> PgpassAnswer {
+        PgpassAnswer::Password(password.to_string())
     }
 
     #[test]
@@ -128,9 +131,9 @@ mod tests {
                      db.internal:5433:sales:me:port\ndb.internal:*:sales:me:first\r\n*:*:*:*:second\n";
         assert_eq!(look(lines, 0o600, "sales"), found("first"));
         assert_eq!(look(lines, 0o400, "stock"), found("second"));
-        assert_eq!(look("db.internal:5432:sales:you:x\n", 0o600, "sales"), Found::Nothing);
-        assert_eq!(look("db.internal:5432:sales:me:", 0o600, "sales"), Found::Nothing);
-        assert_eq!(look("db.internal:5432:sales", 0o600, "sales"), Found::Nothing);
+        assert_eq!(look("db.internal:5432:sales:you:x\n", 0o600, "sales"), PgpassAnswer::Nothing);
+        assert_eq!(look("db.internal:5432:sales:me:", 0o600, "sales"), PgpassAnswer::Nothing);
+        assert_eq!(look("db.internal:5432:sales", 0o600, "sales"), PgpassAnswer::Nothing);
     }
 
     #[test]
@@ -138,21 +141,21 @@ mod tests {
         assert_eq!(look(r"*:*:*:me:a\:b\\c:rest", 0o600, "sales"), found(r"a:b\c"));
         assert_eq!(look(r"*:*:x\:y:me:right", 0o600, "x:y"), found("right"));
         // An escaped star is a star.
-        assert_eq!(look(r"*:*:\*:me:wrong", 0o600, "sales"), Found::Nothing);
+        assert_eq!(look(r"*:*:\*:me:wrong", 0o600, "sales"), PgpassAnswer::Nothing);
         assert_eq!(look(r"*:*:\*:me:right", 0o600, "*"), found("right"));
     }
 
     #[test]
     fn a_file_that_others_may_open_is_not_read() {
         for mode in [0o640, 0o604, 0o620, 0o601] {
-            let Found::Refused(why) = look("*:*:*:*:secret", mode, "sales") else {
+            let PgpassAnswer::Refused(why) = look("*:*:*:*:secret", mode, "sales") else {
                 panic!("{mode:o} is read")
             };
             assert!(why.contains("chmod 600") && !why.contains("secret"), "{why}");
         }
         let folder = tempfile::tempdir().unwrap();
         let login = Login { host: "h", port: 1, database: "d", user: "u" };
-        assert!(matches!(find(folder.path(), &login), Found::Refused(_)));
-        assert_eq!(find(&folder.path().join("none"), &login), Found::Nothing);
+        assert!(matches!(find(folder.path(), &login), PgpassAnswer::Refused(_)));
+        assert_eq!(find(&folder.path().join("none"), &login), PgpassAnswer::Nothing);
     }
 }

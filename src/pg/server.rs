@@ -1,9 +1,9 @@
 //! A server: its address from a URL and the environment, its password from where libpq looks for it.
 
 use super::failed;
-use super::pass::{self, Found, Login};
-use super::tls::{self, Mode, Roots};
-use super::url::{Url, encoded};
+use super::pass::{self, Login, PgpassAnswer};
+use super::tls::{self, Roots, TlsMode};
+use super::url::{UrlParts, encoded};
 use crate::error::{Error, Result};
 use crate::process;
 use crate::secret::Template;
@@ -19,7 +19,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// `PGCONNECT_TIMEOUT`, else as in libpq: the socket of this machine or `localhost`, 5432, who runs the program, a
 /// database of the user's name, `prefer`; and 10 seconds. A host that is a path is the folder of a socket.
 #[derive(Clone)]
-pub struct Server {
+pub struct ServerAddress {
     /// The URL, with everything that was left out, and without a password: the form is the same for the same place.
     pub url: String,
     host: String,
@@ -29,7 +29,7 @@ pub struct Server {
     password: Option<String>,
     /// The password of the URL, where the environment is to say it.
     variable: Option<Template>,
-    mode: Mode,
+    mode: TlsMode,
     roots: Option<Roots>,
     timeout: Option<Duration>,
     /// Why a password file was not read.
@@ -37,7 +37,7 @@ pub struct Server {
 }
 
 /// Without the password.
-impl fmt::Debug for Server {
+impl fmt::Debug for ServerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("url", &self.url).finish_non_exhaustive()
     }
@@ -57,28 +57,28 @@ fn of_process(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-impl Server {
+impl ServerAddress {
     /// Reads a URL. Its password, if it has one (`${NAME}` in it is read where a connection is made), goes before that of `PGPASSWORD`, and that before the pgpass file's.
     ///
     /// # Errors
     /// A job error: it is no such URL.
-    pub fn parse(url: &str) -> Result<Server> {
-        let mut url = Url::parse(url)?;
+    pub fn parse(url: &str) -> Result<ServerAddress> {
+        let mut url = UrlParts::parse(url)?;
         let mut path = std::mem::take(&mut url.path).into_iter();
         let database = path.next();
         if let Some(more) = path.next() {
             return Err(Error::job(format!("the URL of the server has more after its database: `{more}`"))
                 .hint("postgres://user@host:5432/database"));
         }
-        Server::of(url, database, &of_process)
+        ServerAddress::of(url, database, &of_process)
     }
 
     /// The server of a URL whose path is `database`, or has none.
-    pub(super) fn of_url(url: Url, database: Option<String>) -> Result<Server> {
-        Server::of(url, database, &of_process)
+    pub(super) fn of_url(url: UrlParts, database: Option<String>) -> Result<ServerAddress> {
+        ServerAddress::of(url, database, &of_process)
     }
 
-    fn of(mut url: Url, database: Option<String>, env: Env) -> Result<Server> {
+    fn of(mut url: UrlParts, database: Option<String>, env: Env) -> Result<ServerAddress> {
         let wrong = url.parameters.iter().map(|(key, _)| key).find(|key| !PARAMETERS.contains(&key.as_str()));
         if let Some(key) = wrong {
             let error = Error::job(format!("unknown parameter `{key}` of the server's URL"));
@@ -122,7 +122,7 @@ impl Server {
                 .hint("postgres://user@host:5432/database, or PGUSER")
         })?;
         let database = database.unwrap_or_else(|| user.clone());
-        let mode = mode.map_or(Ok(Mode::Prefer), |name| Mode::named(&name))?;
+        let mode = mode.map_or(Ok(TlsMode::Prefer), |name| TlsMode::named(&name))?;
         let roots = roots.map(|roots| match roots.as_str() {
             "system" => Roots::System,
             file => Roots::File(file.into()),
@@ -138,7 +138,7 @@ impl Server {
                 }
             },
         };
-        let mut server = Server {
+        let mut server = ServerAddress {
             url: String::new(),
             host,
             port,
@@ -183,9 +183,9 @@ impl Server {
         let host = if SOCKETS.contains(&self.host.as_str()) { "localhost" } else { &self.host };
         let login = Login { host, port: self.port, database: &self.database, user: &self.user };
         match pass::find(&file, &login) {
-            Found::Password(password) => self.password = Some(password),
-            Found::Nothing => {}
-            Found::Refused(why) => self.refused = Some(why),
+            PgpassAnswer::Password(password) => self.password = Some(password),
+            PgpassAnswer::Nothing => {}
+            PgpassAnswer::Refused(why) => self.refused = Some(why),
         }
     }
 
@@ -196,15 +196,15 @@ impl Server {
     /// be set up as the URL wants it.
     pub fn connect(&self) -> Result<postgres::Client> {
         // Over a socket of this machine TLS is not spoken, as with libpq.
-        let mode = if self.is_socket() { Mode::Disable } else { self.mode };
+        let mode = if self.is_socket() { TlsMode::Disable } else { self.mode };
         let mut config = Config::new();
         config.host(&self.host).port(self.port).user(&self.user).dbname(&self.database);
         config.application_name("highwater");
         config.ssl_mode(match mode {
-            Mode::Disable => SslMode::Disable,
-            Mode::Prefer => SslMode::Prefer,
+            TlsMode::Disable => SslMode::Disable,
+            TlsMode::Prefer => SslMode::Prefer,
             // The client does not know the modes that verify: the verifier of `tls::config` does that.
-            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
+            TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
         });
         match &self.variable {
             Some(variable) => {
@@ -223,7 +223,7 @@ impl Server {
         // A server that is gone without a word is noticed within minutes.
         config.keepalives_idle(Duration::from_secs(60));
         let connector = match mode {
-            Mode::Disable => None,
+            TlsMode::Disable => None,
             mode => Some(MakeRustlsConnect::new(tls::config(mode, self.roots.as_ref())?)),
         };
         // The client panics where the machine lets it have no more files.
@@ -254,11 +254,11 @@ impl Server {
 mod tests {
     use super::*;
 
-    fn read(url: &str, env: &[(&str, &str)]) -> Result<Server> {
+    fn read(url: &str, env: &[(&str, &str)]) -> Result<ServerAddress> {
         let env = |name: &str| env.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string());
-        let mut url = Url::parse(url)?;
+        let mut url = UrlParts::parse(url)?;
         let database = std::mem::take(&mut url.path).into_iter().next();
-        Server::of(url, database, &env)
+        ServerAddress::of(url, database, &env)
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         assert!(server.is_socket());
         let server = read("postgres://me@[::1]:7", &[]).unwrap();
         assert_eq!((server.url.as_str(), server.host.as_str()), ("postgres://me@[::1]:7/me", "::1"));
-        assert_eq!((server.mode, server.timeout), (Mode::Prefer, Some(Duration::from_secs(10))));
+        assert_eq!((server.mode, server.timeout), (TlsMode::Prefer, Some(Duration::from_secs(10))));
     }
 
     #[test]

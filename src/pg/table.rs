@@ -1,15 +1,15 @@
 //! The address of a table: `postgres://user@host:port/database/schema.table`.
 
 use super::quoted;
-use super::server::Server;
-use super::url::{Url, encoded};
+use super::server::ServerAddress;
+use super::url::{UrlParts, encoded};
 use crate::error::{Error, Result};
 
 /// A table of a server.
 #[derive(Debug, Clone)]
 pub struct TableAddress {
     /// The server.
-    pub server: Server,
+    pub server: ServerAddress,
     /// Its schema, where the URL names one; else the first of the user's search path has it, or gets it.
     pub schema: Option<String>,
     /// Its name.
@@ -27,9 +27,9 @@ impl TableAddress {
     /// # Errors
     /// A job error: it is no such URL, or leaves out the table or the database.
     pub fn parse(url: &str) -> Result<TableAddress> {
-        let said = std::env::var("PGDATABASE").is_ok_and(|name| !name.is_empty());
-        let Parts { url, database, schema, name } = parts(url, said)?;
-        Ok(TableAddress { server: Server::of_url(url, database)?, schema, name })
+        let has_database = std::env::var("PGDATABASE").is_ok_and(|name| !name.is_empty());
+        let TableUrlParts { url, database, schema, name } = parts(url, has_database)?;
+        Ok(TableAddress { server: ServerAddress::of_url(url, database)?, schema, name })
     }
 
     /// Whether `url` can be one, whatever the environment says where it is used.
@@ -55,17 +55,17 @@ impl TableAddress {
 }
 
 /// The parts of a URL of a table.
-struct Parts {
+struct TableUrlParts {
     /// What is left: the server and its parameters.
-    url: Url,
+    url: UrlParts,
     database: Option<String>,
     schema: Option<String>,
     name: String,
 }
 
-/// Takes the URL of a table apart; `said` is whether the environment names a database.
-fn parts(url: &str, said: bool) -> Result<Parts> {
-    let mut url = Url::parse(url)?;
+/// Takes the URL of a table apart; `has_database` is whether the environment names a database.
+fn parts(url: &str, has_database: bool) -> Result<TableUrlParts> {
+    let mut url = UrlParts::parse(url)?;
     let path = std::mem::take(&mut url.path);
     let (database, table) = match &path[..] {
         [table] => (None, table),
@@ -74,7 +74,7 @@ fn parts(url: &str, said: bool) -> Result<Parts> {
         _ => return Err(Error::job("the path of the URL is longer than database and table").hint(FORM)),
     };
     let given = url.parameters.iter().any(|(key, _)| key == "dbname");
-    if database.is_none() && !given && !said {
+    if database.is_none() && !given && !has_database {
         return Err(Error::job(format!("the URL of the table `{table}` does not name a database")).hint(FORM));
     }
     let Some((schema, name)) = split(table) else {
@@ -84,12 +84,12 @@ fn parts(url: &str, said: bool) -> Result<Parts> {
     if let Some(long) = [schema.as_ref(), Some(&name)].into_iter().flatten().find(|name| name.len() > 63) {
         return Err(Error::job(format!("the name `{long}` is longer than PostgreSQL's 63 bytes")));
     }
-    Ok(Parts { url, database, schema, name })
+    Ok(TableUrlParts { url, database, schema, name })
 }
 
 /// The table that a URL names, with its schema if it names one: whatever else is wrong with it.
 pub fn table_name(url: &str) -> Option<String> {
-    let table = Url::parse(url).ok()?.path.pop()?;
+    let table = UrlParts::parse(url).ok()?.path.pop()?;
     split(&table).map(|_| table)
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// How much TLS a connection needs, as libpq names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(super) enum TlsMode {
     /// None.
     Disable,
     /// TLS where the server has it; nobody looks at its certificate.
@@ -25,16 +25,16 @@ pub(super) enum Mode {
     VerifyFull,
 }
 
-impl Mode {
+impl TlsMode {
     /// The mode that `sslmode` calls `name`.
-    pub fn named(name: &str) -> Result<Mode> {
+    pub fn named(name: &str) -> Result<TlsMode> {
         const NAMES: [&str; 5] = ["disable", "prefer", "require", "verify-ca", "verify-full"];
         Ok(match name {
-            "disable" => Mode::Disable,
-            "prefer" => Mode::Prefer,
-            "require" => Mode::Require,
-            "verify-ca" => Mode::VerifyCa,
-            "verify-full" => Mode::VerifyFull,
+            "disable" => TlsMode::Disable,
+            "prefer" => TlsMode::Prefer,
+            "require" => TlsMode::Require,
+            "verify-ca" => TlsMode::VerifyCa,
+            "verify-full" => TlsMode::VerifyFull,
             other => {
                 let error = Error::job(format!("unknown sslmode `{other}`")).nearest(other, NAMES);
                 return Err(error.hint(format!("the modes are {}", NAMES.join(", "))));
@@ -56,28 +56,28 @@ pub(super) enum Roots {
 ///
 /// # Errors
 /// A job error: the file of roots holds none, or the mode needs them.
-pub(super) fn config(mode: Mode, roots: Option<&Roots>) -> Result<ClientConfig> {
+pub(super) fn config(mode: TlsMode, roots: Option<&Roots>) -> Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let verifier: Arc<dyn ServerCertVerifier> = match (mode, roots) {
-        (Mode::Disable | Mode::Prefer, _) | (Mode::Require, None) => {
+        (TlsMode::Disable | TlsMode::Prefer, _) | (TlsMode::Require, None) => {
             Arc::new(Lenient { roots: None, provider: provider.clone() })
         }
-        (Mode::VerifyFull, None | Some(Roots::System)) => {
+        (TlsMode::VerifyFull, None | Some(Roots::System)) => {
             let verifier = rustls_platform_verifier::Verifier::new(provider.clone());
             Arc::new(verifier.map_err(|e| {
                 Error::machine("cannot load the certificates that the machine trusts").caused_by(e)
             })?)
         }
-        (Mode::VerifyFull, Some(Roots::File(file))) => of_file(file, &provider)?,
+        (TlsMode::VerifyFull, Some(Roots::File(file))) => of_file(file, &provider)?,
         // As libpq has it: roots make of `require` what `verify-ca` is.
-        (Mode::VerifyCa | Mode::Require, Some(Roots::File(file))) => {
+        (TlsMode::VerifyCa | TlsMode::Require, Some(Roots::File(file))) => {
             Arc::new(Lenient { roots: Some(of_file(file, &provider)?), provider: provider.clone() })
         }
-        (Mode::VerifyCa, None) => {
+        (TlsMode::VerifyCa, None) => {
             return Err(Error::job("sslmode=verify-ca needs the certificate that signs for the server")
                 .hint("name its file: sslrootcert=root.crt, or PGSSLROOTCERT"));
         }
-        (Mode::VerifyCa | Mode::Require, Some(Roots::System)) => {
+        (TlsMode::VerifyCa | TlsMode::Require, Some(Roots::System)) => {
             return Err(Error::job("sslrootcert=system needs sslmode=verify-full").hint(
                 "any site can have a certificate that the machine trusts, so the host name must be checked",
             ));

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// The parts of a URL, decoded.
 #[derive(Clone, Default)]
-pub(super) struct Url {
+pub(super) struct UrlParts {
     pub user: Option<String>,
     pub password: Option<String>,
     /// A name, an address, or the folder of a socket.
@@ -20,9 +20,9 @@ pub(super) fn rest(url: &str) -> Option<&str> {
     ["postgres://", "postgresql://"].into_iter().find_map(|scheme| url.strip_prefix(scheme))
 }
 
-impl Url {
+impl UrlParts {
     /// Takes `url` apart.
-    pub fn parse(url: &str) -> Result<Url> {
+    pub fn parse(url: &str) -> Result<UrlParts> {
         let rest = rest(url).ok_or_else(|| {
             Error::job("this is not the URL of a PostgreSQL server")
                 .hint("postgres://user@host:5432/database")
@@ -37,7 +37,7 @@ impl Url {
         let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, query)| (rest, query));
         let (authority, path) =
             rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-        let mut parsed = Url::default();
+        let mut parsed = UrlParts::default();
         // A password may hold an `@` that somebody forgot to encode.
         let (login, place) = match authority.rsplit_once('@') {
             Some((login, place)) => (Some(login), place),

@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::input::infer::Inferred;
 use crate::input::{Inputs, ReadPlan};
 use crate::lookup::ServicePlan;
-use crate::sink::Named;
+use crate::sink::NamedPaths;
 use crate::time::{TimeRange, Zone};
 use std::path::PathBuf;
 
@@ -100,7 +100,7 @@ pub struct Deliveries {
     /// The pages that show outputs, in their order.
     pub pages: Vec<PagePlan>,
     /// All places that commits of the job may touch, also those that it does not write in its mode.
-    pub named: Named,
+    pub named: NamedPaths,
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
-use crate::sink::Format;
+use crate::sink::OutputFormat;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub struct LatePlan {
     /// The file.
     pub path: PathBuf,
     /// JSON Lines or Parquet.
-    pub format: Format,
+    pub format: OutputFormat,
     /// Columns of the batch, with the names and types that they have in the file. Where the event time
     /// is read by a unit or format of its own, its column is here a copy as it stands in the log, so
     /// that the same job can read the file.
@@ -80,7 +80,7 @@ pub struct OutputPlan {
     /// Where it goes.
     pub to: OutputTo,
     /// Its format; of no account on the terminal.
-    pub format: Format,
+    pub format: OutputFormat,
     /// What it holds.
     pub kind: OutputKind,
     /// All of its columns, those that name partitions among them.

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness};
 use crate::lookup::OnFailure;
-use crate::sink::{Format, Named};
+use crate::sink::{NamedPaths, OutputFormat};
 use crate::time::{DAY, Duration, TimeRange};
 use crate::window::{Offset, Window};
 use std::path::{Path, PathBuf};
@@ -37,12 +37,12 @@ impl Plan {
         for (n, output) in self.deliveries.outputs.iter_mut().enumerate() {
             output.to = OutputTo::Folder(folder.join(n.to_string()));
             // Parquet keeps every value as it is, and without partitions the files have all columns.
-            output.format = Format::Parquet;
+            output.format = OutputFormat::Parquet;
             output.partition_by.clear();
             output.state = false;
         }
         if let Some(late) = &mut self.deliveries.late {
-            (late.path, late.format) = (folder.join("late.parquet"), Format::Parquet);
+            (late.path, late.format) = (folder.join("late.parquet"), OutputFormat::Parquet);
         }
         // States serve backfills, and these folders are only read.
         self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
@@ -50,7 +50,7 @@ impl Plan {
         self.deliveries.publications.clear();
         self.deliveries.pages.clear();
         // Without named places a commit cannot touch what belongs to the job.
-        (self.deliveries.rejects, self.deliveries.named) = (None, Named::default());
+        (self.deliveries.rejects, self.deliveries.named) = (None, NamedPaths::default());
         self
     }
 
@@ -98,7 +98,7 @@ impl Plan {
     pub fn of_events(mut self) -> Plan {
         self.deliveries.outputs = vec![OutputPlan {
             to: OutputTo::Terminal,
-            format: Format::Parquet,
+            format: OutputFormat::Parquet,
             kind: OutputKind::Rows((0..self.pipeline.rows.fields.len()).collect()),
             columns: self.pipeline.rows.clone(),
             partition_by: vec![],
@@ -130,7 +130,7 @@ impl Plan {
     pub fn keeping_late(mut self) -> Plan {
         self.pipeline.read.positions = true;
         self.deliveries.late =
-            Some(LatePlan { path: PathBuf::new(), format: Format::JsonLines, columns: vec![] });
+            Some(LatePlan { path: PathBuf::new(), format: OutputFormat::JsonLines, columns: vec![] });
         self
     }
 
@@ -200,7 +200,7 @@ impl Plan {
 
     /// Without the services of which nothing later depends.
     fn without_needless_services(mut self) -> Plan {
-        let mut asked = false;
+        let mut uses_service = false;
         for step in 0..self.pipeline.steps.len() {
             let own = self.pipeline.width(step)..self.pipeline.width(step + 1);
             let later = &self.pipeline.steps[step + 1..];
@@ -220,10 +220,10 @@ impl Plan {
                 let is_needed =
                     |service: usize| read || counts && services[service].on_failure == OnFailure::Reject;
                 enrich.tries.retain(|t| !matches!(t, Try::Service(service) if !is_needed(*service)));
-                asked |= enrich.tries.iter().any(|t| matches!(t, Try::Service(_)));
+                uses_service |= enrich.tries.iter().any(|t| matches!(t, Try::Service(_)));
             }
         }
-        if !asked {
+        if !uses_service {
             self.pipeline.services.clear();
             // Where nothing is asked, the recorded answers stay as they are.
             self.pipeline.answers = None;

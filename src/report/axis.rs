@@ -8,7 +8,7 @@ use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_ci
 use std::collections::BTreeSet;
 
 /// What was seen of times.
-pub(super) struct Times {
+pub(super) struct TimeSummary {
     /// Each time once, up to `most` of them.
     distinct: Option<BTreeSet<i64>>,
     most: usize,
@@ -23,7 +23,7 @@ pub(super) enum Grid {
     /// So many microseconds apart, one of them at `start`.
     Length { step: i64, start: i64 },
     /// With each stretch of local time.
-    Local(Step),
+    Local(AxisStep),
 }
 
 /// The points of a chart.
@@ -34,12 +34,12 @@ pub(super) enum Axis {
     /// Instants from `first` on, `step` apart, `n` of them.
     Grid { first: i64, step: i64, n: usize },
     /// Stretches of local time: numbers `first` to `first + n` of `step`; `windows` if each is one window.
-    Local { step: Step, first: i64, n: usize, windows: bool },
+    Local { step: AxisStep, first: i64, n: usize, windows: bool },
 }
 
 /// A stretch of local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum AxisStep {
     /// So many microseconds; weeks begin on Mondays.
     Length(i64),
     /// So many months.
@@ -48,40 +48,40 @@ pub(super) enum Step {
 
 const WEEK: i64 = 7 * DAY;
 /// The steps that time is cut into, the finest first.
-const STEPS: [Step; 27] = [
-    Step::Length(1000),
-    Step::Length(10_000),
-    Step::Length(100_000),
-    Step::Length(SECOND),
-    Step::Length(5 * SECOND),
-    Step::Length(10 * SECOND),
-    Step::Length(30 * SECOND),
-    Step::Length(MINUTE),
-    Step::Length(2 * MINUTE),
-    Step::Length(5 * MINUTE),
-    Step::Length(10 * MINUTE),
-    Step::Length(15 * MINUTE),
-    Step::Length(30 * MINUTE),
-    Step::Length(HOUR),
-    Step::Length(2 * HOUR),
-    Step::Length(3 * HOUR),
-    Step::Length(6 * HOUR),
-    Step::Length(12 * HOUR),
-    Step::Length(DAY),
-    Step::Length(2 * DAY),
-    Step::Length(WEEK),
-    Step::Months(1),
-    Step::Months(3),
-    Step::Months(6),
-    Step::Months(12),
-    Step::Months(60),
-    Step::Months(120),
+const STEPS: [AxisStep; 27] = [
+    AxisStep::Length(1000),
+    AxisStep::Length(10_000),
+    AxisStep::Length(100_000),
+    AxisStep::Length(SECOND),
+    AxisStep::Length(5 * SECOND),
+    AxisStep::Length(10 * SECOND),
+    AxisStep::Length(30 * SECOND),
+    AxisStep::Length(MINUTE),
+    AxisStep::Length(2 * MINUTE),
+    AxisStep::Length(5 * MINUTE),
+    AxisStep::Length(10 * MINUTE),
+    AxisStep::Length(15 * MINUTE),
+    AxisStep::Length(30 * MINUTE),
+    AxisStep::Length(HOUR),
+    AxisStep::Length(2 * HOUR),
+    AxisStep::Length(3 * HOUR),
+    AxisStep::Length(6 * HOUR),
+    AxisStep::Length(12 * HOUR),
+    AxisStep::Length(DAY),
+    AxisStep::Length(2 * DAY),
+    AxisStep::Length(WEEK),
+    AxisStep::Months(1),
+    AxisStep::Months(3),
+    AxisStep::Months(6),
+    AxisStep::Months(12),
+    AxisStep::Months(60),
+    AxisStep::Months(120),
 ];
 
-impl Times {
+impl TimeSummary {
     /// Nothing is seen yet. With a `grid`, windows without a row have points too.
-    pub fn new(most: usize, grid: Option<Grid>) -> Times {
-        Times { distinct: Some(BTreeSet::new()), most, first: i64::MAX, last: i64::MIN, grid }
+    pub fn new(most: usize, grid: Option<Grid>) -> TimeSummary {
+        TimeSummary { distinct: Some(BTreeSet::new()), most, first: i64::MAX, last: i64::MIN, grid }
     }
 
     pub fn see(&mut self, time: i64) {
@@ -105,7 +105,7 @@ impl Times {
         let (local_first, local_last) = (zone.local(self.first), zone.local(self.last));
         // Clocks that go back can make the last instant the earlier one.
         let local_last = local_last.max(local_first);
-        let local = |step: Step, windows: bool| {
+        let local = |step: AxisStep, windows: bool| {
             let n = step.number(local_last).abs_diff(step.number(local_first)) as usize + 1;
             Axis::Local { step, first: step.number(local_first), n, windows }
         };
@@ -132,7 +132,7 @@ impl Times {
         Some(
             axes.into_iter()
                 .find(|axis| axis.len() <= most)
-                .unwrap_or_else(|| local(Step::Months(1200), false)),
+                .unwrap_or_else(|| local(AxisStep::Months(1200), false)),
         )
     }
 }
@@ -177,14 +177,14 @@ impl Axis {
     }
 }
 
-impl Step {
+impl AxisStep {
     /// The number of the step that a local time lies in.
     fn number(self, local: i64) -> i64 {
         match self {
             // 1970 began on a Thursday.
-            Step::Length(WEEK) => (local + 3 * DAY).div_euclid(WEEK),
-            Step::Length(length) => local.div_euclid(length),
-            Step::Months(months) => {
+            AxisStep::Length(WEEK) => (local + 3 * DAY).div_euclid(WEEK),
+            AxisStep::Length(length) => local.div_euclid(length),
+            AxisStep::Months(months) => {
                 let (year, month, _) = civil_from_days(local.div_euclid(DAY));
                 (year * 12 + i64::from(month) - 1).div_euclid(months)
             }
@@ -194,9 +194,9 @@ impl Step {
     /// The local time that a step begins with.
     fn start(self, number: i64) -> i64 {
         match self {
-            Step::Length(WEEK) => number * WEEK - 3 * DAY,
-            Step::Length(length) => number * length,
-            Step::Months(months) => {
+            AxisStep::Length(WEEK) => number * WEEK - 3 * DAY,
+            AxisStep::Length(length) => number * length,
+            AxisStep::Months(months) => {
                 let month = number * months;
                 days_from_civil(month.div_euclid(12), month.rem_euclid(12) as u32 + 1, 1) * DAY
             }
@@ -206,10 +206,10 @@ impl Step {
     fn words(self) -> String {
         let of = |n: i64, unit: &str| if n == 1 { format!("1 {unit}") } else { format!("{n} {unit}s") };
         match self {
-            Step::Months(months) if months % 12 == 0 => of(months / 12, "year"),
-            Step::Months(months) => of(months, "month"),
-            Step::Length(WEEK) => of(1, "week"),
-            Step::Length(us) => {
+            AxisStep::Months(months) if months % 12 == 0 => of(months / 12, "year"),
+            AxisStep::Months(months) => of(months, "month"),
+            AxisStep::Length(WEEK) => of(1, "week"),
+            AxisStep::Length(us) => {
                 let units = [
                     (DAY, "day"),
                     (HOUR, "hour"),
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     fn axis(times: &[i64], most: usize, windows: bool, grid: Option<Grid>, zone: &str) -> Axis {
-        let mut seen = Times::new(most, grid);
+        let mut seen = TimeSummary::new(most, grid);
         times.iter().for_each(|time| seen.see(*time));
         seen.axis(most, windows, &mut Zone::named(zone).unwrap()).unwrap()
     }

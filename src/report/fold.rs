@@ -4,9 +4,9 @@
 //! Charts are of all rows, in two passes over them. Integers and decimals are added in 128 bits; what is drawn is the
 //! nearest float. Rows come in one order, so the same output gives the same chart.
 
-use super::axis::{Axis, Times};
-use super::frame::{Dimension, Fold, Frame, Measure, TimeOf};
-use super::rows::Piece;
+use super::axis::{Axis, TimeSummary};
+use super::frame::{ChartFrame, ChartMeasure, Dimension, MeasureFold, TimeOf};
+use super::rows::RowSlice;
 use crate::batch::ColumnView;
 use crate::error::Result;
 use crate::sink::csv::push_value;
@@ -28,14 +28,14 @@ const ROWS: usize = 40;
 
 /// Values folded into one.
 #[derive(Debug, Clone, Copy, Default)]
-struct Folded {
+struct FoldedValue {
     n: u64,
     whole: i128,
     float: f64,
 }
 
-impl Folded {
-    fn take(&mut self, fold: Fold, value: Folded) {
+impl FoldedValue {
+    fn take(&mut self, fold: MeasureFold, value: FoldedValue) {
         // The first value is taken as it is: from 0 a least or a greatest value could be wrong.
         if self.n == 0 {
             *self = value;
@@ -43,42 +43,43 @@ impl Folded {
         }
         let (whole, float) = (value.whole, value.float);
         match fold {
-            Fold::Sum | Fold::Mean => {
+            MeasureFold::Sum | MeasureFold::Mean => {
                 // A picture may stop at the limit of 128 bits, but it must not wrap or fail.
                 self.whole = self.whole.saturating_add(whole);
                 self.float += float;
             }
-            Fold::Max => (self.whole, self.float) = (self.whole.max(whole), self.float.max(float)),
-            Fold::Min => (self.whole, self.float) = (self.whole.min(whole), self.float.min(float)),
+            MeasureFold::Max => (self.whole, self.float) = (self.whole.max(whole), self.float.max(float)),
+            MeasureFold::Min => (self.whole, self.float) = (self.whole.min(whole), self.float.min(float)),
         }
         self.n += value.n;
     }
 
-    fn value(&self, fold: Fold, scale: u8) -> Option<f64> {
+    fn value(&self, fold: MeasureFold, scale: u8) -> Option<f64> {
         if self.n == 0 {
             return None;
         }
         // A column is exact or a float, so one of the two is 0.
         let sum = self.whole as f64 / 10f64.powi(i32::from(scale)) + self.float;
         // JSON has neither infinity nor NaN.
-        Some(if fold == Fold::Mean { sum / self.n as f64 } else { sum }).filter(|value| value.is_finite())
+        Some(if fold == MeasureFold::Mean { sum / self.n as f64 } else { sum })
+            .filter(|value| value.is_finite())
     }
 }
 
-fn fold_all(fold: Fold, values: impl Iterator<Item = Folded>) -> Folded {
-    let mut all = Folded::default();
+fn fold_all(fold: MeasureFold, values: impl Iterator<Item = FoldedValue>) -> FoldedValue {
+    let mut all = FoldedValue::default();
     values.for_each(|value| all.take(fold, value));
     all
 }
 
 /// Keys with their numbers, from 0 in order of appearance; and of each the totals of the measures, one after the other.
 #[derive(Default)]
-struct Keys {
+struct ChartKeys {
     numbers: HashMap<String, u32, foldhash::fast::FixedState>,
-    totals: Vec<Folded>,
+    totals: Vec<FoldedValue>,
 }
 
-impl Keys {
+impl ChartKeys {
     fn len(&self) -> usize {
         self.numbers.len()
     }
@@ -93,26 +94,26 @@ impl Keys {
             return None;
         }
         self.numbers.insert(key.to_string(), next as u32);
-        self.totals.resize(self.totals.len() + measures, Folded::default());
+        self.totals.resize(self.totals.len() + measures, FoldedValue::default());
         Some(next)
     }
 }
 
 /// The first pass: what there is.
 pub(super) struct Survey {
-    pub frame: Frame,
+    pub frame: ChartFrame,
     zone: Zone,
-    times: Times,
+    times: TimeSummary,
     /// By dimension its keys with a total for each measure; none where there were too many.
-    keys: Vec<Option<Keys>>,
+    keys: Vec<Option<ChartKeys>>,
     rows: usize,
     text: String,
 }
 
 impl Survey {
-    pub fn new(frame: Frame, zone: &Zone) -> Survey {
-        let keys = frame.dimensions.iter().map(|_| Some(Keys::default())).collect();
-        let times = Times::new(FINE, frame.grid);
+    pub fn new(frame: ChartFrame, zone: &Zone) -> Survey {
+        let keys = frame.dimensions.iter().map(|_| Some(ChartKeys::default())).collect();
+        let times = TimeSummary::new(FINE, frame.grid);
         Survey { frame, zone: zone.clone(), times, keys, rows: 0, text: String::new() }
     }
 
@@ -125,9 +126,9 @@ impl Survey {
     ///
     /// # Errors
     /// None in practice: a column of a type that outputs have not.
-    pub fn see(&mut self, piece: &Piece) -> Result<()> {
+    pub fn see(&mut self, piece: &RowSlice) -> Result<()> {
         let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
-        let mut names = Names::new(&self.zone);
+        let mut names = KeyEncoder::new(&self.zone);
         self.rows += piece.rows;
         for row in 0..piece.rows {
             if let Some(time) = self.frame.time.as_mut().and_then(|of| of.at(&columns, row)) {
@@ -155,11 +156,12 @@ impl Survey {
 
     /// What the second pass needs.
     pub fn finish(mut self) -> Charts {
-        let counts: Vec<Option<usize>> = self.keys.iter().map(|keys| keys.as_ref().map(Keys::len)).collect();
+        let counts: Vec<Option<usize>> =
+            self.keys.iter().map(|keys| keys.as_ref().map(ChartKeys::len)).collect();
         let too_many = self.frame.windows && counts.contains(&None);
         let before = self.frame.dimensions.clone();
         self.frame.keep(&counts);
-        let kept: Vec<Keys> = before
+        let kept: Vec<ChartKeys> = before
             .iter()
             .zip(self.keys)
             .filter(|(dimension, _)| self.frame.dimensions.contains(dimension))
@@ -173,20 +175,20 @@ impl Survey {
         let measures = &self.frame.measures;
         let by = kept.into_iter().map(|keys| ByKey::new(keys, measures, axes.as_ref())).collect();
         let points = axes.as_ref().map_or(0, |(fine, _)| fine.len());
-        let all = vec![vec![Folded::default(); points]; measures.len()];
+        let all = vec![vec![FoldedValue::default(); points]; measures.len()];
         Charts { frame: self.frame, zone: self.zone, axes, by, all, too_many, text: String::new() }
     }
 }
 
 /// The second pass: values at the points of the charts.
 pub(super) struct Charts {
-    pub frame: Frame,
+    pub frame: ChartFrame,
     zone: Zone,
     /// Of lines, and of heat maps.
     axes: Option<(Axis, Axis)>,
     by: Vec<ByKey>,
     /// By measure and point, over all keys.
-    all: Vec<Vec<Folded>>,
+    all: Vec<Vec<FoldedValue>>,
     /// Whether there were too many keys to tell them apart.
     too_many: bool,
     text: String,
@@ -194,23 +196,23 @@ pub(super) struct Charts {
 
 /// The charts of one dimension.
 struct ByKey {
-    keys: Keys,
+    keys: ChartKeys,
     /// By measure and key number its rank, if it is among the first.
     ranks: Vec<Vec<Option<u8>>>,
     /// By measure, the first keys with their totals.
-    first: Vec<Vec<(String, Folded)>>,
+    first: Vec<Vec<(String, FoldedValue)>>,
     /// By measure the total of the others.
-    others: Vec<Folded>,
+    others: Vec<FoldedValue>,
     /// By measure, rank (the last for the others) and point.
-    lines: Vec<Vec<Vec<Folded>>>,
-    heat: Vec<Vec<Vec<Folded>>>,
+    lines: Vec<Vec<Vec<FoldedValue>>>,
+    heat: Vec<Vec<Vec<FoldedValue>>>,
 }
 
 impl ByKey {
-    fn new(keys: Keys, measures: &[Measure], axes: Option<&(Axis, Axis)>) -> ByKey {
+    fn new(keys: ChartKeys, measures: &[ChartMeasure], axes: Option<&(Axis, Axis)>) -> ByKey {
         let (fine, coarse) = axes.map_or((0, 0), |(fine, coarse)| (fine.len(), coarse.len()));
         let mut by = ByKey {
-            keys: Keys::default(),
+            keys: ChartKeys::default(),
             ranks: vec![],
             first: vec![],
             others: vec![],
@@ -244,8 +246,8 @@ impl ByKey {
             by.others.push(others);
             by.ranks.push(ranks);
             let few = LINES.min(most);
-            by.lines.push(vec![vec![Folded::default(); fine]; few + 1]);
-            by.heat.push(vec![vec![Folded::default(); coarse]; most]);
+            by.lines.push(vec![vec![FoldedValue::default(); fine]; few + 1]);
+            by.heat.push(vec![vec![FoldedValue::default(); coarse]; most]);
         }
         by.keys = keys;
         by
@@ -257,10 +259,10 @@ impl Charts {
     ///
     /// # Errors
     /// As [`Survey::see`].
-    pub fn see(&mut self, piece: &Piece) -> Result<()> {
+    pub fn see(&mut self, piece: &RowSlice) -> Result<()> {
         let Some((fine, coarse)) = &self.axes else { return Ok(()) };
         let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
-        let mut names = Names::new(&self.zone);
+        let mut names = KeyEncoder::new(&self.zone);
         let mut zone = self.zone.clone();
         let mut values = vec![];
         // Rows come by window, so the points of a time are looked up once.
@@ -341,14 +343,14 @@ impl Charts {
         let measure = &self.frame.measures[m];
         // Where a point is more than one window, keys may be folded only as time is.
         let whole = self.axes.as_ref().is_none_or(|(fine, _)| fine.step().is_none());
-        measure.keys != Fold::Mean && (whole || measure.keys == measure.time)
+        measure.keys != MeasureFold::Mean && (whole || measure.keys == measure.time)
     }
 
     fn by_json(&self, dimension: &Dimension, by: &ByKey) -> Value {
         let of = |m: usize| {
             let measure = &self.frame.measures[m];
             let first = &by.first[m];
-            let value = |total: &Folded| number(total.value(measure.time, measure.scale));
+            let value = |total: &FoldedValue| number(total.value(measure.time, measure.scale));
             let bars = first.iter().take(BARS).map(|(key, total)| json!([label(key), value(total)]));
             let lines = by.lines[m].len() - 1;
             let series = (0..lines).map(|rank| self.points(&by.lines[m][rank], m, measure.time));
@@ -359,7 +361,7 @@ impl Charts {
             let heat = by.heat[m].iter().map(|row| self.points(row, m, measure.time));
             json!({
                 "bars": bars.collect::<Vec<_>>(),
-                "others": (by.keys.len() > BARS && measure.time == Fold::Sum).then(|| value(&others)),
+                "others": (by.keys.len() > BARS && measure.time == MeasureFold::Sum).then(|| value(&others)),
                 "series": series.collect::<Vec<_>>(),
                 "rest": rest,
                 "rows": first.iter().map(|(key, _)| label(key)).collect::<Vec<_>>(),
@@ -370,28 +372,28 @@ impl Charts {
         json!({ "name": dimension.name, "keys": by.keys.len(), "measures": measures })
     }
 
-    fn points(&self, points: &[Folded], m: usize, fold: Fold) -> Value {
+    fn points(&self, points: &[FoldedValue], m: usize, fold: MeasureFold) -> Value {
         let measure = &self.frame.measures[m];
         // A sum without a row is 0, but other values have a gap there.
-        let none = (self.frame.zero && fold == Fold::Sum).then_some(0.0);
-        let number = |point: &Folded| number(point.value(fold, measure.scale).or(none));
+        let none = (self.frame.zero && fold == MeasureFold::Sum).then_some(0.0);
+        let number = |point: &FoldedValue| number(point.value(fold, measure.scale).or(none));
         Value::Array(points.iter().map(number).collect())
     }
 }
 
-impl Measure {
+impl ChartMeasure {
     /// The value of a row; none for NULL and for what is no number.
-    fn value(&self, columns: &[ColumnView], row: usize) -> Option<Folded> {
-        let Some(column) = self.column else { return Some(Folded { n: 1, whole: 1, float: 0.0 }) };
+    fn value(&self, columns: &[ColumnView], row: usize) -> Option<FoldedValue> {
+        let Some(column) = self.column else { return Some(FoldedValue { n: 1, whole: 1, float: 0.0 }) };
         let column = &columns[column];
         if column.is_null(row) {
             return None;
         }
         match column {
-            ColumnView::Int(a) => Some(Folded { n: 1, whole: i128::from(a.value(row)), float: 0.0 }),
-            ColumnView::Decimal(a, _) => Some(Folded { n: 1, whole: a.value(row), float: 0.0 }),
+            ColumnView::Int(a) => Some(FoldedValue { n: 1, whole: i128::from(a.value(row)), float: 0.0 }),
+            ColumnView::Decimal(a, _) => Some(FoldedValue { n: 1, whole: a.value(row), float: 0.0 }),
             ColumnView::Float(a) if a.value(row).is_finite() => {
-                Some(Folded { n: 1, whole: 0, float: a.value(row) })
+                Some(FoldedValue { n: 1, whole: 0, float: a.value(row) })
             }
             _ => None,
         }
@@ -428,14 +430,14 @@ const BETWEEN: char = '\u{1f}';
 const NULL: char = '\u{0}';
 
 /// Makes keys of rows.
-struct Names {
+struct KeyEncoder {
     times: TimeText,
     bytes: Vec<u8>,
 }
 
-impl Names {
-    fn new(zone: &Zone) -> Names {
-        Names { times: TimeText::new(zone), bytes: vec![] }
+impl KeyEncoder {
+    fn new(zone: &Zone) -> KeyEncoder {
+        KeyEncoder { times: TimeText::new(zone), bytes: vec![] }
     }
 
     /// The values of a row's key, with [`BETWEEN`] between them.

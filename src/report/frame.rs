@@ -5,7 +5,7 @@
 //! the greatest of the greatest is the greatest; of anything else (an average, distinct values, windows that
 //! overlap) a point that stands for several rows is their mean, and the page says so.
 
-use super::axis::{Grid, Step};
+use super::axis::{AxisStep, Grid};
 use super::rows::is_number;
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
@@ -15,35 +15,35 @@ use crate::window::{Offset, Window};
 
 /// How values become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fold {
+pub(super) enum MeasureFold {
     Sum,
     Max,
     Min,
     Mean,
 }
 
-impl Fold {
+impl MeasureFold {
     pub fn name(self) -> &'static str {
         match self {
-            Fold::Sum => "sum",
-            Fold::Max => "max",
-            Fold::Min => "min",
-            Fold::Mean => "mean",
+            MeasureFold::Sum => "sum",
+            MeasureFold::Max => "max",
+            MeasureFold::Min => "min",
+            MeasureFold::Mean => "mean",
         }
     }
 }
 
 /// A number that is charted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Measure {
+pub(super) struct ChartMeasure {
     pub name: String,
     /// Its column; none counts rows.
     pub column: Option<usize>,
     /// Digits after the point.
     pub scale: u8,
     /// How the values of several keys in one window become one, and those of one key in several windows.
-    pub keys: Fold,
-    pub time: Fold,
+    pub keys: MeasureFold,
+    pub time: MeasureFold,
 }
 
 /// What tells series apart: the values of these columns.
@@ -67,14 +67,14 @@ pub(super) enum TimeOf {
 
 /// What of an output is charted.
 #[derive(Debug, Clone)]
-pub(super) struct Frame {
+pub(super) struct ChartFrame {
     pub time: Option<TimeOf>,
     /// Whether the times are starts (or ends) of windows.
     pub windows: bool,
     /// Where windows that follow one another start.
     pub grid: Option<Grid>,
     pub dimensions: Vec<Dimension>,
-    pub measures: Vec<Measure>,
+    pub measures: Vec<ChartMeasure>,
     /// Whether a window without a row has the value 0.
     pub zero: bool,
 }
@@ -86,12 +86,12 @@ const KEYS: usize = 500_000;
 const MEASURES: usize = 6;
 const DIMENSIONS: usize = 4;
 
-impl Frame {
+impl ChartFrame {
     /// What of an output of `plan` is charted.
-    pub fn of(plan: &Plan, output: &OutputPlan) -> Frame {
+    pub fn of(plan: &Plan, output: &OutputPlan) -> ChartFrame {
         match &output.kind {
             OutputKind::Groups { grouping, post } => {
-                Frame::groups(&plan.pipeline.groupings[*grouping], post, output)
+                ChartFrame::groups(&plan.pipeline.groupings[*grouping], post, output)
             }
             OutputKind::Rows(columns) | OutputKind::Archive(columns) => {
                 let read = &plan.pipeline.read;
@@ -99,29 +99,29 @@ impl Frame {
                     read.columns.get(column).is_some_and(|of| of.name == read.time.column)
                 });
                 let time = at.and_then(|at| time_of(at, &output.columns, &read.time.rule, plan));
-                Frame::events(&output.columns, time, at)
+                ChartFrame::events(&output.columns, time, at)
             }
         }
     }
 
     /// What of late events is charted.
-    pub fn late(schema: &Schema) -> Frame {
+    pub fn late(schema: &Schema) -> ChartFrame {
         let time = schema.index_of("_event_time").map(TimeOf::Column);
-        let mut frame = Frame::events(schema, time, None);
+        let mut frame = ChartFrame::events(schema, time, None);
         // The late output's own columns say where an event came from, and do not make series.
         frame.dimensions.retain(|dimension| !dimension.name.starts_with('_'));
         frame.measures.retain(|measure| measure.column.is_none());
-        frame.measures.extend(schema.index_of("_late_by").map(|column| Measure {
+        frame.measures.extend(schema.index_of("_late_by").map(|column| ChartMeasure {
             name: "_late_by".to_string(),
             column: Some(column),
             scale: schema.fields[column].ty.scale().unwrap_or(0),
-            keys: Fold::Max,
-            time: Fold::Max,
+            keys: MeasureFold::Max,
+            time: MeasureFold::Max,
         }));
         frame
     }
 
-    fn events(schema: &Schema, time: Option<TimeOf>, at: Option<usize>) -> Frame {
+    fn events(schema: &Schema, time: Option<TimeOf>, at: Option<usize>) -> ChartFrame {
         let fields = || schema.fields.iter().enumerate();
         let dimensions = fields()
             .filter(|(i, field)| {
@@ -135,18 +135,23 @@ impl Frame {
                 least: 2,
                 most: VALUES,
             });
-        let rows =
-            Measure { name: "events".into(), column: None, scale: 0, keys: Fold::Sum, time: Fold::Sum };
+        let rows = ChartMeasure {
+            name: "events".into(),
+            column: None,
+            scale: 0,
+            keys: MeasureFold::Sum,
+            time: MeasureFold::Sum,
+        };
         // Integers of events are mostly names of things; amounts have a point.
         let amounts = fields().filter(|(_, f)| f.ty.is_number() && f.ty != DataType::Int64);
-        let sums = amounts.map(|(i, field)| Measure {
+        let sums = amounts.map(|(i, field)| ChartMeasure {
             name: field.name.clone(),
             column: Some(i),
             scale: field.ty.scale().unwrap_or(0),
-            keys: Fold::Sum,
-            time: Fold::Sum,
+            keys: MeasureFold::Sum,
+            time: MeasureFold::Sum,
         });
-        Frame {
+        ChartFrame {
             time,
             windows: false,
             grid: None,
@@ -156,7 +161,7 @@ impl Frame {
         }
     }
 
-    fn groups(grouping: &Grouping, post: &Post, output: &OutputPlan) -> Frame {
+    fn groups(grouping: &Grouping, post: &Post, output: &OutputPlan) -> ChartFrame {
         let plan = &grouping.plan;
         let fields = &output.columns.fields;
         let of = |wanted: fn(&PlannedColumn) -> bool| post.columns.iter().position(wanted);
@@ -166,17 +171,17 @@ impl Frame {
             _ => of(|column| matches!(column, PlannedColumn::WindowStart)),
         };
         let apart = !matches!(plan.window, Window::Hopping { .. } | Window::Cumulative { .. });
-        let mut measures: Vec<Measure> = vec![];
+        let mut measures: Vec<ChartMeasure> = vec![];
         let numbers = post.columns.iter().zip(fields).enumerate();
         for (i, (column, field)) in numbers.filter(|(_, (_, field))| is_number(field.ty)) {
             let fold = match column {
                 PlannedColumn::Value(value) => fold(&plan.aggregates[*value].0.function),
-                PlannedColumn::Computed(_) => Fold::Mean,
+                PlannedColumn::Computed(_) => MeasureFold::Mean,
                 _ => continue,
             };
             // Windows that overlap count an event several times, so their sums are not added over time.
-            let time = if fold == Fold::Sum && !apart { Fold::Mean } else { fold };
-            measures.push(Measure {
+            let time = if fold == MeasureFold::Sum && !apart { MeasureFold::Mean } else { fold };
+            measures.push(ChartMeasure {
                 name: field.name.clone(),
                 column: Some(i),
                 scale: field.ty.scale().unwrap_or(0),
@@ -188,8 +193,8 @@ impl Frame {
         if plan.firings || measures.is_empty() {
             // Each firing repeats its window, so nothing but their number adds up.
             let name = if plan.firings { "firings" } else { "rows" };
-            let (keys, time) = (Fold::Sum, Fold::Sum);
-            measures = vec![Measure { name: name.into(), column: None, scale: 0, keys, time }];
+            let (keys, time) = (MeasureFold::Sum, MeasureFold::Sum);
+            measures = vec![ChartMeasure { name: name.into(), column: None, scale: 0, keys, time }];
         }
         let keys: Vec<usize> =
             (0..post.columns.len()).filter(|&i| matches!(post.columns[i], PlannedColumn::Key(_))).collect();
@@ -205,7 +210,7 @@ impl Frame {
         if keys.len() > 1 && measures.iter().all(|measure| measure.keys == measure.time) {
             dimensions.extend(keys.iter().map(|&key| dimension(vec![key])).take(DIMENSIONS - 1));
         }
-        Frame {
+        ChartFrame {
             time: time.map(TimeOf::Column),
             windows: !matches!(plan.window, Window::Session { .. }),
             grid: grid(&plan.window),
@@ -225,13 +230,13 @@ impl Frame {
     }
 }
 
-fn fold(function: &Function) -> Fold {
+fn fold(function: &Function) -> MeasureFold {
     match function {
-        Function::CountRows | Function::Count | Function::CountIf | Function::Sum => Fold::Sum,
-        Function::Pairwise(Pairwise::Count) => Fold::Sum,
-        Function::Max => Fold::Max,
-        Function::Min => Fold::Min,
-        _ => Fold::Mean,
+        Function::CountRows | Function::Count | Function::CountIf | Function::Sum => MeasureFold::Sum,
+        Function::Pairwise(Pairwise::Count) => MeasureFold::Sum,
+        Function::Max => MeasureFold::Max,
+        Function::Min => MeasureFold::Min,
+        _ => MeasureFold::Mean,
     }
 }
 
@@ -245,11 +250,11 @@ fn grid(window: &Window) -> Option<Grid> {
             if offset == Offset::default() =>
         {
             Grid::Local(match unit {
-                CalendarUnit::Day => Step::Length(DAY),
-                CalendarUnit::Week => Step::Length(7 * DAY),
-                CalendarUnit::Month => Step::Months(1),
-                CalendarUnit::Quarter => Step::Months(3),
-                CalendarUnit::Year => Step::Months(12),
+                CalendarUnit::Day => AxisStep::Length(DAY),
+                CalendarUnit::Week => AxisStep::Length(7 * DAY),
+                CalendarUnit::Month => AxisStep::Months(1),
+                CalendarUnit::Quarter => AxisStep::Months(3),
+                CalendarUnit::Year => AxisStep::Months(12),
             })
         }
         _ => return None,

@@ -33,8 +33,8 @@ use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
 use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::Zone;
-pub use section::Place;
-use section::Section;
+pub use section::OutputLink;
+use section::PageSection;
 pub use section::Shown;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ const FILES: usize = 500;
 
 /// What a page is made of.
 #[derive(Default)]
-pub struct Report<'a> {
+pub struct PageContent<'a> {
     /// Its title.
     pub title: String,
     /// The job, if there is one.
@@ -83,19 +83,19 @@ pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
         .iter()
         .map(|&i| {
             let output = &plan.deliveries.outputs[i];
-            let mut places = vec![Place::of(&output.to, &of.path)];
+            let mut places = vec![OutputLink::of(&output.to, &of.path)];
             let tables = plan.deliveries.publications.iter().filter(|publication| publication.output == i);
-            places.extend(tables.map(|table| Place { name: table.address.url(), link: None }));
+            places.extend(tables.map(|table| OutputLink { name: table.address.url(), link: None }));
             Shown { plan, output, places, late: false }
         })
         .collect();
     shown.extend(late.iter().map(|output| Shown {
         plan,
         output,
-        places: vec![Place::of(&output.to, &of.path)],
+        places: vec![OutputLink::of(&output.to, &of.path)],
         late: true,
     }));
-    let report = Report {
+    let report = PageContent {
         title: of.title.clone().unwrap_or_else(|| plan.name.clone()),
         job: Some(JobText { spec, plan }),
         shown,
@@ -118,7 +118,7 @@ pub fn late_output(late: &crate::plan::LatePlan) -> OutputPlan {
     }
 }
 
-impl Report<'_> {
+impl PageContent<'_> {
     /// The page.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ impl Report<'_> {
     /// All that the page shows.
     ///
     /// # Errors
-    /// As [`Report::html`].
+    /// As [`PageContent::html`].
     pub fn json(&self) -> Result<Value> {
         let mut zone = self.job.map_or_else(Zone::utc, |job| job.plan.zone.clone());
         let mut sections = vec![];
@@ -138,7 +138,7 @@ impl Report<'_> {
         // All outputs share the bytes that a page carries.
         let room = ROOM / self.shown.len().max(1);
         for shown in &self.shown {
-            let section = Section::of(shown, self.rows, room)?;
+            let section = PageSection::of(shown, self.rows, room)?;
             sections.push(section.json);
             // All outputs of a run have the same account and inputs, so the first manifest tells them.
             first.get_or_insert(section.manifest);

@@ -3,7 +3,7 @@
 use crate::backfill::PartReader;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::told::folder_value;
+use crate::input::partition_columns::folder_value;
 use crate::plan::{OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::{Manifest, Part, Target};
@@ -12,7 +12,7 @@ use arrow_select::take::take;
 use std::sync::Arc;
 
 /// An output in place.
-pub(super) struct Rows<'a> {
+pub(super) struct OutputInPlace<'a> {
     output: &'a OutputPlan,
     reader: PartReader,
     /// What a run said of it.
@@ -20,17 +20,17 @@ pub(super) struct Rows<'a> {
 }
 
 /// Some rows: the columns of the output, in its order.
-pub(super) struct Piece {
+pub(super) struct RowSlice {
     pub columns: Vec<ArrayRef>,
     pub rows: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a> OutputInPlace<'a> {
     /// Finds the files of `output`.
     ///
     /// # Errors
     /// It is not in place, or its manifest cannot be read.
-    pub fn open(output: &'a OutputPlan) -> Result<Rows<'a>> {
+    pub fn open(output: &'a OutputPlan) -> Result<OutputInPlace<'a>> {
         let target = match &output.to {
             OutputTo::Folder(path) => Target::folder(path),
             OutputTo::File(path) => Target::file(path),
@@ -40,7 +40,7 @@ impl<'a> Rows<'a> {
             return Err(Error::job(format!("{} was not written yet", output.to)).hint("run the job first"));
         };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
-        Ok(Rows { output, reader, manifest })
+        Ok(OutputInPlace { output, reader, manifest })
     }
 
     /// How many there are.
@@ -52,7 +52,7 @@ impl<'a> Rows<'a> {
     ///
     /// # Errors
     /// Those of `see`; a part that cannot be read back.
-    pub fn each(&self, see: &mut dyn FnMut(&Piece) -> Result<()>) -> Result<()> {
+    pub fn each(&self, see: &mut dyn FnMut(&RowSlice) -> Result<()>) -> Result<()> {
         // Columns that name partitions are not in the files: they come from the path.
         let written = self.output.written();
         for part in &self.manifest.parts {
@@ -70,7 +70,7 @@ impl<'a> Rows<'a> {
                         _ => self.of_path(part, column, rows)?,
                     });
                 }
-                see(&Piece { columns, rows })
+                see(&RowSlice { columns, rows })
             })?;
         }
         Ok(())

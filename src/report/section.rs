@@ -1,10 +1,10 @@
 //! One output of a page: what it is, its charts, its first rows.
 
 use super::fold::Survey;
-use super::frame::Frame;
+use super::frame::ChartFrame;
 use super::page;
-use super::rows::Rows;
-use super::table::Sample;
+use super::rows::OutputInPlace;
+use super::table::SampleRows;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
@@ -14,23 +14,23 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 /// A section of a page.
-pub(super) struct Section {
+pub(super) struct PageSection {
     pub json: Value,
     pub manifest: Manifest,
 }
 
-impl Section {
+impl PageSection {
     /// The section of an output, with at most `most` rows in about `room` bytes.
     ///
     /// # Errors
     /// The output is not in place, or cannot be read back.
-    pub fn of(shown: &Shown, most: usize, room: usize) -> Result<Section> {
+    pub fn of(shown: &Shown, most: usize, room: usize) -> Result<PageSection> {
         let Shown { plan, output, places, late } = shown;
-        let rows = Rows::open(output)?;
+        let rows = OutputInPlace::open(output)?;
         let schema = &output.columns;
-        let frame = if *late { Frame::late(schema) } else { Frame::of(plan, output) };
+        let frame = if *late { ChartFrame::late(schema) } else { ChartFrame::of(plan, output) };
         let mut survey = Survey::new(frame, &plan.zone);
-        let mut sample = Sample::new(schema, most, room);
+        let mut sample = SampleRows::new(schema, most, room);
         let charted = !survey.is_idle();
         // The sample and the survey come of one pass, so the parts are read twice and not three times.
         rows.each(&mut |piece| {
@@ -42,7 +42,7 @@ impl Section {
         if charted {
             rows.each(&mut |piece| charts.see(piece))?;
         }
-        let carried = sample.rows;
+        let shown_rows = sample.rows;
         let roles: Vec<&'static str> = (0..schema.fields.len()).map(|i| role(shown, i)).collect();
         let places: Vec<Value> =
             places.iter().map(|place| json!({ "name": place.name, "link": place.link })).collect();
@@ -51,11 +51,11 @@ impl Section {
             "kind": if *late { "late" } else { kind(shown) },
             "about": about(shown),
             "rows": rows.count(),
-            "carried": carried,
+            "carried": shown_rows,
             "columns": sample.json(schema, |i| roles[i]),
             "charts": charts.json(),
         });
-        Ok(Section { json, manifest: rows.manifest })
+        Ok(PageSection { json, manifest: rows.manifest })
     }
 }
 
@@ -141,23 +141,23 @@ pub struct Shown<'a> {
     /// The output, where its rows lie.
     pub output: &'a OutputPlan,
     /// What it is called, and where it can be found; more than one for outputs that hold the same.
-    pub places: Vec<Place>,
+    pub places: Vec<OutputLink>,
     /// Whether it is that of late events.
     pub late: bool,
 }
 
 /// Where an output is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct OutputLink {
     /// Its path, as the job has it; or a table.
     pub name: String,
     /// A link from the page to its file or folder, if it is in place.
     pub link: Option<String>,
 }
 
-impl Place {
+impl OutputLink {
     /// The output at `to`, for a page at `page`.
-    pub fn of(to: &OutputTo, page: &Path) -> Place {
+    pub fn of(to: &OutputTo, page: &Path) -> OutputLink {
         let link = match to {
             OutputTo::Terminal => None,
             OutputTo::Folder(path) | OutputTo::File(path) => {
@@ -165,6 +165,6 @@ impl Place {
             }
         };
         let name = if *to == OutputTo::Terminal { "the terminal".to_string() } else { to.to_string() };
-        Place { name, link }
+        OutputLink { name, link }
     }
 }

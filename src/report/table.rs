@@ -5,7 +5,7 @@
 //! numbers of the column's `unit` (microseconds) since 1970 UTC; floats that are no numbers are texts. NULL is null.
 //! Texts longer than [`LONGEST`] characters are cut, and end in `…`.
 
-use super::rows::Piece;
+use super::rows::RowSlice;
 use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::Result;
 use crate::sink::value::{decimal_text, push_date, push_float};
@@ -17,8 +17,8 @@ use std::collections::HashMap;
 const LONGEST: usize = 1000;
 
 /// The first rows of an output, as far as they have room.
-pub(super) struct Sample {
-    cells: Vec<Cells>,
+pub(super) struct SampleRows {
+    cells: Vec<SampleCells>,
     /// Rows that are carried.
     pub rows: usize,
     most: usize,
@@ -26,28 +26,28 @@ pub(super) struct Sample {
     room: usize,
 }
 
-enum Cells {
+enum SampleCells {
     Plain(Vec<Value>),
     Text(Vec<Option<String>>),
     Time(Vec<Option<i64>>),
 }
 
-impl Sample {
+impl SampleRows {
     /// Takes at most `most` rows, and about `room` bytes of them.
-    pub fn new(schema: &Schema, most: usize, room: usize) -> Sample {
+    pub fn new(schema: &Schema, most: usize, room: usize) -> SampleRows {
         let cells = schema.fields.iter().map(|field| match field.ty {
-            DataType::String | DataType::Json => Cells::Text(vec![]),
-            DataType::Timestamp => Cells::Time(vec![]),
-            _ => Cells::Plain(vec![]),
+            DataType::String | DataType::Json => SampleCells::Text(vec![]),
+            DataType::Timestamp => SampleCells::Time(vec![]),
+            _ => SampleCells::Plain(vec![]),
         });
-        Sample { cells: cells.collect(), rows: 0, most, bytes: 0, room }
+        SampleRows { cells: cells.collect(), rows: 0, most, bytes: 0, room }
     }
 
     /// Takes rows of `piece`, as many as there is room for.
     ///
     /// # Errors
     /// None in practice: a column of a type that outputs have not.
-    pub fn take(&mut self, piece: &Piece) -> Result<()> {
+    pub fn take(&mut self, piece: &RowSlice) -> Result<()> {
         if self.rows == self.most || self.bytes >= self.room {
             return Ok(());
         }
@@ -70,9 +70,9 @@ impl Sample {
         let json = columns.map(|(i, (field, cells))| {
             let mut value = json!({ "name": field.name, "type": field.ty.to_string(), "role": more(i) });
             match cells {
-                Cells::Plain(values) => value["values"] = Value::Array(values),
-                Cells::Text(values) => texts(values, &mut value),
-                Cells::Time(values) => times(values, &mut value),
+                SampleCells::Plain(values) => value["values"] = Value::Array(values),
+                SampleCells::Text(values) => texts(values, &mut value),
+                SampleCells::Time(values) => times(values, &mut value),
             }
             value
         });
@@ -80,25 +80,25 @@ impl Sample {
     }
 }
 
-impl Cells {
+impl SampleCells {
     /// Appends a value; gives about how many bytes it takes.
     fn push(&mut self, column: &ColumnView, row: usize) -> usize {
         match self {
-            Cells::Text(values) => {
+            SampleCells::Text(values) => {
                 let text = if let ColumnView::Text(texts) = column { texts.get(row).map(cut) } else { None };
                 // Two quotes and a comma are a part of the JSON too.
                 let bytes = text.as_ref().map_or(4, |text| text.len() + 3);
                 values.push(text);
                 bytes
             }
-            Cells::Time(values) => {
+            SampleCells::Time(values) => {
                 values.push(match column {
                     ColumnView::Time(a) if !column.is_null(row) => Some(a.value(row)),
                     _ => None,
                 });
                 14
             }
-            Cells::Plain(values) => {
+            SampleCells::Plain(values) => {
                 values.push(if column.is_null(row) { Value::Null } else { plain(column, row) });
                 12
             }
@@ -199,8 +199,8 @@ mod tests {
             ),
             Arc::new(StringViewArray::from(vec![Some("a"), Some("a"), None])),
         ];
-        let mut sample = Sample::new(&schema, 10, 1 << 20);
-        sample.take(&Piece { columns, rows: 3 }).unwrap();
+        let mut sample = SampleRows::new(&schema, 10, 1 << 20);
+        sample.take(&RowSlice { columns, rows: 3 }).unwrap();
         let json = sample.json(&schema, |_| "");
         let values: Vec<String> = json.iter().map(|column| column["values"].to_string()).collect();
         assert_eq!(
@@ -221,12 +221,12 @@ mod tests {
         let schema = Schema::new(vec![Field::new("s", DataType::String)]);
         let rows = |n: usize, text: &str| {
             let column: ArrayRef = Arc::new(StringViewArray::from(vec![Some(text); n]));
-            Piece { columns: vec![column], rows: n }
+            RowSlice { columns: vec![column], rows: n }
         };
-        let mut few = Sample::new(&schema, 3, 1 << 20);
+        let mut few = SampleRows::new(&schema, 3, 1 << 20);
         (0..4).for_each(|_| few.take(&rows(2, "x")).unwrap());
         assert_eq!(few.rows, 3);
-        let mut small = Sample::new(&schema, 1000, 2000);
+        let mut small = SampleRows::new(&schema, 1000, 2000);
         small.take(&rows(1000, &"é".repeat(5000))).unwrap();
         assert_eq!(small.rows, 1);
         let text = small.json(&schema, |_| "")[0]["values"][0].as_str().unwrap().to_string();

@@ -1,9 +1,9 @@
 //! The rows of all workers become partitions, in replay order.
 
 use super::order::sort_by_time;
-use super::packed::{Block, PackedColumn, read_block, spill_error};
-use super::store::{BLOCK_BITS, BLOCK_ROWS, Place, RowStore};
-use super::strings::Strings;
+use super::packed::{PackedBlock, PackedColumn, read_block, spill_error};
+use super::store::{BLOCK_BITS, BLOCK_ROWS, BlockAddress, RowStore};
+use super::strings::StringRun;
 use crate::batch::{DataType, Native, Position, by_native, collect_array};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
@@ -16,21 +16,21 @@ use std::sync::Arc;
 
 /// All rows of one partition, of all workers.
 pub struct StoredPartition {
-    shared: Arc<Shared>,
+    shared: Arc<GatheredStores>,
     /// The partition's path below the output.
     pub path: String,
     /// Its blocks, each with its worker.
-    blocks: Vec<(usize, Place)>,
+    blocks: Vec<(usize, BlockAddress)>,
 }
 
-struct Shared {
+struct GatheredStores {
     stores: Vec<RowStore>,
     types: Vec<DataType>,
     /// Per column of strings: the values of all workers' codes, and per worker its codes in them.
-    texts: Vec<Option<Texts>>,
+    texts: Vec<Option<DictionaryCodes>>,
 }
 
-struct Texts {
+struct DictionaryCodes {
     values: ArrayRef,
     codes: Vec<Vec<u32>>,
 }
@@ -42,7 +42,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
     }
     let Some(types) = stores.first().map(|s| s.types.clone()) else { return vec![] };
     let texts = (0..types.len()).into_par_iter().map(|c| unite_codes(&stores, c)).collect();
-    let mut partitions: BTreeMap<String, Vec<(usize, Place)>> = BTreeMap::new();
+    let mut partitions: BTreeMap<String, Vec<(usize, BlockAddress)>> = BTreeMap::new();
     for (w, store) in stores.iter_mut().enumerate() {
         for (p, partition) in std::mem::take(&mut store.partitions).into_iter().enumerate() {
             // Each worker numbers partitions as it meets them: only the path is the same for all.
@@ -50,7 +50,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
             partitions.entry(path).or_default().extend(partition.blocks.into_iter().map(|block| (w, block)));
         }
     }
-    let shared = Arc::new(Shared { stores, types, texts });
+    let shared = Arc::new(GatheredStores { stores, types, texts });
     partitions
         .into_iter()
         .map(|(path, blocks)| StoredPartition { shared: shared.clone(), path, blocks })
@@ -58,7 +58,7 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
 }
 
 /// One dictionary for the strings of column `c`, if all of its rows are codes.
-fn unite_codes(stores: &[RowStore], c: usize) -> Option<Texts> {
+fn unite_codes(stores: &[RowStore], c: usize) -> Option<DictionaryCodes> {
     stores[0].codes[c].as_ref()?;
     // Each worker numbered its strings as it met them, so its codes mean nothing to another.
     let mut all = ColumnCodes::new(DataType::String);
@@ -72,14 +72,14 @@ fn unite_codes(stores: &[RowStore], c: usize) -> Option<Texts> {
             codes
         })
         .collect();
-    Some(Texts { values: all.decode_all(), codes })
+    Some(DictionaryCodes { values: all.decode_all(), codes })
 }
 
 /// A partition's blocks, and its rows in replay order.
 pub struct OrderedRows {
-    shared: Arc<Shared>,
+    shared: Arc<GatheredStores>,
     /// Worker and block.
-    blocks: Vec<(usize, Arc<Block>)>,
+    blocks: Vec<(usize, Arc<PackedBlock>)>,
     /// Block and row in it.
     order: Vec<u32>,
 }
@@ -90,7 +90,7 @@ impl StoredPartition {
     /// # Errors
     /// A machine error of the spill files.
     pub fn order(&self) -> Result<OrderedRows> {
-        let fetch = |(w, place): &(usize, Place)| Ok((*w, self.shared.stores[*w].fetch(place)?));
+        let fetch = |(w, place): &(usize, BlockAddress)| Ok((*w, self.shared.stores[*w].fetch(place)?));
         let blocks = self.blocks.iter().map(fetch).collect::<Result<Vec<_>>>()?;
         // A row is known by its block and its place in it, both in 32 bits.
         if blocks.len() > (u32::MAX >> BLOCK_BITS) as usize {
@@ -118,8 +118,8 @@ impl StoredPartition {
 /// The rows of one store without partitions, a block at a time, in the order in which they were pushed.
 pub struct RowStream {
     store: RowStore,
-    shared: Arc<Shared>,
-    blocks: std::vec::IntoIter<Place>,
+    shared: Arc<GatheredStores>,
+    blocks: std::vec::IntoIter<BlockAddress>,
 }
 
 impl RowStream {
@@ -130,11 +130,11 @@ impl RowStream {
             .map(|c| {
                 let values = store.codes[c].as_ref()?.decode_all();
                 let codes = vec![(0..values.len() as u32).collect()];
-                Some(Texts { values, codes })
+                Some(DictionaryCodes { values, codes })
             })
             .collect();
         // The store fetches its own blocks here, so the shared part needs only the texts.
-        let shared = Arc::new(Shared { stores: vec![], types: store.types.clone(), texts });
+        let shared = Arc::new(GatheredStores { stores: vec![], types: store.types.clone(), texts });
         let blocks = store.partitions.pop().map(|partition| partition.blocks).unwrap_or_default();
         debug_assert!(store.partitions.is_empty());
         RowStream { store, shared, blocks: blocks.into_iter() }
@@ -154,10 +154,10 @@ impl RowStream {
 }
 
 impl RowStore {
-    fn fetch(&self, place: &Place) -> Result<Arc<Block>> {
+    fn fetch(&self, place: &BlockAddress) -> Result<Arc<PackedBlock>> {
         match place {
-            Place::Memory(block) => Ok(block.clone()),
-            Place::Disk(offset, len) => {
+            BlockAddress::Memory(block) => Ok(block.clone()),
+            BlockAddress::Disk(offset, len) => {
                 let (file, _) = self.spilled.as_ref().expect("a block on disk has a file");
                 let mut bytes = vec![0; *len];
                 file.read_exact_at(&mut bytes, *offset).map_err(spill_error(&self.space.0))?;
@@ -168,7 +168,7 @@ impl RowStore {
 }
 
 /// Whether the positions of each worker's rows ascend.
-fn ascend(blocks: &[(usize, Arc<Block>)]) -> bool {
+fn ascend(blocks: &[(usize, Arc<PackedBlock>)]) -> bool {
     let mut last: BTreeMap<usize, u64> = BTreeMap::new();
     blocks.iter().all(|(worker, block)| {
         let last = last.entry(*worker).or_insert(0);
@@ -180,7 +180,7 @@ fn ascend(blocks: &[(usize, Arc<Block>)]) -> bool {
 }
 
 /// The rows of all blocks, in no order that matters.
-fn as_pushed(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
+fn as_pushed(blocks: &[(usize, Arc<PackedBlock>)]) -> Vec<u32> {
     let rows = (0u32..)
         .zip(blocks)
         .flat_map(|(b, (_, block))| (0..block.rows as u32).map(move |row| b << BLOCK_BITS | row));
@@ -188,7 +188,7 @@ fn as_pushed(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
 }
 
 /// The rows of all blocks by position. Each worker's blocks are in order; a merge of a few streams.
-fn by_position(blocks: &[(usize, Arc<Block>)]) -> Vec<u32> {
+fn by_position(blocks: &[(usize, Arc<PackedBlock>)]) -> Vec<u32> {
     let mut streams: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
     for (b, (worker, _)) in blocks.iter().enumerate() {
         streams.entry(*worker).or_default().push(b as u32);
@@ -286,7 +286,7 @@ impl OrderedRows {
     }
 
     #[inline]
-    fn at(&self, id: u32) -> (&(usize, Arc<Block>), usize) {
+    fn at(&self, id: u32) -> (&(usize, Arc<PackedBlock>), usize) {
         (&self.blocks[(id >> BLOCK_BITS) as usize], id as usize & (BLOCK_ROWS - 1))
     }
 
@@ -305,7 +305,7 @@ impl OrderedRows {
 
     fn strings(&self, c: usize, ids: &[u32]) -> ArrayRef {
         let texts = self.shared.texts[c].as_ref().expect("a column of strings");
-        let coded = |block: &Block| matches!(block.columns[c].values, PackedColumn::Words(_));
+        let coded = |block: &PackedBlock| matches!(block.columns[c].values, PackedColumn::Words(_));
         // Codes alone leave as a dictionary, and their texts are not copied.
         if self.blocks.iter().all(|(_, block)| coded(block)) {
             let codes = ids.iter().map(|&id| {
@@ -321,7 +321,7 @@ impl OrderedRows {
             return Arc::new(DictionaryArray::new(codes, texts.values.clone()));
         }
         let values = texts.values.as_string_view();
-        let mut out = Strings::new(ids.len(), self.blocks.len());
+        let mut out = StringRun::new(ids.len(), self.blocks.len());
         for &id in ids {
             let ((worker, block), row) = self.at(id);
             let column = &block.columns[c];

@@ -148,14 +148,14 @@ impl BlockColumn {
 
 /// Some rows of a partition, in position order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Block {
+pub struct PackedBlock {
     pub rows: usize,
     pub time: Packed,
     pub positions: Packed,
     pub columns: Vec<BlockColumn>,
 }
 
-impl Block {
+impl PackedBlock {
     pub fn bytes(&self) -> usize {
         self.time.bytes()
             + self.positions.bytes()
@@ -193,7 +193,7 @@ impl Block {
         Ok(())
     }
 
-    pub fn read(input: &mut impl Read, columns: usize) -> std::io::Result<Block> {
+    pub fn read(input: &mut impl Read, columns: usize) -> std::io::Result<PackedBlock> {
         let rows = u64::from_le_bytes(read_array(input)?) as usize;
         let (time, positions) = (Packed::read(input)?, Packed::read(input)?);
         let mut read = || -> std::io::Result<BlockColumn> {
@@ -213,7 +213,7 @@ impl Block {
             Ok(BlockColumn { values, nulls })
         };
         let columns = (0..columns).map(|_| read()).collect::<std::io::Result<_>>()?;
-        Ok(Block { rows, time, positions, columns })
+        Ok(PackedBlock { rows, time, positions, columns })
     }
 }
 
@@ -223,8 +223,8 @@ pub fn spill_error(folder: &std::path::Path) -> impl Fn(std::io::Error) -> crate
 }
 
 /// Reads a block from bytes.
-pub fn read_block(bytes: &[u8], columns: usize, folder: &std::path::Path) -> Result<Block> {
-    Block::read(&mut &bytes[..], columns).map_err(spill_error(folder))
+pub fn read_block(bytes: &[u8], columns: usize, folder: &std::path::Path) -> Result<PackedBlock> {
+    PackedBlock::read(&mut &bytes[..], columns).map_err(spill_error(folder))
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
             for (i, &v) in values.iter().enumerate() {
                 prop_assert_eq!(packed.get(i), v);
             }
-            let block = Block {
+            let block = PackedBlock {
                 rows: values.len(),
                 time: packed.clone(),
                 positions: packed.clone(),
@@ -253,7 +253,7 @@ mod tests {
             };
             let mut bytes = vec![];
             block.write(&mut bytes).unwrap();
-            prop_assert_eq!(Block::read(&mut &bytes[..], 4).unwrap(), block);
+            prop_assert_eq!(PackedBlock::read(&mut &bytes[..], 4).unwrap(), block);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::group::KeyCodes;
-use crate::input::told::NULL_FOLDER;
+use crate::input::partition_columns::NULL_FOLDER;
 use crate::time::{DAY, HOUR, Zone, civil_from_days};
 use arrow_array::ArrayRef;
 use arrow_cast::display::array_value_to_string;
@@ -197,7 +197,7 @@ fn column_folder(name: &str, column: &ArrayRef, row: usize) -> Result<String> {
 }
 
 /// A value as a folder's name, as Hive and Spark write it; what these give a name of something else has one of its own.
-/// The way back is [`crate::input::told::folder_value`].
+/// The way back is [`crate::input::partition_columns::folder_value`].
 fn folder_name(value: Option<&str>) -> String {
     match value {
         None => NULL_FOLDER.into(),
@@ -232,7 +232,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::told::folder_value;
+    use crate::input::partition_columns::folder_value;
     use arrow_array::StringViewArray;
     use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The rows that one worker keeps: open columns per partition, packed into blocks.
 
-use super::packed::{Block, BlockColumn, Packed, PackedColumn, spill_error};
+use super::packed::{BlockColumn, Packed, PackedBlock, PackedColumn, spill_error};
 use super::partition::Partitioner;
 use super::uuid;
 use crate::batch::{Batch, ColumnView, DataType, Native, each_view};
@@ -64,12 +64,12 @@ pub(super) struct Partition {
     open: Vec<OpenColumn>,
     time: Vec<i64>,
     positions: Vec<i64>,
-    pub(super) blocks: Vec<Place>,
+    pub(super) blocks: Vec<BlockAddress>,
 }
 
 /// Where a block is.
-pub(super) enum Place {
-    Memory(Arc<Block>),
+pub(super) enum BlockAddress {
+    Memory(Arc<PackedBlock>),
     /// Offset and length.
     Disk(u64, usize),
 }
@@ -220,14 +220,14 @@ impl RowStore {
         while from < rows {
             let to = rows.min(from + BLOCK_ROWS);
             self.open_text -= partition.open.iter().map(|c| c.text(from, to)).sum::<usize>();
-            let block = Block {
+            let block = PackedBlock {
                 rows: to - from,
                 time: Packed::new(&partition.time[from..to]),
                 positions: Packed::new(&partition.positions[from..to]),
                 columns: partition.open.iter().map(|c| c.pack(from, to)).collect(),
             };
             self.packed_bytes += block.bytes();
-            partition.blocks.push(Place::Memory(Arc::new(block)));
+            partition.blocks.push(BlockAddress::Memory(Arc::new(block)));
             from = to;
         }
         partition.time.drain(..rows);
@@ -259,11 +259,11 @@ impl RowStore {
         let Some((file, end)) = &mut self.spilled else { return Ok(()) };
         let mut bytes = vec![];
         for place in self.partitions.iter_mut().flat_map(|p| &mut p.blocks) {
-            if let Place::Memory(block) = place {
+            if let BlockAddress::Memory(block) = place {
                 bytes.clear();
                 block.write(&mut bytes).map_err(&failed)?;
                 file.write_all_at(&bytes, *end).map_err(&failed)?;
-                *place = Place::Disk(*end, bytes.len());
+                *place = BlockAddress::Disk(*end, bytes.len());
                 *end += bytes.len() as u64;
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 const MOST: usize = 1 << 30;
 
 /// An array under way.
-pub struct Strings {
+pub struct StringRun {
     views: Vec<u128>,
     nulls: NullBufferBuilder,
     buffers: Vec<Buffer>,
@@ -21,10 +21,10 @@ pub struct Strings {
     own_place: u32,
 }
 
-impl Strings {
+impl StringRun {
     /// Room for `rows` values; there are so many `lenders`.
-    pub fn new(rows: usize, lenders: usize) -> Strings {
-        Strings {
+    pub fn new(rows: usize, lenders: usize) -> StringRun {
+        StringRun {
             views: Vec::with_capacity(rows),
             nulls: NullBufferBuilder::new(rows),
             buffers: vec![Buffer::default()],

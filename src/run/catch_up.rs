@@ -1,6 +1,6 @@
 //! `run` where outputs are in place that keep an archive: it counts the files that no run has counted.
 
-use crate::backfill::{self, BackfillOutcome, Corrections, Request, correct};
+use crate::backfill::{self, BackfillOutcome, BackfillRequest, Corrections, correct};
 use crate::deliver::{Outcome, OutputOutcome, target};
 use crate::engine::{Progress, RunOptions};
 use crate::error::Result;
@@ -37,7 +37,7 @@ pub fn catch_up(
             return crate::run::run(plan, options, progress);
         }
     };
-    let request = Request { of_run: true, ..Request::default() };
+    let request = BackfillRequest { of_run: true, ..BackfillRequest::default() };
     match correct(spec, overrides, &request, &|_| options.clone(), progress)? {
         Corrections::Made(done) => outcome(plan, *done, &before),
         Corrections::LeftToRun(why) => {

@@ -6,7 +6,7 @@ pub use catch_up::catch_up;
 
 use crate::clock::Stopwatch;
 use crate::deliver::{self, Outcome, server_tables};
-use crate::engine::{Pass, Progress, RunOptions, Stage, Work};
+use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::Result;
 use crate::input::InputReport;
 use crate::plan::Plan;
@@ -34,7 +34,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
         }
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
-        progress.worked(Stage::Commit, Work { rows: 0, bytes: 0, lap: watch.lap() });
+        progress.worked(TimedStage::Commit, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
         Ok(outcome)
     })
 }

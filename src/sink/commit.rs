@@ -9,12 +9,12 @@
 //! * A part with the bytes of the one in place leaves that file untouched; a commit that changes
 //!   nothing writes nothing.
 
-use super::guard::{Known, Named, Ways};
+use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Beside, OutputOperations, Recovery, Rename};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
 use super::owner::{self, Made};
-use super::place::{JOURNAL, Place, STAGING, Target, TargetKind};
+use super::place::{JOURNAL, RecoveredOutput, STAGING, Target, TargetKind};
 use super::stage::{StagedFile, StagedPart, Staging};
 use super::{RejectsWriter, failpoint, fsutil};
 use crate::error::{Error, Result};
@@ -96,7 +96,7 @@ enum Phase {
 #[derive(Debug)]
 struct Output {
     target: Target,
-    place: Place,
+    place: RecoveredOutput,
     staging: Arc<Staging>,
     old: Option<Manifest>,
     /// Whether recovery is done: until then what lies in the state folder is a dead run's, not ours.
@@ -114,7 +114,7 @@ impl Transaction {
     /// A target holds files that Highwater did not write, or is named twice (job errors); another
     /// process writes to it, or the file system refuses (machine errors).
     pub fn begin(targets: &[Target]) -> Result<Transaction> {
-        Transaction::begin_of(targets, &Named::default())
+        Transaction::begin_of(targets, &NamedPaths::default())
     }
 
     /// The same for outputs of a job that names `named`: a commit that a dead run left in `targets` may be one of
@@ -122,7 +122,7 @@ impl Transaction {
     ///
     /// # Errors
     /// As [`Transaction::begin`]; a journal that leads to other places (a machine error).
-    pub fn begin_of(targets: &[Target], named: &Named) -> Result<Transaction> {
+    pub fn begin_of(targets: &[Target], named: &NamedPaths) -> Result<Transaction> {
         // Every target is looked at, so that one attempt shows all faults.
         let foreign: Vec<Error> = targets.iter().filter_map(|t| t.refuse_foreign().err()).collect();
         if let Some(errors) = Error::all(foreign) {
@@ -138,7 +138,7 @@ impl Transaction {
         }
         // Recovery of one output can complete a commit over several, so all locks are taken before it.
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
-        let known = Known::of(named, tx.outputs.iter().map(|output| output.place.clone()));
+        let known = PathsOnDisk::of(named, tx.outputs.iter().map(|output| output.place.clone()));
         for output in &mut tx.outputs {
             if let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)? {
                 return Err(taken);
@@ -290,7 +290,8 @@ impl Transaction {
         // An output that stays as it is takes no part in the commit, and none is made if all do.
         planned.retain(|(_, o)| !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some());
         if let Some((primary, _)) = planned.first().cloned() {
-            let (places, operations): (Vec<Place>, Vec<OutputOperations>) = planned.into_iter().unzip();
+            let (places, operations): (Vec<RecoveredOutput>, Vec<OutputOperations>) =
+                planned.into_iter().unzip();
             // Paths from the primary let a tree of outputs be moved as a whole.
             let mut operations = relative_to(&primary.root, &places, operations);
             operations[0].beside =
@@ -320,10 +321,15 @@ impl Transaction {
 const UNFINISHED: &str =
     "the commit is recorded: remove the cause of this error, and the next run completes it.";
 
-fn relative_to(base: &Path, places: &[Place], operations: Vec<OutputOperations>) -> Vec<OutputOperations> {
-    let paths =
-        |place: &Place| (fsutil::relative_path(base, &place.root), fsutil::relative_path(base, &place.state));
-    let with = |(place, o): (&Place, OutputOperations)| {
+fn relative_to(
+    base: &Path,
+    places: &[RecoveredOutput],
+    operations: Vec<OutputOperations>,
+) -> Vec<OutputOperations> {
+    let paths = |place: &RecoveredOutput| {
+        (fsutil::relative_path(base, &place.root), fsutil::relative_path(base, &place.state))
+    };
+    let with = |(place, o): (&RecoveredOutput, OutputOperations)| {
         let (root, state) = paths(place);
         OutputOperations { root, state, ..o }
     };
@@ -482,8 +488,8 @@ impl Output {
 /// # Errors
 /// A commit cannot be brought to its end: the file system refuses, another of its outputs is gone, or it leads to
 /// places that the job does not name.
-pub fn recover(targets: &[Target], named: &Named) -> Result<()> {
-    let known = || Known::of(named, targets.iter().filter_map(|target| target.place().ok()));
+pub fn recover(targets: &[Target], named: &NamedPaths) -> Result<()> {
+    let known = || PathsOnDisk::of(named, targets.iter().filter_map(|target| target.place().ok()));
     for target in targets {
         target.refuse_linked_state()?;
         let state = target.state();

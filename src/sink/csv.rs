@@ -2,7 +2,7 @@
 //!
 //! NULL is an empty field and the empty text is `""`, so that they can be told apart.
 
-use super::encode::{Content, Encoded, Encoder};
+use super::encode::{Encoded, EncodedContent, Encoder};
 use super::value::{self, TimeText};
 use crate::batch::{ColumnView, Schema};
 use crate::error::Result;
@@ -41,7 +41,7 @@ impl Encoder for CsvEncoder {
             }
             out.push(b'\n');
         }
-        Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })
+        Ok(Encoded { rows: batch.num_rows() as u64, content: EncodedContent::Text(out) })
     }
 }
 

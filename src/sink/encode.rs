@@ -1,13 +1,13 @@
 //! Pieces of a result become bytes: what an encoder is, and what it gives.
 
-use super::parquet::chunk::Chunk;
+use super::parquet::chunk::ColumnChunk;
 use crate::error::Result;
 use arrow_array::RecordBatch;
 use std::path::Path;
 
 /// The format of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum OutputFormat {
     /// Parquet.
     Parquet,
     /// Comma-separated values with a header line.
@@ -45,15 +45,15 @@ impl LineKey {
     }
 }
 
-impl Format {
+impl OutputFormat {
     /// The format that a file name says, by its extension.
-    pub fn of_path(path: &Path) -> Option<Format> {
+    pub fn of_path(path: &Path) -> Option<OutputFormat> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "parquet" => Some(Format::Parquet),
-            "csv" => Some(Format::Csv),
-            "jsonl" | "ndjson" => Some(Format::JsonLines),
+            "parquet" => Some(OutputFormat::Parquet),
+            "csv" => Some(OutputFormat::Csv),
+            "jsonl" | "ndjson" => Some(OutputFormat::JsonLines),
             // The name of a file does not tell the columns of the key: the job does.
-            "kcat" => Some(Format::Keyed(LineKey::default())),
+            "kcat" => Some(OutputFormat::Keyed(LineKey::default())),
             _ => None,
         }
     }
@@ -61,16 +61,21 @@ impl Format {
     /// The extension of a part of this format, without the point.
     pub fn extension(self) -> &'static str {
         match self {
-            Format::Parquet => "parquet",
-            Format::Csv => "csv",
-            Format::JsonLines => "jsonl",
-            Format::Keyed(_) => "kcat",
+            OutputFormat::Parquet => "parquet",
+            OutputFormat::Csv => "csv",
+            OutputFormat::JsonLines => "jsonl",
+            OutputFormat::Keyed(_) => "kcat",
         }
     }
 
     /// The format that job files and manifests call `name`; of keyed lines, without their key.
-    pub fn named(name: &str) -> Option<Format> {
-        let all = [Format::Parquet, Format::Csv, Format::JsonLines, Format::Keyed(LineKey::default())];
+    pub fn named(name: &str) -> Option<OutputFormat> {
+        let all = [
+            OutputFormat::Parquet,
+            OutputFormat::Csv,
+            OutputFormat::JsonLines,
+            OutputFormat::Keyed(LineKey::default()),
+        ];
         all.into_iter().find(|format| format.name() == name)
     }
 
@@ -88,13 +93,13 @@ pub const ROWS_PER_GROUP: usize = 1 << 18;
 #[derive(Debug)]
 pub struct Encoded {
     pub(super) rows: u64,
-    pub(super) content: Content,
+    pub(super) content: EncodedContent,
 }
 
 #[derive(Debug)]
-pub(super) enum Content {
+pub(super) enum EncodedContent {
     Text(Vec<u8>),
-    RowGroup(Vec<Chunk>),
+    RowGroup(Vec<ColumnChunk>),
 }
 
 impl Encoded {
@@ -106,8 +111,8 @@ impl Encoded {
     /// The memory that the piece takes, about.
     pub fn bytes(&self) -> usize {
         match &self.content {
-            Content::Text(text) => text.len(),
-            Content::RowGroup(chunks) => chunks.iter().map(Chunk::bytes).sum(),
+            EncodedContent::Text(text) => text.len(),
+            EncodedContent::RowGroup(chunks) => chunks.iter().map(ColumnChunk::bytes).sum(),
         }
     }
 }

@@ -44,19 +44,19 @@ pub(super) mod testing {
     use std::cell::RefCell;
 
     #[derive(Default)]
-    struct Plan {
+    struct FailPlan {
         fail_at: Option<usize>,
         steps: Vec<String>,
         crashed: bool,
     }
 
     thread_local! {
-        static PLAN: RefCell<Plan> = RefCell::default();
+        static PLAN: RefCell<FailPlan> = RefCell::default();
     }
 
     /// Makes this thread's step number `n` (from 0) fail, or none.
     pub fn fail_at(n: Option<usize>) {
-        PLAN.with(|p| *p.borrow_mut() = Plan { fail_at: n, ..Plan::default() });
+        PLAN.with(|p| *p.borrow_mut() = FailPlan { fail_at: n, ..FailPlan::default() });
     }
 
     /// The steps since the last [`fail_at`].

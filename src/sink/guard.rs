@@ -6,7 +6,7 @@
 //! may lead through links.
 
 use super::STATE_FOLDER;
-use super::place::{Place, Target, TargetKind};
+use super::place::{RecoveredOutput, Target, TargetKind};
 use crate::error::{Error, Result};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -14,24 +14,24 @@ use std::path::{Path, PathBuf};
 /// The outputs that a job names, whatever its mode, and the files that a commit puts beside them: a journal leads to
 /// no other place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedPaths {
     /// The outputs that are files or folders, the late output among them.
     pub outputs: Vec<Target>,
     /// Files of rejected records.
     pub beside: Vec<PathBuf>,
 }
 
-/// [`Named`], as it lies on the disk: absolute, with the links on the way to each output followed.
+/// [`NamedPaths`], as it lies on the disk: absolute, with the links on the way to each output followed.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    pub places: Vec<Place>,
+pub(super) struct PathsOnDisk {
+    pub places: Vec<RecoveredOutput>,
     pub beside: Vec<PathBuf>,
 }
 
-impl Known {
+impl PathsOnDisk {
     /// What of `named` is there, and `places`.
-    pub fn of(named: &Named, places: impl IntoIterator<Item = Place>) -> Known {
-        let mut known: Vec<Place> = places.into_iter().collect();
+    pub fn of(named: &NamedPaths, places: impl IntoIterator<Item = RecoveredOutput>) -> PathsOnDisk {
+        let mut known: Vec<RecoveredOutput> = places.into_iter().collect();
         // An output that is not there does not have a place on the disk to compare with.
         known.extend(named.outputs.iter().filter_map(|target| target.place().ok()));
         let beside = named.beside.iter().filter_map(|path| {
@@ -39,7 +39,7 @@ impl Known {
             let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
             Some(folder.canonicalize().ok()?.join(path.file_name()?))
         });
-        Known { beside: beside.collect(), places: known }
+        PathsOnDisk { beside: beside.collect(), places: known }
     }
 }
 
@@ -66,7 +66,7 @@ fn is_of_state(path: &str) -> bool {
     is_kept(path) || is_plain(path) && path.starts_with("changes/")
 }
 
-impl Place {
+impl RecoveredOutput {
     /// Whether a commit may put, or take away, the file at `path` below the output's folder.
     pub fn holds(&self, path: &str) -> bool {
         let below = self.state_below_root();
@@ -139,9 +139,11 @@ mod tests {
 
     #[test]
     fn a_commit_touches_parts_and_files_of_the_state_alone() {
-        let folder = Place { root: "/o".into(), state: "/o/_highwater".into() };
-        let file = Place { root: "/o".into(), state: "/o/_highwater/g.csv".into() };
-        let of = |place: &Place, paths: &[&str]| paths.iter().map(|p| place.holds(p)).collect::<Vec<_>>();
+        let folder = RecoveredOutput { root: "/o".into(), state: "/o/_highwater".into() };
+        let file = RecoveredOutput { root: "/o".into(), state: "/o/_highwater/g.csv".into() };
+        let of = |place: &RecoveredOutput, paths: &[&str]| {
+            paths.iter().map(|p| place.holds(p)).collect::<Vec<_>>()
+        };
         assert_eq!(
             of(&folder, &["k=1/data.csv", "_highwater/state/k=1/g.state", "_highwater/changes/1.log"]),
             [true; 3]

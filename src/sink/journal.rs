@@ -12,9 +12,9 @@
 //! * A journal is data from outside. It is followed where it leads to outputs that the job names and to files that a
 //!   commit may touch there (see `guard`); else nothing of it is done, and the error names the journal.
 
-use super::guard::{Known, Ways, is_plain};
+use super::guard::{PathsOnDisk, Ways, is_plain};
 use super::lock::Lock;
-use super::place::{JOURNAL, Place, STAGING};
+use super::place::{JOURNAL, RecoveredOutput, STAGING};
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,12 +29,12 @@ pub(super) struct Journal {
     version: u32,
     /// Names the commit: equal in the primary and its pointers.
     id: String,
-    role: Role,
+    role: JournalRole,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Role {
+enum JournalRole {
     /// All that the commit does, output by output; the first is the primary.
     Primary(Vec<OutputOperations>),
     /// Where the primary's state folder lies, from this output's folder.
@@ -85,7 +85,7 @@ pub(super) struct Rename {
 /// Sets `committed` at the commit point: an error before it leaves the outputs as they were, and one
 /// after it leaves a journal that the next start completes.
 pub(super) fn commit(
-    places: &[Place],
+    places: &[RecoveredOutput],
     operations: Vec<OutputOperations>,
     committed: &mut bool,
 ) -> Result<()> {
@@ -94,16 +94,16 @@ pub(super) fn commit(
     // Pointers first: once the primary is in place, every output must lead to it.
     for place in &places[1..] {
         failpoint::step("write pointer")?;
-        let role = Role::Pointer(fsutil::relative_path(&place.root, &primary.state));
+        let role = JournalRole::Pointer(fsutil::relative_path(&place.root, &primary.state));
         write(&place.state, &Journal { version: VERSION, id: id.clone(), role })?;
     }
     failpoint::step("write journal")?;
-    let journal = Journal { version: VERSION, id, role: Role::Primary(operations) };
+    let journal = Journal { version: VERSION, id, role: JournalRole::Primary(operations) };
     let written = write(&primary.state, &journal);
     // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
     *committed = written.is_ok() || primary.state.join(JOURNAL).exists();
     written?;
-    let Role::Primary(operations) = journal.role else { unreachable!("built above") };
+    let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
     complete(places, &operations)
 }
 
@@ -138,22 +138,24 @@ pub(super) enum Recovery {
 ///
 /// # Errors
 /// The journal leads to a place that is not one of `known`; the file system refuses.
-pub(super) fn recover(place: &Place, held: &[PathBuf], known: &Known) -> Result<Recovery> {
+pub(super) fn recover(place: &RecoveredOutput, held: &[PathBuf], known: &PathsOnDisk) -> Result<Recovery> {
     match read(&place.state)? {
         None => roll_back(place),
-        Some(Journal { role: Role::Primary(operations), .. }) => {
+        Some(Journal { role: JournalRole::Primary(operations), .. }) => {
             complete_alone(place, operations, held, known)
         }
-        Some(Journal { role: Role::Pointer(to), id, .. }) => recover_by_pointer(place, &to, &id, held, known),
+        Some(Journal { role: JournalRole::Pointer(to), id, .. }) => {
+            recover_by_pointer(place, &to, &id, held, known)
+        }
     }
 }
 
 fn recover_by_pointer(
-    place: &Place,
+    place: &RecoveredOutput,
     to: &Path,
     id: &str,
     held: &[PathBuf],
-    known: &Known,
+    known: &PathsOnDisk,
 ) -> Result<Recovery> {
     let pointer = place.state.join(JOURNAL);
     let state = fs::canonicalize(place.root.join(to)).map_err(|e| {
@@ -177,7 +179,7 @@ fn recover_by_pointer(
         },
     };
     match read(&state)? {
-        Some(Journal { id: found, role: Role::Primary(operations), .. }) if found == id => {
+        Some(Journal { id: found, role: JournalRole::Primary(operations), .. }) if found == id => {
             let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
             complete_alone(primary, operations, &held, known)
         }
@@ -191,10 +193,10 @@ fn recover_by_pointer(
 
 /// Completes a commit with the locks of all its outputs.
 fn complete_alone(
-    primary: &Place,
+    primary: &RecoveredOutput,
     operations: Vec<OutputOperations>,
     held: &[PathBuf],
-    known: &Known,
+    known: &PathsOnDisk,
 ) -> Result<Recovery> {
     let places = checked(primary, &operations, known)?;
     let mut locks = vec![];
@@ -210,7 +212,7 @@ fn complete_alone(
 }
 
 /// The error for a journal that cannot be one of this job's.
-fn astray(place: &Place, what: &str) -> Error {
+fn astray(place: &RecoveredOutput, what: &str) -> Error {
     let journal = place.state.join(JOURNAL);
     Error::machine(format!("the journal {} {what}", journal.display()))
         .hint("it was not applied. If a run of another job left it, run that job: it names all of the places")
@@ -222,11 +224,15 @@ fn astray(place: &Place, what: &str) -> Error {
 
 /// The places of a journal's outputs. Nothing in it may lead to another place than those of `known`, or to a file
 /// that a commit has no business with.
-fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> Result<Vec<Place>> {
+fn checked(
+    primary: &RecoveredOutput,
+    operations: &[OutputOperations],
+    known: &PathsOnDisk,
+) -> Result<Vec<RecoveredOutput>> {
     if operations.is_empty() {
         return Err(astray(primary, "does not name an output"));
     }
-    let mut places: Vec<Place> = vec![];
+    let mut places: Vec<RecoveredOutput> = vec![];
     let mut ways = Ways::default();
     for (number, operations) in operations.iter().enumerate() {
         let place = place_of(primary, operations)?;
@@ -270,7 +276,7 @@ fn checked(primary: &Place, operations: &[OutputOperations], known: &Known) -> R
 }
 
 /// Where a file beside the outputs would go, if that is not a place of the job's.
-fn stray(place: &Place, Beside { staged, to }: &Beside, known: &Known) -> Option<PathBuf> {
+fn stray(place: &RecoveredOutput, Beside { staged, to }: &Beside, known: &PathsOnDisk) -> Option<PathBuf> {
     let whole = |path: &Path| {
         let path = place.root.join(path);
         let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
@@ -284,7 +290,7 @@ fn stray(place: &Place, Beside { staged, to }: &Beside, known: &Known) -> Option
     (!right).then_some(to)
 }
 
-fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
+fn place_of(primary: &RecoveredOutput, operations: &OutputOperations) -> Result<RecoveredOutput> {
     let absolute = |relative: &Path| {
         let path = primary.root.join(relative);
         fs::canonicalize(&path).map_err(|e| {
@@ -292,11 +298,11 @@ fn place_of(primary: &Place, operations: &OutputOperations) -> Result<Place> {
                 .hint(format!("the commit recorded in {} needs it.", primary.state.join(JOURNAL).display()))
         })
     };
-    Ok(Place { root: absolute(&operations.root)?, state: absolute(&operations.state)? })
+    Ok(RecoveredOutput { root: absolute(&operations.root)?, state: absolute(&operations.state)? })
 }
 
 /// Nothing was committed: what was staged goes, and so do folders that were made for it.
-fn roll_back(place: &Place) -> Result<Recovery> {
+fn roll_back(place: &RecoveredOutput) -> Result<Recovery> {
     let staging = place.state.join(STAGING);
     let _ = fs::remove_file(place.state.join("journal.tmp"));
     if staging.symlink_metadata().is_ok() {
@@ -309,7 +315,7 @@ fn roll_back(place: &Place) -> Result<Recovery> {
 
 /// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.
 /// The first place is the primary.
-fn complete(places: &[Place], operations: &[OutputOperations]) -> Result<()> {
+fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Result<()> {
     for (place, operations) in places.iter().zip(operations) {
         apply(place, operations)?;
     }
@@ -331,7 +337,7 @@ fn complete(places: &[Place], operations: &[OutputOperations]) -> Result<()> {
     Ok(())
 }
 
-fn apply(place: &Place, operations: &OutputOperations) -> Result<()> {
+fn apply(place: &RecoveredOutput, operations: &OutputOperations) -> Result<()> {
     let staging = place.state.join(STAGING);
     let mut touched = BTreeSet::new();
     for rename in &operations.renames {

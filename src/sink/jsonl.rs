@@ -3,7 +3,7 @@
 //! NULL is `null`; decimals are exact number text; dates and times are strings; JSON is what it is; a float that is no
 //! number is `null`, because JSON has no word for it.
 
-use super::encode::{Content, Encoded, Encoder};
+use super::encode::{Encoded, EncodedContent, Encoder};
 use super::value::{self, TimeText};
 use crate::batch::{ColumnView, DataType, Field, Origin, Schema};
 use crate::error::Result;
@@ -14,13 +14,13 @@ use arrow_array::{ArrayRef, RecordBatch};
 #[derive(Debug)]
 pub struct JsonLinesEncoder {
     zone: Zone,
-    keys: Keys,
+    keys: RowObject,
 }
 
 impl JsonLinesEncoder {
     /// An encoder of rows of `schema` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone) -> JsonLinesEncoder {
-        JsonLinesEncoder { zone: zone.clone(), keys: Keys::of(schema) }
+        JsonLinesEncoder { zone: zone.clone(), keys: RowObject::of(schema) }
     }
 }
 
@@ -34,7 +34,7 @@ impl Encoder for JsonLinesEncoder {
             push_object(&mut out, &self.keys, &columns, row, &mut times);
             out.push(b'\n');
         }
-        Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })
+        Ok(Encoded { rows: batch.num_rows() as u64, content: EncodedContent::Text(out) })
     }
 }
 
@@ -48,7 +48,7 @@ pub fn objects<'a>(
     rows: usize,
     zone: &Zone,
 ) -> Result<Vec<String>> {
-    let keys = Keys::flat(names);
+    let keys = RowObject::flat(names);
     let columns = columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
     let mut times = TimeText::new(zone);
     let object = |row| {
@@ -61,16 +61,16 @@ pub fn objects<'a>(
 
 /// How a row lies in its object.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub(crate) struct RowObject {
     /// The values, in the order in which they are written.
-    pub places: Vec<Place>,
+    pub places: Vec<ValueAddress>,
     /// What stands after the last value.
     pub end: Vec<u8>,
 }
 
 /// The place of a value.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ValueAddress {
     /// The column.
     pub column: usize,
     /// What stands before the value: `{"a":`, `,"b":{"c":` and so on.
@@ -79,25 +79,25 @@ pub(crate) struct Place {
     pub json: bool,
 }
 
-impl Keys {
+impl RowObject {
     /// The keys of rows of `schema`: in order, but that what is of one record is together.
-    pub(crate) fn of(schema: &Schema) -> Keys {
+    pub(crate) fn of(schema: &Schema) -> RowObject {
         let fields: Vec<&Field> = schema.fields.iter().filter(|field| field.origin == Origin::Job).collect();
         let paths = fields.iter().map(|field| match field.nested {
             true => field.name.split('.').collect(),
             false => vec![field.name.as_str()],
         });
-        let mut keys = Keys::at(paths.collect());
+        let mut keys = RowObject::at(paths.collect());
         keys.places.iter_mut().for_each(|place| place.json = fields[place.column].ty == DataType::Json);
         keys
     }
 
     /// Keys of these names, of columns none of which is JSON or of a record.
-    fn flat<'a>(names: impl IntoIterator<Item = &'a str>) -> Keys {
-        Keys::at(names.into_iter().map(|name| vec![name]).collect())
+    fn flat<'a>(names: impl IntoIterator<Item = &'a str>) -> RowObject {
+        RowObject::at(names.into_iter().map(|name| vec![name]).collect())
     }
 
-    fn at(mut paths: Vec<Vec<&str>>) -> Keys {
+    fn at(mut paths: Vec<Vec<&str>>) -> RowObject {
         // A name that is one of a value and of a record too is no path: two values of a key are one for most readers.
         let values: Vec<String> = paths.iter().map(|path| path.join(".")).collect();
         for path in &mut paths {
@@ -114,7 +114,7 @@ impl Keys {
                 _ => path.clone(),
             })
             .collect();
-        let mut keys = Keys { places: vec![], end: vec![] };
+        let mut keys = RowObject { places: vec![], end: vec![] };
         let all: Vec<(usize, &[&str])> = whole.iter().map(Vec::as_slice).enumerate().collect();
         keys.object(&all);
         keys
@@ -137,7 +137,7 @@ impl Keys {
             match below.clone().find(|(_, path)| path.len() == 1) {
                 Some(&(column, _)) => {
                     let before = std::mem::take(&mut self.end);
-                    self.places.push(Place { column, before, json: false });
+                    self.places.push(ValueAddress { column, before, json: false });
                 }
                 None => self.object(&below.map(|(column, path)| (*column, &path[1..])).collect::<Vec<_>>()),
             }
@@ -152,7 +152,7 @@ impl Keys {
 
 pub(super) fn push_object(
     out: &mut Vec<u8>,
-    keys: &Keys,
+    keys: &RowObject,
     columns: &[ColumnView<'_>],
     row: usize,
     times: &mut TimeText,

@@ -7,8 +7,8 @@
 //! * No key has a tab or a line end in it: a text that has is an error, never a line that is read as another.
 
 use super::csv;
-use super::encode::{Content, Encoded, Encoder, LineKey};
-use super::jsonl::{Keys, push_object, push_value};
+use super::encode::{Encoded, EncodedContent, Encoder, LineKey};
+use super::jsonl::{RowObject, push_object, push_value};
 use super::value::TimeText;
 use crate::batch::{ColumnView, Schema};
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub struct KeyedEncoder {
     zone: Zone,
     names: Vec<String>,
     /// As in JSON Lines.
-    keys: Keys,
+    keys: RowObject,
     key: LineKey,
 }
 
@@ -29,7 +29,7 @@ impl KeyedEncoder {
     /// An encoder of rows of `schema` with `key` that writes times in `zone`.
     pub fn new(schema: &Schema, zone: &Zone, key: LineKey) -> KeyedEncoder {
         let names = schema.names().map(str::to_string).collect();
-        KeyedEncoder { zone: zone.clone(), names, keys: Keys::of(schema), key }
+        KeyedEncoder { zone: zone.clone(), names, keys: RowObject::of(schema), key }
     }
 }
 
@@ -67,6 +67,6 @@ impl Encoder for KeyedEncoder {
             push_object(&mut out, &self.keys, &columns, row, &mut times);
             out.push(b'\n');
         }
-        Ok(Encoded { rows: batch.num_rows() as u64, content: Content::Text(out) })
+        Ok(Encoded { rows: batch.num_rows() as u64, content: EncodedContent::Text(out) })
     }
 }

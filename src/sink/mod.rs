@@ -41,15 +41,15 @@ mod target;
 pub mod value;
 
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
-pub use encode::{Encoded, Encoder, Format, LineKey};
-pub use guard::Named;
+pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
+pub use guard::NamedPaths;
 pub use manifest::{
     Account, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn,
     Watermarks,
 };
 pub use part::{PartWriter, encoder};
 pub use place::{Target, TargetKind};
-pub use rejects::{Reject, RejectsWriter};
+pub use rejects::{RejectedRecord, RejectsWriter};
 pub use stage::{ANEW, StagedFile, altered, first_altered};
 
 /// What writes the files: goes into manifests and Parquet footers.

@@ -68,17 +68,17 @@ impl Target {
     }
 
     /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
-    pub(super) fn place(&self) -> Result<Place> {
+    pub(super) fn place(&self) -> Result<RecoveredOutput> {
         let root = self.root();
         let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
         let state = root.join(self.state_below_root()?);
-        if state.to_str().is_some() { Ok(Place { root, state }) } else { Err(not_utf8(&root)) }
+        if state.to_str().is_some() { Ok(RecoveredOutput { root, state }) } else { Err(not_utf8(&root)) }
     }
 }
 
 /// One output as recovery sees it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct RecoveredOutput {
     /// The folder that the parts lie in, absolute.
     pub root: PathBuf,
     /// The state folder, absolute.

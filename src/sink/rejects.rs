@@ -3,7 +3,7 @@
 //! It is written under another name and put in place whole when the run is done, by the commit of the run's
 //! outputs where there is one (see `Transaction::put_beside`).
 
-use super::encode::Format;
+use super::encode::OutputFormat;
 use super::journal::Beside;
 use super::owner::{self, Made};
 use super::{csv, failpoint, fsutil, jsonl};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 /// A record that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reject<'a> {
+pub struct RejectedRecord<'a> {
     /// The file, as the source names it.
     pub file: &'a str,
     /// The line that it begins on, from 1; of a Parquet file the row.
@@ -58,7 +58,7 @@ impl RejectsWriter {
         let mut writer = RejectsWriter {
             path: path.to_path_buf(),
             temporary,
-            csv: Format::of_path(path) == Some(Format::Csv),
+            csv: OutputFormat::of_path(path) == Some(OutputFormat::Csv),
             file: None,
             line: vec![],
             created: vec![],
@@ -81,7 +81,7 @@ impl RejectsWriter {
     }
 
     /// Appends a record.
-    pub fn write(&mut self, reject: &Reject<'_>) -> Result<()> {
+    pub fn write(&mut self, reject: &RejectedRecord<'_>) -> Result<()> {
         let raw = String::from_utf8_lossy(reject.raw);
         let line = reject.line.to_string();
         let byte = reject.byte.map(|n| n.to_string());
@@ -187,8 +187,8 @@ impl Drop for RejectsWriter {
 mod tests {
     use super::*;
 
-    fn rejects() -> [Reject<'static>; 2] {
-        let bad = Reject {
+    fn rejects() -> [RejectedRecord<'static>; 2] {
+        let bad = RejectedRecord {
             file: "a.csv",
             line: 3,
             byte: Some(51),
@@ -196,7 +196,7 @@ mod tests {
             reason: "`x` is not an int64",
             raw: b"x,\"y\xff",
         };
-        [bad.clone(), Reject { byte: None, column: None, ..bad }]
+        [bad.clone(), RejectedRecord { byte: None, column: None, ..bad }]
     }
 
     fn written(name: &str) -> String {

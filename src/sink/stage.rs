@@ -47,7 +47,7 @@ pub(super) struct Staging {
 
 /// What a staged file becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum StagedKind {
     /// A part of the output.
     Part,
     /// A file of the state folder that no manifest names.
@@ -93,11 +93,11 @@ impl Staging {
         Staging { folder, root, state, old, old_kept, since, next, parts, states, kept }
     }
 
-    fn files(&self, kind: Kind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
+    fn files(&self, kind: StagedKind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
         let files = match kind {
-            Kind::Part => &self.parts,
-            Kind::File => &self.states,
-            Kind::Kept => &self.kept,
+            StagedKind::Part => &self.parts,
+            StagedKind::File => &self.states,
+            StagedKind::Kept => &self.kept,
         };
         files.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -105,22 +105,22 @@ impl Staging {
     /// Opens a staged file for the part at `relative`.
     pub fn stage(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
         let path = part_path(relative)?;
-        self.reserve(&path, Kind::Part)?;
-        Ok(self.begin(path, Kind::Part))
+        self.reserve(&path, StagedKind::Part)?;
+        Ok(self.begin(path, StagedKind::Part))
     }
 
     /// Opens a staged file for `name` below the state folder.
     pub fn stage_state(self: &Arc<Staging>, name: &str) -> Result<StagedFile> {
         let path = self.of_state(&part_path(Path::new(name))?);
-        self.reserve(&path, Kind::File)?;
-        Ok(self.begin(path, Kind::File))
+        self.reserve(&path, StagedKind::File)?;
+        Ok(self.begin(path, StagedKind::File))
     }
 
     /// Opens a staged file for the part of the state at `relative` below the state folder.
     pub fn stage_kept(self: &Arc<Staging>, relative: &Path) -> Result<StagedFile> {
         let path = part_path(relative)?;
-        self.reserve(&path, Kind::Kept)?;
-        Ok(self.begin(path, Kind::Kept))
+        self.reserve(&path, StagedKind::Kept)?;
+        Ok(self.begin(path, StagedKind::Kept))
     }
 
     /// Below the output's folder what lies at `path` below the state folder.
@@ -128,7 +128,7 @@ impl Staging {
         format!("{}/{path}", self.state)
     }
 
-    fn begin(self: &Arc<Staging>, path: String, kind: Kind) -> StagedFile {
+    fn begin(self: &Arc<Staging>, path: String, kind: StagedKind) -> StagedFile {
         // The path of a part has folders, and the staging folder is flat.
         let name = format!("{}.staged", self.next.fetch_add(1, Ordering::Relaxed));
         let on_disk = self.folder.join(&name);
@@ -148,15 +148,15 @@ impl Staging {
 
     /// Keeps the part at `path` of the manifest in place as it is.
     pub fn keep(&self, path: &str) -> Result<Part> {
-        self.keep_as_it_is(path, Kind::Part)
+        self.keep_as_it_is(path, StagedKind::Part)
     }
 
     /// The same for a part of the state, by its path below the state folder.
     pub fn keep_state(&self, path: &str) -> Result<Part> {
-        self.keep_as_it_is(path, Kind::Kept)
+        self.keep_as_it_is(path, StagedKind::Kept)
     }
 
-    fn keep_as_it_is(&self, path: &str, kind: Kind) -> Result<Part> {
+    fn keep_as_it_is(&self, path: &str, kind: StagedKind) -> Result<Part> {
         let old = self.old(path, kind);
         let part = old.filter(|part| self.in_place(part, kind, Look::Touched)).cloned();
         let part = part.ok_or_else(|| altered(&self.on_disk(path, kind)))?;
@@ -165,49 +165,49 @@ impl Staging {
         Ok(part)
     }
 
-    fn reserve(&self, path: &str, kind: Kind) -> Result<()> {
+    fn reserve(&self, path: &str, kind: StagedKind) -> Result<()> {
         match self.files(kind).insert(path.to_string(), None) {
             None => Ok(()),
             Some(_) => Err(Error::machine(format!("two parts of one output are called {path}"))),
         }
     }
 
-    fn done(&self, part: StagedPart, kind: Kind) {
+    fn done(&self, part: StagedPart, kind: StagedKind) {
         self.files(kind).insert(part.part.path.clone(), Some(part));
     }
 
     /// What the manifest in place says of a file.
-    fn old(&self, path: &str, kind: Kind) -> Option<&Part> {
+    fn old(&self, path: &str, kind: StagedKind) -> Option<&Part> {
         match kind {
-            Kind::Part => self.old.get(path),
+            StagedKind::Part => self.old.get(path),
             // The manifest does not name these files.
-            Kind::File => None,
-            Kind::Kept => self.old_kept.get(path),
+            StagedKind::File => None,
+            StagedKind::Kept => self.old_kept.get(path),
         }
     }
 
     /// Where a file lies when it is in place.
-    fn on_disk(&self, path: &str, kind: Kind) -> PathBuf {
+    fn on_disk(&self, path: &str, kind: StagedKind) -> PathBuf {
         match kind {
-            Kind::Part | Kind::File => self.root.join(path),
-            Kind::Kept => self.root.join(&self.state).join(path),
+            StagedKind::Part | StagedKind::File => self.root.join(path),
+            StagedKind::Kept => self.root.join(&self.state).join(path),
         }
     }
 
     /// The parts that are finished and are not as they lie in place, with the staged files.
     pub fn staged(&self) -> Vec<(Part, PathBuf)> {
         let staged = |part: &StagedPart| Some((part.part.clone(), self.folder.join(part.staged.as_ref()?)));
-        self.files(Kind::Part).values().flatten().filter_map(staged).collect()
+        self.files(StagedKind::Part).values().flatten().filter_map(staged).collect()
     }
 
     /// Bytes of the parts, and of those of the state, that are finished.
     pub fn bytes(&self) -> u64 {
         let of = |kind| self.files(kind).values().flatten().map(|staged| staged.part.bytes).sum::<u64>();
-        of(Kind::Part) + of(Kind::Kept)
+        of(StagedKind::Part) + of(StagedKind::Kept)
     }
 
     /// Whether the file of `part`, which the manifest in place names, is as it says.
-    fn in_place(&self, part: &Part, kind: Kind, look: Look) -> bool {
+    fn in_place(&self, part: &Part, kind: StagedKind, look: Look) -> bool {
         let path = self.on_disk(&part.path, kind);
         let Ok(there) = path.symlink_metadata() else { return false };
         let since = Some((there.ctime(), there.ctime_nsec()));
@@ -218,32 +218,32 @@ impl Staging {
 
     /// The paths of parts, those of before and those of now.
     pub fn known(&self) -> HashSet<String> {
-        self.old.keys().cloned().chain(self.files(Kind::Part).keys().cloned()).collect()
+        self.old.keys().cloned().chain(self.files(StagedKind::Part).keys().cloned()).collect()
     }
 
     /// All parts, sorted by path.
     pub fn all_parts(&self) -> Result<Vec<StagedPart>> {
-        finished(&self.files(Kind::Part))
+        finished(&self.files(StagedKind::Part))
     }
 
     /// All files of the state that are no parts of it, sorted by path.
     pub fn all_states(&self) -> Result<Vec<StagedPart>> {
-        finished(&self.files(Kind::File))
+        finished(&self.files(StagedKind::File))
     }
 
     /// All parts of the state, sorted by path.
     pub fn all_kept(&self) -> Result<Vec<StagedPart>> {
-        finished(&self.files(Kind::Kept))
+        finished(&self.files(StagedKind::Kept))
     }
 
     /// The paths of the manifest in place that are parts no longer, sorted.
     pub fn removed(&self) -> Vec<String> {
-        gone(&self.old, &self.files(Kind::Part))
+        gone(&self.old, &self.files(StagedKind::Part))
     }
 
     /// The same of the parts of the state.
     pub fn removed_kept(&self) -> Vec<String> {
-        gone(&self.old_kept, &self.files(Kind::Kept))
+        gone(&self.old_kept, &self.files(StagedKind::Kept))
     }
 
     /// Whether the manifest in place names the part at `path`.
@@ -310,7 +310,7 @@ fn part_path(relative: &Path) -> Result<String> {
 /// part is not there, and the commit fails.
 pub struct StagedFile {
     staging: Arc<Staging>,
-    kind: Kind,
+    kind: StagedKind,
     path: String,
     name: String,
     on_disk: PathBuf,

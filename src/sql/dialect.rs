@@ -61,7 +61,7 @@ impl Dialect {
 
 /// What computes one output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Script {
+pub struct SqlScript {
     /// Statements that make the relations out of the files, each without its semicolon.
     pub setup: Vec<String>,
     /// One statement, without its semicolon: the rows of the output.

@@ -3,12 +3,12 @@
 //! # Contract
 //! * The statement computes the output in `complete` mode: its columns, by the same names and in the same order,
 //!   and exactly the rows that a run writes, whatever engine reads it. Where an engine cannot (floats are added in
-//!   some order, say), [`Script::notes`] tells; what a dialect has no words for is an error that names it.
+//!   some order, say), [`SqlScript::notes`] tells; what a dialect has no words for is an error that names it.
 //! * Statements read **relations**: `source`, and one by the name of each table of the job. A relation has the columns
 //!   that the job reads, with the types of the job, then `_time`, the event time (tables without a time have none),
 //!   and `_position`, which numbers the records of all files in position order from 0. Only rows of records that
 //!   are no bad records are in it.
-//! * How a dialect makes relations out of the files is [`Script::setup`]; in the dialect of Polars there is none:
+//! * How a dialect makes relations out of the files is [`SqlScript::setup`]; in the dialect of Polars there is none:
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
@@ -34,7 +34,7 @@ pub mod words;
 
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
-pub use dialect::{Dialect, POSITION, Script, TIME};
+pub use dialect::{Dialect, POSITION, SqlScript, TIME};
 pub use relation::{Relation, relations};
 use statement::Statement;
 
@@ -60,7 +60,7 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
 ///
 /// # Errors
 /// A job error that names what the dialect cannot express.
-pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<Script> {
+pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScript> {
     let output = &plan.deliveries.outputs[output];
     check_names(plan, output, dialect)?;
     let mut statement = Statement::new(plan, dialect);
@@ -106,7 +106,7 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
     for schema in [&plan.pipeline.rows, &output.columns].into_iter().chain(tables) {
         let mut known: Vec<&str> = vec![];
         for name in schema.names() {
-            if let Some(why) = unsaid(name, dialect) {
+            if let Some(why) = unsupported_name(name, dialect) {
                 let error = Error::job(format!("the column `{name}` has a name that {why}"));
                 return Err(error.hint("give it another name"));
             }
@@ -132,7 +132,7 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
 }
 
 /// Why a dialect cannot have a column of this name, if it cannot.
-fn unsaid(name: &str, dialect: Dialect) -> Option<&'static str> {
+fn unsupported_name(name: &str, dialect: Dialect) -> Option<&'static str> {
     match dialect {
         Dialect::Polars if name == "*" || name.starts_with('^') && name.ends_with('$') => {
             Some("Polars reads as a pattern")

@@ -5,21 +5,23 @@
 //! field, or means something else by them, the answer is that field.
 
 use super::Dialect;
-use crate::time::{Field, Pad, Piece, TimeFormat};
+use crate::time::{FormatField, FormatPiece, Pad, TimeFormat};
 
 /// A field that a dialect has no words for, as a format has it.
 pub(super) type NoWords = String;
 
 /// The format with the decimals that may be left out, and without them: in the order in which they are tried.
-pub(super) fn variants(format: &TimeFormat) -> Vec<Vec<Piece>> {
+pub(super) fn variants(format: &TimeFormat) -> Vec<Vec<FormatPiece>> {
     let pieces = format.pieces();
-    let optional = |piece: &&Piece| matches!(piece, Piece::Field(Field::Fraction { point: true, .. }, _));
+    let optional = |piece: &&FormatPiece| {
+        matches!(piece, FormatPiece::Field(FormatField::Fraction { point: true, .. }, _))
+    };
     if !pieces.iter().any(|piece| optional(&piece)) {
         return vec![pieces.to_vec()];
     }
-    let fraction = Piece::Field(Field::Fraction { point: false, digits: None }, Pad::Zero);
+    let fraction = FormatPiece::Field(FormatField::Fraction { point: false, digits: None }, Pad::Zero);
     let with = pieces.iter().flat_map(|piece| match optional(&piece) {
-        true => vec![Piece::Text(".".into()), fraction.clone()],
+        true => vec![FormatPiece::Text(".".into()), fraction.clone()],
         false => vec![piece.clone()],
     });
     let without = pieces.iter().filter(|piece| !optional(piece)).cloned();
@@ -28,36 +30,37 @@ pub(super) fn variants(format: &TimeFormat) -> Vec<Vec<Piece>> {
 
 /// Whether texts of the format are decimals of seconds since 1970.
 pub(super) fn are_seconds(format: &TimeFormat) -> bool {
-    format.fields().any(|field| field == Field::Epoch)
+    format.fields().any(|field| field == FormatField::Epoch)
         && match format.pieces() {
             [_] => true,
-            [_, Piece::Field(..)] => true,
-            [_, Piece::Text(point), Piece::Field(..)] => point == ".",
+            [_, FormatPiece::Field(..)] => true,
+            [_, FormatPiece::Text(point), FormatPiece::Field(..)] => point == ".",
             _ => false,
         }
 }
 
 /// Whether the decimals may have more digits than a microsecond, which are to be cut.
-pub(super) fn has_long_decimals(pieces: &[Piece]) -> bool {
-    let long =
-        |piece: &Piece| matches!(piece, Piece::Field(Field::Fraction { digits: None | Some(9), .. }, _));
+pub(super) fn has_long_decimals(pieces: &[FormatPiece]) -> bool {
+    let long = |piece: &FormatPiece| {
+        matches!(piece, FormatPiece::Field(FormatField::Fraction { digits: None | Some(9), .. }, _))
+    };
     pieces.iter().any(long)
 }
 
 /// The pattern of `pieces`, which are of one of [`variants`] but for Java's and BigQuery's, who have words for decimals
 /// that may be left out.
-pub(super) fn of(dialect: Dialect, pieces: &[Piece]) -> Result<String, NoWords> {
+pub(super) fn of(dialect: Dialect, pieces: &[FormatPiece]) -> Result<String, NoWords> {
     let mut out = String::new();
     for (i, piece) in pieces.iter().enumerate() {
         let before = i.checked_sub(1).map(|before| &pieces[before]);
         let next = pieces.get(i + 1);
         match piece {
-            Piece::Text(text) | Piece::Blank(text) => match dialect {
+            FormatPiece::Text(text) | FormatPiece::Blank(text) => match dialect {
                 // The seconds of BigQuery have their point and decimals in them.
                 Dialect::BigQuery if is_point(piece) && next.is_some_and(is_fraction) => {}
                 _ => out += &literal(dialect, text),
             },
-            Piece::Field(field, pad) => {
+            FormatPiece::Field(field, pad) => {
                 // Java's letters need it of the last of several numbers too, which else has all the digits.
                 let java = matches!(dialect, Dialect::Spark | Dialect::Flink);
                 let touches =
@@ -71,30 +74,30 @@ pub(super) fn of(dialect: Dialect, pieces: &[Piece]) -> Result<String, NoWords> 
     Ok(out)
 }
 
-fn is_fraction(piece: &Piece) -> bool {
-    matches!(piece, Piece::Field(Field::Fraction { .. }, _))
+fn is_fraction(piece: &FormatPiece) -> bool {
+    matches!(piece, FormatPiece::Field(FormatField::Fraction { .. }, _))
 }
 
-fn is_field(piece: &Piece) -> bool {
-    matches!(piece, Piece::Field(..))
+fn is_field(piece: &FormatPiece) -> bool {
+    matches!(piece, FormatPiece::Field(..))
 }
 
-fn is_point(piece: &Piece) -> bool {
-    matches!(piece, Piece::Text(text) if text == ".")
+fn is_point(piece: &FormatPiece) -> bool {
+    matches!(piece, FormatPiece::Text(text) if text == ".")
 }
 
-fn begins_with_digit(piece: &Piece) -> bool {
+fn begins_with_digit(piece: &FormatPiece) -> bool {
     match piece {
-        Piece::Text(text) => text.starts_with(|c: char| c.is_ascii_digit()),
-        Piece::Blank(_) => false,
-        Piece::Field(field, _) => !matches!(
+        FormatPiece::Text(text) => text.starts_with(|c: char| c.is_ascii_digit()),
+        FormatPiece::Blank(_) => false,
+        FormatPiece::Field(field, _) => !matches!(
             field,
-            Field::MonthName { .. }
-                | Field::DayName { .. }
-                | Field::HalfDay { .. }
-                | Field::Offset { .. }
-                | Field::ZoneName
-                | Field::Fraction { point: true, .. }
+            FormatField::MonthName { .. }
+                | FormatField::DayName { .. }
+                | FormatField::HalfDay { .. }
+                | FormatField::Offset { .. }
+                | FormatField::ZoneName
+                | FormatField::Fraction { point: true, .. }
         ),
     }
 }
@@ -113,10 +116,10 @@ fn literal(dialect: Dialect, text: &str) -> String {
     }
 }
 
-type Around<'p> = (Option<&'p Piece>, Option<&'p Piece>, Option<&'p Piece>);
+type Around<'p> = (Option<&'p FormatPiece>, Option<&'p FormatPiece>, Option<&'p FormatPiece>);
 
 /// The word of a field; `full` where it has all of its digits.
-fn word(dialect: Dialect, field: Field, pad: Pad, full: bool, around: Around) -> Option<String> {
+fn word(dialect: Dialect, field: FormatField, pad: Pad, full: bool, around: Around) -> Option<String> {
     match dialect {
         Dialect::DuckDb => duckdb(field, around),
         Dialect::Postgres => postgres(field, around),
@@ -127,153 +130,156 @@ fn word(dialect: Dialect, field: Field, pad: Pad, full: bool, around: Around) ->
 }
 
 /// Whether decimals stand after a point or comma, so that those past the microsecond can be found and cut.
-fn after_point(before: Option<&Piece>) -> bool {
-    matches!(before, Some(Piece::Text(text)) if text.ends_with(['.', ',']))
+fn after_point(before: Option<&FormatPiece>) -> bool {
+    matches!(before, Some(FormatPiece::Text(text)) if text.ends_with(['.', ',']))
 }
 
-fn duckdb(field: Field, (before, ..): Around) -> Option<String> {
+fn duckdb(field: FormatField, (before, ..): Around) -> Option<String> {
     Some(
         match field {
-            Field::Year => "%Y",
-            Field::ShortYear => "%y",
-            Field::Month => "%m",
-            Field::MonthName { long: true } => "%B",
-            Field::MonthName { long: false } => "%b",
-            Field::Day => "%d",
-            Field::DayOfYear => "%j",
-            Field::Hour => "%H",
-            Field::Hour12 => "%I",
-            Field::HalfDay { .. } => "%p",
-            Field::Minute => "%M",
-            Field::Second => "%S",
+            FormatField::Year => "%Y",
+            FormatField::ShortYear => "%y",
+            FormatField::Month => "%m",
+            FormatField::MonthName { long: true } => "%B",
+            FormatField::MonthName { long: false } => "%b",
+            FormatField::Day => "%d",
+            FormatField::DayOfYear => "%j",
+            FormatField::Hour => "%H",
+            FormatField::Hour12 => "%I",
+            FormatField::HalfDay { .. } => "%p",
+            FormatField::Minute => "%M",
+            FormatField::Second => "%S",
             // `%g` is milliseconds, `%f` microseconds. Nanoseconds, `%n`, are rounded where they are cast.
-            Field::Fraction { digits: Some(3), .. } => "%g",
-            Field::Fraction { digits: Some(6), .. } => "%f",
-            Field::Fraction { .. } if after_point(before) => "%f",
-            Field::Offset { .. } => "%z",
-            Field::DayName { long: true } => "%A",
-            Field::DayName { long: false } => "%a",
-            Field::IsoYear => "%G",
-            Field::IsoWeek => "%V",
-            Field::DayNumber { sunday: false } => "%u",
+            FormatField::Fraction { digits: Some(3), .. } => "%g",
+            FormatField::Fraction { digits: Some(6), .. } => "%f",
+            FormatField::Fraction { .. } if after_point(before) => "%f",
+            FormatField::Offset { .. } => "%z",
+            FormatField::DayName { long: true } => "%A",
+            FormatField::DayName { long: false } => "%a",
+            FormatField::IsoYear => "%G",
+            FormatField::IsoWeek => "%V",
+            FormatField::DayNumber { sunday: false } => "%u",
             // Its names of zones are those of ICU.
-            Field::ZoneName | Field::Epoch | Field::Fraction { .. } | Field::DayNumber { .. } => return None,
+            FormatField::ZoneName
+            | FormatField::Epoch
+            | FormatField::Fraction { .. }
+            | FormatField::DayNumber { .. } => return None,
         }
         .to_string(),
     )
 }
 
-fn postgres(field: Field, (before, ..): Around) -> Option<String> {
+fn postgres(field: FormatField, (before, ..): Around) -> Option<String> {
     Some(
         match field {
-            Field::Year => "YYYY",
-            Field::Month => "MM",
+            FormatField::Year => "YYYY",
+            FormatField::Month => "MM",
             // Without FM, PostgreSQL pads the name with blanks to nine characters.
-            Field::MonthName { long: true } => "FMMonth",
-            Field::MonthName { long: false } => "Mon",
-            Field::Day => "DD",
-            Field::DayOfYear => "DDD",
-            Field::Hour => "HH24",
-            Field::Hour12 => "HH12",
-            Field::HalfDay { .. } => "AM",
-            Field::Minute => "MI",
-            Field::Second => "SS",
-            Field::Fraction { digits: Some(3), .. } => "MS",
-            Field::Fraction { digits: Some(6), .. } => "US",
-            Field::Fraction { .. } if after_point(before) => "US",
-            Field::Offset { colon: false } => "TZHTZM",
-            Field::Offset { colon: true } => "TZH:TZM",
-            Field::DayName { long: true } => "FMDay",
-            Field::DayName { long: false } => "Dy",
-            Field::IsoYear => "IYYY",
-            Field::IsoWeek => "IW",
-            Field::DayNumber { sunday: false } => "ID",
+            FormatField::MonthName { long: true } => "FMMonth",
+            FormatField::MonthName { long: false } => "Mon",
+            FormatField::Day => "DD",
+            FormatField::DayOfYear => "DDD",
+            FormatField::Hour => "HH24",
+            FormatField::Hour12 => "HH12",
+            FormatField::HalfDay { .. } => "AM",
+            FormatField::Minute => "MI",
+            FormatField::Second => "SS",
+            FormatField::Fraction { digits: Some(3), .. } => "MS",
+            FormatField::Fraction { digits: Some(6), .. } => "US",
+            FormatField::Fraction { .. } if after_point(before) => "US",
+            FormatField::Offset { colon: false } => "TZHTZM",
+            FormatField::Offset { colon: true } => "TZH:TZM",
+            FormatField::DayName { long: true } => "FMDay",
+            FormatField::DayName { long: false } => "Dy",
+            FormatField::IsoYear => "IYYY",
+            FormatField::IsoWeek => "IW",
+            FormatField::DayNumber { sunday: false } => "ID",
             // Its years of two digits are those next to 2020: 69 is 2069 there.
-            Field::ShortYear
-            | Field::ZoneName
-            | Field::Epoch
-            | Field::Fraction { .. }
-            | Field::DayNumber { .. } => return None,
+            FormatField::ShortYear
+            | FormatField::ZoneName
+            | FormatField::Epoch
+            | FormatField::Fraction { .. }
+            | FormatField::DayNumber { .. } => return None,
         }
         .to_string(),
     )
 }
 
-fn bigquery(field: Field, pad: Pad, (before, next, then): Around) -> Option<String> {
+fn bigquery(field: FormatField, pad: Pad, (before, next, then): Around) -> Option<String> {
     let decimals = next.is_some_and(is_fraction) && begins_with_point(next)
         || next.is_some_and(is_point) && then.is_some_and(is_fraction);
     Some(
         match field {
-            Field::Year => "%Y",
-            Field::ShortYear => "%y",
-            Field::Month => "%m",
-            Field::MonthName { long: true } => "%B",
-            Field::MonthName { long: false } => "%b",
-            Field::Day if pad == Pad::Blank => "%e",
-            Field::Day => "%d",
-            Field::DayOfYear => "%j",
-            Field::Hour => "%H",
-            Field::Hour12 => "%I",
-            Field::HalfDay { .. } => "%p",
-            Field::Minute => "%M",
-            Field::Second if decimals => "%E*S",
-            Field::Second => "%S",
+            FormatField::Year => "%Y",
+            FormatField::ShortYear => "%y",
+            FormatField::Month => "%m",
+            FormatField::MonthName { long: true } => "%B",
+            FormatField::MonthName { long: false } => "%b",
+            FormatField::Day if pad == Pad::Blank => "%e",
+            FormatField::Day => "%d",
+            FormatField::DayOfYear => "%j",
+            FormatField::Hour => "%H",
+            FormatField::Hour12 => "%I",
+            FormatField::HalfDay { .. } => "%p",
+            FormatField::Minute => "%M",
+            FormatField::Second if decimals => "%E*S",
+            FormatField::Second => "%S",
             // In `%E*S`.
-            Field::Fraction { point: true, .. } => "",
-            Field::Fraction { .. } if before.is_some_and(is_point) => "",
-            Field::Offset { colon: false } => "%z",
-            Field::Offset { colon: true } => "%Ez",
-            Field::DayName { long: true } => "%A",
-            Field::DayName { long: false } => "%a",
-            Field::Fraction { .. }
-            | Field::ZoneName
-            | Field::Epoch
-            | Field::DayNumber { .. }
-            | Field::IsoYear
-            | Field::IsoWeek => return None,
+            FormatField::Fraction { point: true, .. } => "",
+            FormatField::Fraction { .. } if before.is_some_and(is_point) => "",
+            FormatField::Offset { colon: false } => "%z",
+            FormatField::Offset { colon: true } => "%Ez",
+            FormatField::DayName { long: true } => "%A",
+            FormatField::DayName { long: false } => "%a",
+            FormatField::Fraction { .. }
+            | FormatField::ZoneName
+            | FormatField::Epoch
+            | FormatField::DayNumber { .. }
+            | FormatField::IsoYear
+            | FormatField::IsoWeek => return None,
         }
         .to_string(),
     )
 }
 
-fn begins_with_point(piece: Option<&Piece>) -> bool {
-    matches!(piece, Some(Piece::Field(Field::Fraction { point: true, .. }, _)))
+fn begins_with_point(piece: Option<&FormatPiece>) -> bool {
+    matches!(piece, Some(FormatPiece::Field(FormatField::Fraction { point: true, .. }, _)))
 }
 
 /// Java's letters: one reads a number of any digits, several one of so many.
-fn java(dialect: Dialect, field: Field, full: bool) -> Option<String> {
+fn java(dialect: Dialect, field: FormatField, full: bool) -> Option<String> {
     let number = |letter: &str, digits: usize| letter.repeat(if full { digits } else { 1 });
     let flink = dialect == Dialect::Flink;
     Some(match field {
-        Field::Year => "yyyy".into(),
-        Field::Month => number("M", 2),
-        Field::MonthName { long: true } => "MMMM".into(),
-        Field::MonthName { long: false } => "MMM".into(),
-        Field::Day => number("d", 2),
-        Field::DayOfYear => number("D", 3),
-        Field::Hour => number("H", 2),
-        Field::Hour12 => number("h", 2),
-        Field::HalfDay { .. } => "a".into(),
-        Field::Minute => number("m", 2),
-        Field::Second => number("s", 2),
-        Field::Fraction { digits: Some(digits), point: false } => "S".repeat(digits.into()),
+        FormatField::Year => "yyyy".into(),
+        FormatField::Month => number("M", 2),
+        FormatField::MonthName { long: true } => "MMMM".into(),
+        FormatField::MonthName { long: false } => "MMM".into(),
+        FormatField::Day => number("d", 2),
+        FormatField::DayOfYear => number("D", 3),
+        FormatField::Hour => number("H", 2),
+        FormatField::Hour12 => number("h", 2),
+        FormatField::HalfDay { .. } => "a".into(),
+        FormatField::Minute => number("m", 2),
+        FormatField::Second => number("s", 2),
+        FormatField::Fraction { digits: Some(digits), point: false } => "S".repeat(digits.into()),
         // In Spark as many as nine.
-        Field::Fraction { point: false, .. } if !flink => "S".repeat(9),
-        Field::Fraction { point: true, .. } if !flink => format!("[.{}]", "S".repeat(9)),
+        FormatField::Fraction { point: false, .. } if !flink => "S".repeat(9),
+        FormatField::Fraction { point: true, .. } if !flink => format!("[.{}]", "S".repeat(9)),
         // Each number of X reads one form (`+05:30`, `+0530`, `+05`): optional sections try all three.
-        Field::Offset { .. } if !flink => "[XXX][XX][X]".into(),
-        Field::DayName { long: true } if flink => "EEEE".into(),
-        Field::DayName { long: false } if flink => "EEE".into(),
+        FormatField::Offset { .. } if !flink => "[XXX][XX][X]".into(),
+        FormatField::DayName { long: true } if flink => "EEEE".into(),
+        FormatField::DayName { long: false } if flink => "EEE".into(),
         // Its years of two digits are all of this century.
-        Field::ShortYear
-        | Field::Fraction { .. }
-        | Field::Offset { .. }
-        | Field::ZoneName
-        | Field::Epoch
-        | Field::DayName { .. }
-        | Field::DayNumber { .. }
-        | Field::IsoYear
-        | Field::IsoWeek => return None,
+        FormatField::ShortYear
+        | FormatField::Fraction { .. }
+        | FormatField::Offset { .. }
+        | FormatField::ZoneName
+        | FormatField::Epoch
+        | FormatField::DayName { .. }
+        | FormatField::DayNumber { .. }
+        | FormatField::IsoYear
+        | FormatField::IsoWeek => return None,
     })
 }
 
@@ -282,9 +288,9 @@ fn java(dialect: Dialect, field: Field, full: bool) -> Option<String> {
 /// # Errors
 /// The field that it has no words for.
 pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, NoWords> {
-    let word = |piece: &Piece| match piece {
-        Piece::Text(text) | Piece::Blank(text) => Ok(literal(dialect, text)),
-        Piece::Field(field, pad) => {
+    let word = |piece: &FormatPiece| match piece {
+        FormatPiece::Text(text) | FormatPiece::Blank(text) => Ok(literal(dialect, text)),
+        FormatPiece::Field(field, pad) => {
             let word = match dialect {
                 Dialect::DuckDb | Dialect::BigQuery => written_strftime(dialect, *field, *pad),
                 Dialect::Postgres => written_postgres(*field, *pad),
@@ -297,10 +303,10 @@ pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, N
     format.pieces().iter().map(word).collect()
 }
 
-fn written_strftime(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+fn written_strftime(dialect: Dialect, field: FormatField, pad: Pad) -> Option<String> {
     let duckdb = dialect == Dialect::DuckDb;
     let letters = match field {
-        Field::Fraction { point, digits } => {
+        FormatField::Fraction { point, digits } => {
             let letters = match digits {
                 None if point => return None,
                 None | Some(6) => "%f",
@@ -309,31 +315,31 @@ fn written_strftime(dialect: Dialect, field: Field, pad: Pad) -> Option<String> 
             };
             return duckdb.then(|| format!("{}{letters}", if point { "." } else { "" }));
         }
-        Field::Epoch | Field::Offset { .. } | Field::ZoneName => return None,
-        Field::HalfDay { upper: false } if duckdb => return None,
+        FormatField::Epoch | FormatField::Offset { .. } | FormatField::ZoneName => return None,
+        FormatField::HalfDay { upper: false } if duckdb => return None,
         field => field.letter(),
     };
-    let number =
-        field.width().is_some() && !matches!(field, Field::Year | Field::IsoYear | Field::DayNumber { .. });
+    let number = field.width().is_some()
+        && !matches!(field, FormatField::Year | FormatField::IsoYear | FormatField::DayNumber { .. });
     Some(match (pad, number) {
         (Pad::Zero, _) | (Pad::None, false) => letters.to_string(),
         (Pad::None, true) if duckdb => letters.replace('%', "%-"),
         (Pad::Blank, _) if !duckdb => match field {
-            Field::Day => "%e".into(),
-            Field::Hour => "%k".into(),
-            Field::Hour12 => "%l".into(),
+            FormatField::Day => "%e".into(),
+            FormatField::Hour => "%k".into(),
+            FormatField::Hour12 => "%l".into(),
             _ => return None,
         },
         _ => return None,
     })
 }
 
-fn written_postgres(field: Field, pad: Pad) -> Option<String> {
+fn written_postgres(field: FormatField, pad: Pad) -> Option<String> {
     let word = match field {
-        Field::ShortYear => "YY".to_string(),
-        Field::HalfDay { upper: false } => "am".to_string(),
+        FormatField::ShortYear => "YY".to_string(),
+        FormatField::HalfDay { upper: false } => "am".to_string(),
         // `AM` writes PM as well.
-        Field::Fraction { point, digits } => {
+        FormatField::Fraction { point, digits } => {
             let digits = match digits {
                 None if point => return None,
                 None | Some(6) => "US",
@@ -342,7 +348,7 @@ fn written_postgres(field: Field, pad: Pad) -> Option<String> {
             };
             format!("{}{digits}", if point { "." } else { "" })
         }
-        Field::Offset { .. } => return None,
+        FormatField::Offset { .. } => return None,
         field => postgres(field, (None, None, None))?,
     };
     match pad {
@@ -353,17 +359,17 @@ fn written_postgres(field: Field, pad: Pad) -> Option<String> {
     }
 }
 
-fn written_java(dialect: Dialect, field: Field, pad: Pad) -> Option<String> {
+fn written_java(dialect: Dialect, field: FormatField, pad: Pad) -> Option<String> {
     let full = match pad {
         Pad::Zero => true,
         Pad::None => false,
         Pad::Blank => return None,
     };
     match field {
-        Field::ShortYear => Some("yy".into()),
-        Field::HalfDay { upper: false } | Field::Offset { .. } => None,
-        Field::DayName { long } => Some(if long { "EEEE" } else { "EEE" }.into()),
-        Field::Fraction { point, digits } => {
+        FormatField::ShortYear => Some("yy".into()),
+        FormatField::HalfDay { upper: false } | FormatField::Offset { .. } => None,
+        FormatField::DayName { long } => Some(if long { "EEEE" } else { "EEE" }.into()),
+        FormatField::Fraction { point, digits } => {
             let digits = if point { digits? } else { digits.unwrap_or(6) };
             // Times of Flink are of milliseconds.
             let known = digits == 3 || dialect == Dialect::Spark;
@@ -387,19 +393,19 @@ pub(super) fn shape_with_decimals(format: &TimeFormat) -> Result<String, NoWords
     shape_of(&variants(format)[0])
 }
 
-fn shape_of(pieces: &[Piece]) -> Result<String, NoWords> {
+fn shape_of(pieces: &[FormatPiece]) -> Result<String, NoWords> {
     let mut out = "^\\s*".to_string();
     for (i, piece) in pieces.iter().enumerate() {
         match piece {
-            Piece::Text(text) => text.chars().for_each(|c| {
+            FormatPiece::Text(text) => text.chars().for_each(|c| {
                 if !c.is_alphanumeric() && c.is_ascii() {
                     out.push('\\');
                 }
                 out.push(c);
             }),
-            Piece::Blank(_) if i == 0 || i + 1 == pieces.len() => {}
-            Piece::Blank(_) => out += "\\s+",
-            Piece::Field(field, pad) => {
+            FormatPiece::Blank(_) if i == 0 || i + 1 == pieces.len() => {}
+            FormatPiece::Blank(_) => out += "\\s+",
+            FormatPiece::Field(field, pad) => {
                 let full = pieces.get(i + 1).is_some_and(begins_with_digit);
                 out += &field_shape(*field, *pad, full).ok_or_else(|| field.letters())?;
             }
@@ -408,23 +414,23 @@ fn shape_of(pieces: &[Piece]) -> Result<String, NoWords> {
     Ok(out + "\\s*$")
 }
 
-fn field_shape(field: Field, pad: Pad, full: bool) -> Option<String> {
+fn field_shape(field: FormatField, pad: Pad, full: bool) -> Option<String> {
     let number = |digits: usize| {
         let shape = if full { format!("[0-9]{{{digits}}}") } else { format!("[0-9]{{1,{digits}}}") };
         if pad == Pad::Blank { format!("( [0-9]|{shape})") } else { shape }
     };
     Some(match field {
-        Field::Year | Field::IsoYear => "[0-9]{4}".into(),
-        Field::DayOfYear => number(3),
-        Field::ShortYear
-        | Field::Month
-        | Field::Day
-        | Field::Hour
-        | Field::Hour12
-        | Field::Minute
-        | Field::Second
-        | Field::IsoWeek => number(2),
-        Field::MonthName { long: true } => any_case(&[
+        FormatField::Year | FormatField::IsoYear => "[0-9]{4}".into(),
+        FormatField::DayOfYear => number(3),
+        FormatField::ShortYear
+        | FormatField::Month
+        | FormatField::Day
+        | FormatField::Hour
+        | FormatField::Hour12
+        | FormatField::Minute
+        | FormatField::Second
+        | FormatField::IsoWeek => number(2),
+        FormatField::MonthName { long: true } => any_case(&[
             "january",
             "february",
             "march",
@@ -438,17 +444,17 @@ fn field_shape(field: Field, pad: Pad, full: bool) -> Option<String> {
             "november",
             "december",
         ]),
-        Field::MonthName { long: false } => {
+        FormatField::MonthName { long: false } => {
             any_case(&["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
         }
-        Field::HalfDay { .. } => any_case(&["am", "pm"]),
-        Field::Fraction { point: true, .. } => "(\\.[0-9]+)?".into(),
-        Field::Fraction { digits: Some(digits), .. } => format!("[0-9]{{{digits}}}"),
-        Field::Fraction { .. } => "[0-9]+".into(),
-        Field::Epoch => "[-+]?[0-9]+".into(),
-        Field::Offset { .. } => OFFSET.into(),
-        Field::DayNumber { sunday: false } => "[1-7]".into(),
-        Field::ZoneName | Field::DayName { .. } | Field::DayNumber { .. } => return None,
+        FormatField::HalfDay { .. } => any_case(&["am", "pm"]),
+        FormatField::Fraction { point: true, .. } => "(\\.[0-9]+)?".into(),
+        FormatField::Fraction { digits: Some(digits), .. } => format!("[0-9]{{{digits}}}"),
+        FormatField::Fraction { .. } => "[0-9]+".into(),
+        FormatField::Epoch => "[-+]?[0-9]+".into(),
+        FormatField::Offset { .. } => OFFSET.into(),
+        FormatField::DayNumber { sunday: false } => "[1-7]".into(),
+        FormatField::ZoneName | FormatField::DayName { .. } | FormatField::DayNumber { .. } => return None,
     })
 }
 

@@ -2,14 +2,14 @@
 
 use super::statement::{Select, Statement};
 use super::words::collation;
-use super::{Dialect, POSITION, Script, TIME, aggregates, windows};
+use super::{Dialect, POSITION, SqlScript, TIME, aggregates, windows};
 use crate::batch::Field;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 
 /// The statement of an output of events.
-pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<Script> {
+pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<SqlScript> {
     let mut select = Select::new(Vec::<String>::new(), &s.last);
     for (field, &column) in output.columns.fields.iter().zip(columns) {
         select.columns.push(named(&s.column(column)?, &s.ident(&field.name)));
@@ -32,14 +32,14 @@ pub(super) fn groups(
     output: &OutputPlan,
     grouping: &Grouping,
     post: &Post,
-) -> Result<Script> {
+) -> Result<SqlScript> {
     if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
         return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
     }
     if grouping.plan.lateness.is_some() {
         s.note("this is the output in complete mode: every event counts, however late it is");
     }
-    let named = Named::new(&s, output, grouping, post);
+    let named = GroupNames::new(&s, output, grouping, post);
     let placed = windows::place(&mut s, grouping, named.zoned)?;
     let grouped = group(&mut s, grouping, &named, &placed)?;
     s.last = s.with("grouped", grouped);
@@ -123,7 +123,7 @@ fn ascending(s: &Statement, grouping: &Grouping, key: &str) -> String {
 }
 
 /// The names that columns of groups have.
-struct Named<'a> {
+struct GroupNames<'a> {
     /// Of each aggregate: that of the first column of the output that it is.
     values: Vec<String>,
     /// Which aggregates the output reads.
@@ -135,8 +135,8 @@ struct Named<'a> {
     zoned: bool,
 }
 
-impl<'a> Named<'a> {
-    fn new(s: &Statement, output: &OutputPlan, grouping: &'a Grouping, post: &Post) -> Named<'a> {
+impl<'a> GroupNames<'a> {
+    fn new(s: &Statement, output: &OutputPlan, grouping: &'a Grouping, post: &Post) -> GroupNames<'a> {
         let read = post.read(grouping);
         let (mut values, mut used) = (vec![], vec![]);
         for i in 0..grouping.plan.aggregates.len() {
@@ -151,7 +151,7 @@ impl<'a> Named<'a> {
         let is_bound =
             |column: &PlannedColumn| matches!(column, PlannedColumn::WindowStart | PlannedColumn::WindowEnd);
         let zoned = s.dialect == Dialect::Polars && read.iter().any(is_bound);
-        Named { values, used, keys: &grouping.keys, frame: grouping.frame(), zoned }
+        GroupNames { values, used, keys: &grouping.keys, frame: grouping.frame(), zoned }
     }
 
     /// An expression over groups, which sees `own`, columns of the output, before them.
@@ -175,7 +175,12 @@ impl<'a> Named<'a> {
 }
 
 /// The rows of each window and key as one.
-fn group(s: &mut Statement, grouping: &Grouping, named: &Named, placed: &windows::Placed) -> Result<Select> {
+fn group(
+    s: &mut Statement,
+    grouping: &Grouping,
+    named: &GroupNames,
+    placed: &windows::Placed,
+) -> Result<Select> {
     let used = grouping.plan.aggregates.iter().zip(&named.used).filter(|(_, used)| **used);
     s.settle(used.flat_map(|((_, args), _)| args.iter().copied()))?;
     let (mut prepared, mut counted, mut ranked, mut values) = (vec![], vec![], vec![], vec![]);

@@ -46,13 +46,13 @@ pub(super) fn pairwise(
     if matches!(what, Pairwise::Corr | Pairwise::R2) {
         s.note("corr and regr_r2 may differ in the last digits: ours is rounded once");
     }
-    let sides = Sides { dialect: s.dialect, types, values: [y, x], factors };
+    let sides = RegressionColumns { dialect: s.dialect, types, values: [y, x], factors };
     made.value = sides.value(what);
     Ok(made)
 }
 
 /// The columns of y and of x.
-struct Sides {
+struct RegressionColumns {
     dialect: Dialect,
     types: [DataType; 2],
     values: [String; 2],
@@ -60,7 +60,7 @@ struct Sides {
     factors: [String; 2],
 }
 
-impl Sides {
+impl RegressionColumns {
     fn count(&self) -> String {
         counted(self.dialect, &self.values[0])
     }

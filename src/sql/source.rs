@@ -21,12 +21,12 @@ mod time;
 use super::{Dialect, POSITION, Relation, TIME, relations, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::derived::Source;
-use crate::input::{Format, ReadColumn, ReadPlan, ReadTime};
+use crate::input::derived::DerivedFrom;
+use crate::input::{InputFormat, ReadColumn, ReadPlan, ReadTime};
 use crate::plan::Plan;
 use crate::time::{TimeRule, Zone};
-pub use files::told_apart;
-use files::{Layout, Part};
+pub use files::unique_names;
+use files::{FileSet, RecordLayout};
 pub use time::clock_functions;
 pub(super) use time::instant_of_local;
 
@@ -51,7 +51,7 @@ fn of_relation(
     zone: &Zone,
     out_of_orderness: i64,
 ) -> Result<Vec<String>> {
-    let parts = files::parts(relation.read, &wanted(relation.read))?;
+    let parts = files::parts(relation.read, &columns_read(relation.read))?;
     let view = View { dialect, relation, zone, parts: &parts };
     view.plain_columns()?;
     match dialect {
@@ -65,7 +65,7 @@ fn of_relation(
 }
 
 /// The names of the columns that are read of the files, each once.
-fn wanted(read: &ReadPlan) -> Vec<String> {
+fn columns_read(read: &ReadPlan) -> Vec<String> {
     let mut names: Vec<String> = vec![];
     let times = own_time(read).into_iter().chain(read.arrival.as_ref()).map(|time| &time.column);
     for name in read.columns.iter().map(|c| &c.name).chain(times) {
@@ -95,11 +95,11 @@ struct View<'a> {
     dialect: Dialect,
     relation: &'a Relation<'a>,
     zone: &'a Zone,
-    parts: &'a [Part],
+    parts: &'a [FileSet],
 }
 
 /// A column of the files before its cast.
-enum Raw<'a> {
+enum RawColumnSql<'a> {
     /// Text. Of CSV an empty one is NULL, unless text is wanted.
     Text {
         /// The SQL.
@@ -141,7 +141,7 @@ impl<'a> View<'a> {
     fn plain_columns(&self) -> Result<()> {
         let json = self.read().columns.iter().find(|column| column.ty == DataType::Json);
         let fields = self.parts.iter().filter_map(|part| match &part.layout {
-            Layout::Parquet(fields) => Some(fields),
+            RecordLayout::Parquet(fields) => Some(fields),
             _ => None,
         });
         let nested = fields.flatten().find(|(_, ty)| ty.is_nested()).map(|(name, _)| name);
@@ -154,28 +154,28 @@ impl<'a> View<'a> {
     }
 
     /// The raw column `name`: all parts are of text, or all of Parquet with one type of it.
-    fn raw(&self, name: &str) -> Result<Raw<'a>> {
+    fn raw(&self, name: &str) -> Result<RawColumnSql<'a>> {
         let sql = self.ident(name);
         let mut typed = None;
         for part in self.parts {
             match &part.layout {
-                Layout::Parquet(fields) => {
+                RecordLayout::Parquet(fields) => {
                     let Some((_, ty)) = fields.iter().find(|(field, _)| field == name) else { continue };
                     if typed.is_some_and(|known| known != ty) {
                         return Err(self.cannot(&format!("the types of `{name}`, which differ by file")));
                     }
                     typed = Some(ty);
                 }
-                _ if self.parts.iter().any(|p| matches!(p.layout, Layout::Parquet(_))) => {
+                _ if self.parts.iter().any(|p| matches!(p.layout, RecordLayout::Parquet(_))) => {
                     return Err(self.cannot("files of text and of Parquet as one"));
                 }
                 _ => {}
             }
         }
-        let csv = self.parts.iter().any(|part| matches!(part.layout, Layout::Csv(_)));
+        let csv = self.parts.iter().any(|part| matches!(part.layout, RecordLayout::Csv(_)));
         Ok(match typed {
-            Some(ty) => Raw::Typed { sql, ty },
-            None => Raw::Text { sql, csv },
+            Some(ty) => RawColumnSql::Typed { sql, ty },
+            None => RawColumnSql::Text { sql, csv },
         })
     }
 
@@ -239,7 +239,7 @@ impl<'a> View<'a> {
         let name = |column: usize| self.ident(&read.columns[column].name);
         let mut time = own_time(read).map(|_| self.ident(TIME));
         for (number, derived) in read.derived.iter().enumerate() {
-            let Source::Sql(expr) = &derived.from else {
+            let DerivedFrom::Sql(expr) = &derived.from else {
                 return Err(self.cannot("the names of its files (`_file`)"));
             };
             let sql = super::expr::translate(self.dialect, expr, &name)?;
@@ -296,10 +296,10 @@ impl<'a> View<'a> {
     /// The value of a column that is no copy of a time; where bad records are rejected also whether it is good.
     fn value(&self, column: &ReadColumn, reject: bool) -> Result<(String, Option<String>)> {
         match self.raw(&column.name)? {
-            Raw::Text { sql, csv: _ } if column.ty.is_text() => {
+            RawColumnSql::Text { sql, csv: _ } if column.ty.is_text() => {
                 Ok((self.plain(&column.name, sql, Some(column.ty))?, None))
             }
-            Raw::Text { sql, csv } => {
+            RawColumnSql::Text { sql, csv } => {
                 let sql = self.plain(&column.name, sql, Some(column.ty))?;
                 let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
                 let value = match column.ty {
@@ -318,7 +318,7 @@ impl<'a> View<'a> {
                 // NULL is a value: it does not make a record bad.
                 Ok((value, Some(format!("({text} IS NULL OR {good})"))))
             }
-            Raw::Typed { sql, ty } => {
+            RawColumnSql::Typed { sql, ty } => {
                 if reject {
                     return Err(self.cannot("Parquet and leave bad records out"));
                 }
@@ -331,12 +331,12 @@ impl<'a> View<'a> {
     fn time(&self, time: &ReadTime) -> Result<String> {
         let reject = self.read().on_bad_record == crate::input::OnBadRecord::Reject;
         match self.raw(&time.column)? {
-            Raw::Text { sql, csv } => {
+            RawColumnSql::Text { sql, csv } => {
                 let sql = self.plain(&time.column, sql, None)?;
                 let text = if csv { format!("NULLIF({sql}, '')") } else { sql };
                 self.instant_of_text(&text, &time.rule, reject)
             }
-            Raw::Typed { sql, ty } => self.instant_of_typed(&sql, ty, &time.rule),
+            RawColumnSql::Typed { sql, ty } => self.instant_of_typed(&sql, ty, &time.rule),
         }
     }
 
@@ -347,7 +347,7 @@ impl<'a> View<'a> {
 
     /// Fails where there are Avro files.
     fn no_avro(&self) -> Result<()> {
-        if self.read().files.iter().any(|file| file.format == Format::Avro) {
+        if self.read().files.iter().any(|file| file.format == InputFormat::Avro) {
             return Err(self.cannot("Avro files"));
         }
         Ok(())

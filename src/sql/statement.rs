@@ -1,6 +1,6 @@
 //! A statement as it grows: common table expressions, one per step or stage, each reading those before.
 
-use super::{Dialect, POSITION, Script, TIME, words};
+use super::{Dialect, POSITION, SqlScript, TIME, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -78,7 +78,7 @@ impl Select {
 
 /// A column of the events as they are at some step.
 #[derive(Debug, Clone)]
-enum Column<'a> {
+enum EventColumn<'a> {
     /// A column of the last relation.
     Plain(String),
     /// The argument of an aggregate: written where it is used, so that an output shows its own alone.
@@ -92,7 +92,7 @@ pub(super) struct Statement<'a> {
     /// The relation that the next step reads.
     pub last: String,
     /// The columns of the plan's rows so far.
-    columns: Vec<Column<'a>>,
+    columns: Vec<EventColumn<'a>>,
     /// Names in lower case that relations have.
     taken: Vec<String>,
     ctes: Vec<(String, Vec<Select>)>,
@@ -110,7 +110,7 @@ impl<'a> Statement<'a> {
             .read
             .columns
             .iter()
-            .map(|c| Column::Plain(words::ident(dialect, &c.name)))
+            .map(|c| EventColumn::Plain(words::ident(dialect, &c.name)))
             .collect();
         let last = words::ident(dialect, "source");
         Statement { plan, dialect, last, columns, taken, ctes: vec![], recursive: false, notes: vec![] }
@@ -175,12 +175,12 @@ impl<'a> Statement<'a> {
 
     /// A column of the rows was appended by a step.
     pub fn push_column(&mut self, name: &str) {
-        self.columns.push(Column::Plain(self.ident(name)));
+        self.columns.push(EventColumn::Plain(self.ident(name)));
     }
 
     /// An argument of aggregates is a column of the rows too.
     pub fn push_argument(&mut self, expr: &'a Expr) {
-        self.columns.push(Column::Inline(expr));
+        self.columns.push(EventColumn::Inline(expr));
     }
 
     /// Makes columns of arguments of aggregates that are expressions, where the dialect computes an expression by
@@ -194,7 +194,7 @@ impl<'a> Statement<'a> {
         }
         let mut settled = vec![];
         for c in arguments {
-            let Column::Inline(expr) = &self.columns[c] else { continue };
+            let EventColumn::Inline(expr) = &self.columns[c] else { continue };
             let (mut sql, name) = (self.translate(expr)?, format!("_arg_{c}"));
             // A constant does not read a column that gives its type; Polars would infer one, such as a
             // narrower integer.
@@ -202,7 +202,7 @@ impl<'a> Statement<'a> {
                 sql = format!("CAST({sql} AS {})", self.type_name(expr.ty()));
             }
             settled.push(format!("{sql} AS {name}"));
-            self.columns[c] = Column::Plain(name);
+            self.columns[c] = EventColumn::Plain(name);
         }
         if !settled.is_empty() {
             self.append("arguments", settled);
@@ -213,17 +213,17 @@ impl<'a> Statement<'a> {
     /// The SQL of column number `c` of the plan's rows.
     pub fn column(&self, c: usize) -> Result<String> {
         match &self.columns[c] {
-            Column::Plain(name) => Ok(name.clone()),
-            Column::Inline(expr) => self.translate(expr),
+            EventColumn::Plain(name) => Ok(name.clone()),
+            EventColumn::Inline(expr) => self.translate(expr),
         }
     }
 
     /// The same as an operand: in parentheses where it is no name.
     pub fn operand(&self, c: usize) -> Result<String> {
         Ok(match &self.columns[c] {
-            Column::Plain(name) => name.clone(),
+            EventColumn::Plain(name) => name.clone(),
             // Callers append operators such as IS NULL, which bind tighter than an OR within the expression.
-            Column::Inline(expr) => format!("({})", self.translate(expr)?),
+            EventColumn::Inline(expr) => format!("({})", self.translate(expr)?),
         })
     }
 
@@ -289,7 +289,7 @@ impl<'a> Statement<'a> {
     }
 
     /// The statement that ends in `select`.
-    pub fn finish(self, select: Select) -> Script {
+    pub fn finish(self, select: Select) -> SqlScript {
         let mut query = String::new();
         for (i, (name, selects)) in self.ctes.iter().enumerate() {
             // RECURSIVE belongs to the whole WITH clause, also where the recursive CTE is not the first.
@@ -308,7 +308,7 @@ impl<'a> Statement<'a> {
             query.push_str(if i + 1 < self.ctes.len() { "),\n" } else { ")\n" });
         }
         select.write(&mut query, "");
-        Script { setup: vec![], query: query.trim_end().to_string(), notes: self.notes }
+        SqlScript { setup: vec![], query: query.trim_end().to_string(), notes: self.notes }
     }
 }
 

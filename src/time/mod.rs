@@ -16,7 +16,7 @@ mod zone;
 
 pub use self::time_error::TimeError;
 pub use duration::{CalendarUnit, Duration};
-pub use format::{Field, Pad, Piece, TimeFormat};
+pub use format::{FormatField, FormatPiece, Pad, TimeFormat};
 pub use likely::likely;
 pub use parse::{TimeParser, TimeRule, parse_date};
 pub use range::TimeRange;

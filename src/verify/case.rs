@@ -1,7 +1,7 @@
 //! One output beside the results that it is compared with.
 
-use super::compare::{Comparison, Rules, Table};
-use super::request::Request;
+use super::compare::{Comparison, ComparisonRules, ResultTable};
+use super::request::VerifyRequest;
 use super::{compare, mapping};
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::{DataType, Schema};
@@ -17,27 +17,27 @@ pub(super) const TRACED_GROUPS: usize = 3;
 pub(super) const TRACED_EVENTS: usize = 20;
 
 /// One output, and what is there.
-pub(super) struct Case<'a> {
+pub(super) struct OutputCheck<'a> {
     pub(super) spec: &'a JobSpec,
     pub(super) overrides: &'a Overrides,
-    pub(super) request: &'a Request<'a>,
+    pub(super) request: &'a VerifyRequest<'a>,
     pub(super) plan: &'a Plan,
     /// The output's number.
     pub(super) index: OutputId,
-    pub(super) theirs: &'a Table,
+    pub(super) theirs: &'a ResultTable,
 }
 
-impl Case<'_> {
+impl OutputCheck<'_> {
     pub(super) fn output(&self) -> &OutputPlan {
         &self.plan.deliveries.outputs[self.index]
     }
 
     /// Compares `here` with what is there.
-    pub(super) fn compare(&self, here: &Table, show: usize) -> Result<Comparison> {
-        self.compare_by(here, &Rules { show, ..self.rules()? })
+    pub(super) fn compare(&self, here: &ResultTable, show: usize) -> Result<Comparison> {
+        self.compare_by(here, &ComparisonRules { show, ..self.rules()? })
     }
 
-    pub(super) fn compare_by(&self, here: &Table, rules: &Rules) -> Result<Comparison> {
+    pub(super) fn compare_by(&self, here: &ResultTable, rules: &ComparisonRules) -> Result<Comparison> {
         let request = self.request;
         if request.map.is_empty() {
             return compare::compare(here, self.theirs, rules);
@@ -47,7 +47,7 @@ impl Case<'_> {
     }
 
     /// What counts as the same.
-    pub(super) fn rules(&self) -> Result<Rules> {
+    pub(super) fn rules(&self) -> Result<ComparisonRules> {
         let request = self.request;
         let columns = &self.output().columns;
         let names = naming(self.output());

@@ -21,7 +21,7 @@
 //! CSV, JSON Lines and the folders of a path (`date=2024-02-29`) hold texts without types. They are read as the other
 //! side's type: numbers with an exponent or without, ISO times with a blank or a `T` and with an offset or without,
 //! `true`, `t`, `1`, all with spaces around them or without. A word for NULL is NULL there, and a note says so; what else
-//! is to be known of how the other side is written is declared ([`Written`]). A text that is none of that type is like
+//! is to be known of how the other side is written is declared ([`ResultFormat`]). A text that is none of that type is like
 //! no value. An empty field without quotes is NULL; `""` is
 //! the empty text where texts are meant, and NULL elsewhere. Where both sides have no types, a column is of the first type that all of
 //! its values read as: number (without leading zeros or `+`), time, true or false; else text. A column that stands in
@@ -51,7 +51,7 @@ mod text;
 mod value;
 mod written;
 
-pub use written::{Names, Written};
+pub use written::{ColumnNames, ResultFormat};
 
 mod key_pair;
 mod limits;
@@ -62,25 +62,34 @@ mod work;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::process;
-pub use outcome::{ColumnCount, Comparison, Duplicate, RowDifference, Rules, SchemaDifference, Side, Table};
+pub use outcome::{
+    ColumnCount, Comparison, ComparisonRules, Duplicate, ResultTable, RowDifference, SchemaDifference,
+    WhichSide,
+};
 use std::sync::Arc;
 
 /// Compares two results.
 ///
 /// # Errors
 /// A file that cannot be read as a result; a key column that a side lacks; a name in the rules that neither side has.
-pub fn compare(here: &Table, there: &Table, rules: &Rules) -> Result<Comparison> {
+pub fn compare(here: &ResultTable, there: &ResultTable, rules: &ComparisonRules) -> Result<Comparison> {
     let limits = limits::Limits::of(rules);
     compare_within(here, there, rules, limits)
 }
 
-fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: limits::Limits) -> Result<Comparison> {
+fn compare_within(
+    here: &ResultTable,
+    there: &ResultTable,
+    rules: &ComparisonRules,
+    limits: limits::Limits,
+) -> Result<Comparison> {
     let threads = rules.threads.max(1);
     process::pool(threads)?.install(|| {
         // Only the other side has delimiters, words or zones that the user declares.
-        let mut here = side::Side::open(here, Side::Here, &Arc::default(), &[])?;
+        let mut here = side::Side::open(here, WhichSide::Here, &Arc::default(), &[])?;
         // The other side needs our names: they tell which JSON objects are records and which are values.
-        let mut there = side::Side::open(there, Side::There, &Arc::new(rules.there.clone()), &here.names())?;
+        let mut there =
+            side::Side::open(there, WhichSide::There, &Arc::new(rules.there.clone()), &here.names())?;
         let renamed = there.call_as(&here);
         // JSON Lines without a record do not tell any column, so that side takes those of the other.
         match (here.is_blank(), there.is_blank()) {
@@ -90,12 +99,12 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: limits::Li
         }
         let sides = [here, there];
         let (columns, schema) = matching::columns(&sides, rules)?;
-        let work = work::Work { sides, columns, show: rules.show, threads, limits };
+        let work = work::ComparisonWork { sides, columns, show: rules.show, threads, limits };
         let sums = sums::add_up(&work)?;
         let (mut comparison, rows, duplicates) = pairs::classify(&work, &sums)?;
         comparison.schema = schema;
         comparison.notes = renamed;
-        comparison.notes.extend(said(&work, &comparison));
+        comparison.notes.extend(format_notes(&work, &comparison));
         comparison.rows = shown::rows(&work, rows)?;
         comparison.duplicates = shown::duplicates(&work, duplicates)?;
         Ok(comparison)
@@ -103,19 +112,19 @@ fn compare_within(here: &Table, there: &Table, rules: &Rules, limits: limits::Li
 }
 
 /// What was found by itself of how the two sides are written.
-fn said(work: &work::Work, comparison: &Comparison) -> Vec<String> {
+fn format_notes(work: &work::ComparisonWork, comparison: &Comparison) -> Vec<String> {
     let mut notes = vec![];
     for (side, place) in work.sides.iter().zip(["here", "there"]) {
         let (found, words) = side.found();
         notes.extend(found);
-        let mut told: Vec<(&str, &str)> = vec![];
+        let mut noted: Vec<(&str, &str)> = vec![];
         for (name, word, at) in &words {
             let Some(column) = work.columns.all.iter().find(|column| column.name == *name) else { continue };
             // Each file tells its own first line; one note for a word and a column is enough.
-            if told.contains(&(name.as_str(), word.as_str())) {
+            if noted.contains(&(name.as_str(), word.as_str())) {
                 continue;
             }
-            told.push((name.as_str(), word.as_str()));
+            noted.push((name.as_str(), word.as_str()));
             // In a column of texts the word may be a value, so it is told only where the column differs.
             let differs = |c: &ColumnCount| c.name == *name && c.different + c.null_here + c.null_there > 0;
             if column.meaning != meaning::Meaning::Text {
@@ -136,23 +145,23 @@ fn said(work: &work::Work, comparison: &Comparison) -> Vec<String> {
 /// # Errors
 /// A file that is not there or cannot be read.
 pub fn columns(
-    table: &Table,
-    written: &Written,
+    table: &ResultTable,
+    written: &ResultFormat,
     others: &[String],
     threads: usize,
 ) -> Result<Vec<(String, Option<DataType>)>> {
-    let open = || side::Side::open(table, Side::There, &Arc::new(written.clone()), others);
+    let open = || side::Side::open(table, WhichSide::There, &Arc::new(written.clone()), others);
     let side = process::pool(threads.max(1))?.install(open)?;
-    let ty = |kinds: &[meaning::Kind]| match kinds {
-        [meaning::Kind::Float] => Some(DataType::Float64),
-        [meaning::Kind::Int] => Some(DataType::Int64),
-        [meaning::Kind::Text] => Some(DataType::String),
-        [meaning::Kind::Decimal(precision, scale)] => {
+    let ty = |kinds: &[meaning::ColumnKind]| match kinds {
+        [meaning::ColumnKind::Float] => Some(DataType::Float64),
+        [meaning::ColumnKind::Int] => Some(DataType::Int64),
+        [meaning::ColumnKind::Text] => Some(DataType::String),
+        [meaning::ColumnKind::Decimal(precision, scale)] => {
             Some(DataType::Decimal { precision: *precision, scale: *scale })
         }
-        [meaning::Kind::Bool] => Some(DataType::Bool),
-        [meaning::Kind::Date] => Some(DataType::Date),
-        [meaning::Kind::Time] => Some(DataType::Timestamp),
+        [meaning::ColumnKind::Bool] => Some(DataType::Bool),
+        [meaning::ColumnKind::Date] => Some(DataType::Date),
+        [meaning::ColumnKind::Time] => Some(DataType::Timestamp),
         _ => None,
     };
     Ok(side.columns.iter().map(|column| (column.name.clone(), ty(&column.kinds))).collect())

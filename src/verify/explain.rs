@@ -6,8 +6,8 @@
 //! changed in one way, or a look at the difference itself.
 
 use super::GroupOf;
-use super::case::{Case, group_of, instant, instants, naming};
-use super::compare::{Comparison, Rules, Side, Table};
+use super::case::{OutputCheck, group_of, instant, instants, naming};
+use super::compare::{Comparison, ComparisonRules, ResultTable, WhichSide};
 use super::variation::Variation;
 use crate::batch::DataType;
 use crate::error::Result;
@@ -22,7 +22,7 @@ use sqlparser::ast::{BinaryOperator, Expr as Ast};
 use std::path::PathBuf;
 
 /// What accounts for a difference, in words, if anything known does.
-pub fn explain(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>> {
+pub fn explain(case: &OutputCheck, found: &Comparison, here: &ResultTable) -> Result<Option<String>> {
     // Columns that are not there are told as such, and nothing is the same without them.
     if !found.schema.is_empty() {
         return Ok(None);
@@ -40,15 +40,15 @@ pub fn explain(case: &Case, found: &Comparison, here: &Table) -> Result<Option<S
         &|| values(case, found),
     ];
     for cause in causes {
-        if let Some(said) = cause()? {
-            return Ok(Some(said));
+        if let Some(found) = cause()? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
 /// Late events, which one side counts.
-fn late(case: &Case) -> Result<Option<String>> {
+fn late(case: &OutputCheck) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, .. } = case.output().kind else { return Ok(None) };
     let streamed = case.plan.pipeline.groupings[grouping].plan.lateness.is_some();
     let mode = if streamed { Mode::Complete } else { Mode::Streamed };
@@ -65,7 +65,7 @@ fn late(case: &Case) -> Result<Option<String>> {
         )));
     }
     // How many they are the streamed run tells.
-    let rules = Rules { show: 0, ..case.rules()? };
+    let rules = ComparisonRules { show: 0, ..case.rules()? };
     let streamed = Variation { overrides: overrides(Mode::Streamed), ..Variation::default() };
     let late = case.vary_by(&streamed, &rules)?.map_or(0, |varied| varied.account.late);
     Ok(Some(format!(
@@ -76,7 +76,7 @@ fn late(case: &Case) -> Result<Option<String>> {
 }
 
 /// Instants that are shown hours off, or windows of another time zone.
-fn zone(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>> {
+fn zone(case: &OutputCheck, found: &Comparison, here: &ResultTable) -> Result<Option<String>> {
     let columns: Vec<String> = instants(&case.output().columns).map(str::to_string).collect();
     let firsts = firsts(found);
     if let Some((ours, theirs)) = firsts {
@@ -118,12 +118,12 @@ fn firsts(found: &Comparison) -> Option<(i64, i64)> {
             .filter_map(|row| instant(row.key.iter().find(|(name, _)| name == "window_start")?.1.as_ref()?));
         starts.min()
     };
-    Some((first(Side::Here)?, first(Side::There)?))
+    Some((first(WhichSide::Here)?, first(WhichSide::There)?))
 }
 
 /// Zones that the other side may have taken: UTC, that in which its first day begins at midnight, and all whole
 /// hours where windows go by the calendar. Only where the job's zone matters at all.
-fn zones(case: &Case, start: Option<i64>) -> Vec<String> {
+fn zones(case: &OutputCheck, start: Option<i64>) -> Vec<String> {
     let own = case.plan.zone.name();
     let mut all: Vec<String> = vec!["UTC".to_string()];
     let fixed = |hours: i64| match hours {
@@ -170,13 +170,13 @@ fn in_words(zone: &str) -> String {
 }
 
 /// Bounds that count among the window, or do not; and those of filters.
-fn bounds(case: &Case) -> Result<Option<String>> {
+fn bounds(case: &OutputCheck) -> Result<Option<String>> {
     let starts = |by: i64| vec![("window_start".to_string(), by), ("window_end".to_string(), by)];
     let end = |by: i64| vec![("window_end".to_string(), by)];
     let length = Duration::Length;
     // Each: the window, how its bounds are shown then, and what that means.
-    type Try = (Window, Vec<(String, i64)>, &'static str);
-    let mut tries: Vec<Try> = vec![];
+    type WindowAttempt = (Window, Vec<(String, i64)>, &'static str);
+    let mut tries: Vec<WindowAttempt> = vec![];
     let closed = "both bounds of a window as inside it: an event on a bound counts twice";
     let late = "a window's end as inside it and its start as outside: (start, end]";
     match case.window() {
@@ -235,7 +235,7 @@ fn bounds(case: &Case) -> Result<Option<String>> {
 }
 
 /// The filters of the job's steps: number of the step, and SQL.
-fn filters_of(case: &Case) -> Vec<(usize, String)> {
+fn filters_of(case: &OutputCheck) -> Vec<(usize, String)> {
     let steps = case.plan.pipeline.steps.iter().enumerate();
     steps
         .filter_map(
@@ -317,7 +317,7 @@ fn with_other_bounds(filter: &str) -> Vec<String> {
 }
 
 /// The last digits of floats, which depend on the order of additions elsewhere.
-fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>> {
+fn noise(case: &OutputCheck, found: &Comparison, here: &ResultTable) -> Result<Option<String>> {
     // Rounding changes values, but not which groups there are.
     if found.only_here + found.only_there > 0 {
         return Ok(None);
@@ -336,7 +336,7 @@ fn noise(case: &Case, found: &Comparison, here: &Table) -> Result<Option<String>
             _ => return Ok(None),
         }
     }
-    let mut rules = Rules { show: 0, ..case.rules()? };
+    let mut rules = ComparisonRules { show: 0, ..case.rules()? };
     // The comparison takes the first tolerance of a name, so an earlier one has to go.
     rules.tolerance.retain(|(name, ..)| !noisy.contains(name));
     rules.tolerance.extend(noisy.iter().map(|name| (name.clone(), 0.0, NOISE)));
@@ -375,7 +375,7 @@ fn all_long(found: &Comparison, column: &str) -> bool {
 }
 
 /// Events that come again, which one side counts.
-fn duplicates(case: &Case) -> Result<Option<String>> {
+fn duplicates(case: &OutputCheck) -> Result<Option<String>> {
     let dedups =
         case.plan.pipeline.steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Dedup { .. }));
     let dedups: Vec<usize> = dedups.map(|(i, _)| i).collect();
@@ -422,7 +422,7 @@ fn duplicates(case: &Case) -> Result<Option<String>> {
 }
 
 /// Groups of which a key is NULL.
-fn null_groups(case: &Case, found: &Comparison) -> Result<Option<String>> {
+fn null_groups(case: &OutputCheck, found: &Comparison) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, .. } = case.output().kind else { return Ok(None) };
     let keys = &case.plan.pipeline.groupings[grouping].keys;
     // An engine that leaves out NULL keys lacks whole groups, so this side must have rows of its own.
@@ -454,7 +454,7 @@ fn append_filter(job: &mut toml::Table, filter: &str) {
 }
 
 /// A file that the other side has not read, or has read twice.
-fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
+fn files(case: &OutputCheck, found: &Comparison) -> Result<Option<String>> {
     let all: Vec<PathBuf> = case.plan.pipeline.read.files.iter().map(|file| file.path.clone()).collect();
     let mut suspects = all.clone();
     // A file that is missing there is in every group that differs, so the events of a few tell.
@@ -492,7 +492,7 @@ fn files(case: &Case, found: &Comparison) -> Result<Option<String>> {
 const FEW_FILES: usize = 8;
 
 /// The files that have events in each of some groups that differ.
-fn suspected(case: &Case, found: &Comparison) -> Result<Vec<PathBuf>> {
+fn suspected(case: &OutputCheck, found: &Comparison) -> Result<Vec<PathBuf>> {
     let keys = naming(case.output());
     let groups: Vec<GroupOf> =
         found.rows.iter().filter_map(|row| group_of(&row.key, &keys)).take(3).collect();
@@ -526,7 +526,7 @@ fn copied(file: &std::path::Path) -> Option<(tempfile::TempDir, PathBuf)> {
 }
 
 /// A filter the other way round, or none.
-fn filters(case: &Case) -> Result<Option<String>> {
+fn filters(case: &OutputCheck) -> Result<Option<String>> {
     for (at, filter) in filters_of(case) {
         // Rows for which the filter is NULL stay out both times, as in SQL.
         let flipped = format!("NOT ({filter})");
@@ -556,7 +556,7 @@ fn filters(case: &Case) -> Result<Option<String>> {
 }
 
 /// The same events with other values: where the counts of events agree, and sums do not.
-fn values(case: &Case, found: &Comparison) -> Result<Option<String>> {
+fn values(case: &OutputCheck, found: &Comparison) -> Result<Option<String>> {
     let OutputKind::Groups { grouping, post } = &case.output().kind else { return Ok(None) };
     if found.only_here + found.only_there + found.duplicate_keys > 0 {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! Columns of the other side as expressions over those of an output: `year = "EXTRACT(year FROM window_start)"`.
 
-use super::compare::Table;
+use super::compare::ResultTable;
 use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// Makes other columns of a batch.
-type Change<'a> = dyn FnMut(&RecordBatch) -> Result<(Schema, Vec<ArrayRef>)> + 'a;
+type BatchMapping<'a> = dyn FnMut(&RecordBatch) -> Result<(Schema, Vec<ArrayRef>)> + 'a;
 
 /// A result with more columns, in files that go with it.
 pub struct Mapped {
     _folder: TempDir,
-    pub table: Table,
+    pub table: ResultTable,
 }
 
 /// The names of mapped columns that say which group a row is of: their expressions read nothing else than
@@ -49,7 +49,7 @@ pub fn keys(
 
 /// `table`, a result of columns `schema` in Parquet files, with the columns of `map` beside its own; one of the
 /// same name takes its place.
-pub fn mapped(table: &Table, schema: &Schema, zone: &Zone, map: &[(String, String)]) -> Result<Mapped> {
+pub fn mapped(table: &ResultTable, schema: &Schema, zone: &Zone, map: &[(String, String)]) -> Result<Mapped> {
     let compiled = compiled(schema, zone, map)?;
     rewritten(table, schema, &mut |batch| {
         let mut fields = schema.fields.clone();
@@ -70,12 +70,12 @@ pub fn mapped(table: &Table, schema: &Schema, zone: &Zone, map: &[(String, Strin
 }
 
 /// `table`, a result of columns `schema` in Parquet files, with each batch made into another.
-pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<Mapped> {
+pub fn rewritten(table: &ResultTable, schema: &Schema, change: &mut BatchMapping) -> Result<Mapped> {
     // Those of the job, which were written for this comparison: none of them is a pipe.
     let files: Vec<&Path> = match table {
-        Table::Files(files) => files.iter().map(PathBuf::as_path).collect(),
-        Table::Opened(files) => files.iter().map(|file| file.path.as_path()).collect(),
-        Table::Rows { .. } => return Err(Error::machine("only results in files are rewritten")),
+        ResultTable::Files(files) => files.iter().map(PathBuf::as_path).collect(),
+        ResultTable::Opened(files) => files.iter().map(|file| file.path.as_path()).collect(),
+        ResultTable::Rows { .. } => return Err(Error::machine("only results in files are rewritten")),
     };
     let folder = tempfile::Builder::new().prefix("highwater-verify-").tempdir();
     let folder = folder.map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
@@ -86,10 +86,10 @@ pub fn rewritten(table: &Table, schema: &Schema, change: &mut Change) -> Result<
         rewrite(file, &to, schema, change)?;
         out.push(to);
     }
-    Ok(Mapped { _folder: folder, table: Table::Files(out) })
+    Ok(Mapped { _folder: folder, table: ResultTable::Files(out) })
 }
 
-fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut Change) -> Result<()> {
+fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut BatchMapping) -> Result<()> {
     let unread = |e: parquet::errors::ParquetError| {
         Error::machine(format!("cannot read back {}", from.display())).caused_by(e)
     };

@@ -27,10 +27,10 @@ use crate::error::{Error, Result};
 use crate::explain::{GroupOf, Traced};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputTo, Plan};
-use case::{APPROXIMATE, Case, near};
+use case::{APPROXIMATE, OutputCheck, near};
+pub use compare::{ColumnNames, ResultFormat};
 use compare::{Comparison, compare};
-pub use compare::{Names, Written};
-pub use request::{Against, Request};
+pub use request::{Against, VerifyRequest};
 
 /// What came of one output.
 #[derive(Debug)]
@@ -62,14 +62,14 @@ pub struct Skipped {
 
 /// What became of all outputs.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub struct VerifyVerdict {
     /// Those that were compared.
     pub verified: Vec<Verified>,
     /// Those that were not.
     pub skipped: Vec<Skipped>,
 }
 
-impl Verdict {
+impl VerifyVerdict {
     /// Whether all that was compared is the same.
     pub fn same(&self) -> bool {
         self.verified.iter().all(|v| v.comparison.same())
@@ -80,10 +80,15 @@ impl Verdict {
 ///
 /// # Errors
 /// Of the job, the input, the other side; an unknown output, column or key. Where no output can be compared, why not.
-pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Request) -> Result<Verdict> {
+pub fn verify(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    plan: Plan,
+    request: &VerifyRequest,
+) -> Result<VerifyVerdict> {
     let chosen = chosen(&plan, request)?;
     let stdin = theirs::stdin(request)?;
-    let mut verdict = Verdict::default();
+    let mut verdict = VerifyVerdict::default();
     // Who is there is asked first: what is wrong with a query is then known before the run.
     let mut others = vec![];
     for &index in &chosen {
@@ -105,7 +110,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
     }
     let ours = ours::compute(job::plan_job(spec, overrides)?, &wanted, request)?;
     for ((index, theirs), here) in others.into_iter().zip(&ours.tables) {
-        let case = Case { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
+        let case = OutputCheck { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
         let comparison = case.compare(here, request.show)?;
         let (mut explanation, mut traces) = (None, vec![]);
         // Each cause that is tried is one more run of the job, so it is only looked for where a row differs.
@@ -142,7 +147,7 @@ pub fn verify(spec: &JobSpec, overrides: &Overrides, plan: Plan, request: &Reque
 ///
 /// # Errors
 /// A file that cannot be read, an unknown column or key.
-pub fn verify_files(here: &std::path::Path, request: &Request) -> Result<Verified> {
+pub fn verify_files(here: &std::path::Path, request: &VerifyRequest) -> Result<Verified> {
     let Against::Result(there) = &request.against else {
         return Err(Error::job("two results are compared as files: --against FILE"));
     };
@@ -160,7 +165,7 @@ pub fn verify_files(here: &std::path::Path, request: &Request) -> Result<Verifie
 }
 
 /// The outputs that are compared.
-fn chosen(plan: &Plan, request: &Request) -> Result<Vec<OutputId>> {
+fn chosen(plan: &Plan, request: &VerifyRequest) -> Result<Vec<OutputId>> {
     let all = plan.chosen(request.output.as_deref())?;
     if request.output.is_some() || request.against == Against::Printed {
         return Ok(all);

@@ -1,7 +1,7 @@
 //! The side here: a run of the job into a temporary folder.
 
-use super::Request;
-use super::compare::Table;
+use super::VerifyRequest;
+use super::compare::ResultTable;
 use super::theirs::files;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, Plan};
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 pub struct Ours {
     _folder: TempDir,
     /// Of the outputs that were wanted, in their order.
-    pub tables: Vec<Table>,
+    pub tables: Vec<ResultTable>,
     pub account: Account,
 }
 
 /// Runs `plan` for the outputs `wanted`, which are ascending. Nothing of what it would write is written.
-pub fn compute(plan: Plan, wanted: &[OutputId], request: &Request) -> Result<Ours> {
+pub fn compute(plan: Plan, wanted: &[OutputId], request: &VerifyRequest) -> Result<Ours> {
     let folder = tempfile::Builder::new()
         .prefix("highwater-verify-")
         .tempdir_in(&request.options.spill_folder)

@@ -1,10 +1,10 @@
 //! `verify` finds what is wrong in the engine alone: each fault is planted there, and the referee sees it.
 
-use super::{Request, Verdict, verify};
+use super::{VerifyRequest, VerifyVerdict, verify};
 use crate::engine::{Progress, RunOptions};
 use crate::error::Result;
 use crate::job::{JobSpec, Overrides, plan_job};
-use crate::planted::{self, Fault};
+use crate::planted::{self, InjectedFault};
 use std::path::Path;
 
 struct Silent;
@@ -15,7 +15,7 @@ impl Progress for Silent {
 }
 
 /// The verdict of the referee on a job whose engine has the fault.
-fn verified(folder: &Path, job: &str, fault: Option<Fault>) -> Result<Verdict> {
+fn verified(folder: &Path, job: &str, fault: Option<InjectedFault>) -> Result<VerifyVerdict> {
     let text = job.replace('@', &folder.display().to_string());
     planted::with(fault, || {
         let (spec, overrides) = (JobSpec::parse("job.toml", &text)?, Overrides::default());
@@ -26,7 +26,7 @@ fn verified(folder: &Path, job: &str, fault: Option<Fault>) -> Result<Verdict> {
             table_rows: 20,
             refresh_lookups: false,
         };
-        let request = Request { show: 3, ..Request::printed(&options, &Silent) };
+        let request = VerifyRequest { show: 3, ..VerifyRequest::printed(&options, &Silent) };
         let plan = plan_job(&spec, &overrides)?;
         verify(&spec, &overrides, plan, &request)
     })
@@ -63,34 +63,37 @@ fn formatted(format: &str, times: [&str; 3]) -> (String, String) {
 fn each_fault_of_the_engine_is_found() {
     let of_log = |derived, what| (job(derived, what), LOG.to_string());
     let cases = [
-        (Fault::RoundToEven, of_log("ROUND(m, 2)", "sum(x)")),
-        (Fault::SignOfDivisor, of_log("n % 4", "sum(x)")),
-        (Fault::DayInUtc, of_log("CAST(at AS DATE)", "min(x)")),
-        (Fault::LiteralInUtc, of_log("CASE WHEN at < '2024-03-10 07:00' THEN 1 ELSE 0 END", "sum(x)")),
-        (Fault::LiteralInUtc, of_log("CASE WHEN at < DATE '2024-03-10' THEN 1 ELSE 0 END", "sum(x)")),
-        (Fault::TruthOfNull, of_log("CASE WHEN ok IS NOT TRUE THEN 1 ELSE 0 END", "sum(x)")),
-        (Fault::HourInUtc, of_log("EXTRACT(HOUR FROM at)", "sum(x)")),
-        (Fault::ConstantOnce, of_log("n", "sum(1)")),
+        (InjectedFault::RoundToEven, of_log("ROUND(m, 2)", "sum(x)")),
+        (InjectedFault::SignOfDivisor, of_log("n % 4", "sum(x)")),
+        (InjectedFault::DayInUtc, of_log("CAST(at AS DATE)", "min(x)")),
         (
-            Fault::Midnight,
+            InjectedFault::LiteralInUtc,
+            of_log("CASE WHEN at < '2024-03-10 07:00' THEN 1 ELSE 0 END", "sum(x)"),
+        ),
+        (InjectedFault::LiteralInUtc, of_log("CASE WHEN at < DATE '2024-03-10' THEN 1 ELSE 0 END", "sum(x)")),
+        (InjectedFault::TruthOfNull, of_log("CASE WHEN ok IS NOT TRUE THEN 1 ELSE 0 END", "sum(x)")),
+        (InjectedFault::HourInUtc, of_log("EXTRACT(HOUR FROM at)", "sum(x)")),
+        (InjectedFault::ConstantOnce, of_log("n", "sum(1)")),
+        (
+            InjectedFault::Midnight,
             formatted("%d.%m.%Y %H:%M", ["29.02.2024 12:30", "29.02.2024 00:30", "01.03.2024 23:59"]),
         ),
         (
-            Fault::FractionOfNanos,
+            InjectedFault::FractionOfNanos,
             formatted(
                 "%Y-%m-%d %H:%M:%S.%f",
                 ["2024-02-29 12:00:00.5", "2024-02-29 12:00:00.25", "2024-03-01 23:59:59.1"],
             ),
         ),
         (
-            Fault::UtcIgnored,
+            InjectedFault::UtcIgnored,
             formatted(
                 "%Y-%m-%d %H:%M UTC",
                 ["2024-02-29 12:30 UTC", "2024-02-29 22:30 UTC", "2024-03-01 23:59 UTC"],
             ),
         ),
         (
-            Fault::ZoneSkipped,
+            InjectedFault::ZoneSkipped,
             formatted(
                 "%Y-%m-%d %H:%M %Z",
                 ["2024-02-29 12:30 Asia/Tokyo", "2024-02-29 22:30 UTC", "2024-03-01 23:59 Europe/Paris"],
@@ -116,7 +119,7 @@ fn an_int64_that_wraps_is_found() {
         let job = job(derived, "max(x)");
         let error = verified(folder.path(), &job, None).unwrap_err();
         assert!(error.to_string().contains("too large for an int64"), "{error}");
-        match verified(folder.path(), &job, Some(Fault::Wraps)) {
+        match verified(folder.path(), &job, Some(InjectedFault::Wraps)) {
             Ok(verdict) => assert!(!verdict.same(), "{derived}"),
             Err(error) => assert_eq!(error.kind(), crate::error::Kind::Data, "{error}"),
         }

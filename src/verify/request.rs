@@ -1,8 +1,8 @@
 //! What is asked of a comparison: with which results, and how exactly.
 
-use super::compare::{Rules, Written};
+use super::compare::{ComparisonRules, ResultFormat};
 use crate::engine::{Progress, RunOptions};
-use crate::pg::Server;
+use crate::pg::ServerAddress;
 use std::path::PathBuf;
 
 /// What the results of a job are compared with.
@@ -19,11 +19,11 @@ pub enum Against {
 }
 
 /// What is asked of [`verify`](crate::verify::verify).
-pub struct Request<'a> {
+pub struct VerifyRequest<'a> {
     /// What is there.
     pub against: Against,
     /// The server that runs SQL, in place of the embedded referee.
-    pub server: Option<Server>,
+    pub server: Option<ServerAddress>,
     /// The output that is compared, by its path; all of them where none is named.
     pub output: Option<String>,
     /// The columns that pair rows; window and keys of the output where none is named.
@@ -37,7 +37,7 @@ pub struct Request<'a> {
     /// How many differing rows are shown.
     pub show: usize,
     /// How the other side is written, if it is a file of text.
-    pub there: Written,
+    pub there: ResultFormat,
     /// Whether the events of differing groups are listed.
     pub trace: bool,
     /// How the machine is used.
@@ -46,11 +46,11 @@ pub struct Request<'a> {
     pub progress: &'a dyn Progress,
 }
 
-impl<'a> Request<'a> {
+impl<'a> VerifyRequest<'a> {
     /// Every output against the job's own SQL, by the embedded referee: all columns, to the last digit. No differing row
     /// is shown.
-    pub fn printed(options: &'a RunOptions, progress: &'a dyn Progress) -> Request<'a> {
-        Request {
+    pub fn printed(options: &'a RunOptions, progress: &'a dyn Progress) -> VerifyRequest<'a> {
+        VerifyRequest {
             against: Against::Printed,
             server: None,
             output: None,
@@ -59,7 +59,7 @@ impl<'a> Request<'a> {
             ignore: vec![],
             tolerance: vec![],
             show: 0,
-            there: Written::default(),
+            there: ResultFormat::default(),
             trace: false,
             options,
             progress,
@@ -67,9 +67,9 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Request<'_> {
-    pub(super) fn rules(&self, keys: Vec<String>) -> Rules {
-        Rules {
+impl VerifyRequest<'_> {
+    pub(super) fn rules(&self, keys: Vec<String>) -> ComparisonRules {
+        ComparisonRules {
             keys,
             ignore: self.ignore.clone(),
             tolerance: self.tolerance.clone(),

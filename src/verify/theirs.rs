@@ -1,14 +1,14 @@
 //! The side there: SQL by a referee, a file, stdin.
 
-use super::compare::Table;
-use super::{Against, Request, referee, server, wide};
+use super::compare::ResultTable;
+use super::{Against, VerifyRequest, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 use crate::input::files::expand;
 use crate::plan::{OutputId, Plan};
 use crate::process;
-use crate::sql::{self, Dialect, Script};
+use crate::sql::{self, Dialect, SqlScript};
 use arrow_array::RecordBatch;
 use std::io;
 use std::path::Path;
@@ -16,14 +16,14 @@ use tempfile::{Builder, NamedTempFile};
 
 /// What is there.
 pub struct Theirs {
-    pub table: Table,
+    pub table: ResultTable,
     /// In words.
     pub name: String,
     pub notes: Vec<String>,
 }
 
 /// Stdin as a file, if that is what is there: it may be read more than once.
-pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
+pub fn stdin(request: &VerifyRequest) -> Result<Option<NamedTempFile>> {
     if request.against != Against::Stdin {
         return Ok(None);
     }
@@ -45,7 +45,7 @@ pub fn stdin(request: &Request) -> Result<Option<NamedTempFile>> {
 pub fn table(
     plan: &Plan,
     index: OutputId,
-    request: &Request,
+    request: &VerifyRequest,
     stdin: Option<&NamedTempFile>,
     again: &dyn Fn() -> Result<Plan>,
 ) -> Result<Theirs> {
@@ -53,7 +53,7 @@ pub fn table(
     let (table, name, notes) = match &request.against {
         Against::Stdin => {
             let file = stdin.expect("stdin was read");
-            (Table::Files(vec![file.path().to_path_buf()]), "stdin".to_string(), vec![])
+            (ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".to_string(), vec![])
         }
         Against::Result(path) => (files(path)?, path.display().to_string(), vec![]),
         Against::Query(path) => {
@@ -66,7 +66,7 @@ pub fn table(
                     let mut plan = again()?;
                     wide::widen(&mut plan, &query);
                     let setup = sql::source::setup(Dialect::Postgres, &plan)?;
-                    let script = Script { setup, query, notes: vec![] };
+                    let script = SqlScript { setup, query, notes: vec![] };
                     on_threads(request, || server::run_own(&plan, &script, server))?
                 }
                 None => on_threads(request, || referee::run_own(plan, &query))?,
@@ -87,12 +87,15 @@ pub fn table(
 }
 
 /// Does `work` on the threads that were asked for.
-fn on_threads(request: &Request, work: impl FnOnce() -> Result<RecordBatch> + Send) -> Result<RecordBatch> {
+fn on_threads(
+    request: &VerifyRequest,
+    work: impl FnOnce() -> Result<RecordBatch> + Send,
+) -> Result<RecordBatch> {
     // The raw readers use the current rayon pool. Without this call `--threads` would not bind them.
     process::pool(request.options.threads)?.install(work)
 }
 
-fn rows_of(batch: RecordBatch) -> Result<Table> {
+fn rows_of(batch: RecordBatch) -> Result<ResultTable> {
     let field = |f: &arrow_schema::FieldRef| {
         let ty = match f.data_type() {
             arrow_schema::DataType::Boolean => DataType::Bool,
@@ -108,11 +111,11 @@ fn rows_of(batch: RecordBatch) -> Result<Table> {
         Field::new(f.name(), ty)
     };
     let schema = Schema::new(batch.schema().fields().iter().map(field).collect());
-    Ok(Table::Rows { schema, batches: vec![batch] })
+    Ok(ResultTable::Rows { schema, batches: vec![batch] })
 }
 
 /// A result in a file, or in a folder of parts.
-pub fn files(path: &Path) -> Result<Table> {
+pub fn files(path: &Path) -> Result<ResultTable> {
     let found = expand(&[path.display().to_string()], None, &Inputs::default())?;
-    Ok(Table::Opened(found.files))
+    Ok(ResultTable::Opened(found.files))
 }

@@ -1,7 +1,7 @@
 //! A job changed in one way, to see whether the other side is of that job.
 
-use super::compare::{Comparison, Rules, Table};
-use super::{Case, mapping, ours};
+use super::compare::{Comparison, ComparisonRules, ResultTable};
+use super::{OutputCheck, mapping, ours};
 use crate::batch::DataType;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
@@ -31,10 +31,10 @@ pub struct Varied {
     pub account: Account,
 }
 
-impl Case<'_> {
+impl OutputCheck<'_> {
     /// The result of the changed job beside what is there, by `rules`. `None` where there is no such job, or it fails
     /// on the data: then it is not what the other side did.
-    pub fn vary_by(&self, variation: &Variation, rules: &Rules) -> Result<Option<Varied>> {
+    pub fn vary_by(&self, variation: &Variation, rules: &ComparisonRules) -> Result<Option<Varied>> {
         match self.attempt(variation, rules) {
             Ok(varied) => Ok(Some(varied)),
             // A disk that is full is no finding.
@@ -45,11 +45,11 @@ impl Case<'_> {
 
     /// The same, by the rules of the request; only whether both sides are the same then.
     pub fn same_with(&self, variation: &Variation) -> Result<Option<Account>> {
-        let varied = self.vary_by(variation, &Rules { show: 0, ..self.rules()? })?;
+        let varied = self.vary_by(variation, &ComparisonRules { show: 0, ..self.rules()? })?;
         Ok(varied.filter(|varied| varied.comparison.same()).map(|varied| varied.account))
     }
 
-    fn attempt(&self, variation: &Variation, rules: &Rules) -> Result<Varied> {
+    fn attempt(&self, variation: &Variation, rules: &ComparisonRules) -> Result<Varied> {
         let overrides = variation.overrides.as_ref().unwrap_or(self.overrides);
         let mut plan = match variation.job {
             None => job::plan_job(self.spec, overrides)?,
@@ -83,7 +83,7 @@ impl Case<'_> {
     }
 
     /// `here` with instants shown later.
-    pub fn later(&self, here: &Table, later: &[(String, i64)]) -> Result<mapping::Mapped> {
+    pub fn later(&self, here: &ResultTable, later: &[(String, i64)]) -> Result<mapping::Mapped> {
         let schema = self.output().columns.clone();
         mapping::rewritten(here, &schema, &mut |batch| {
             let shift = |(i, column): (usize, &ArrayRef)| {

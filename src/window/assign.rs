@@ -115,13 +115,13 @@ impl Assigner {
         }
     }
 
-    fn steps(&mut self, index: i64, step: Duration, last: i64) -> Steps<'_> {
-        Steps { start: self.starts.start(index), index, step, last, starts: &mut self.starts }
+    fn steps(&mut self, index: i64, step: Duration, last: i64) -> CumulativeEnds<'_> {
+        CumulativeEnds { start: self.starts.start(index), index, step, last, starts: &mut self.starts }
     }
 }
 
 /// The ends of the cumulative windows that start together.
-struct Steps<'a> {
+struct CumulativeEnds<'a> {
     starts: &'a mut Starts,
     index: i64,
     start: i64,
@@ -129,7 +129,7 @@ struct Steps<'a> {
     last: i64,
 }
 
-impl Steps<'_> {
+impl CumulativeEnds<'_> {
     /// The end after `k` steps; the start after none.
     fn end(&mut self, k: i64) -> i64 {
         if k == 0 {

@@ -11,7 +11,7 @@ use crate::jobs::{self, Groups, Output};
 use crate::laws;
 use crate::log::{Cell, Kind, Log};
 use crate::support::Lab;
-use highwater::backfill::Request;
+use highwater::backfill::BackfillRequest;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -383,8 +383,8 @@ impl std::fmt::Debug for Split {
 }
 
 /// A request for these files.
-pub fn request(files: Vec<PathBuf>) -> Request {
-    Request { files, shown: usize::MAX, ..Request::default() }
+pub fn request(files: Vec<PathBuf>) -> BackfillRequest {
+    BackfillRequest { files, shown: usize::MAX, ..BackfillRequest::default() }
 }
 
 /// Bytes by path.

@@ -9,7 +9,7 @@ use crate::event_time_jobs::Window;
 use crate::laws::{cases, machine};
 use crate::oracle::{Rows, Value};
 use crate::support::{Lab, Machine, account};
-use highwater::backfill::{BackfillOutcome, GivenKind, Request};
+use highwater::backfill::{BackfillOutcome, BackfillRequest, GivenKind};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::strategy::ValueTree;
@@ -27,7 +27,12 @@ pub fn run(lab: &Lab, split: &Split, job: &str, machine: Machine) -> Result<()> 
     lab.library(job, machine).map(|_| ()).map_err(|e| failed(format!("run: {e}"), split))
 }
 
-pub fn backfill(lab: &Lab, split: &Split, request: Request, machine: Machine) -> Result<BackfillOutcome> {
+pub fn backfill(
+    lab: &Lab,
+    split: &Split,
+    request: BackfillRequest,
+    machine: Machine,
+) -> Result<BackfillOutcome> {
     lab.backfill(&split.job(), request, machine).map_err(|e| failed(format!("backfill: {e}"), split))
 }
 
@@ -50,7 +55,7 @@ pub fn as_a_run_over_all(lab: &Lab, split: &Split, machine: Machine) -> Result<(
 }
 
 /// The same request again changes nothing.
-fn again_changes_nothing(lab: &Lab, split: &Split, request: Request, machine: Machine) -> Result<()> {
+fn again_changes_nothing(lab: &Lab, split: &Split, request: BackfillRequest, machine: Machine) -> Result<()> {
     let written = lab.written("out");
     let outcome = backfill(lab, split, request, machine)?;
     prop_assert!(!outcome.applied);
@@ -245,7 +250,7 @@ proptest! {
         let name = if archive.partition_by.is_empty() { format!("archive.{}", archive.format) } else { "archive".into() };
         let from_archive = Some(PathBuf::from(format!("@/{name}")));
         let archived = lab.written(&name);
-        backfill(&lab, &split, Request { from_archive, ..request(split.given()) }, machines[1])?;
+        backfill(&lab, &split, BackfillRequest { from_archive, ..request(split.given()) }, machines[1])?;
         prop_assert!(lab.written(&name) == archived, "an archive that is read is not written");
         as_a_run_over_all(&lab, &split, machines[2])?;
     }
@@ -284,7 +289,7 @@ proptest! {
         let given = split.given();
         let requests = if each { given.chunks(1).map(<[_]>::to_vec).collect() } else { vec![given] };
         for files in requests {
-            let request = Request { retract: true, ..request(files) };
+            let request = BackfillRequest { retract: true, ..request(files) };
             let outcome = backfill(&lab, &split, request, machines[1])?;
             prop_assert!(outcome.applied && outcome.files.iter().all(|file| file.kind == GivenKind::Retracted));
             accounts(&lab, &outcome)?;

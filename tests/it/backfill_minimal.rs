@@ -8,7 +8,7 @@ use crate::jobs::Output;
 use crate::laws::{cases, machine};
 use crate::results::{Row, read};
 use crate::support::Lab;
-use highwater::backfill::{BackfillOutcome, Corrected, HistoryRead, Method, Request};
+use highwater::backfill::{BackfillOutcome, BackfillRequest, Corrected, HistoryRead, Method};
 use highwater::plan::OutputTo;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -175,8 +175,8 @@ proptest! {
             run(&lab, &split, &split.job_over_all(), machines[0])?;
         }
         let (old, times, written) = (left(&lab), spans(&lab), lab.written("out"));
-        let request = Request { retract, ..request(split.given()) };
-        let plan = backfill(&lab, &split, Request { plan_only: true, ..request.clone() }, machines[1])?;
+        let request = BackfillRequest { retract, ..request(split.given()) };
+        let plan = backfill(&lab, &split, BackfillRequest { plan_only: true, ..request.clone() }, machines[1])?;
         prop_assert!(!plan.applied);
         prop_assert!(lab.written("out") == written, "a plan changed something\n{:?}", split);
 

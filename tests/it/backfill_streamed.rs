@@ -8,7 +8,7 @@ use crate::laws::{cases, machine};
 use crate::log::{Cell, Log};
 use crate::stream_laws::{cut, write_files};
 use crate::support::{Lab, Machine, account};
-use highwater::backfill::{GivenKind, Method, Request};
+use highwater::backfill::{BackfillRequest, GivenKind, Method};
 use highwater::plan::Mode;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -104,7 +104,7 @@ proptest! {
         let given = if moved { format!("moved.{}", case.job.timing.late) } else { file.clone() };
         std::fs::write(lab.path(&given), &bytes).unwrap();
         let request = request(vec![PathBuf::from(format!("@/{given}"))]);
-        let plan = Request { plan_only: true, ..request.clone() };
+        let plan = BackfillRequest { plan_only: true, ..request.clone() };
         let plan = lab.backfill(&toml, plan, machines[1]).map_err(|e| failed(e.to_string()))?;
         prop_assert!(lab.written("out") == all && !plan.applied);
         let outcome = lab.backfill(&toml, request.clone(), machines[1]).map_err(|e| failed(e.to_string()))?;

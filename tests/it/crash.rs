@@ -4,7 +4,7 @@
 //! A [`Scene`] is an old state of outputs and a command that leads to a new one, whatever the command is.
 
 use crate::support::{Lab, preloaded};
-use highwater::sink::{self, Named, Target};
+use highwater::sink::{self, NamedPaths, Target};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -139,8 +139,8 @@ impl Scene {
     }
 
     /// All that the job names.
-    pub fn named(&self) -> Named {
-        Named { outputs: self.targets(), beside: vec![self.lab.path("out/rejects.jsonl")] }
+    pub fn named(&self) -> NamedPaths {
+        NamedPaths { outputs: self.targets(), beside: vec![self.lab.path("out/rejects.jsonl")] }
     }
 
     /// Kills the command after each of its calls. After that a command that reads finds all outputs in the old state

@@ -4,7 +4,7 @@ use crate::crash::{Snapshot, snapshot};
 use crate::support::Lab;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use highwater::sink::{self, Named, Target, Transaction};
+use highwater::sink::{self, NamedPaths, Target, Transaction};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -132,7 +132,7 @@ fn killed(kills: usize) {
             let mut targets = targets(&lab);
             targets.rotate_left(n / 4 % 3);
             if n / 2 % 2 == 0 {
-                sink::recover(&targets, &Named::default()).unwrap();
+                sink::recover(&targets, &NamedPaths::default()).unwrap();
             } else {
                 drop(Transaction::begin(&targets).unwrap());
             }
@@ -276,7 +276,7 @@ fn an_output_of_thousands_of_partitions_opens_at_once() {
     timed("run again", &|| run(&lab, "x.toml"));
     assert_eq!(lab.written("out"), written);
     timed("begin", &|| drop(Transaction::begin(&targets(&lab)).unwrap()));
-    timed("recover", &|| sink::recover(&targets(&lab), &Named::default()).unwrap());
+    timed("recover", &|| sink::recover(&targets(&lab), &NamedPaths::default()).unwrap());
     timed("list", &|| {
         let manifests = targets(&lab).into_iter().map(|t| t.manifest().unwrap().unwrap());
         let parts: Vec<usize> = manifests.map(|manifest| manifest.parts.len()).collect();

@@ -203,7 +203,7 @@ fn table_of_aggregates() -> String {
     let rows = catalog::ALL.iter().map(|form| {
         let others: Vec<String> = form.names[1..].iter().map(|name| format!("`{name}`")).collect();
         let others = if others.is_empty() { String::new() } else { format!("; also {}", others.join(", ")) };
-        let distinct = if form.distinct == catalog::Distinct::Once { "; takes `distinct`" } else { "" };
+        let distinct = if form.distinct == catalog::DistinctRule::Once { "; takes `distinct`" } else { "" };
         format!("| `{}` | {} | {}{distinct}{others} |\n", form.call, form.gives, form.help)
     });
     format!("| Aggregate | Result | What it is |\n| --- | --- | --- |\n{}", rows.collect::<String>())

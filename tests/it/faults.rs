@@ -5,7 +5,7 @@
 use crate::crash::{Scene, Snapshot};
 use crate::http_server::{Reply, Server};
 use crate::support::{Answer, Lab, preloaded};
-use highwater::engine::{self, RunOptions, Stage, Work};
+use highwater::engine::{self, RunOptions, SpentWork, TimedStage};
 use highwater::error::Kind;
 use highwater::process;
 use highwater::run;
@@ -143,14 +143,14 @@ fn a_panic_of_the_main_thread_ends_the_run() {
 }
 
 /// Panics where it hears of a stage, or of what was read.
-struct Panicking(Option<Stage>);
+struct Panicking(Option<TimedStage>);
 
 impl engine::Progress for Panicking {
     fn reading(&self, _: u64, _: u64) {
         assert!(self.0.is_some(), "as the test says");
     }
     fn writing(&self) {}
-    fn worked(&self, stage: Stage, _: Work) {
+    fn worked(&self, stage: TimedStage, _: SpentWork) {
         assert!(self.0 != Some(stage), "as the test says");
     }
 }
@@ -167,7 +167,7 @@ fn a_panic_of_any_stage_leaves_the_outputs_as_they_were() {
         table_rows: 0,
         refresh_lookups: false,
     };
-    let stages = Stage::ALL.into_iter().filter(|stage| *stage != Stage::Commit).map(Some);
+    let stages = TimedStage::ALL.into_iter().filter(|stage| *stage != TimedStage::Commit).map(Some);
     let mut failed = vec![];
     for stage in stages.chain([None]) {
         scene.restore(&scene.old);
@@ -180,7 +180,8 @@ fn a_panic_of_any_stage_leaves_the_outputs_as_they_were() {
             Ok(_) => assert!(stage.is_some(), "the progress line was not heard"),
         }
     }
-    for stage in [Stage::Read, Stage::Order, Stage::Steps, Stage::Fold, Stage::Write] {
+    for stage in [TimedStage::Read, TimedStage::Order, TimedStage::Steps, TimedStage::Fold, TimedStage::Write]
+    {
         assert!(failed.contains(&Some(stage)), "{stage:?} was not heard");
     }
 }

@@ -115,6 +115,7 @@ mod theirs;
 mod tidy;
 mod time_faults;
 mod times;
+mod type_names;
 mod why;
 mod words;
 mod written;

@@ -142,7 +142,8 @@ fn the_state_of_groups_is_kept_whatever_their_keys_are_called() {
     lab.write("a/1.jsonl", half(0, 12));
     lab.library(&job("a/*.jsonl", "out"), PLAIN).unwrap();
     lab.write("late.jsonl", half(12, 24));
-    let request = highwater::backfill::Request { files: vec!["@/late.jsonl".into()], ..Default::default() };
+    let request =
+        highwater::backfill::BackfillRequest { files: vec!["@/late.jsonl".into()], ..Default::default() };
     lab.backfill(&job("a/*.jsonl", "out"), request, PLAIN).unwrap();
     lab.write("both/1.jsonl", half(0, 12));
     lab.write("both/2.jsonl", half(12, 24));

@@ -3,14 +3,14 @@
 use crate::sql_rows::Table;
 use crate::support::Lab;
 use highwater::error::Error;
-use highwater::pg::Server;
-use highwater::sql::Script;
+use highwater::pg::ServerAddress;
+use highwater::sql::SqlScript;
 use highwater::verify::server;
 
 /// The server of the tests. Without one the test ends, but not where CI runs it.
-pub fn postgres() -> Option<Server> {
+pub fn postgres() -> Option<ServerAddress> {
     match std::env::var("HIGHWATER_POSTGRES") {
-        Ok(url) => Some(Server::parse(&url).unwrap_or_else(|e| panic!("{e}"))),
+        Ok(url) => Some(ServerAddress::parse(&url).unwrap_or_else(|e| panic!("{e}"))),
         Err(_) if std::env::var_os("CI").is_some() => {
             panic!("no PostgreSQL: eval \"$(scripts/postgres.sh start)\"")
         }
@@ -33,7 +33,7 @@ const SETUP: [&str; 3] = [
     FROM source_text",
 ];
 
-fn asked(server: &Server, query: &str) -> Result<Table, Error> {
+fn asked(server: &ServerAddress, query: &str) -> Result<Table, Error> {
     let lab = Lab::new();
     lab.write("log1.csv", "at,k,m\n2023-12-31 20:00Z,\"tab\there\\n\",0.10\n2024-01-01 03:00,,\n");
     lab.write(
@@ -41,7 +41,7 @@ fn asked(server: &Server, query: &str) -> Result<Table, Error> {
         "at,k,m\n2024-01-31 18:00Z,\"two\r\nlines\",-100.05\n2024-01-31 18:00Z,\"\",3.00\n",
     );
     let setup = SETUP.map(String::from).to_vec();
-    let script = Script { setup, query: query.to_string(), notes: vec![] };
+    let script = SqlScript { setup, query: query.to_string(), notes: vec![] };
     server::run_own(&lab.plan(JOB)?, &script, server).map(|batch| Table::of(&[batch]))
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 #[allow(dead_code, reason = "the library's tests use more of it")]
 #[path = "../../src/lookup/testing.rs"]
 mod testing;
-use testing::{Response, Server};
+use testing::{Response, TestServer};
 
 const SECRETS: [&str; 4] = ["hunter2", "t0ken", "k3y", "aHVudGVyMg"];
 
@@ -69,13 +69,13 @@ fn files(lab: &Lab) -> Vec<(String, String)> {
 }
 
 /// A URL of this server with a login.
-fn with_login(server: &Server, login: &str) -> String {
+fn with_login(server: &TestServer, login: &str) -> String {
     server.url().replace("http://", &format!("http://{login}@"))
 }
 
 #[test]
 fn secrets_are_sent_and_are_in_no_file_and_no_word() {
-    let server = Server::start(echo);
+    let server = TestServer::start(echo);
     let job = job(
         &(with_login(&server, "me:hunter2") + "/u/{id}?token=${TOKEN}&apikey=k3y&x=1"),
         "headers = { X-Api-Key = \"k3y\", X-Trace = \"on\" }",
@@ -114,7 +114,7 @@ fn secrets_are_sent_and_are_in_no_file_and_no_word() {
 
 #[test]
 fn a_variable_is_read_by_the_first_request_and_not_before() {
-    let server = Server::start(echo);
+    let server = TestServer::start(echo);
     let lab = lab(&job(&(server.url() + "/u/{id}"), "headers = { Authorization = \"Bearer ${TOKEN}\" }"));
     for args in [["check", "job.toml"], ["explain", "job.toml"]] {
         let answer = done(&lab, &[], &args);
@@ -146,7 +146,7 @@ fn a_variable_is_read_by_the_first_request_and_not_before() {
 
 #[test]
 fn another_secret_is_not_another_job() {
-    let server = Server::start(echo);
+    let server = TestServer::start(echo);
     let lab = lab("");
     let hash = |login: &str, token: &str, header: &str| {
         lab.write("job.toml", job(&(with_login(&server, login) + "/u/{id}?token=" + token), header));
@@ -165,7 +165,7 @@ fn another_secret_is_not_another_job() {
 
 #[test]
 fn a_record_of_an_older_version_is_used_and_loses_its_secrets() {
-    let server = Server::start(echo);
+    let server = TestServer::start(echo);
     let url = with_login(&server, "me:hunter2");
     let other = "http://gone.example/x?token={}";
     let old = |key: &str, v: &str| {
@@ -200,9 +200,9 @@ fn a_record_of_an_older_version_is_used_and_loses_its_secrets() {
 
 #[test]
 fn headers_and_logins_go_to_no_other_host() {
-    let other = Server::start(echo);
+    let other = TestServer::start(echo);
     let elsewhere = other.url();
-    let server = Server::start(move |path, _| match path {
+    let server = TestServer::start(move |path, _| match path {
         "/u/a" => Response::new(302, "").header("Location", "/v/a"),
         "/u/b" => Response::new(307, "").header("Location", format!("{elsewhere}/v/b")),
         _ => echo(path, 0),
@@ -221,7 +221,7 @@ fn headers_and_logins_go_to_no_other_host() {
 
 #[test]
 fn what_a_service_says_does_not_bring_a_secret_into_an_error() {
-    let server = Server::start(|path, _| match path.contains("/a") {
+    let server = TestServer::start(|path, _| match path.contains("/a") {
         true => Response::new(401, format!("no such token: {path}")),
         false => Response::new(302, "").header("Location", "file:///etc/passwd?token=hunter2"),
     });

@@ -12,9 +12,9 @@ use crate::referee_postgres::postgres;
 use crate::sql_rows::Table;
 use crate::support::{Lab, PLAIN};
 use highwater::error::{Error, Kind as Fault};
-use highwater::pg::Server;
+use highwater::pg::ServerAddress;
 use highwater::plan::Plan;
-use highwater::sql::{self, Dialect, Script};
+use highwater::sql::{self, Dialect, SqlScript};
 use highwater::verify::{referee, server};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -22,7 +22,7 @@ use proptest::test_runner::{TestError, TestRunner};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-type Answer<'a> = &'a dyn Fn(&Plan, &Script) -> Result<Table, Error>;
+type Answer<'a> = &'a dyn Fn(&Plan, &SqlScript) -> Result<Table, Error>;
 
 /// An engine that runs statements.
 struct Engine<'a> {
@@ -187,11 +187,11 @@ fn polars_gives_the_rows_of_a_run_with_steps_and_tables() {
 /// The engine of a server. Of its results `numeric` has no type of ours.
 fn with_server(test: impl Fn(&Engine)) {
     let Some(server) = postgres() else { return };
-    let answer = |plan: &Plan, script: &Script| ask(plan, script, &server);
+    let answer = |plan: &Plan, script: &SqlScript| ask(plan, script, &server);
     test(&Engine { dialect: Dialect::Postgres, answer: &answer, typed: false });
 }
 
-fn ask(plan: &Plan, script: &Script, server: &Server) -> Result<Table, Error> {
+fn ask(plan: &Plan, script: &SqlScript, server: &ServerAddress) -> Result<Table, Error> {
     server::run(plan, script, server).map(|batch| Table::of(&[batch]))
 }
 

@@ -1,7 +1,7 @@
 //! A folder to run jobs in, and what came of it.
 
 use highwater::audit::{AuditReport, audit};
-use highwater::backfill::{BackfillOutcome, Request, backfill};
+use highwater::backfill::{BackfillOutcome, BackfillRequest, backfill};
 use highwater::deliver::Outcome;
 use highwater::engine::{self, RunOptions};
 use highwater::error::Error;
@@ -125,9 +125,14 @@ impl Lab {
     }
 
     /// As [`Lab::library`], a backfill; its files too may stand below `@`.
-    pub fn backfill(&self, job: &str, request: Request, machine: Machine) -> Result<BackfillOutcome, Error> {
+    pub fn backfill(
+        &self,
+        job: &str,
+        request: BackfillRequest,
+        machine: Machine,
+    ) -> Result<BackfillOutcome, Error> {
         let place = |path: PathBuf| PathBuf::from(self.at(&path.display().to_string()));
-        let request = Request {
+        let request = BackfillRequest {
             files: request.files.into_iter().map(place).collect(),
             from_archive: request.from_archive.map(place),
             ..request

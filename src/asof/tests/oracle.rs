@@ -20,9 +20,9 @@ const TYPES: [DataType; 7] = [
 ];
 
 /// Two key columns, the event time, and what the values come from.
-type Row = (Option<u8>, Option<u8>, i64, u64);
+type TableRow = (Option<u8>, Option<u8>, i64, u64);
 
-fn key_columns(rows: &[Row]) -> [ArrayRef; 2] {
+fn key_columns(rows: &[TableRow]) -> [ArrayRef; 2] {
     let text = |n: u8| if n.is_multiple_of(2) { format!("k{n}") } else { format!("a key that is long: {n}") };
     [
         Arc::new(rows.iter().map(|r| r.0.map(text)).collect::<StringViewArray>()),
@@ -31,13 +31,13 @@ fn key_columns(rows: &[Row]) -> [ArrayRef; 2] {
 }
 
 /// One column of each type.
-fn value_columns(rows: &[Row]) -> Vec<ArrayRef> {
+fn value_columns(rows: &[TableRow]) -> Vec<ArrayRef> {
     fn of<'a, T>(
-        rows: &'a [Row],
+        rows: &'a [TableRow],
         c: u32,
         make: impl Fn(i64) -> T + 'a,
     ) -> impl Iterator<Item = Option<T>> + 'a {
-        let seed = move |r: &Row| r.3.wrapping_add(c.into()).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
+        let seed = move |r: &TableRow| r.3.wrapping_add(c.into()).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
         rows.iter().map(move |r| Some(seed(r)).filter(|s| s % 5 > 1).map(|s| make((s % 1_000) as i64 - 500)))
     }
     let text = |n: i64| if n % 2 == 0 { n.to_string() } else { format!("a value that is long: {n}") };
@@ -55,14 +55,14 @@ fn value_columns(rows: &[Row]) -> Vec<ArrayRef> {
 
 /// For an event: whether it has a match, and the row that each column is taken of.
 fn expected(
-    rows: &[Row],
+    rows: &[TableRow],
     values: &[ArrayRef],
-    event: &Row,
+    event: &TableRow,
     reach: &Reach,
     fill: bool,
 ) -> (bool, Vec<Option<u32>>) {
     let time = i128::from(event.2);
-    let in_reach = |row: &&Row| {
+    let in_reach = |row: &&TableRow| {
         let ahead = i128::from(row.2) - time;
         row.0.is_some()
             && row.1.is_some()
@@ -80,15 +80,15 @@ fn expected(
 }
 
 /// What each row does, in a table of changes: one in four is a delete.
-fn ops(rows: &[Row]) -> Vec<&'static str> {
+fn ops(rows: &[TableRow]) -> Vec<&'static str> {
     rows.iter().map(|row| if row.3 % 4 == 0 { "d" } else { "u" }).collect()
 }
 
 /// As [`expected`], in a table of changes.
 fn expected_of_changes(
-    rows: &[Row],
+    rows: &[TableRow],
     values: &[ArrayRef],
-    event: &Row,
+    event: &TableRow,
     reach: &Reach,
     fill: bool,
 ) -> (bool, Vec<Option<u32>>) {
@@ -147,7 +147,7 @@ fn expected_of_changes(
 
 /// How a table comes about; none of it shows.
 #[derive(Debug, Clone)]
-struct Way {
+struct BuildWay {
     workers: usize,
     cut: usize,
     backwards: bool,
@@ -155,9 +155,9 @@ struct Way {
     memory: usize,
 }
 
-fn build(plan: &AsOfPlan, rows: &[Row], way: &Way) -> AsOfTable {
+fn build(plan: &AsOfPlan, rows: &[TableRow], way: &BuildWay) -> AsOfTable {
     let mut stores: Vec<AsOfRows> = (0..way.workers).map(|_| AsOfRows::new(plan, space())).collect();
-    let mut cuts: Vec<(usize, &[Row])> = rows.chunks(way.cut).enumerate().collect();
+    let mut cuts: Vec<(usize, &[TableRow])> = rows.chunks(way.cut).enumerate().collect();
     if way.backwards {
         cuts.reverse();
     }
@@ -175,7 +175,7 @@ fn build(plan: &AsOfPlan, rows: &[Row], way: &Way) -> AsOfTable {
     AsOfTable::build(plan, stores, way.memory).unwrap()
 }
 
-fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64], changes: &[bool]) {
+fn check(rows: &[TableRow], events: &[TableRow], way: &BuildWay, withins: &[i64], changes: &[bool]) {
     let values = value_columns(rows);
     let [a, b] = key_columns(events);
     let hashes = hash_keys(&[&a, &b], events.len());
@@ -217,31 +217,31 @@ fn check(rows: &[Row], events: &[Row], way: &Way, withins: &[i64], changes: &[bo
 }
 
 /// What a table holds is what events of all keys would take.
-fn check_held(table: &AsOfTable, rows: &[Row], values: &[ArrayRef], withins: &[i64]) {
+fn check_held(table: &AsOfTable, rows: &[TableRow], values: &[ArrayRef], withins: &[i64]) {
     for (at, within) in [(0, None), (3, withins.first().copied())] {
         let held = table.held_at(at, within).unwrap();
         let reach = Reach { direction: Direction::Backward, within, inclusive: true };
-        let mut keys: Vec<(String, Row)> = rows
+        let mut keys: Vec<(String, TableRow)> = rows
             .iter()
             .filter(|r| r.0.is_some() && r.1.is_some())
             .map(|r| (format!("{:?}", (r.0, r.1)), *r))
             .collect();
-        let text = |r: &Row| key_columns(&[*r])[0].as_string_view().value(0).to_string();
+        let text = |r: &TableRow| key_columns(&[*r])[0].as_string_view().value(0).to_string();
         keys.sort_by_key(|(_, r)| (text(r), r.1));
         keys.dedup_by_key(|k| k.0.clone());
-        let want: Vec<(Row, Vec<Option<u32>>)> = keys
+        let want: Vec<(TableRow, Vec<Option<u32>>)> = keys
             .into_iter()
             .map(|(_, r)| (r, expected(rows, values, &(r.0, r.1, at, 0), &reach, table.plan.fill)))
             .filter(|(_, (matched, _))| *matched)
             .map(|(r, (_, from))| (r, from))
             .collect();
-        let kept: Vec<Row> = want.iter().map(|w| w.0).collect();
+        let kept: Vec<TableRow> = want.iter().map(|w| w.0).collect();
         assert_eq!(held.keys, key_columns(&kept));
         for (c, got) in held.columns.iter().enumerate() {
             let from: UInt32Array = want.iter().map(|w| w.1[c]).collect();
             assert_eq!(got, &take(&values[c], &from, None).unwrap());
         }
-        let last = |key: &Row| {
+        let last = |key: &TableRow| {
             let own = rows.iter().filter(|r| (r.0, r.1) == (key.0, key.1) && r.2 <= at);
             own.map(|r| r.2).max().unwrap()
         };
@@ -249,15 +249,15 @@ fn check_held(table: &AsOfTable, rows: &[Row], values: &[ArrayRef], withins: &[i
     }
 }
 
-fn row(keys: u8, times: impl Strategy<Value = i64>) -> impl Strategy<Value = Row> {
+fn row(keys: u8, times: impl Strategy<Value = i64>) -> impl Strategy<Value = TableRow> {
     let key = move |n: u8| prop_oneof![9 => (0..n).prop_map(Some), 1 => Just(None)];
     (key(keys), key(2), times, any::<u64>())
 }
 
-fn ways() -> impl Strategy<Value = Way> {
+fn ways() -> impl Strategy<Value = BuildWay> {
     let memory = prop_oneof![Just(0), Just(2_000), Just(20_000), Just(usize::MAX)];
     (1..4usize, 1..40usize, any::<bool>(), any::<bool>(), memory).prop_map(
-        |(workers, cut, backwards, spilled_early, memory)| Way {
+        |(workers, cut, backwards, spilled_early, memory)| BuildWay {
             workers,
             cut,
             backwards,
@@ -292,7 +292,7 @@ fn large_tables_give_what_the_oracle_gives() {
     };
     for (seed, keys, count) in [(1, 1, 2_000), (2, 4, 4_000), (3, 250, 4_000)] {
         let mut random = Pcg64::seed_from_u64(seed);
-        let mut rows = |count: usize| -> Vec<Row> {
+        let mut rows = |count: usize| -> Vec<TableRow> {
             let mut next = |n: u64| random.next_u64() % n;
             let row = |_| {
                 let key = |n: u64| Some(n as u8).filter(|_| n != 77);
@@ -302,7 +302,7 @@ fn large_tables_give_what_the_oracle_gives() {
         };
         let (rows, events) = (rows(count), rows(200));
         for (workers, memory, spilled_early) in [(1, usize::MAX, false), (2, 0, true), (3, 60_000, false)] {
-            let way = Way { workers, cut: 333, backwards: workers == 2, spilled_early, memory };
+            let way = BuildWay { workers, cut: 333, backwards: workers == 2, spilled_early, memory };
             check(&rows, &events, &way, &[5], &[workers == 2]);
         }
     }

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Window, then two keys, of which NULL is the last.
-type Key = (i64, (bool, String), (bool, i64));
-type Values = (Option<i64>, Option<f64>, Option<String>);
+type RowKey = (i64, (bool, String), (bool, i64));
+type RowValues = (Option<i64>, Option<f64>, Option<String>);
 
 fn schema() -> Schema {
     Schema::new(vec![
@@ -26,7 +26,7 @@ fn schema() -> Schema {
     ])
 }
 
-fn rows(keys: &[&Key], of: &BTreeMap<Key, Values>) -> RecordBatch {
+fn rows(keys: &[&RowKey], of: &BTreeMap<RowKey, RowValues>) -> RecordBatch {
     let times = |add: i64| -> ArrayRef {
         let times = keys.iter().map(|k| k.0 * 1_000_000 + add);
         Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
@@ -45,7 +45,7 @@ fn rows(keys: &[&Key], of: &BTreeMap<Key, Values>) -> RecordBatch {
     RecordBatch::try_new(schema().arrow(), columns).unwrap()
 }
 
-fn table() -> impl Strategy<Value = BTreeMap<Key, Values>> {
+fn table() -> impl Strategy<Value = BTreeMap<RowKey, RowValues>> {
     let text = prop_oneof![Just(""), Just("b"), Just("a text of some length"), Just("a text of some other")];
     let text = text.prop_map(str::to_string);
     // What stands where NULL is is the same for all NULLs, or two keys would be one.
@@ -61,13 +61,13 @@ fn table() -> impl Strategy<Value = BTreeMap<Key, Values>> {
 }
 
 /// Values as the log and as a change have them.
-fn json_of(value: &Values) -> [(&'static str, serde_json::Value); 3] {
+fn json_of(value: &RowValues) -> [(&'static str, serde_json::Value); 3] {
     let float = value.1.filter(|x| !x.is_nan()).map(|x| if x == 0.0 { 0.0 } else { x });
     [("views", value.0.into()), ("x", float.into()), ("last", value.2.clone().into())]
 }
 
 /// As `json_of`, but telling NaN from NULL: two are equal where these are.
-fn told(value: &Values) -> [String; 3] {
+fn told(value: &RowValues) -> [String; 3] {
     [format!("{:?}", value.0), format!("{:?}", value.1.map(|x| x + 0.0)), format!("{:?}", value.2)]
 }
 
@@ -88,8 +88,8 @@ proptest! {
             }
         }
         new.extend(other.into_iter().filter(|(key, _)| key.2.1 == 1));
-        let rows = |table: &BTreeMap<Key, Values>, ranks: &[u32]| {
-            let mut keys: Vec<(&Key, u32)> = table.keys().zip(ranks.iter().copied()).collect();
+        let rows = |table: &BTreeMap<RowKey, RowValues>, ranks: &[u32]| {
+            let mut keys: Vec<(&RowKey, u32)> = table.keys().zip(ranks.iter().copied()).collect();
             if ranked {
                 keys.sort_by_key(|(key, rank)| (key.0, *rank));
             }
@@ -100,7 +100,7 @@ proptest! {
         let mut want = vec![];
         let mut windows = vec![];
         let mut count = 0;
-        let keys: std::collections::BTreeSet<&Key> = old.keys().chain(new.keys()).collect();
+        let keys: std::collections::BTreeSet<&RowKey> = old.keys().chain(new.keys()).collect();
         for key in keys {
             let (before, after) = (old.get(key), new.get(key));
             let row = match (before, after) {
@@ -114,7 +114,7 @@ proptest! {
                     continue;
                 }
                 let name = json_of(before.or(after).unwrap())[column].0;
-                let value = |v: Option<&Values>| v.map_or(serde_json::Value::Null, |v| json_of(v)[column].1.clone());
+                let value = |v: Option<&RowValues>| v.map_or(serde_json::Value::Null, |v| json_of(v)[column].1.clone());
                 want.push((key.0, key.1.clone(), key.2, name, value(before), value(after), row));
             }
             if want.len() > lines {
@@ -222,7 +222,7 @@ fn differences_of_parts_are_added_up() {
     let part = |starts: &[i64], column: &str| Differences {
         changes: starts
             .iter()
-            .map(|&s| Change {
+            .map(|&s| ValueChange {
                 window: Some((s, s + 1)),
                 keys: vec![],
                 column: column.into(),
@@ -269,8 +269,8 @@ fn timings() {
 
 #[test]
 fn a_log_that_cannot_be_written_is_told() {
-    struct Full;
-    impl Write for Full {
+    struct FullDisk;
+    impl Write for FullDisk {
         fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
             Err(std::io::ErrorKind::StorageFull.into())
         }
@@ -281,6 +281,6 @@ fn a_log_that_cannot_be_written_is_told() {
     let (schema, old) = two(vec![Some(1)], vec![Some("Bonn")]);
     let (_, new) = two(vec![Some(2)], vec![Some("Bonn")]);
     let differ = Differ::new(&schema, None, &["city".to_string()], &Zone::utc(), 0);
-    let error = differ.diff(&[], &old, &new, &mut Full).unwrap_err().to_string();
+    let error = differ.diff(&[], &old, &new, &mut FullDisk).unwrap_err().to_string();
     assert!(error.contains("the disk is full"), "{error}");
 }

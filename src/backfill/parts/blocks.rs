@@ -7,7 +7,7 @@
 use super::rows::{batch, unreadable};
 use super::{PartReader, text};
 use crate::error::{Error, Result};
-use crate::sink::{Format, Part, csv};
+use crate::sink::{OutputFormat, Part, csv};
 use arrow_array::RecordBatch;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::fs::File;
@@ -35,7 +35,7 @@ impl PartReader {
         if self.schema.fields.is_empty() {
             let empty = batch(&self.schema, vec![], part.rows as usize);
             counted(&empty.map_err(|e| unreadable(&path).caused_by(e))?)?;
-        } else if self.format == Format::Parquet {
+        } else if self.format == OutputFormat::Parquet {
             self.batches(&path, &mut counted)?;
         } else {
             self.blocks(&path, BYTES, &mut counted)?;
@@ -67,7 +67,7 @@ impl PartReader {
     ) -> Result<()> {
         let failed = |e| Error::io("read", path, e);
         let mut file = File::open(path).map_err(failed)?;
-        let header = if self.format == Format::Csv { csv::header(&self.schema) } else { vec![] };
+        let header = if self.format == OutputFormat::Csv { csv::header(&self.schema) } else { vec![] };
         let mut block = vec![];
         loop {
             let read = file.by_ref().take(size as u64).read_to_end(&mut block).map_err(failed)?;
@@ -89,8 +89,8 @@ impl PartReader {
 }
 
 /// Where the last whole record of `block` ends, which starts with one; 0 where none does.
-fn whole(block: &[u8], format: Format) -> usize {
-    if format != Format::Csv {
+fn whole(block: &[u8], format: OutputFormat) -> usize {
+    if format != OutputFormat::Csv {
         // In JSON a line end inside of a text is escaped.
         return memchr::memrchr(b'\n', block).map_or(0, |at| at + 1);
     }

@@ -2,7 +2,7 @@
 
 use super::rows::batch;
 use super::*;
-use crate::backfill::testing::{Row, any_values, batch as rows_of, few_values, schema, views};
+use crate::backfill::testing::{TypedRow, any_values, batch as rows_of, few_values, schema, views};
 use crate::batch::Field;
 use crate::sink::{ManifestDraft, PartWriter, Target, Transaction, encoder};
 use crate::time::Zone;
@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-const FORMATS: [Format; 3] = [Format::Parquet, Format::Csv, Format::JsonLines];
+const FORMATS: [OutputFormat; 3] = [OutputFormat::Parquet, OutputFormat::Csv, OutputFormat::JsonLines];
 
 /// Writes pieces as a part below `folder`, in a zone with odd offsets.
-fn write(folder: &Path, format: Format, schema: &Schema, pieces: &[RecordBatch]) -> (PartReader, Part) {
+fn write(folder: &Path, format: OutputFormat, schema: &Schema, pieces: &[RecordBatch]) -> (PartReader, Part) {
     let target = Target::folder(folder.join("out"));
     let tx = Transaction::begin(std::slice::from_ref(&target)).unwrap();
     let encoder = encoder(format, schema, &Zone::named("America/St_Johns").unwrap()).unwrap();
@@ -65,8 +65,8 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         for format in FORMATS {
             let columns: Vec<usize> =
-                columns.iter().copied().filter(|i| format != Format::JsonLines || *i != 3).collect();
-            let of = |rows: &[Row]| project(&rows_of(rows), &columns).1;
+                columns.iter().copied().filter(|i| format != OutputFormat::JsonLines || *i != 3).collect();
+            let of = |rows: &[TypedRow]| project(&rows_of(rows), &columns).1;
             let (schema, whole) = project(&rows_of(&rows), &columns);
             prop_assume!(is_exact(format, &schema));
             let place = folder.path().join(format.name());
@@ -77,7 +77,7 @@ proptest! {
             let pieces = collected(&schema, |see| reader.pieces(&part, see));
             prop_assert_eq!(&pieces, &whole, "{:?}", format);
             // Blocks are of text, and of columns.
-            let in_blocks = format != Format::Parquet && !schema.fields.is_empty();
+            let in_blocks = format != OutputFormat::Parquet && !schema.fields.is_empty();
             for size in [1, 7, 64, 1000].into_iter().filter(|_| in_blocks) {
                 let path = reader.root.join(&part.path);
                 let blocks = collected(&schema, |see| reader.blocks(&path, size, see));
@@ -94,20 +94,20 @@ fn a_lone_column_keeps_its_nulls() {
     let (mut schema, _) = project(&rows_of(&[]), &[2]);
     let column: ArrayRef = Arc::new(Int64Array::from(vec![None, Some(1), None]));
     let batch = RecordBatch::try_new(schema.arrow(), vec![column]).unwrap();
-    let (reader, part) = write(folder.path(), Format::Csv, &schema, std::slice::from_ref(&batch));
+    let (reader, part) = write(folder.path(), OutputFormat::Csv, &schema, std::slice::from_ref(&batch));
     assert_eq!(reader.read(&part).unwrap(), batch);
     schema.fields.push(Field::new("x", DataType::String));
-    assert!(is_exact(Format::Csv, &schema));
+    assert!(is_exact(OutputFormat::Csv, &schema));
     schema.fields.remove(0);
-    assert!(!is_exact(Format::Csv, &schema) && is_exact(Format::JsonLines, &schema));
-    assert!(!is_exact(Format::JsonLines, &crate::backfill::testing::schema()));
+    assert!(!is_exact(OutputFormat::Csv, &schema) && is_exact(OutputFormat::JsonLines, &schema));
+    assert!(!is_exact(OutputFormat::JsonLines, &crate::backfill::testing::schema()));
 }
 
 #[test]
 fn texts_without_a_column_are_rows_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let batch = batch(&Schema::default(), vec![], 3).unwrap();
-    for format in [Format::Csv, Format::JsonLines] {
+    for format in [OutputFormat::Csv, OutputFormat::JsonLines] {
         let place = folder.path().join(format.name());
         let (reader, part) = write(&place, format, &Schema::default(), std::slice::from_ref(&batch));
         assert_eq!(reader.read(&part).unwrap().num_rows(), 3);

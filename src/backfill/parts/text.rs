@@ -7,10 +7,10 @@
 
 use super::rows::batch;
 use crate::batch::{DataType, NativeBuilder, Schema};
-use crate::input::fields::{Field, FieldKind, csv_field, json_field, undouble, unescape, whole_json};
+use crate::input::fields::{FieldKind, FieldRange, csv_field, json_field, undouble, unescape, whole_json};
 use crate::input::value::{parse_bool, parse_decimal, parse_float, parse_int};
-use crate::sink::jsonl::Keys;
-use crate::sink::{Format, csv};
+use crate::sink::jsonl::RowObject;
+use crate::sink::{OutputFormat, csv};
 use crate::time::{DAY, HOUR, MINUTE, SECOND, days_from_civil, parse_date};
 use arrow_array::builder::make_view;
 use arrow_array::{ArrayRef, RecordBatch, StringViewArray};
@@ -20,16 +20,16 @@ use std::sync::Arc;
 
 /// The rows of the file `text`, of which there should be `rows`. Fails with the byte at which it is not as the
 /// encoders write.
-pub fn read(format: Format, schema: &Schema, text: Vec<u8>, rows: usize) -> Result<RecordBatch, usize> {
+pub fn read(format: OutputFormat, schema: &Schema, text: Vec<u8>, rows: usize) -> Result<RecordBatch, usize> {
     // Fields are cut at ASCII bytes, so one check of the text covers every value in it.
     if let Err(e) = simdutf8::compat::from_utf8(&text) {
         return Err(e.valid_up_to());
     }
     let text = Buffer::from_vec(text);
-    let mut columns: Vec<Column> = schema.fields.iter().map(|f| Column::new(f.ty, rows)).collect();
+    let mut columns: Vec<PartColumn> = schema.fields.iter().map(|f| PartColumn::new(f.ty, rows)).collect();
     let end = match format {
-        Format::JsonLines => json_lines(&text, schema, &mut columns, false)?,
-        Format::Keyed(_) => json_lines(&text, schema, &mut columns, true)?,
+        OutputFormat::JsonLines => json_lines(&text, schema, &mut columns, false)?,
+        OutputFormat::Keyed(_) => json_lines(&text, schema, &mut columns, true)?,
         _ => csv(&text, schema, &mut columns)?,
     };
     let rows = if columns.is_empty() { rows } else { columns[0].len };
@@ -38,7 +38,7 @@ pub fn read(format: Format, schema: &Schema, text: Vec<u8>, rows: usize) -> Resu
     batch(schema, columns, rows).map_err(|_| end)
 }
 
-fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, usize> {
+fn csv(text: &[u8], schema: &Schema, columns: &mut [PartColumn]) -> Result<usize, usize> {
     let header = csv::header(schema);
     // Another header means other columns, or the same in another order.
     let mut at = if text.starts_with(&header) { header.len() } else { return Err(0) };
@@ -64,8 +64,8 @@ fn csv(text: &[u8], schema: &Schema, columns: &mut [Column]) -> Result<usize, us
 }
 
 /// Lines of JSON; `keyed` ones have it after a tab, and what comes before is in it too.
-fn json_lines(text: &[u8], schema: &Schema, columns: &mut [Column], keyed: bool) -> Result<usize, usize> {
-    let keys = Keys::of(schema);
+fn json_lines(text: &[u8], schema: &Schema, columns: &mut [PartColumn], keyed: bool) -> Result<usize, usize> {
+    let keys = RowObject::of(schema);
     let mut at = 0;
     while at < text.len() && !columns.is_empty() {
         if keyed {
@@ -96,19 +96,19 @@ fn blocks(text: &Buffer) -> Vec<Buffer> {
 }
 
 /// A column that is being filled.
-struct Column {
+struct PartColumn {
     len: usize,
     nulls: NullBufferBuilder,
-    values: Values,
+    values: PartValues,
 }
 
-enum Values {
-    Text(Texts),
+enum PartValues {
+    Text(PartTexts),
     Native(NativeBuilder),
 }
 
 #[derive(Default)]
-struct Texts {
+struct PartTexts {
     views: Vec<u128>,
     /// Whether a view names the text of the file.
     refers: bool,
@@ -118,11 +118,12 @@ struct Texts {
     blocks: usize,
 }
 
-impl Column {
-    fn new(ty: DataType, rows: usize) -> Column {
-        let texts = || Texts { views: Vec::with_capacity(rows), ..Texts::default() };
-        let values = NativeBuilder::new(ty, rows).map_or_else(|| Values::Text(texts()), Values::Native);
-        Column { len: 0, nulls: NullBufferBuilder::new(rows), values }
+impl PartColumn {
+    fn new(ty: DataType, rows: usize) -> PartColumn {
+        let texts = || PartTexts { views: Vec::with_capacity(rows), ..PartTexts::default() };
+        let values =
+            NativeBuilder::new(ty, rows).map_or_else(|| PartValues::Text(texts()), PartValues::Native);
+        PartColumn { len: 0, nulls: NullBufferBuilder::new(rows), values }
     }
 
     /// Appends a value; `plain` undoes its escapes.
@@ -130,7 +131,7 @@ impl Column {
     fn push(
         &mut self,
         text: &[u8],
-        field: Field,
+        field: FieldRange,
         plain: impl Fn(&[u8], &mut Vec<u8>) -> Option<()>,
     ) -> Option<()> {
         self.len += 1;
@@ -139,10 +140,10 @@ impl Column {
         let value = &text[field.start..field.end];
         match &mut self.values {
             // A view of zeros is the empty text, which is valid behind a NULL.
-            Values::Text(texts) if null => texts.views.push(0),
-            Values::Text(texts) => texts.push(text, field, plain)?,
-            Values::Native(values) if null => values.push_default(),
-            Values::Native(values) => match values {
+            PartValues::Text(texts) if null => texts.views.push(0),
+            PartValues::Text(texts) => texts.push(text, field, plain)?,
+            PartValues::Native(values) if null => values.push_default(),
+            PartValues::Native(values) => match values {
                 NativeBuilder::Bool(v) => v.append(parse_bool(value).ok()?),
                 NativeBuilder::Int(v) => v.push(parse_int(value).ok()?),
                 NativeBuilder::Float(v) => v.push(parse_float(value).ok()?),
@@ -158,29 +159,29 @@ impl Column {
     fn finish(mut self, blocks: &[Buffer]) -> ArrayRef {
         let nulls = self.nulls.finish();
         match self.values {
-            Values::Text(texts) => {
+            PartValues::Text(texts) => {
                 let mut buffers = vec![];
                 if texts.refers || !texts.own.is_empty() {
                     buffers.extend_from_slice(blocks);
                     buffers.extend(texts.own.into_iter().map(Buffer::from_vec));
                 }
                 let views = ScalarBuffer::from(texts.views);
-                // SAFETY: `Texts::push` made every view of a range of one of these buffers. The text of the file
+                // SAFETY: `PartTexts::push` made every view of a range of one of these buffers. The text of the file
                 // is UTF-8 and its fields are cut at ASCII bytes; what had escapes is made of such ranges and
                 // of strings.
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), nulls) })
             }
-            Values::Native(mut values) => values.finish(nulls),
+            PartValues::Native(mut values) => values.finish(nulls),
         }
     }
 }
 
-impl Texts {
+impl PartTexts {
     #[inline]
     fn push(
         &mut self,
         text: &[u8],
-        field: Field,
+        field: FieldRange,
         plain: impl Fn(&[u8], &mut Vec<u8>) -> Option<()>,
     ) -> Option<()> {
         let value = &text[field.start..field.end];

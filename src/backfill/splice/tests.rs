@@ -1,7 +1,7 @@
 //! Splicing against sorting everything.
 
 use super::*;
-use crate::backfill::testing::{Row, batch, few_values, keys, sorted, views};
+use crate::backfill::testing::{TypedRow, batch, few_values, keys, sorted, views};
 use arrow_array::*;
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
@@ -14,7 +14,7 @@ fn columns() -> impl Strategy<Value = Vec<usize>> {
     proptest::sample::subsequence((0..7).collect::<Vec<usize>>(), 0..4).prop_shuffle()
 }
 
-fn by_columns(rows: &[Row], by: &[usize]) -> RecordBatch {
+fn by_columns(rows: &[TypedRow], by: &[usize]) -> RecordBatch {
     let rows = batch(rows);
     sorted(&rows, &keys(&rows, by))
 }

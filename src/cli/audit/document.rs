@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
-use crate::cli::document::{Column, Document, data, width};
+use crate::cli::document::{ReportDocument, TableColumn, data, width};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, count, grouped};
 use crate::input::value::grouped_digits;
@@ -21,9 +21,9 @@ const SUSPICIOUS: i64 = HOUR;
 const OUTLIER: i64 = 4;
 
 /// The report of an audit.
-pub fn document(subject: &Subject, report: &AuditReport) -> Document {
+pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
     let mut times = TimeText::new(&subject.zone);
-    let mut out = Document::titled(format!("audit of job {}", data(&subject.name)));
+    let mut out = ReportDocument::titled(format!("audit of job {}", data(&subject.name)));
     let files = count(subject.files as u64, "file", "files");
     out.line(format!("{files}, {}", ui::human_bytes(subject.bytes)));
     out.line(ui::account_line(&report.account));
@@ -43,7 +43,7 @@ pub fn document(subject: &Subject, report: &AuditReport) -> Document {
     out
 }
 
-fn lateness(out: &mut Document, report: &AuditReport) {
+fn lateness(out: &mut ReportDocument, report: &AuditReport) {
     let mut partitions: Vec<&PartitionAudit> = report.partitions.iter().collect();
     let key = |p: &PartitionAudit| (p.lateness.p99, p.lateness.max, p.lateness.behind);
     // Ties go by name, so that the report is the same each time.
@@ -59,11 +59,11 @@ fn lateness(out: &mut Document, report: &AuditReport) {
     let names =
         std::iter::once("all events".to_string()).chain(partitions.iter().map(|p| short(&p.name, 24)));
     let numbers = |head: &str, of: &dyn Fn(&Profile) -> String| {
-        Column::numbers(head, profiles.iter().map(|p| of(p)).collect::<Vec<_>>())
+        TableColumn::numbers(head, profiles.iter().map(|p| of(p)).collect::<Vec<_>>())
     };
     let lengths = |head: &str, of: fn(&Profile) -> i64| numbers(head, &|p| brief(of(p)));
     out.table(vec![
-        Column::values("", names),
+        TableColumn::values("", names),
         numbers("events", &|p| grouped(p.events)),
         numbers("behind %", &|p| percent(p.behind, p.events)),
         lengths("p50", |p| p.p50),
@@ -78,7 +78,7 @@ fn lateness(out: &mut Document, report: &AuditReport) {
 }
 
 /// Partitions that are idle, or far behind the others.
-fn held_back(out: &mut Document, subject: &Subject, report: &AuditReport, times: &mut TimeText) {
+fn held_back(out: &mut ReportDocument, subject: &Subject, report: &AuditReport, times: &mut TimeText) {
     let idle = |p: &PartitionAudit| p.idle == Some(true);
     let mut held: Vec<&PartitionAudit> =
         report.partitions.iter().filter(|p| p.behind > HELD_BACK || idle(p)).collect();
@@ -95,17 +95,17 @@ fn held_back(out: &mut Document, subject: &Subject, report: &AuditReport, times:
         exact(HELD_BACK)
     ));
     let mut shown = vec![
-        Column::values("", held.iter().map(|p| short(&p.name, 24))),
-        Column::numbers("behind", held.iter().map(|p| brief(p.behind))),
-        Column::words("last event time", held.iter().map(|p| times.text(p.last_event_time))),
+        TableColumn::values("", held.iter().map(|p| short(&p.name, 24))),
+        TableColumn::numbers("behind", held.iter().map(|p| brief(p.behind))),
+        TableColumn::words("last event time", held.iter().map(|p| times.text(p.last_event_time))),
     ];
     if held.iter().any(|p| p.last_arrival.is_some()) {
         let pause = |p: &&PartitionAudit| p.longest_pause.map(brief).unwrap_or_default();
         let idle = |p: &&PartitionAudit| if idle(p) { "idle" } else { "" }.to_string();
         let arrival = |p: &&PartitionAudit| p.last_arrival.map(|at| times.text(at)).unwrap_or_default();
-        shown.push(Column::words("last arrival", held.iter().map(arrival)));
-        shown.push(Column::numbers("longest pause", held.iter().map(pause)));
-        shown.push(Column::words("", held.iter().map(idle)));
+        shown.push(TableColumn::words("last arrival", held.iter().map(arrival)));
+        shown.push(TableColumn::numbers("longest pause", held.iter().map(pause)));
+        shown.push(TableColumn::words("", held.iter().map(idle)));
     }
     out.table(shown);
     and_more(out, more, "partition");
@@ -122,7 +122,7 @@ fn held_back(out: &mut Document, subject: &Subject, report: &AuditReport, times:
 }
 
 /// Events with a time ahead of their arrival.
-fn ahead(out: &mut Document, report: &AuditReport) {
+fn ahead(out: &mut ReportDocument, report: &AuditReport) {
     let Some(future) = &report.future else { return };
     let furthest = brief(future.max);
     let found = match future.events {
@@ -138,7 +138,7 @@ fn ahead(out: &mut Document, report: &AuditReport) {
 }
 
 /// Single events that moved the front suspiciously far.
-fn jumps(out: &mut Document, report: &AuditReport, times: &mut TimeText) {
+fn jumps(out: &mut ReportDocument, report: &AuditReport, times: &mut TimeText) {
     let least = report.jumps.iter().map(|jump| jump.step).min().unwrap_or(0);
     let span = report.event_times.map_or(0, |(first, last)| last.saturating_sub(first));
     let outlier = |step: i64| step / OUTLIER > least || step > span / 100;
@@ -152,14 +152,14 @@ fn jumps(out: &mut Document, report: &AuditReport, times: &mut TimeText) {
         exact(SUSPICIOUS)
     ));
     out.table(vec![
-        Column::numbers("step", jumps.iter().map(|jump| brief(jump.step))),
-        Column::words("to event time", jumps.iter().map(|jump| times.text(jump.event_time))),
-        Column::values("file", jumps.iter().map(|jump| tail(&jump.file, 40))),
-        Column::numbers("line", jumps.iter().map(|jump| grouped(jump.line))),
+        TableColumn::numbers("step", jumps.iter().map(|jump| brief(jump.step))),
+        TableColumn::words("to event time", jumps.iter().map(|jump| times.text(jump.event_time))),
+        TableColumn::values("file", jumps.iter().map(|jump| tail(&jump.file, 40))),
+        TableColumn::numbers("line", jumps.iter().map(|jump| grouped(jump.line))),
     ]);
 }
 
-fn outputs(out: &mut Document, report: &AuditReport) {
+fn outputs(out: &mut ReportDocument, report: &AuditReport) {
     if report.outputs.is_empty() {
         out.section("no output has windows that end, so no event can be late");
         return;
@@ -214,14 +214,14 @@ fn alike(outputs: &[OutputAudit]) -> Vec<(Vec<String>, &OutputAudit)> {
 
 /// One line per delay; delays between which nothing changes share one. The job's begins one, unless
 /// nothing changes at all.
-fn delays(out: &mut Document, output: &OutputAudit) {
+fn delays(out: &mut ReportDocument, output: &OutputAudit) {
     let same =
         |a: &DelayAudit, b: &DelayAudit| DelayAudit { delay: a.delay, of_job: a.of_job, ..b.clone() } == *a;
     let calm = output.delays.windows(2).all(|pair| same(&pair[0], &pair[1]));
     let runs: Vec<&[DelayAudit]> = output.delays.chunk_by(|a, b| same(a, b) && (calm || !b.of_job)).collect();
     let Some(first) = output.delays.first() else { return };
     let numbers = |head: &str, of: &dyn Fn(&DelayAudit) -> String| {
-        Column::numbers(head, runs.iter().map(|run| of(&run[0])).collect::<Vec<_>>())
+        TableColumn::numbers(head, runs.iter().map(|run| of(&run[0])).collect::<Vec<_>>())
     };
     let name = |d: &DelayAudit| exact(d.delay) + if d.of_job { " (job)" } else { "" };
     let names = runs.iter().map(|run| match run {
@@ -230,7 +230,7 @@ fn delays(out: &mut Document, output: &OutputAudit) {
         [] => String::new(),
     });
     let mut shown = vec![
-        Column::words("delay", names),
+        TableColumn::words("delay", names),
         numbers("late\nevents", &|d| grouped(d.late)),
         numbers("%", &|d| percent(d.late, output.events)),
         numbers("wrong\nwindows", &|d| grouped(d.wrong_windows)),
@@ -256,8 +256,8 @@ fn delays(out: &mut Document, output: &OutputAudit) {
         };
         let name = data(&short(&column.column, 16));
         let pair = [
-            Column::numbers(&format!("{name}\noff by"), texts(largest)),
-            Column::numbers("in\ntotal", texts(total)),
+            TableColumn::numbers(&format!("{name}\noff by"), texts(largest)),
+            TableColumn::numbers("in\ntotal", texts(total)),
         ];
         // A table that is wider than the terminal breaks every line; --json has all columns.
         if width(&shown) + width(&pair) + 2 > WIDTH {
@@ -273,7 +273,7 @@ fn delays(out: &mut Document, output: &OutputAudit) {
 }
 
 /// What the delay has to be.
-fn completeness(out: &mut Document, output: &OutputAudit) {
+fn completeness(out: &mut ReportDocument, output: &OutputAudit) {
     // Of shares with the same delay the largest says it all.
     let same = |a: &Completeness, b: &Completeness| enough(a.delay) == enough(b.delay);
     for run in output.completeness.chunk_by(same) {
@@ -295,7 +295,7 @@ fn completeness(out: &mut Document, output: &OutputAudit) {
 }
 
 /// What the job's own delay gives.
-fn of_job(out: &mut Document, output: &OutputAudit, delay: i64) {
+fn of_job(out: &mut ReportDocument, output: &OutputAudit, delay: i64) {
     let Some(own) = output.delays.iter().find(|d| d.of_job) else { return };
     let late = match own.late {
         0 => "no event is late".to_string(),
@@ -314,7 +314,7 @@ fn of_job(out: &mut Document, output: &OutputAudit, delay: i64) {
     ));
 }
 
-fn and_more(out: &mut Document, more: usize, what: &str) {
+fn and_more(out: &mut ReportDocument, more: usize, what: &str) {
     if more > 0 {
         out.line(format!("… {} more {what}{}", grouped(more as u64), if more == 1 { "" } else { "s" }));
     }

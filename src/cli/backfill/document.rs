@@ -2,9 +2,9 @@
 //! the same, as it would be.
 
 use crate::backfill::{
-    BackfillOutcome, Change, Corrected, GivenFile, GivenKind, Method, Request, RowChange, Volume,
+    BackfillOutcome, BackfillRequest, Corrected, GivenFile, GivenKind, Method, RowChange, ValueChange, Volume,
 };
-use crate::cli::document::{Column, Document, data};
+use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui::{self, count, grouped};
 use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
@@ -14,8 +14,8 @@ use std::path::Path;
 const NAMED: usize = 3;
 
 /// What was given, and what it touched.
-pub fn report(request: &Request, outcome: &BackfillOutcome) -> Document {
-    let mut out = Document::default();
+pub fn report(request: &BackfillRequest, outcome: &BackfillOutcome) -> ReportDocument {
+    let mut out = ReportDocument::default();
     for file in &outcome.files {
         out.line(given(file, request.plan_only));
     }
@@ -37,7 +37,7 @@ pub fn report(request: &Request, outcome: &BackfillOutcome) -> Document {
 }
 
 /// Whether nothing came of it, and nothing was to come.
-fn idle(request: &Request, outcome: &BackfillOutcome) -> bool {
+fn idle(request: &BackfillRequest, outcome: &BackfillOutcome) -> bool {
     !request.plan_only && !outcome.applied
 }
 
@@ -62,7 +62,12 @@ fn shown(path: &Path) -> String {
     data(&path.display().to_string())
 }
 
-fn corrected(out: &mut Document, request: &Request, outcome: &BackfillOutcome, output: &Corrected) {
+fn corrected(
+    out: &mut ReportDocument,
+    request: &BackfillRequest,
+    outcome: &BackfillOutcome,
+    output: &Corrected,
+) {
     out.line(format!("{}: {}", data(&output.to.to_string()), method(request, outcome, output)));
     if output.method == Method::Untouched {
         return;
@@ -104,7 +109,7 @@ fn parts(output: &Corrected, plan: bool) -> Vec<String> {
 }
 
 /// The names of the partitions whose files are written.
-fn named(out: &mut Document, output: &Corrected, most: usize) {
+fn named(out: &mut ReportDocument, output: &Corrected, most: usize) {
     let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| data(folder));
     let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
     names.dedup();
@@ -122,7 +127,7 @@ fn volume(volume: Volume) -> String {
 }
 
 /// How an output is corrected, and how much of it.
-fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
+fn method(request: &BackfillRequest, outcome: &BackfillOutcome, output: &Corrected) -> String {
     let would = if request.plan_only { "would be " } else { "" };
     let touched = match touched(request, outcome, output) {
         touched if touched.is_empty() => touched,
@@ -147,7 +152,7 @@ fn method(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> S
 }
 
 /// Where the events of the windows touched are read from.
-fn history(request: &Request, outcome: &BackfillOutcome) -> String {
+fn history(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     let own =
         outcome.plan.deliveries.outputs.iter().any(|output| matches!(output.kind, OutputKind::Archive(_)));
     match &request.from_archive {
@@ -157,7 +162,7 @@ fn history(request: &Request, outcome: &BackfillOutcome) -> String {
     }
 }
 
-fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> String {
+fn touched(request: &BackfillRequest, outcome: &BackfillOutcome, output: &Corrected) -> String {
     let planned = outcome.plan.deliveries.outputs.iter().find(|planned| planned.to == output.to);
     let grouped = planned.is_some_and(|planned| matches!(planned.kind, OutputKind::Groups { .. }));
     if grouped {
@@ -180,8 +185,8 @@ fn touched(request: &Request, outcome: &BackfillOutcome, output: &Corrected) -> 
 }
 
 /// The tables of the values that changed, each with where all of them are.
-pub fn changes(request: &Request, outcome: &BackfillOutcome) -> Document {
-    let mut out = Document::default();
+pub fn changes(request: &BackfillRequest, outcome: &BackfillOutcome) -> ReportDocument {
+    let mut out = ReportDocument::default();
     let mut times = TimeText::new(&outcome.plan.zone);
     for output in outcome.outputs.iter().filter(|output| output.changed > 0) {
         let values = count(output.changed, "value", "values");
@@ -203,38 +208,42 @@ pub fn changes(request: &Request, outcome: &BackfillOutcome) -> Document {
     out
 }
 
-fn table(changes: &[Change], times: &mut TimeText) -> Vec<Column> {
+fn table(changes: &[ValueChange], times: &mut TimeText) -> Vec<TableColumn> {
     let mut columns = vec![];
     if changes.iter().any(|change| change.window.is_some()) {
         let mut bound = |head: &str, of: fn((i64, i64)) -> i64| {
-            let text = |change: &Change| change.window.map_or(String::new(), |window| times.text(of(window)));
-            columns.push(Column::words(head, changes.iter().map(text).collect::<Vec<_>>()));
+            let text =
+                |change: &ValueChange| change.window.map_or(String::new(), |window| times.text(of(window)));
+            columns.push(TableColumn::words(head, changes.iter().map(text).collect::<Vec<_>>()));
         };
         bound("window_start", |window| window.0);
         bound("window_end", |window| window.1);
     }
     let names = changes.first().map(|change| &change.keys[..]).unwrap_or_default();
     for (i, (name, _)) in names.iter().enumerate() {
-        let text = |change: &Change| change.keys.get(i).and_then(|key| key.1.clone()).unwrap_or_default();
-        columns.push(Column::values(&data(name), changes.iter().map(text)));
+        let text =
+            |change: &ValueChange| change.keys.get(i).and_then(|key| key.1.clone()).unwrap_or_default();
+        columns.push(TableColumn::values(&data(name), changes.iter().map(text)));
     }
-    let values = |of: fn(&Change) -> &Option<String>| changes.iter().map(move |change| of(change).clone());
-    columns.push(Column::values("column", changes.iter().map(|change| change.column.clone())));
-    columns.push(Column::mixed("before", values(|change| &change.before).map(Option::unwrap_or_default)));
-    columns.push(Column::mixed("after", values(|change| &change.after).map(Option::unwrap_or_default)));
+    let values =
+        |of: fn(&ValueChange) -> &Option<String>| changes.iter().map(move |change| of(change).clone());
+    columns.push(TableColumn::values("column", changes.iter().map(|change| change.column.clone())));
+    columns
+        .push(TableColumn::mixed("before", values(|change| &change.before).map(Option::unwrap_or_default)));
+    columns.push(TableColumn::mixed("after", values(|change| &change.after).map(Option::unwrap_or_default)));
     if changes.iter().any(|change| change.row != RowChange::Changed) {
-        let mark = |change: &Change| match change.row {
+        let mark = |change: &ValueChange| match change.row {
             RowChange::Added => "new row",
             RowChange::Removed => "row gone",
             RowChange::Changed => "",
         };
-        columns.push(Column::words("", changes.iter().map(|change| mark(change).to_string())));
+        columns.push(TableColumn::words("", changes.iter().map(|change| mark(change).to_string())));
     }
     columns
 }
 
 /// How it stands: the account, and what was left out.
-pub fn end(request: &Request, outcome: &BackfillOutcome) -> String {
+pub fn end(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     let mut lines = vec![];
     if idle(request, outcome) {
         lines.push(match (outcome.files.is_empty(), outcome.files.iter().all(known)) {

@@ -1,6 +1,6 @@
 use super::document::end;
 use super::*;
-use crate::backfill::{Change, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, Volume};
+use crate::backfill::{Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange, ValueChange, Volume};
 use crate::job::{JobSpec, Overrides};
 use crate::plan::OutputTo;
 use crate::sink::Account;
@@ -34,9 +34,9 @@ fn change(
     before: Option<&str>,
     after: Option<&str>,
     row: RowChange,
-) -> Change {
+) -> ValueChange {
     let text = |text: Option<&str>| text.map(String::from);
-    Change {
+    ValueChange {
         window: Some((ONE, ONE + MINUTE)),
         keys: vec![("user_id".into(), text(user)), ("postcode".into(), Some("AB7".into()))],
         column: column.into(),
@@ -116,23 +116,23 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
     }
 }
 
-fn report(request: &Request, outcome: &BackfillOutcome) -> String {
+fn report(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     document::report(request, outcome).text()
 }
 
-fn changes(request: &Request, outcome: &BackfillOutcome) -> String {
+fn changes(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     document::changes(request, outcome).text()
 }
 
 /// What the command prints: on stdout, then on stderr.
-fn words(request: &Request, outcome: &BackfillOutcome) -> String {
+fn words(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     format!("{}{}--\n{}", report(request, outcome), changes(request, outcome), end(request, outcome))
 }
 
 #[test]
 fn what_is_merged() {
     let outcome = outcome(&format!("{ARCHIVE}{COUNTS}{TABLE}"), vec![raw(), counts(Method::Merged)]);
-    insta::assert_snapshot!(words(&Request::default(), &outcome), @r"
+    insta::assert_snapshot!(words(&BackfillRequest::default(), &outcome), @r"
     in/late.csv: 40 records
     in/copy.csv: counted before as data/pageviews/pageviews-1.csv, left out
     out/raw: merged into what is stored: 40 rows added
@@ -162,7 +162,7 @@ fn what_is_merged() {
 fn what_is_planned() {
     let mut counts = counts(Method::Recomputed);
     counts.change_log = None;
-    let request = Request { plan_only: true, shown: 4, ..Request::default() };
+    let request = BackfillRequest { plan_only: true, shown: 4, ..BackfillRequest::default() };
     let mut outcome = outcome(&format!("{ARCHIVE}{COUNTS}"), vec![raw(), counts]);
     outcome.applied = false;
     outcome.history = HistoryRead { files: 2, bytes: 340_500 };
@@ -200,7 +200,8 @@ fn what_is_planned() {
 #[test]
 fn where_history_is_read_from() {
     let from = |outputs: &str, archive: Option<&str>| {
-        let request = Request { from_archive: archive.map(PathBuf::from), ..Request::default() };
+        let request =
+            BackfillRequest { from_archive: archive.map(PathBuf::from), ..BackfillRequest::default() };
         let outcome = outcome(outputs, vec![counts(Method::Recomputed)]);
         report(&request, &outcome).lines().nth(2).unwrap().to_string()
     };
@@ -212,7 +213,7 @@ fn where_history_is_read_from() {
 
 #[test]
 fn what_is_taken_out_and_what_is_computed_from_the_beginning() {
-    let request = Request { retract: true, ..Request::default() };
+    let request = BackfillRequest { retract: true, ..BackfillRequest::default() };
     let again = Corrected { windows: 0, parts: vec![], added: 0, ..counts(Method::AllAgain) };
     let untouched = Corrected { to: folder("out/other"), changed: 0, ..counts(Method::Untouched) };
     let global = COUNTS.replace("window = { tumbling = \"1m\" }", "window = \"global\"");
@@ -249,7 +250,7 @@ fn what_is_taken_out_and_what_is_computed_from_the_beginning() {
     --
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
     ");
-    let plan = Request { plan_only: true, ..request };
+    let plan = BackfillRequest { plan_only: true, ..request };
     let planned = report(&plan, &outcome);
     for part in [
         "in/wrong.csv: 1 record to take out",
@@ -264,16 +265,16 @@ fn what_is_taken_out_and_what_is_computed_from_the_beginning() {
 fn what_changes_nothing() {
     let mut outcome = outcome(COUNTS, vec![Corrected { changed: 0, ..counts(Method::Untouched) }]);
     (outcome.applied, outcome.files) = (false, outcome.files.split_off(1));
-    insta::assert_snapshot!(words(&Request::default(), &outcome), @r"
+    insta::assert_snapshot!(words(&BackfillRequest::default(), &outcome), @r"
     in/copy.csv: counted before as data/pageviews/pageviews-1.csv, left out
     --
     nothing to do: the files were counted before
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
     ");
     outcome.files = vec![];
-    assert!(end(&Request::default(), &outcome).starts_with("nothing to do: the source has no file"));
+    assert!(end(&BackfillRequest::default(), &outcome).starts_with("nothing to do: the source has no file"));
     outcome.files = vec![given("in/empty.csv", GivenKind::New, 0)];
-    assert!(end(&Request::default(), &outcome).starts_with("nothing changes\nread 6,040 ="));
+    assert!(end(&BackfillRequest::default(), &outcome).starts_with("nothing changes\nread 6,040 ="));
 }
 
 #[test]
@@ -282,13 +283,13 @@ fn numbers_stand_on_the_right_and_a_log_is_named() {
         change(Some("7"), "views", Some("1"), Some("12"), RowChange::Changed),
         change(Some("8"), "views", Some("10"), Some("9"), RowChange::Changed),
     ];
-    let output = |changed, shown: &[Change], log: Option<&str>| Corrected {
+    let output = |changed, shown: &[ValueChange], log: Option<&str>| Corrected {
         changes: shown.to_vec(),
         changed,
         change_log: log.map(PathBuf::from),
         ..counts(Method::Merged)
     };
-    let text = |output| changes(&Request::default(), &outcome(COUNTS, vec![output]));
+    let text = |output| changes(&BackfillRequest::default(), &outcome(COUNTS, vec![output]));
     insta::assert_snapshot!(text(output(2, &changes_, Some("log.jsonl"))).trim_start(), @r"
     out/counts: 2 values changed
     window_start               window_end                 user_id  postcode  column  before  after
@@ -300,7 +301,7 @@ fn numbers_stand_on_the_right_and_a_log_is_named() {
     assert!(text(output(2, &changes_, None)).ends_with("10      9\n"));
     assert!(text(output(3, &changes_, None)).ends_with("\n… and 1 more\n"));
     assert_eq!(text(output(2, &[], Some("log.jsonl"))), "\nout/counts: 2 values changed\nall in log.jsonl\n");
-    let global = Change { window: None, ..changes_[0].clone() };
+    let global = ValueChange { window: None, ..changes_[0].clone() };
     assert!(!text(output(1, &[global], None)).contains("window_start"));
 }
 
@@ -308,7 +309,7 @@ fn numbers_stand_on_the_right_and_a_log_is_named() {
 fn what_programs_read() {
     let mut outcome = outcome(&format!("{ARCHIVE}{COUNTS}"), vec![counts(Method::Merged)]);
     outcome.files.push(given("users.csv", GivenKind::Table("users".into()), 1));
-    let value = in_json(&Request::default(), &outcome);
+    let value = in_json(&BackfillRequest::default(), &outcome);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).unwrap().replace(&outcome.plan.hash, "HASH"), @r#"
     {
       "job": {

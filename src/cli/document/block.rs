@@ -1,6 +1,6 @@
 //! The blocks of a document.
 
-use super::column::Column;
+use super::column::TableColumn;
 
 /// One block.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub enum Block {
     /// An empty line.
     Gap,
     /// A table.
-    Table(Vec<Column>),
+    Table(Vec<TableColumn>),
     /// A language and lines in it, which stay as they are.
     Code(&'static str, String),
 }

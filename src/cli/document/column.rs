@@ -9,7 +9,7 @@ const UNNAMED: usize = 30;
 
 /// A column of a table.
 #[derive(Debug, Clone)]
-pub struct Column {
+pub struct TableColumn {
     /// Its name, of one line or more; the lines stand above one another.
     pub(super) head: String,
     pub(super) cells: Vec<String>,
@@ -18,12 +18,12 @@ pub struct Column {
     /// Whether the cells are the user's data, and not our words.
     pub(super) data: bool,
     /// How text shortens the cells.
-    cut: Cut,
+    cut: CellCut,
 }
 
 /// How text shortens the cells of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cut {
+enum CellCut {
     /// To one line of limited width.
     Short,
     /// Not at all.
@@ -32,38 +32,38 @@ enum Cut {
     Last,
 }
 
-impl Column {
+impl TableColumn {
     /// A column of our words.
-    pub fn words(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
+    pub fn words(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
         let cells = cells.into_iter().collect();
-        Column { head: head.to_string(), cells, right: false, data: false, cut: Cut::Short }
+        TableColumn { head: head.to_string(), cells, right: false, data: false, cut: CellCut::Short }
     }
 
     /// A column of the user's names and values.
-    pub fn values(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
-        Column { data: true, ..Column::words(head, cells) }
+    pub fn values(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
+        TableColumn { data: true, ..TableColumn::words(head, cells) }
     }
 
     /// A column of values of several columns: on the right where all are numbers.
-    pub fn mixed(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
-        let column = Column::values(head, cells);
+    pub fn mixed(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
+        let column = TableColumn::values(head, cells);
         let number = |text: &String| text.is_empty() || text == "NULL" || text.parse::<f64>().is_ok();
-        Column { right: column.cells.iter().all(number), ..column }
+        TableColumn { right: column.cells.iter().all(number), ..column }
     }
 
     /// A column of values that are not cut short, such as places in files.
-    pub fn whole(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
-        Column { cut: Cut::Whole, ..Column::values(head, cells) }
+    pub fn whole(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
+        TableColumn { cut: CellCut::Whole, ..TableColumn::values(head, cells) }
     }
 
     /// A last column of sentences of ours, which are not cut short.
-    pub fn sentences(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
-        Column { cut: Cut::Last, ..Column::words(head, cells) }
+    pub fn sentences(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
+        TableColumn { cut: CellCut::Last, ..TableColumn::words(head, cells) }
     }
 
     /// A column of numbers.
-    pub fn numbers(head: &str, cells: impl IntoIterator<Item = String>) -> Column {
-        Column { right: true, ..Column::words(head, cells) }
+    pub fn numbers(head: &str, cells: impl IntoIterator<Item = String>) -> TableColumn {
+        TableColumn { right: true, ..TableColumn::words(head, cells) }
     }
 
     /// The lines of its name in text.
@@ -73,27 +73,27 @@ impl Column {
 
     /// A cell in text.
     fn cell(&self, text: &str) -> String {
-        if self.cut == Cut::Short { cell(text) } else { plain(text) }
+        if self.cut == CellCut::Short { cell(text) } else { plain(text) }
     }
 
     /// The columns of a line of text that it fills.
     pub fn width(&self) -> usize {
         // A last column may be longer than its rule, so its cells do not widen it.
-        let cells = self.cells.iter().filter(|_| self.cut != Cut::Last).map(|text| self.cell(text));
+        let cells = self.cells.iter().filter(|_| self.cut != CellCut::Last).map(|text| self.cell(text));
         self.heads().into_iter().chain(cells).map(|text| text.chars().count()).max().unwrap_or(0)
     }
 }
 
 /// The characters of a line of `columns`.
-pub fn width(columns: &[Column]) -> usize {
+pub fn width(columns: &[TableColumn]) -> usize {
     // Two spaces stand between columns, and not behind the last one.
     columns.iter().map(|column| column.width() + 2).sum::<usize>().saturating_sub(2)
 }
 
 /// The columns side by side, below their names and a rule. Where no column has a name, there is neither.
-pub fn render(columns: &[Column]) -> String {
+pub fn render(columns: &[TableColumn]) -> String {
     let named = columns.iter().any(|column| !column.head.is_empty());
-    let heads: Vec<Vec<String>> = columns.iter().map(Column::heads).collect();
+    let heads: Vec<Vec<String>> = columns.iter().map(TableColumn::heads).collect();
     let most = if named { usize::MAX } else { UNNAMED };
     let widths: Vec<usize> = columns.iter().map(|column| column.width().min(most)).collect();
     let mut out = String::new();
@@ -135,8 +135,8 @@ mod tests {
     fn columns_are_aligned_below_their_names() {
         let texts = |texts: &[&str]| texts.iter().map(|t| t.to_string()).collect::<Vec<_>>();
         let columns = [
-            Column::words("name", texts(&["a", "b\n\u{1b}[2J", "long enough"])),
-            Column::numbers("late\nevents", texts(&["1", "1,000", ""])),
+            TableColumn::words("name", texts(&["a", "b\n\u{1b}[2J", "long enough"])),
+            TableColumn::numbers("late\nevents", texts(&["1", "1,000", ""])),
         ];
         assert_eq!(width(&columns), 19);
         insta::assert_snapshot!(render(&columns), @r"

@@ -1,6 +1,6 @@
 //! The flags that choose how a report is printed.
 
-use super::Document;
+use super::ReportDocument;
 use crate::cli::ui;
 use crate::error::{Error, Result};
 use clap::Args;
@@ -35,7 +35,7 @@ impl FormatArgs {
     pub fn print<T: Serialize>(
         self,
         outcome: impl FnOnce() -> T,
-        document: impl FnOnce() -> Document,
+        document: impl FnOnce() -> ReportDocument,
     ) -> Result<()> {
         if self.json {
             let text = serde_json::to_string_pretty(&outcome());

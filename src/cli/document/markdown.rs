@@ -5,7 +5,7 @@
 //! a text with a backtick or a bar is written with entities.
 
 use super::block::Block;
-use super::column::Column;
+use super::column::TableColumn;
 use super::marked::{CLOSE, OPEN};
 use crate::cli::ui::plain;
 
@@ -29,14 +29,14 @@ pub fn push(out: &mut String, block: &Block, before: Option<&Block>) {
     });
 }
 
-fn table(columns: &[Column]) -> String {
+fn table(columns: &[TableColumn]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let rule = |column: &Column| if column.right { "---:" } else { "---" }.to_string();
+    let rule = |column: &TableColumn| if column.right { "---:" } else { "---" }.to_string();
     // A row of a Markdown table is one line.
     let heads = columns.iter().map(|column| words(&column.head.replace('\n', " "))).collect();
     let mut out = line(heads) + &line(columns.iter().map(rule).collect());
     for row in 0..columns.iter().map(|column| column.cells.len()).max().unwrap_or(0) {
-        let cell = |column: &Column| match column.cells.get(row) {
+        let cell = |column: &TableColumn| match column.cells.get(row) {
             None => String::new(),
             Some(text) if column.data => code(text),
             // Numbers of ours have nothing to escape.

@@ -10,7 +10,7 @@ mod format;
 mod markdown;
 mod marked;
 
-pub use column::{Column, width};
+pub use column::{TableColumn, width};
 pub use format::FormatArgs;
 pub use marked::data;
 
@@ -19,24 +19,24 @@ use marked::unmarked;
 
 /// A report.
 #[derive(Debug, Clone, Default)]
-pub struct Document {
+pub struct ReportDocument {
     blocks: Vec<Block>,
 }
 
-impl Document {
+impl ReportDocument {
     /// A document that begins with this line.
-    pub fn titled(title: impl Into<String>) -> Document {
-        Document { blocks: vec![Block::Title(title.into(), None)] }
+    pub fn titled(title: impl Into<String>) -> ReportDocument {
+        ReportDocument { blocks: vec![Block::Title(title.into(), None)] }
     }
 
     /// A document that begins with a verdict: the same or not.
-    pub fn verdict(same: bool, title: impl Into<String>) -> Document {
-        Document { blocks: vec![Block::Title(title.into(), Some(same))] }
+    pub fn verdict(same: bool, title: impl Into<String>) -> ReportDocument {
+        ReportDocument { blocks: vec![Block::Title(title.into(), Some(same))] }
     }
 
     /// A document of code alone.
-    pub fn of_code(language: &'static str, text: impl Into<String>) -> Document {
-        Document { blocks: vec![Block::Code(language, text.into())] }
+    pub fn of_code(language: &'static str, text: impl Into<String>) -> ReportDocument {
+        ReportDocument { blocks: vec![Block::Code(language, text.into())] }
     }
 
     /// Adds a heading.
@@ -83,7 +83,7 @@ impl Document {
     }
 
     /// Adds a table.
-    pub fn table(&mut self, columns: Vec<Column>) {
+    pub fn table(&mut self, columns: Vec<TableColumn>) {
         self.blocks.push(Block::Table(columns));
     }
 
@@ -93,7 +93,7 @@ impl Document {
     }
 
     /// Adds all of another document.
-    pub fn append(&mut self, other: Document) {
+    pub fn append(&mut self, other: ReportDocument) {
         self.blocks.extend(other.blocks);
     }
 
@@ -129,14 +129,14 @@ mod tests {
     /// The same blocks as text and as Markdown.
     #[test]
     fn one_document_is_text_and_markdown() {
-        let mut document = Document::verdict(false, format!("{}: 2 of _3_000_", data("out/a_b")));
+        let mut document = ReportDocument::verdict(false, format!("{}: 2 of _3_000_", data("out/a_b")));
         document.item(format!("here   `{}`", data("x\u{1}`y")));
         document.outline("  at  https://x.org/a, `a|b` and *b*\n    deeper");
         document.section("delays");
         let columns = vec![
-            Column::values(&data("k_1"), ["a|b".to_string(), "c\nd".to_string()]),
-            Column::words("note", ["<b>".to_string(), String::new()]),
-            Column::numbers("late\nevents", ["1".to_string(), ">99.99".to_string()]),
+            TableColumn::values(&data("k_1"), ["a|b".to_string(), "c\nd".to_string()]),
+            TableColumn::words("note", ["<b>".to_string(), String::new()]),
+            TableColumn::numbers("late\nevents", ["1".to_string(), ">99.99".to_string()]),
         ];
         document.table(columns);
         document.code("toml", "a = \"```\"\n");

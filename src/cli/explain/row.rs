@@ -1,10 +1,10 @@
 //! `explain --at ROW`: the row, the events that made it, and those that were left out.
 
-use crate::cli::document::{Column, Document, data};
+use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::lengths::written;
 use crate::cli::ui;
 use crate::error::{Error, Result};
-use crate::explain::{Cause, Fate, RowExplained, TracedRow};
+use crate::explain::{Cause, RowExplained, RowFate, TracedRow};
 use crate::sink::value::TimeText;
 use crate::time::Zone;
 use serde_json::{Map, Value, json};
@@ -57,28 +57,28 @@ fn unquoted(text: &str) -> (String, bool) {
 }
 
 /// As a document.
-pub fn document(explained: &RowExplained, zone: &Zone) -> Document {
-    let mut out = Document::titled(format!("{}: {}", data(&explained.output), name(explained, zone)));
+pub fn document(explained: &RowExplained, zone: &Zone) -> ReportDocument {
+    let mut out = ReportDocument::titled(format!("{}: {}", data(&explained.output), name(explained, zone)));
     if let Some(row) = &explained.row {
         let columns = explained.columns.iter().zip(row);
         let column = |(name, value): (&String, &Option<String>)| {
-            Column::values(&data(name), [value.clone().unwrap_or_default()])
+            TableColumn::values(&data(name), [value.clone().unwrap_or_default()])
         };
         out.table(columns.map(column).collect());
     }
     match &explained.fate {
-        Fate::Written if explained.more > 0 => {
+        RowFate::Written if explained.more > 0 => {
             out.line(format!(
                 "and {} with these columns",
                 ui::count(explained.more, "more row", "more rows")
             ));
         }
-        Fate::Written => {}
-        Fate::Having(having) => out.line(format!("not in the output: having {}", data(having))),
-        Fate::Top(place, n) => {
+        RowFate::Written => {}
+        RowFate::Having(having) => out.line(format!("not in the output: having {}", data(having))),
+        RowFate::Top(place, n) => {
             out.line(format!("not in the output: number {place} of its window, and the first {n} are kept"));
         }
-        Fate::NoEvents => out.line("not in the output: no event of it was counted"),
+        RowFate::NoEvents => out.line("not in the output: no event of it was counted"),
     }
     let counted = &explained.counted;
     out.section(format!(
@@ -96,7 +96,7 @@ pub fn document(explained: &RowExplained, zone: &Zone) -> Document {
         let left_out = explained.left_out.iter();
         if !explained.left_out.is_empty() {
             let mut columns = events(left_out.clone().map(|left| &left.event), &counted.columns, zone);
-            columns.push(Column::sentences("why", left_out.map(|left| cause(&left.why, zone))));
+            columns.push(TableColumn::sentences("why", left_out.map(|left| cause(&left.why, zone))));
             out.table(columns);
         }
     }
@@ -133,15 +133,18 @@ fn events<'a>(
     rows: impl Iterator<Item = &'a TracedRow> + Clone,
     names: &[String],
     zone: &Zone,
-) -> Vec<Column> {
+) -> Vec<TableColumn> {
     let mut times = TimeText::new(zone);
     let mut columns = vec![
-        Column::whole("file:line", rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line))),
-        Column::words("event time", rows.clone().map(|row| times.text(row.time))),
+        TableColumn::whole(
+            "file:line",
+            rows.clone().map(|row| format!("{}:{}", row.file.display(), row.line)),
+        ),
+        TableColumn::words("event time", rows.clone().map(|row| times.text(row.time))),
     ];
     for (i, name) in names.iter().enumerate() {
         let values = rows.clone().map(|row| row.values[i].clone().unwrap_or_default());
-        columns.push(Column::values(&data(name), values));
+        columns.push(TableColumn::values(&data(name), values));
     }
     columns
 }
@@ -215,9 +218,9 @@ pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
         "window": window,
         "keys": keys,
         "row": row,
-        "in_output": explained.fate == Fate::Written,
-        "having": if let Fate::Having(having) = &explained.fate { Some(having) } else { None },
-        "place": if let Fate::Top(place, _) = explained.fate { Some(place) } else { None },
+        "in_output": explained.fate == RowFate::Written,
+        "having": if let RowFate::Having(having) = &explained.fate { Some(having) } else { None },
+        "place": if let RowFate::Top(place, _) = explained.fate { Some(place) } else { None },
         "counted": explained.counted.events,
         "counted_events": counted,
         "left_out": explained.left_out_events,

@@ -4,7 +4,7 @@ use crate::cli::lengths::written;
 use crate::cli::ui;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
-use crate::input::told;
+use crate::input::partition_columns;
 use crate::time::TimeRule;
 use std::fmt::Write;
 
@@ -26,9 +26,9 @@ pub fn files(read: &ReadPlan) -> String {
 }
 
 pub fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
-    let carried = inferred.carried.iter().flat_map(|found| &found.words);
+    let lines = inferred.wire_format.iter().flat_map(|found| &found.words);
     let layout = inferred.layout.iter().map(|line| format!("layout: {line}\n"));
-    let mut out: String = layout.chain(carried.map(|line| format!("log: {line}\n"))).collect();
+    let mut out: String = layout.chain(lines.map(|line| format!("log: {line}\n"))).collect();
     let _ = writeln!(
         out,
         "columns, from a sample of {} records in {} files:",
@@ -61,7 +61,8 @@ pub fn columns(read: &ReadPlan, inferred: &Inferred) -> String {
     for (name, why) in &inferred.unsupported {
         let _ = writeln!(out, "        {name}  {why}");
     }
-    let folders = told::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
+    let folders =
+        partition_columns::names(&read.files).into_iter().filter(|name| inferred.column(name).is_none());
     let folders: Vec<String> = folders.map(|name| ui::plain(&name)).collect();
     if !folders.is_empty() {
         let _ =

@@ -1,7 +1,7 @@
 //! The JSON Schema of the job file, from the descriptions of its keys.
 
 use crate::expr::functions;
-use crate::job::keys::key::{Described, Section, Type, Variant};
+use crate::job::keys::key::{Described, KeySection, ValueType, Variant};
 use crate::job::keys::{SECTIONS, job, output};
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -76,7 +76,7 @@ fn definitions() -> Value {
 }
 
 /// A table with its keys and the rules between them.
-fn table(section: &Section) -> Value {
+fn table(section: &KeySection) -> Value {
     let mut table = object(json!({ "type": "object" }));
     if !section.required.is_empty() {
         let names: Vec<&str> = section.required.iter().map(|(name, _)| *name).collect();
@@ -127,13 +127,13 @@ fn archives() -> Map<String, Value> {
 }
 
 /// What the value of a key may be, and what is said of it.
-fn value(key: &Described, section: &Section) -> Value {
+fn value(key: &Described, section: &KeySection) -> Value {
     let mut value = object(ty(key, section));
     if let Some(default) = key.default_value() {
         value.insert("default".into(), default);
     }
     value.insert("description".into(), json!(key.meaning()));
-    if key.ty == Type::Sql {
+    if key.ty == ValueType::Sql {
         value.insert("x-taplo".into(), json!({ "docs": { "main": functions::help() } }));
     }
     let examples = key.example_values();
@@ -143,51 +143,55 @@ fn value(key: &Described, section: &Section) -> Value {
     Value::Object(value)
 }
 
-fn ty(key: &Described, section: &Section) -> Value {
+fn ty(key: &Described, section: &KeySection) -> Value {
     let text = json!({ "type": "string" });
     let of = key.of.map(|of| match of.definition {
         "" => table(of),
         name => json!({ "$ref": format!("#/$defs/{name}") }),
     });
     match key.ty {
-        Type::Text | Type::Sql => text,
-        Type::Filled => json!({ "type": "string", "minLength": 1 }),
-        Type::Character => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
-        Type::Delimiter => json!({ "type": "string", "minLength": 1, "pattern": "^(.|spaces)$" }),
-        Type::Length => json!({ "$ref": "#/$defs/length" }),
-        Type::SignedLength => json!({ "type": "string", "title": "duration" }),
-        Type::Word => match key.words {
+        ValueType::Text | ValueType::Sql => text,
+        ValueType::Filled => json!({ "type": "string", "minLength": 1 }),
+        ValueType::Character => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        ValueType::Delimiter => json!({ "type": "string", "minLength": 1, "pattern": "^(.|spaces)$" }),
+        ValueType::Length => json!({ "$ref": "#/$defs/length" }),
+        ValueType::SignedLength => json!({ "type": "string", "title": "duration" }),
+        ValueType::Word => match key.words {
             [only] => json!({ "type": "string", "const": only }),
             words => json!({ "type": "string", "enum": words }),
         },
-        Type::Words => json!({
+        ValueType::Words => json!({
             "title": key.words_or_list(),
             "oneOf": [
                 { "type": "string", "enum": key.words },
                 { "type": "array", "items": { "enum": key.words }, "minItems": 1 },
             ],
         }),
-        Type::Flag => json!({ "type": "boolean" }),
-        Type::Whole(least, usize::MAX) => json!({ "type": "integer", "minimum": least }),
-        Type::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
-        Type::Counts => json!({
+        ValueType::Flag => json!({ "type": "boolean" }),
+        ValueType::Whole(least, usize::MAX) => json!({ "type": "integer", "minimum": least }),
+        ValueType::Whole(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+        ValueType::Counts => json!({
             "type": "array",
             "title": "list of integers",
             "items": { "type": "integer", "minimum": 1 },
         }),
-        Type::Strings => json!({ "$ref": "#/$defs/strings" }),
-        Type::Expressions => json!({ "$ref": "#/$defs/expressions" }),
-        Type::Names => json!({ "$ref": "#/$defs/names" }),
-        Type::Types => json!({ "type": "object", "title": "table of types", "additionalProperties": text }),
-        Type::Texts => json!({ "type": "object", "additionalProperties": text }),
-        Type::Literals => {
+        ValueType::Strings => json!({ "$ref": "#/$defs/strings" }),
+        ValueType::Expressions => json!({ "$ref": "#/$defs/expressions" }),
+        ValueType::Names => json!({ "$ref": "#/$defs/names" }),
+        ValueType::Types => {
+            json!({ "type": "object", "title": "table of types", "additionalProperties": text })
+        }
+        ValueType::Texts => json!({ "type": "object", "additionalProperties": text }),
+        ValueType::Literals => {
             json!({ "type": "object", "additionalProperties": { "type": ["string", "number", "boolean"] } })
         }
-        Type::Table => of.unwrap_or_default(),
-        Type::Tables if section.requires(key.name) => json!({ "type": "array", "minItems": 1, "items": of }),
-        Type::Tables => json!({ "type": "array", "items": of }),
-        Type::NamedTables => json!({ "type": "object", "additionalProperties": of }),
-        Type::GlobalOrTable => json!({
+        ValueType::Table => of.unwrap_or_default(),
+        ValueType::Tables if section.requires(key.name) => {
+            json!({ "type": "array", "minItems": 1, "items": of })
+        }
+        ValueType::Tables => json!({ "type": "array", "items": of }),
+        ValueType::NamedTables => json!({ "type": "object", "additionalProperties": of }),
+        ValueType::GlobalOrTable => json!({
             "title": "\"global\", or a table",
             "oneOf": [{ "type": "string", "const": "global" }, of],
         }),

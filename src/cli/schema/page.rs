@@ -1,7 +1,7 @@
 //! The guide's page of the job file: for each of its tables a table of keys.
 
 use crate::job::keys::SECTIONS;
-use crate::job::keys::key::{Described, Section, Type};
+use crate::job::keys::key::{Described, KeySection, ValueType};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -34,7 +34,7 @@ pub fn markdown() -> String {
 }
 
 /// The cells of a key.
-fn row(key: &Described, section: &Section) -> [String; 5] {
+fn row(key: &Described, section: &KeySection) -> [String; 5] {
     let default = match key.default_value() {
         _ if section.requires(key.name) => "required".to_string(),
         Some(default) => format!("`{}`", toml(&default)),
@@ -48,27 +48,27 @@ fn row(key: &Described, section: &Section) -> [String; 5] {
 /// The type of a key; of a table the way to its section.
 pub fn ty(key: &Described) -> String {
     let words = match key.ty {
-        Type::Text | Type::Filled | Type::Delimiter | Type::Sql => "string",
-        Type::Character => "one character",
-        Type::Length | Type::SignedLength => "duration",
-        Type::Word => {
+        ValueType::Text | ValueType::Filled | ValueType::Delimiter | ValueType::Sql => "string",
+        ValueType::Character => "one character",
+        ValueType::Length | ValueType::SignedLength => "duration",
+        ValueType::Word => {
             let words: Vec<String> = key.words.iter().map(|word| format!("`\"{word}\"`")).collect();
             return words.join(", ");
         }
-        Type::Words => return key.words_or_list(),
-        Type::Flag => "true or false",
-        Type::Whole(least, usize::MAX) => return format!("whole number from {least}"),
-        Type::Whole(least, most) => return format!("whole number from {least} to {most}"),
-        Type::Counts => "list of integers",
-        Type::Strings => "string or list of strings",
-        Type::Expressions => "table of SQL expressions, or list of names",
-        Type::Names => "table of names, or list of names",
-        Type::Types => "table of types",
-        Type::Texts | Type::Table => "table",
-        Type::Literals => "table of values",
-        Type::Tables => "list of tables",
-        Type::NamedTables => "tables with names",
-        Type::GlobalOrTable => "`\"global\"` or table",
+        ValueType::Words => return key.words_or_list(),
+        ValueType::Flag => "true or false",
+        ValueType::Whole(least, usize::MAX) => return format!("whole number from {least}"),
+        ValueType::Whole(least, most) => return format!("whole number from {least} to {most}"),
+        ValueType::Counts => "list of integers",
+        ValueType::Strings => "string or list of strings",
+        ValueType::Expressions => "table of SQL expressions, or list of names",
+        ValueType::Names => "table of names, or list of names",
+        ValueType::Types => "table of types",
+        ValueType::Texts | ValueType::Table => "table",
+        ValueType::Literals => "table of values",
+        ValueType::Tables => "list of tables",
+        ValueType::NamedTables => "tables with names",
+        ValueType::GlobalOrTable => "`\"global\"` or table",
     };
     match key.of {
         Some(of) => format!("[{words}](#{})", anchor(of.title)),

@@ -36,7 +36,7 @@ pub fn set_log(format: LogFormat) {
         // A bug should not break the log that somebody's collector reads.
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
-            say(&[Event::error("panic", panic.to_string(), json!({ "place": place }))]);
+            say(&[LogEvent::error("panic", panic.to_string(), json!({ "place": place }))]);
         }));
     }
 }
@@ -66,27 +66,27 @@ impl Level {
 
 /// One thing that happened: its words for people, which may be none, and its fields for programs.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub struct LogEvent {
     level: Level,
     name: &'static str,
     text: String,
     fields: Value,
 }
 
-impl Event {
+impl LogEvent {
     /// What belongs to a run.
-    pub fn info(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
-        Event { level: Level::Info, name, text: text.into(), fields }
+    pub fn info(name: &'static str, text: impl Into<String>, fields: Value) -> LogEvent {
+        LogEvent { level: Level::Info, name, text: text.into(), fields }
     }
 
     /// What somebody should look at.
-    pub fn warning(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
-        Event { level: Level::Warning, name, text: text.into(), fields }
+    pub fn warning(name: &'static str, text: impl Into<String>, fields: Value) -> LogEvent {
+        LogEvent { level: Level::Warning, name, text: text.into(), fields }
     }
 
     /// What ends a run.
-    pub fn error(name: &'static str, text: impl Into<String>, fields: Value) -> Event {
-        Event { level: Level::Error, name, text: text.into(), fields }
+    pub fn error(name: &'static str, text: impl Into<String>, fields: Value) -> LogEvent {
+        LogEvent { level: Level::Error, name, text: text.into(), fields }
     }
 
     /// Its words for people.
@@ -114,9 +114,9 @@ impl Event {
 }
 
 /// Writes events to stderr, in one go.
-pub fn say(events: &[Event]) {
+pub fn say(events: &[LogEvent]) {
     let text: String = match is_json() {
-        true => events.iter().map(Event::line).collect(),
+        true => events.iter().map(LogEvent::line).collect(),
         false => {
             // Some events are for programs alone.
             let words = events.iter().filter(|event| !event.text.is_empty());
@@ -131,7 +131,7 @@ pub fn say(events: &[Event]) {
 
 /// Says something that is no result.
 pub fn note(text: &str) {
-    say(&[Event::info("note", text, Value::Null)]);
+    say(&[LogEvent::info("note", text, Value::Null)]);
 }
 
 /// Says, for programs, that a command starts.
@@ -142,13 +142,13 @@ pub fn start(command: &str) {
     let arguments = arguments.map(|word| without_secrets(&word.to_string_lossy()).into_owned());
     let arguments: Vec<String> = arguments.collect();
     let fields = json!({ "command": command, "version": env!("CARGO_PKG_VERSION"), "arguments": arguments });
-    say(&[Event::info("start", "", fields)]);
+    say(&[LogEvent::info("start", "", fields)]);
 }
 
 /// Says, for programs, how a command ended and how long it took.
 pub fn end(code: u8, took: Duration) {
     let fields = json!({ "exit_code": code, "seconds": seconds(took) });
-    say(&[Event::info("end", "", fields)]);
+    say(&[LogEvent::info("end", "", fields)]);
 }
 
 /// Seconds to the microsecond.
@@ -159,10 +159,10 @@ pub fn seconds(duration: Duration) -> f64 {
 /// Prints an error, and nothing more. For programs every fault is a line of its own.
 pub fn print_error(error: &Error) {
     if !is_json() {
-        return say(&[Event::error("error", error.to_string(), Value::Null)]);
+        return say(&[LogEvent::error("error", error.to_string(), Value::Null)]);
     }
-    let events: Vec<Event> =
-        error.faults().into_iter().map(|fault| Event::error("error", "", fields(fault))).collect();
+    let events: Vec<LogEvent> =
+        error.faults().into_iter().map(|fault| LogEvent::error("error", "", fields(fault))).collect();
     say(&events);
 }
 
@@ -211,7 +211,7 @@ pub fn print_usage(error: &clap::Error, arguments: impl Iterator<Item = OsString
         text.lines().filter_map(|l| l.trim().strip_prefix(word)).map(|l| l.trim().to_string()).collect()
     };
     let message = told.trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ");
-    say(&[Event::error(
+    say(&[LogEvent::error(
         "error",
         "",
         json!({

@@ -1,23 +1,23 @@
 //! The progress line of a run, and what its stages took.
 
 use super::is_json;
-use crate::engine::{self, Stage, StageTimes, Work};
+use crate::engine::{self, SpentWork, StageTimes, TimedStage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 /// The progress line: on a terminal bytes, rate and time left; in a pipe or a log for programs nothing.
-pub struct Progress {
+pub struct ProgressLine {
     shown: bool,
     bar: OnceLock<ProgressBar>,
     /// What the stages took so far.
     pub times: StageTimes,
 }
 
-impl Progress {
+impl ProgressLine {
     /// A progress line, unless it is not wanted or nobody would see it.
-    pub fn new(quiet: bool) -> Progress {
-        Progress {
+    pub fn new(quiet: bool) -> ProgressLine {
+        ProgressLine {
             shown: !quiet && !is_json() && std::io::stderr().is_terminal(),
             bar: OnceLock::new(),
             times: StageTimes::default(),
@@ -32,7 +32,7 @@ impl Progress {
     }
 }
 
-impl engine::Progress for Progress {
+impl engine::Progress for ProgressLine {
     fn reading(&self, done: u64, total: u64) {
         if !self.shown {
             return;
@@ -60,7 +60,7 @@ impl engine::Progress for Progress {
         }
     }
 
-    fn worked(&self, stage: Stage, work: Work) {
+    fn worked(&self, stage: TimedStage, work: SpentWork) {
         self.times.add(stage, work);
     }
 }

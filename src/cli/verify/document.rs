@@ -1,15 +1,15 @@
 //! A comparison as a document.
 
 use super::{events, words};
-use crate::cli::document::{Column, Document, data};
+use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui::{count, grouped};
 use crate::verify::Verified;
-use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, Side};
+use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, WhichSide};
 
 /// The verdict in the first line; then what differs, and why; then notes, and the events of groups that differ.
-pub fn document(verified: &Verified) -> Document {
+pub fn document(verified: &Verified) -> ReportDocument {
     let Verified { output, here, against, comparison, explanation, traces, notes } = verified;
-    let mut out = Document::verdict(comparison.same(), words::verdict(comparison, output));
+    let mut out = ReportDocument::verdict(comparison.same(), words::verdict(comparison, output));
     for (side, name, rows) in [("here", here, comparison.here), ("there", against, comparison.there)] {
         out.item(format!("{side:<5}  {}, {}", data(name), count(rows, "row", "rows")));
     }
@@ -21,7 +21,7 @@ pub fn document(verified: &Verified) -> Document {
     out
 }
 
-fn differences(out: &mut Document, comparison: &Comparison, explanation: Option<&str>) {
+fn differences(out: &mut ReportDocument, comparison: &Comparison, explanation: Option<&str>) {
     words::schema(comparison).into_iter().for_each(|line| out.item(line));
     if let Some(explanation) = explanation {
         out.line(format!("why: {explanation}"));
@@ -29,16 +29,16 @@ fn differences(out: &mut Document, comparison: &Comparison, explanation: Option<
     out.gap();
     let counts = words::counts(comparison);
     out.table(vec![
-        Column::words("rows", counts.iter().map(|(name, ..)| name.to_string())),
-        Column::numbers("", counts.iter().map(|(_, n, _)| grouped(*n))),
-        Column::numbers("", counts.iter().map(|(.., share)| share.clone())),
+        TableColumn::words("rows", counts.iter().map(|(name, ..)| name.to_string())),
+        TableColumn::numbers("", counts.iter().map(|(_, n, _)| grouped(*n))),
+        TableColumn::numbers("", counts.iter().map(|(.., share)| share.clone())),
     ]);
     columns(out, comparison);
     rows(out, comparison);
     duplicates(out, comparison);
 }
 
-fn columns(out: &mut Document, comparison: &Comparison) {
+fn columns(out: &mut ReportDocument, comparison: &Comparison) {
     let both = comparison.matched + comparison.differing;
     let (same, odd): (Vec<&ColumnCount>, Vec<&ColumnCount>) =
         comparison.columns.iter().partition(|column| column.matched == both);
@@ -47,11 +47,11 @@ fn columns(out: &mut Document, comparison: &Comparison) {
         return;
     }
     let numbers = |head: &str, of: fn(&ColumnCount) -> u64| {
-        Column::numbers(head, odd.iter().map(|column| grouped(of(column))).collect::<Vec<_>>())
+        TableColumn::numbers(head, odd.iter().map(|column| grouped(of(column))).collect::<Vec<_>>())
     };
     out.gap();
     out.table(vec![
-        Column::values("column", odd.iter().map(|column| column.name.clone())),
+        TableColumn::values("column", odd.iter().map(|column| column.name.clone())),
         numbers("same", |column| column.matched),
         numbers("NULL\nhere", |column| column.null_here),
         numbers("NULL\nthere", |column| column.null_there),
@@ -63,7 +63,7 @@ fn columns(out: &mut Document, comparison: &Comparison) {
     }
 }
 
-fn rows(out: &mut Document, comparison: &Comparison) {
+fn rows(out: &mut ReportDocument, comparison: &Comparison) {
     let shown = &comparison.rows;
     if shown.is_empty() {
         return;
@@ -77,20 +77,20 @@ fn rows(out: &mut Document, comparison: &Comparison) {
         for (name, here, there) in &row.cells {
             let (here, there) = match row.only {
                 None => words::pair(here.as_deref(), there.as_deref()),
-                Some(Side::Here) => (words::value(here.as_deref()), String::new()),
-                Some(Side::There) => (String::new(), words::value(there.as_deref())),
+                Some(WhichSide::Here) => (words::value(here.as_deref()), String::new()),
+                Some(WhichSide::There) => (String::new(), words::value(there.as_deref())),
             };
             lines.push((row, name, here, there));
         }
     }
     let mut table = keys(lines.iter().map(|line| &line.0.key).collect());
     if lines.iter().any(|line| !line.1.is_empty()) {
-        table.push(Column::values("column", lines.iter().map(|line| line.1.to_string())));
-        table.push(Column::mixed("here", lines.iter().map(|line| line.2.clone())));
-        table.push(Column::mixed("there", lines.iter().map(|line| line.3.clone())));
+        table.push(TableColumn::values("column", lines.iter().map(|line| line.1.to_string())));
+        table.push(TableColumn::mixed("here", lines.iter().map(|line| line.2.clone())));
+        table.push(TableColumn::mixed("there", lines.iter().map(|line| line.3.clone())));
     }
     if lines.iter().any(|line| line.0.only.is_some()) {
-        table.push(Column::words("", lines.iter().map(|line| mark(line.0.only).to_string())));
+        table.push(TableColumn::words("", lines.iter().map(|line| mark(line.0.only).to_string())));
     }
     let all = comparison.differing + comparison.only_here + comparison.only_there;
     let more = all.saturating_sub(shown.len() as u64);
@@ -101,16 +101,16 @@ fn rows(out: &mut Document, comparison: &Comparison) {
     }
 }
 
-fn mark(only: Option<Side>) -> &'static str {
+fn mark(only: Option<WhichSide>) -> &'static str {
     match only {
         None => "",
-        Some(Side::Here) => "only here",
-        Some(Side::There) => "only there",
+        Some(WhichSide::Here) => "only here",
+        Some(WhichSide::There) => "only there",
     }
 }
 
 /// A column for each column of the key.
-fn keys(rows: Vec<&Vec<(String, Option<String>)>>) -> Vec<Column> {
+fn keys(rows: Vec<&Vec<(String, Option<String>)>>) -> Vec<TableColumn> {
     let names = rows.first().map(|key| key.iter().map(|(name, _)| name)).into_iter().flatten();
     names
         .enumerate()
@@ -118,12 +118,12 @@ fn keys(rows: Vec<&Vec<(String, Option<String>)>>) -> Vec<Column> {
             let text = |key: &&Vec<(String, Option<String>)>| {
                 words::value(key.get(i).and_then(|(_, value)| value.as_deref()))
             };
-            Column::values(&data(name), rows.iter().map(text).collect::<Vec<_>>())
+            TableColumn::values(&data(name), rows.iter().map(text).collect::<Vec<_>>())
         })
         .collect()
 }
 
-fn duplicates(out: &mut Document, comparison: &Comparison) {
+fn duplicates(out: &mut ReportDocument, comparison: &Comparison) {
     let Comparison { duplicates, duplicate_keys, .. } = comparison;
     if *duplicate_keys == 0 {
         return;
@@ -135,9 +135,9 @@ fn duplicates(out: &mut Document, comparison: &Comparison) {
         return;
     }
     let mut table = keys(duplicates.iter().map(|again| &again.key).collect());
-    let place = |again: &Duplicate| if again.side == Side::Here { "here" } else { "there" }.to_string();
-    table.push(Column::words("side", duplicates.iter().map(place)));
-    table.push(Column::numbers("rows", duplicates.iter().map(|again| grouped(again.rows))));
+    let place = |again: &Duplicate| if again.side == WhichSide::Here { "here" } else { "there" }.to_string();
+    table.push(TableColumn::words("side", duplicates.iter().map(place)));
+    table.push(TableColumn::numbers("rows", duplicates.iter().map(|again| grouped(again.rows))));
     out.table(table);
     let more = words::keys_not_named(comparison);
     if more > 0 {

@@ -1,12 +1,12 @@
 //! The events of groups that differ.
 
-use crate::cli::document::{Column, Document, data};
+use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui;
 use crate::explain::{GroupOf, Traced};
 use crate::sink::value::TimeText;
 
 /// Adds the events of a traced group, in replay order, with file and line.
-pub fn push(out: &mut Document, group: &GroupOf, traced: &Traced) {
+pub fn push(out: &mut ReportDocument, group: &GroupOf, traced: &Traced) {
     let first = match traced.rows.len() {
         shown if (shown as u64) < traced.events => format!(", the first {shown}"),
         _ => String::new(),
@@ -18,10 +18,10 @@ pub fn push(out: &mut Document, group: &GroupOf, traced: &Traced) {
     }
     let place = traced.rows.iter().map(|row| format!("{}:{}", row.file.display(), row.line));
     // Places are not cut short, as people copy them.
-    let mut columns = vec![Column::whole("file:line", place)];
+    let mut columns = vec![TableColumn::whole("file:line", place)];
     for (i, name) in traced.columns.iter().enumerate() {
         let values = traced.rows.iter().map(|row| row.values[i].clone().unwrap_or_default());
-        columns.push(Column::values(&data(name), values));
+        columns.push(TableColumn::values(&data(name), values));
     }
     out.table(columns);
 }

@@ -6,7 +6,7 @@
 use crate::explain::{GroupOf, Traced};
 use crate::sink::value::TimeText;
 use crate::verify::Verified;
-use crate::verify::compare::{Comparison, RowDifference, SchemaDifference, Side};
+use crate::verify::compare::{Comparison, RowDifference, SchemaDifference, WhichSide};
 use serde_json::{Map, Value, json};
 
 /// All that a comparison knows. Structs are taken apart by name, so a new field cannot be forgotten here.
@@ -68,8 +68,8 @@ fn row(row: &RowDifference) -> Value {
     // Of a row of one side there is nothing to say about the other.
     let cell = |(name, here, there): &(String, Option<String>, Option<String>)| match only {
         None => json!({ "column": name, "here": here, "there": there }),
-        Some(Side::Here) => json!({ "column": name, "here": here }),
-        Some(Side::There) => json!({ "column": name, "there": there }),
+        Some(WhichSide::Here) => json!({ "column": name, "here": here }),
+        Some(WhichSide::There) => json!({ "column": name, "there": there }),
     };
     let key = object(key.iter().map(|(name, value)| (name, value)));
     json!({ "key": key, "only": only, "cells": cells.iter().map(cell).collect::<Vec<_>>() })

@@ -9,15 +9,15 @@ mod written;
 #[cfg(test)]
 mod tests;
 
-use super::document::{Document, FormatArgs, data};
+use super::document::{FormatArgs, ReportDocument, data};
 use super::job_args::MachineArgs;
 use super::ui;
 use super::watch::{Facts, MetricsArgs};
 use crate::error::{Error, Result, exit};
 use crate::job;
-use crate::pg::Server;
+use crate::pg::ServerAddress;
 use crate::report;
-use crate::verify::{Against, Request, Verdict, Verified, verify, verify_files};
+use crate::verify::{Against, Verified, VerifyRequest, VerifyVerdict, verify, verify_files};
 use clap::Args;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub struct VerifyArgs {
     to: Option<String>,
     /// The mode of every output; overrides the job file
     #[arg(long, value_name = "MODE")]
-    mode: Option<super::mode::Mode>,
+    mode: Option<super::mode::ModeArg>,
     #[command(flatten)]
     machine: MachineArgs,
     #[command(flatten)]
@@ -113,7 +113,7 @@ impl VerifyArgs {
         watch.observe(|watch, facts| self.work(&watch.progress, facts))
     }
 
-    fn work(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<u8> {
+    fn work(&self, progress: &ui::ProgressLine, facts: &mut Facts) -> Result<u8> {
         let verdict = self.verdict(progress, facts);
         progress.finish();
         let verdict = verdict?;
@@ -126,17 +126,18 @@ impl VerifyArgs {
     }
 
     /// Writes the page of what was found.
-    fn write_html(&self, path: &Path, verdict: &Verdict) -> Result<()> {
+    fn write_html(&self, path: &Path, verdict: &VerifyVerdict) -> Result<()> {
         let subject = self.job.display();
         let title = format!("{subject}: {}", if verdict.same() { "the same" } else { "different" });
-        let page = report::Report { title, verify: Some(as_json(verdict)), ..report::Report::default() };
+        let page =
+            report::PageContent { title, verify: Some(as_json(verdict)), ..report::PageContent::default() };
         report::write(path, &page.html()?)?;
         ui::note(&format!("page in {}", path.display()));
         Ok(())
     }
 
-    fn verdict(&self, progress: &ui::Progress, facts: &mut Facts) -> Result<Verdict> {
-        let server = self.postgres.as_deref().map(Server::parse).transpose()?;
+    fn verdict(&self, progress: &ui::ProgressLine, facts: &mut Facts) -> Result<VerifyVerdict> {
+        let server = self.postgres.as_deref().map(ServerAddress::parse).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
             return Err(Error::job("--postgres runs SQL, but --against is a result")
@@ -144,7 +145,7 @@ impl VerifyArgs {
         }
         let there = self.written.written(&against)?;
         // The options depend on the plan, and two results that are files do not have one.
-        let request = |options| Request {
+        let request = |options| VerifyRequest {
             against: against.clone(),
             server: server.clone(),
             output: self.output.clone(),
@@ -161,7 +162,7 @@ impl VerifyArgs {
         if is_result(&self.job) {
             let options = self.machine.options(None);
             let verified = verify_files(&self.job, &request(&options))?;
-            return Ok(Verdict { verified: vec![verified], skipped: vec![] });
+            return Ok(VerifyVerdict { verified: vec![verified], skipped: vec![] });
         }
         let spec = job::read(&self.job)?;
         let overrides = job::Overrides {
@@ -201,7 +202,7 @@ fn compared(verified: &Verified) -> (String, [u64; 4]) {
 }
 
 /// All that was found, as `--json` prints it.
-pub(super) fn as_json(verdict: &Verdict) -> serde_json::Value {
+pub(super) fn as_json(verdict: &VerifyVerdict) -> serde_json::Value {
     let outputs: Vec<_> = verdict.verified.iter().map(json::value).collect();
     let skipped = verdict.skipped.iter().map(|s| json!({ "output": s.output, "why": s.why.to_string() }));
     json!({ "same": verdict.same(), "outputs": outputs, "skipped": skipped.collect::<Vec<_>>() })
@@ -213,8 +214,8 @@ fn is_result(path: &Path) -> bool {
 }
 
 /// The outputs that were compared; then those that were not, and why.
-fn all(verdict: &Verdict) -> Document {
-    let mut out = Document::default();
+fn all(verdict: &VerifyVerdict) -> ReportDocument {
+    let mut out = ReportDocument::default();
     for (i, verified) in verdict.verified.iter().enumerate() {
         if i > 0 {
             out.gap();

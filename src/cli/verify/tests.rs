@@ -1,5 +1,7 @@
 use super::*;
-use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, SchemaDifference, Side};
+use crate::verify::compare::{
+    ColumnCount, Comparison, Duplicate, RowDifference, SchemaDifference, WhichSide,
+};
 
 fn verified(comparison: &Comparison) -> Verified {
     Verified {
@@ -72,8 +74,8 @@ fn missing_and_extra() -> Comparison {
         differing: 1,
         columns: vec![column("name", [2_999_998, 1, 0, 0]), column("total", [2_999_999, 0, 0, 0])],
         rows: vec![
-            row("a", Some(Side::Here), Some("Ann"), None),
-            row("b", Some(Side::There), None, Some("")),
+            row("a", Some(WhichSide::Here), Some("Ann"), None),
+            row("b", Some(WhichSide::There), None, Some("")),
             RowDifference { key: key("c"), only: None, cells: vec![cell("name", None, Some("NULL"))] },
         ],
         ..Comparison::default()
@@ -84,11 +86,11 @@ fn other_columns() -> Comparison {
     Comparison {
         schema: vec![
             SchemaDifference::Types("n".into(), "int64".into(), "string".into()),
-            SchemaDifference::Only(Side::Here, "Total".into()),
-            SchemaDifference::Only(Side::Here, "amount".into()),
-            SchemaDifference::Only(Side::There, "total".into()),
-            SchemaDifference::Only(Side::There, "amuont".into()),
-            SchemaDifference::Only(Side::There, "colour".into()),
+            SchemaDifference::Only(WhichSide::Here, "Total".into()),
+            SchemaDifference::Only(WhichSide::Here, "amount".into()),
+            SchemaDifference::Only(WhichSide::There, "total".into()),
+            SchemaDifference::Only(WhichSide::There, "amuont".into()),
+            SchemaDifference::Only(WhichSide::There, "colour".into()),
         ],
         ..same()
     }
@@ -98,9 +100,9 @@ fn keys_that_come_again() -> Comparison {
     let again = |seller, side, rows| Duplicate { side, key: key(seller), rows };
     Comparison {
         duplicates: vec![
-            again("a", Side::Here, 2),
-            again("a", Side::There, 2),
-            again("b", Side::There, 1000),
+            again("a", WhichSide::Here, 2),
+            again("a", WhichSide::There, 2),
+            again("b", WhichSide::There, 1000),
         ],
         duplicate_keys: 7,
         ..same()
@@ -137,7 +139,7 @@ fn without_keys() -> Comparison {
         matched: 9,
         only_here: 1,
         only_there: 2,
-        rows: vec![row("a", Side::Here), row("b", Side::There)],
+        rows: vec![row("a", WhichSide::Here), row("b", WhichSide::There)],
         ..Comparison::default()
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::document::data;
 use crate::cli::ui::grouped;
 use crate::error::nearest;
-use crate::verify::compare::{Comparison, SchemaDifference, Side};
+use crate::verify::compare::{Comparison, SchemaDifference, WhichSide};
 
 /// The longest value that is shown whole, in characters.
 const WIDEST: usize = 36;
@@ -56,7 +56,7 @@ pub fn counts(comparison: &Comparison) -> [(&'static str, u64, String); 4] {
 /// The differences of the schema, a sentence for each.
 pub fn schema(comparison: &Comparison) -> Vec<String> {
     let quote = |name: &str| format!("`{}`", data(name));
-    let only = |wanted: Side| {
+    let only = |wanted: WhichSide| {
         comparison.schema.iter().filter_map(move |difference| match difference {
             SchemaDifference::Only(side, name) if *side == wanted => Some(name.as_str()),
             _ => None,
@@ -70,7 +70,7 @@ pub fn schema(comparison: &Comparison) -> Vec<String> {
             quote(here),
             quote(there)
         )),
-        SchemaDifference::Only(Side::Here, name) => Some(match other_case(name, Side::There) {
+        SchemaDifference::Only(WhichSide::Here, name) => Some(match other_case(name, WhichSide::There) {
             Some(other) => {
                 format!(
                     "{} here is {} there: upper and lower case are two in names",
@@ -81,8 +81,8 @@ pub fn schema(comparison: &Comparison) -> Vec<String> {
             None => format!("{} is only here", quote(name)),
         }),
         // The pair is told already, from the side here.
-        SchemaDifference::Only(Side::There, name) if other_case(name, Side::Here).is_some() => None,
-        SchemaDifference::Only(Side::There, name) => Some(match nearest(name, only(Side::Here)) {
+        SchemaDifference::Only(WhichSide::There, name) if other_case(name, WhichSide::Here).is_some() => None,
+        SchemaDifference::Only(WhichSide::There, name) => Some(match nearest(name, only(WhichSide::Here)) {
             Some(near) => {
                 format!("{} is only there; is {} meant, which is only here?", quote(name), quote(near))
             }

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::time::Zone;
-use crate::verify::{Against, Names, Written};
+use crate::verify::{Against, ColumnNames, ResultFormat};
 use clap::Args;
 
 /// What the file of the other side does not say itself.
@@ -49,15 +49,15 @@ impl WrittenArgs {
     ///
     /// # Errors
     /// A job error: something is said, and the other side is no result that is read.
-    pub fn written(&self, against: &Against) -> Result<Written> {
+    pub fn written(&self, against: &Against) -> Result<ResultFormat> {
         let names = match (self.no_header, self.columns.is_empty()) {
-            (true, _) => Names::Same,
-            (false, true) => Names::Header,
-            (false, false) => Names::Are(self.columns.clone()),
+            (true, _) => ColumnNames::Same,
+            (false, true) => ColumnNames::Header,
+            (false, false) => ColumnNames::Are(self.columns.clone()),
         };
         let (nulls, zone) = (self.null.clone(), self.zone.clone());
         let written =
-            Written { delimiter: self.delimiter, names, nulls, zone, decimal_comma: self.decimal_comma };
+            ResultFormat { delimiter: self.delimiter, names, nulls, zone, decimal_comma: self.decimal_comma };
         match written.is_plain() || matches!(against, Against::Result(_) | Against::Stdin) {
             true => Ok(written),
             false => Err(Error::job("these options describe a result, but --against is not a result")

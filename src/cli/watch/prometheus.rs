@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A command that has ended.
-pub struct Run<'a> {
+pub struct CommandMetrics<'a> {
     pub command: &'static str,
     pub job: &'a str,
     pub facts: &'a Facts,
@@ -42,7 +42,7 @@ pub fn check(path: &Path) -> Result<()> {
     }
 }
 
-impl Run<'_> {
+impl CommandMetrics<'_> {
     /// Puts the metrics at `path`.
     ///
     /// # Errors
@@ -219,7 +219,7 @@ fn slices<'a, const N: usize>(values: &'a [([&'a str; N], f64)]) -> Vec<(&'a [&'
 
 struct Gauges<'a> {
     registry: Registry,
-    run: &'a Run<'a>,
+    run: &'a CommandMetrics<'a>,
 }
 
 impl Gauges<'_> {

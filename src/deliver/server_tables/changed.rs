@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 
 /// The difference of two batches of one output.
 #[derive(Debug)]
-pub struct Changed {
+pub struct RowDelta {
     /// The rows that were not there, or had other values.
     pub new: RecordBatch,
     /// The keys of the rows that are no longer there.
@@ -19,7 +19,7 @@ pub struct Changed {
 ///
 /// # Errors
 /// A machine error: columns of types that results do not have.
-pub fn rows(before: &RecordBatch, after: &RecordBatch, key: &[usize]) -> Result<Changed> {
+pub fn rows(before: &RecordBatch, after: &RecordBatch, key: &[usize]) -> Result<RowDelta> {
     let values = || (0..after.num_columns()).filter(|i| !key.contains(i));
     let [a, b] = [before, after].map(|batch| views(batch.columns(), key.iter().copied()));
     let [x, y] = [before, after].map(|batch| views(batch.columns(), values()));
@@ -57,7 +57,7 @@ pub fn rows(before: &RecordBatch, after: &RecordBatch, key: &[usize]) -> Result<
     }
     let wrong = |e| Error::machine("cannot compare the rows of a table").caused_by(e);
     let gone = before.project(key).and_then(|keys| take_record_batch(&keys, &UInt32Array::from(gone)));
-    Ok(Changed {
+    Ok(RowDelta {
         new: take_record_batch(after, &UInt32Array::from(new)).map_err(wrong)?,
         gone: gone.map_err(wrong)?,
     })

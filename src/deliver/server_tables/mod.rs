@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputPlan, Plan, Publication};
 use crate::sink::publish;
 pub use crate::sink::publish::Published;
-use crate::sink::publish::{Publishing, TableSpec};
+use crate::sink::publish::{PublishSpec, Publishing};
 use crate::sink::{CommitReport, Manifest, ManifestDraft, Part, Transaction, altered, first_altered};
 use arrow_array::RecordBatch;
 use parts::{keys_of, rows_of, whole};
@@ -57,15 +57,15 @@ pub fn table(plan: &Plan, output: OutputId) -> Option<String> {
     Some(own.address.url())
 }
 
-fn spec<'a>(plan: &'a Plan, publication: &'a Publication) -> TableSpec<'a> {
+fn spec<'a>(plan: &'a Plan, publication: &'a Publication) -> PublishSpec<'a> {
     // No column names a partition, so the output's columns are those of its files.
     let schema = &plan.deliveries.outputs[publication.output].columns;
-    TableSpec { address: &publication.address, schema, key: &publication.key }
+    PublishSpec { address: &publication.address, schema, key: &publication.key }
 }
 
 /// Tables that are up to date but for the commit.
 #[derive(Debug, Default)]
-pub struct Open<'a>(Vec<OpenTable<'a>>);
+pub struct OpenTables<'a>(Vec<OpenTable<'a>>);
 
 #[derive(Debug)]
 struct OpenTable<'a> {
@@ -80,7 +80,7 @@ struct OpenTable<'a> {
 ///
 /// # Errors
 /// As [`Publishing`] has them; a part that cannot be read.
-pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Result<Open<'a>> {
+pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Result<OpenTables<'a>> {
     let tables = plan.deliveries.publications.iter().map(|publication| {
         let output = &plan.deliveries.outputs[publication.output];
         let is_target = |output: &&OutputPlan| target(&output.to).is_some();
@@ -105,10 +105,10 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
         let staged = mirror.staged.into_values().collect();
         Ok(OpenTable { publishing, published, state: transaction.state_folder(number).to_path_buf(), staged })
     });
-    Ok(Open(tables.collect::<Result<_>>()?))
+    Ok(OpenTables(tables.collect::<Result<_>>()?))
 }
 
-impl Open<'_> {
+impl OpenTables<'_> {
     /// Commits the tables, one after another, and then, if there are `drafts`, the outputs.
     ///
     /// # Errors

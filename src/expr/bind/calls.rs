@@ -6,8 +6,8 @@ use super::operators::rounded;
 use super::{Ast, Binder, Function as Sql, FunctionArguments, Node, Op, Type};
 use crate::batch::DataType;
 use crate::error::{Error, Reason};
-use crate::expr::functions::{self, Function, Gives, Make, Take};
-use crate::expr::moment::Field;
+use crate::expr::functions::{self, FunctionForm, Gives, Make, Take};
+use crate::expr::moment::TimeField;
 use crate::expr::tree::{Casting, Literal};
 use crate::expr::{parse, pattern, shown};
 use sqlparser::ast::{CeilFloorKind, DateTimeField, FunctionArg, FunctionArgExpr, TrimWhereField};
@@ -61,7 +61,7 @@ impl Binder<'_> {
         self.formed(ast, form, args)
     }
 
-    fn formed(&mut self, ast: &Ast, form: &'static Function, args: Vec<Node>) -> Node {
+    fn formed(&mut self, ast: &Ast, form: &'static FunctionForm, args: Vec<Node>) -> Node {
         let count = args.len();
         let mut taken: Vec<Node> =
             args.into_iter().enumerate().map(|(at, arg)| self.taken(ast, form, at, arg)).collect();
@@ -94,7 +94,7 @@ impl Binder<'_> {
             Make::Of(op) => {
                 // A field that is not known is a fault already; `Day` only lets the other arguments be looked
                 // at.
-                let field = taken.remove(0).as_text().and_then(Field::named).unwrap_or(Field::Day);
+                let field = taken.remove(0).as_text().and_then(TimeField::named).unwrap_or(TimeField::Day);
                 self.of_field(ast, op(field), field, taken, form)
             }
             Make::Sql(body) => match parse(body) {
@@ -124,13 +124,13 @@ impl Binder<'_> {
     }
 
     /// Argument number `at`, as the function takes it.
-    fn taken(&mut self, ast: &Ast, form: &Function, at: usize, arg: Node) -> Node {
+    fn taken(&mut self, ast: &Ast, form: &FunctionForm, at: usize, arg: Node) -> Node {
         let take = form.take(at);
         if take == Take::Field {
-            return match arg.as_text().map(Field::named) {
+            return match arg.as_text().map(TimeField::named) {
                 Some(Some(_)) => arg,
                 Some(None) => {
-                    let known = Field::NAMES.iter().map(|(_, name, _)| *name);
+                    let known = TimeField::NAMES.iter().map(|(_, name, _)| *name);
                     let word = arg.as_text().unwrap_or_default().to_string();
                     let error = self.because(ast, format!("`{word}` is not a part of a time"));
                     self.fault(error.nearest(&word, known))
@@ -168,7 +168,14 @@ impl Binder<'_> {
         self.cast(ast, arg, to, Casting::Implied)
     }
 
-    fn of_field(&mut self, ast: &Ast, op: Op, field: Field, args: Vec<Node>, form: &Function) -> Node {
+    fn of_field(
+        &mut self,
+        ast: &Ast,
+        op: Op,
+        field: TimeField,
+        args: Vec<Node>,
+        form: &FunctionForm,
+    ) -> Node {
         match op {
             Op::Extract(_) => match args.into_iter().next() {
                 Some(node) => self.extract(ast, field, node),
@@ -194,9 +201,10 @@ impl Binder<'_> {
         if node.ty == Type::DATE { self.cast(ast, node, Type::TIME, Casting::Implied) } else { node }
     }
 
-    pub(super) fn extract(&mut self, ast: &Ast, field: Field, node: Node) -> Node {
-        let fits =
-            node.ty.is_moment() || node.ty.is_open() || node.ty == Type::Interval && field == Field::Epoch;
+    pub(super) fn extract(&mut self, ast: &Ast, field: TimeField, node: Node) -> Node {
+        let fits = node.ty.is_moment()
+            || node.ty.is_open()
+            || node.ty == Type::Interval && field == TimeField::Epoch;
         if !fits {
             let hint = "EXTRACT takes a date or a timestamp; of an interval it takes only epoch, its seconds";
             let error = self.because(ast, format!("{} has no part `{}`", described(&node), field.name()));
@@ -211,10 +219,10 @@ impl Binder<'_> {
         match ast {
             Ast::Extract { field, expr, .. } => {
                 let node = self.node(expr);
-                match Field::named(&field.to_string()) {
+                match TimeField::named(&field.to_string()) {
                     Some(field) => self.extract(ast, field, node),
                     None => {
-                        let known = Field::NAMES.iter().map(|(_, name, _)| *name);
+                        let known = TimeField::NAMES.iter().map(|(_, name, _)| *name);
                         let error = self.because(ast, format!("`{field}` is not a part of a time"));
                         self.fault(error.nearest(&field.to_string().to_lowercase(), known))
                     }
@@ -289,7 +297,7 @@ impl Binder<'_> {
 }
 
 /// Whether each argument is of what the form takes.
-fn fits(form: &Function, args: &[Node]) -> bool {
+fn fits(form: &FunctionForm, args: &[Node]) -> bool {
     args.iter().enumerate().all(|(at, arg)| accepts(form.take(at), arg))
 }
 
@@ -310,7 +318,7 @@ fn accepts(take: Take, arg: &Node) -> bool {
 }
 
 /// The type of a call of `op`, whose arguments are as it takes them.
-fn gives(form: &Function, op: Op, args: &[Node]) -> Type {
+fn gives(form: &FunctionForm, op: Op, args: &[Node]) -> Type {
     let first = args.first().map_or(Type::Unknown, |arg| arg.ty);
     match form.gives {
         Gives::Is(ty) => match op {
@@ -332,12 +340,12 @@ fn gives(form: &Function, op: Op, args: &[Node]) -> Type {
 }
 
 /// The type of a part of a time.
-fn extracted(field: Field) -> Type {
+fn extracted(field: TimeField) -> Type {
     match field.scale() {
         None => Type::INT,
         Some(scale) => {
             // An int64 of microseconds has up to 19 digits; the parts of one minute have at most 8.
-            let precision = if field == Field::Epoch { 20 } else { 2 + 6 };
+            let precision = if field == TimeField::Epoch { 20 } else { 2 + 6 };
             Type::Of(DataType::Decimal { precision, scale })
         }
     }

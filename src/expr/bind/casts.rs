@@ -3,7 +3,7 @@
 use super::{Ast, Binder};
 use crate::batch::DataType;
 use crate::expr::eval;
-use crate::expr::tree::{Casting, Kind, Literal, Node};
+use crate::expr::tree::{Casting, Literal, Node, NodeKind};
 use crate::expr::types::{MOST_DIGITS, Type};
 use sqlparser::ast::{CastKind, DataType as Written, ExactNumberInfo};
 
@@ -36,7 +36,7 @@ impl Binder<'_> {
             return self.wrong(ast, format!("{} cannot be cast to {to}", described(&node)));
         }
         let is_literal = node.as_literal().is_some();
-        let cast = Node { ty: to, kind: Kind::Cast(Box::new(node), casting) };
+        let cast = Node { ty: to, kind: NodeKind::Cast(Box::new(node), casting) };
         if !is_literal || cast.any(&|part| part.ty.is_open()) {
             return cast;
         }

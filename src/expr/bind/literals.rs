@@ -2,7 +2,7 @@
 
 use super::{Ast, Binder, Value};
 use crate::batch::DataType;
-use crate::expr::moment::{Field, Interval};
+use crate::expr::moment::{Interval, TimeField};
 use crate::expr::syntax::unquoted;
 use crate::expr::tree::{Casting, Literal, Node, Op};
 use crate::expr::types::{MOST_DIGITS, Type};
@@ -45,7 +45,7 @@ impl Binder<'_> {
     pub(super) fn interval(&mut self, ast: &Ast, written: &Written) -> Node {
         let unit = match &written.leading_field {
             None => None,
-            Some(field) => match Field::named(&field.to_string()) {
+            Some(field) => match TimeField::named(&field.to_string()) {
                 Some(unit) => Some(unit),
                 None => return self.wrong(ast, format!("`{field}` is not a unit of time")),
             },

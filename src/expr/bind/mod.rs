@@ -16,7 +16,7 @@ pub use super::syntax::unquoted;
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
 use super::shown;
-use super::tree::{Kind, Node, Op, Tree};
+use super::tree::{Node, NodeKind, Op, Tree};
 use super::types::Type;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Reason, Result};
@@ -25,7 +25,7 @@ use sqlparser::ast::{AccessExpr, Expr as Ast, Function, FunctionArguments, Ident
 
 /// What names are looked up in.
 #[derive(Clone, Copy)]
-pub enum Names<'a> {
+pub enum NameScope<'a> {
     /// These columns.
     Of(&'a Schema),
     /// Nothing is known of the columns: every name is one.
@@ -40,7 +40,7 @@ pub enum Names<'a> {
 pub fn tree(
     ast: &Ast,
     sql: &str,
-    names: Names,
+    names: NameScope,
     calls: Option<&[AggregateCall]>,
     zone: &Zone,
 ) -> Result<Tree> {
@@ -58,14 +58,14 @@ pub fn tree(
 
 struct Binder<'a> {
     sql: &'a str,
-    names: Names<'a>,
+    names: NameScope<'a>,
     calls: Option<&'a [AggregateCall]>,
     zone: &'a Zone,
     schema: Schema,
     columns: Vec<usize>,
     /// What `$1`, `$2` and so on stand for, in the body of a function that is an expression.
     args: Vec<Node>,
-    /// The names of [`Names::Any`].
+    /// The names of [`NameScope::Any`].
     any: Vec<String>,
     faults: Vec<Error>,
 }
@@ -168,9 +168,9 @@ impl Binder<'_> {
                 .fault(Error::fault(format!("`{call}` is not an aggregate of `{}`", shown(self.sql))));
         };
         let first = match self.names {
-            Names::Of(schema) => schema.fields.len() - calls.len(),
+            NameScope::Of(schema) => schema.fields.len() - calls.len(),
             // Behind all names.
-            Names::Any => usize::MAX - calls.len(),
+            NameScope::Any => usize::MAX - calls.len(),
         };
         self.column(first + number, &call.to_string())
     }
@@ -178,8 +178,8 @@ impl Binder<'_> {
     /// The column `name`. Where there is none that is a fault.
     fn named(&mut self, name: &str) -> Node {
         let schema = match self.names {
-            Names::Of(schema) => schema,
-            Names::Any => {
+            NameScope::Of(schema) => schema,
+            NameScope::Any => {
                 let number = self.any.iter().position(|known| known == name).unwrap_or_else(|| {
                     self.any.push(name.to_string());
                     self.any.len() - 1
@@ -200,22 +200,22 @@ impl Binder<'_> {
 
     /// Whether there is a column of this name.
     fn has(&self, name: &str) -> bool {
-        matches!(self.names, Names::Of(schema) if schema.index_of(name).is_some())
+        matches!(self.names, NameScope::Of(schema) if schema.index_of(name).is_some())
     }
 
     fn column(&mut self, number: usize, name: &str) -> Node {
         let place = self.columns.iter().position(|known| *known == number).unwrap_or_else(|| {
             self.schema.fields.push(match self.names {
-                Names::Of(schema) => schema.fields[number].clone(),
-                Names::Any => Field::new(name, DataType::String),
+                NameScope::Of(schema) => schema.fields[number].clone(),
+                NameScope::Any => Field::new(name, DataType::String),
             });
             self.columns.push(number);
             self.columns.len() - 1
         });
         // A faulty column gets an unknown type, so that its fault is not followed by others.
-        let known = matches!(self.names, Names::Of(_)) && !self.schema.fields[place].faulty;
+        let known = matches!(self.names, NameScope::Of(_)) && !self.schema.fields[place].faulty;
         let ty = if known { Type::Of(self.schema.fields[place].ty.computed()) } else { Type::Unknown };
-        Node { kind: Kind::Column(place), ty }
+        Node { kind: NodeKind::Column(place), ty }
     }
 
     /// A call, with what is made once of its constants.
@@ -224,7 +224,7 @@ impl Binder<'_> {
         match Ready::of(op, &args) {
             Ok(ready) => {
                 let mut node = Node::call(op, args, ty);
-                if let Kind::Call(call) = &mut node.kind {
+                if let NodeKind::Call(call) = &mut node.kind {
                     call.ready = ready;
                 }
                 node

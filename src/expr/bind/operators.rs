@@ -1,9 +1,9 @@
 //! Operators: which operation they are, by the types beside them.
 
 use super::casts::described;
-use super::{Ast, Binder, Kind, Names, Node, Op, Type, UnaryOperator, not};
+use super::{Ast, Binder, NameScope, Node, NodeKind, Op, Type, UnaryOperator, not};
 use crate::batch::DataType;
-use crate::expr::moment::Field;
+use crate::expr::moment::TimeField;
 use crate::expr::tree::{Casting, Literal};
 use crate::expr::types::MOST_DIGITS;
 use sqlparser::ast::{BinaryOperator, CaseWhen, ValueWithSpan};
@@ -185,7 +185,8 @@ impl Binder<'_> {
                 return self
                     .wrong(ast, "a month has no fixed length: compare times, or EXTRACT(epoch FROM …)");
             }
-            let args = vec![self.extract(ast, Field::Epoch, left), self.extract(ast, Field::Epoch, right)];
+            let args =
+                vec![self.extract(ast, TimeField::Epoch, left), self.extract(ast, TimeField::Epoch, right)];
             return Node::call(op, args, Type::BOOL);
         }
         Node::call(op, vec![left, right], Type::BOOL)
@@ -412,21 +413,21 @@ impl Binder<'_> {
         let mut values = self.unified(ast, values, false);
         let ty = Self::common(&values);
         let otherwise = values.pop().unwrap_or_else(|| Node::null(ty));
-        Node { kind: Kind::Case(whens.into_iter().zip(values).collect(), Box::new(otherwise)), ty }
+        Node { kind: NodeKind::Case(whens.into_iter().zip(values).collect(), Box::new(otherwise)), ty }
     }
 
     /// Whether nothing is known of the columns.
     pub(super) fn is_blind(&self) -> bool {
-        matches!(self.names, Names::Any)
+        matches!(self.names, NameScope::Any)
     }
 }
 
 /// Whether no month is in a length of time.
 fn is_of_one_length(node: &Node) -> bool {
     match &node.kind {
-        Kind::Literal(Literal::Interval(interval)) => interval.months == 0,
-        Kind::Literal(_) => true,
-        Kind::Call(call) => match call.op {
+        NodeKind::Literal(Literal::Interval(interval)) => interval.months == 0,
+        NodeKind::Literal(_) => true,
+        NodeKind::Call(call) => match call.op {
             Op::TimeBetween => true,
             Op::IntervalTimes => is_of_one_length(&call.args[0]),
             Op::IntervalPlus | Op::IntervalMinus => call.args.iter().all(is_of_one_length),

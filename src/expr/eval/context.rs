@@ -16,7 +16,7 @@ pub struct Context {
     pub zone: RefCell<Zone>,
     /// What a test has planted.
     #[cfg(test)]
-    pub fault: Option<crate::planted::Fault>,
+    pub fault: Option<crate::planted::InjectedFault>,
 }
 
 impl Context {

@@ -21,7 +21,7 @@ mod values;
 
 pub use values::Values;
 
-use super::tree::{Call, Kind, Literal, Node, Op};
+use super::tree::{Call, Literal, Node, NodeKind, Op};
 use super::types::Type;
 use crate::batch::DataType;
 use crate::time::Zone;
@@ -41,12 +41,12 @@ pub fn evaluate(node: &Node, cx: &Context) -> Values {
         return values;
     }
     match &node.kind {
-        Kind::Column(place) => Values::of(cx.columns[*place].clone()),
+        NodeKind::Column(place) => Values::of(cx.columns[*place].clone()),
         // A constant stays one row; it is spread over the rows of a batch only where that is needed.
-        Kind::Literal(literal) => Values::one(array(literal, node.ty)),
-        Kind::Cast(inner, casting) => cast::cast(&evaluate(inner, cx), inner.ty, node.ty, *casting, cx),
-        Kind::Case(branches, otherwise) => logic::case(branches, otherwise, node.ty, cx),
-        Kind::Call(call) => self::call(call, node.ty, cx),
+        NodeKind::Literal(literal) => Values::one(array(literal, node.ty)),
+        NodeKind::Cast(inner, casting) => cast::cast(&evaluate(inner, cx), inner.ty, node.ty, *casting, cx),
+        NodeKind::Case(branches, otherwise) => logic::case(branches, otherwise, node.ty, cx),
+        NodeKind::Call(call) => self::call(call, node.ty, cx),
     }
 }
 

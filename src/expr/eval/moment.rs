@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::values::{Fault, Values, decimals, ints, primitives, texts};
-use crate::expr::moment::{Field, Interval, last_day};
+use crate::expr::moment::{Interval, TimeField, last_day};
 use crate::expr::ready::Ready;
 use crate::expr::tree::{Call, Op};
 use crate::expr::types::Type;
@@ -48,24 +48,24 @@ pub fn instant(clock: i64, zone: &mut Zone) -> Result<i64, Fault> {
 }
 
 /// What a moment is read as.
-enum Moments<'a> {
+enum MomentSource<'a> {
     Days(super::values::Primitives<'a, Date32Type>),
     Micros(super::values::Primitives<'a, TimestampMicrosecondType>, bool),
 }
 
-impl<'a> Moments<'a> {
-    fn of(values: &'a Values, ty: Type) -> Moments<'a> {
+impl<'a> MomentSource<'a> {
+    fn of(values: &'a Values, ty: Type) -> MomentSource<'a> {
         match ty {
-            Type::DATE => Moments::Days(values.primitives()),
-            _ => Moments::Micros(values.primitives(), ty == Type::TIME),
+            Type::DATE => MomentSource::Days(values.primitives()),
+            _ => MomentSource::Micros(values.primitives(), ty == Type::TIME),
         }
     }
 
     /// What a clock of `zone` shows in a row.
     fn clock(&self, row: usize, zone: &mut Zone) -> Option<i64> {
         match self {
-            Moments::Days(days) => days.get(row).map(|days| i64::from(days) * DAY),
-            Moments::Micros(micros, is_instant) => {
+            MomentSource::Days(days) => days.get(row).map(|days| i64::from(days) * DAY),
+            MomentSource::Micros(micros, is_instant) => {
                 micros.get(row).map(|at| if *is_instant { zone.local(at) } else { at })
             }
         }
@@ -74,8 +74,8 @@ impl<'a> Moments<'a> {
     /// The microseconds of a row, and whether they are an instant.
     fn micros(&self, row: usize) -> Option<i64> {
         match self {
-            Moments::Days(days) => days.get(row).map(|days| i64::from(days) * DAY),
-            Moments::Micros(micros, _) => micros.get(row),
+            MomentSource::Days(days) => days.get(row).map(|days| i64::from(days) * DAY),
+            MomentSource::Micros(micros, _) => micros.get(row),
         }
     }
 }
@@ -97,7 +97,7 @@ pub fn moments(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Cont
     }
 }
 
-fn extract(field: Field, values: &Values, from: Type, ty: Type, cx: &Context) -> Values {
+fn extract(field: TimeField, values: &Values, from: Type, ty: Type, cx: &Context) -> Values {
     if from == Type::Interval {
         let of = values.primitives::<IntervalMonthDayNanoType>();
         return decimals(cx, &[values], &super::arrow(ty), |row| match of.get(row) {
@@ -107,11 +107,11 @@ fn extract(field: Field, values: &Values, from: Type, ty: Type, cx: &Context) ->
             }
         });
     }
-    let of = Moments::of(values, from);
+    let of = MomentSource::of(values, from);
     let mut zone = cx.zone.borrow_mut();
     let mut part = |row: usize| match field {
         // The seconds since 1970 of an instant are the same in all zones, so the clock is not asked.
-        Field::Epoch => of.micros(row),
+        TimeField::Epoch => of.micros(row),
         _ => of.clock(row, &mut zone).map(|clock| field.of(clock)),
     };
     match ty.is_decimal() {
@@ -121,7 +121,7 @@ fn extract(field: Field, values: &Values, from: Type, ty: Type, cx: &Context) ->
 }
 
 fn strftime(call: &Call, values: &Values, from: Type, cx: &Context) -> Values {
-    let of = Moments::of(values, from);
+    let of = MomentSource::of(values, from);
     let Ready::Format(format) = &call.ready else { unreachable!("a format is made ready") };
     let mut zone = cx.zone.borrow_mut();
     texts(cx, &[values], |row, out| {
@@ -134,8 +134,8 @@ fn strftime(call: &Call, values: &Values, from: Type, cx: &Context) -> Values {
     })
 }
 
-fn between(field: Field, boundaries: bool, args: &[Values], types: &[Type], cx: &Context) -> Values {
-    let (a, b) = (Moments::of(&args[0], types[0]), Moments::of(&args[1], types[1]));
+fn between(field: TimeField, boundaries: bool, args: &[Values], types: &[Type], cx: &Context) -> Values {
+    let (a, b) = (MomentSource::of(&args[0], types[0]), MomentSource::of(&args[1], types[1]));
     // The time of a clock lacks a zone: in UTC, what the clock shows is the number itself.
     let mut zone = if types[0] == Type::Clock { Zone::utc() } else { cx.zone.borrow().clone() };
     ints(cx, &[&args[0], &args[1]], |row| {
@@ -149,7 +149,8 @@ fn between(field: Field, boundaries: bool, args: &[Values], types: &[Type], cx: 
 
 fn counts(op: Op, args: &[Values], types: &[Type], cx: &Context) -> Values {
     let inputs: Vec<&Values> = args.iter().collect();
-    let of: Vec<Moments> = args.iter().zip(types).map(|(values, ty)| Moments::of(values, *ty)).collect();
+    let of: Vec<MomentSource> =
+        args.iter().zip(types).map(|(values, ty)| MomentSource::of(values, *ty)).collect();
     ints(cx, &inputs, |row| {
         let Some(micros) = of[0].micros(row) else { return Ok(None) };
         Ok(match op {
@@ -312,7 +313,7 @@ fn instants(call: &Call, args: &[Values], types: &[Type], ty: Type, cx: &Context
             })
         }
         Op::DateTrunc(field) => {
-            let of = Moments::of(&args[0], types[0]);
+            let of = MomentSource::of(&args[0], types[0]);
             primitives::<TimestampMicrosecondType>(cx, &inputs, &arrow, |row| {
                 let Some((at, clock)) = of.micros(row).zip(of.clock(row, &mut zone)) else { return Ok(None) };
                 let begin = field.truncated(clock);

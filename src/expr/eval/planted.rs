@@ -3,10 +3,10 @@
 use super::values::{Values, bools, decimals, ints};
 use super::{Context, cast, evaluate};
 use crate::batch::DataType;
-use crate::expr::moment::Field;
-use crate::expr::tree::{Kind, Node, Op};
+use crate::expr::moment::TimeField;
+use crate::expr::tree::{Node, NodeKind, Op};
 use crate::expr::types::Type;
-use crate::planted::Fault;
+use crate::planted::InjectedFault;
 use crate::time::Zone;
 use arrow_array::types::Int64Type;
 use std::cell::RefCell;
@@ -16,29 +16,31 @@ pub fn wrong(node: &Node, cx: &Context) -> Option<Values> {
     let fault = cx.fault?;
     let utc = || Context { zone: RefCell::new(Zone::utc()), columns: cx.columns.clone(), ..*cx };
     match (fault, &node.kind) {
-        (Fault::DayInUtc, Kind::Cast(inner, casting)) if (inner.ty, node.ty) == (Type::TIME, Type::DATE) => {
+        (InjectedFault::DayInUtc, NodeKind::Cast(inner, casting))
+            if (inner.ty, node.ty) == (Type::TIME, Type::DATE) =>
+        {
             Some(cast::cast(&evaluate(inner, cx), inner.ty, node.ty, *casting, &utc()))
         }
-        (Fault::LiteralInUtc, Kind::Cast(inner, casting))
+        (InjectedFault::LiteralInUtc, NodeKind::Cast(inner, casting))
             if node.ty == Type::TIME && inner.as_literal().is_some() =>
         {
             Some(cast::cast(&evaluate(inner, cx), inner.ty, node.ty, *casting, &utc()))
         }
-        (_, Kind::Call(call)) => {
+        (_, NodeKind::Call(call)) => {
             let args = || call.args.iter().map(|arg| evaluate(arg, cx)).collect::<Vec<_>>();
             match (fault, call.op, node.ty) {
-                (Fault::HourInUtc, Op::Extract(Field::Hour), _) => {
+                (InjectedFault::HourInUtc, Op::Extract(TimeField::Hour), _) => {
                     Some(super::moment::moments(call, &args(), &[call.args[0].ty], node.ty, &utc()))
                 }
-                (Fault::TruthOfNull, Op::IsTrue, _) => {
+                (InjectedFault::TruthOfNull, Op::IsTrue, _) => {
                     let arg = evaluate(&call.args[0], cx);
                     let of = arg.bools();
                     Some(bools(cx, &[&arg], |row| Ok(of.get(row))))
                 }
-                (Fault::RoundToEven, Op::Round, Type::Of(DataType::Decimal { scale, .. })) => {
+                (InjectedFault::RoundToEven, Op::Round, Type::Of(DataType::Decimal { scale, .. })) => {
                     Some(to_even(&args()[0], call.args[0].ty.scale()?, scale, node.ty, cx))
                 }
-                (Fault::Wraps | Fault::SignOfDivisor, op, Type::INT) => {
+                (InjectedFault::Wraps | InjectedFault::SignOfDivisor, op, Type::INT) => {
                     let compute = whole(fault, op)?;
                     let args = args();
                     let (a, b) = (args[0].primitives::<Int64Type>(), args[1].primitives::<Int64Type>());
@@ -53,11 +55,11 @@ pub fn wrong(node: &Node, cx: &Context) -> Option<Values> {
     }
 }
 
-fn whole(fault: Fault, op: Op) -> Option<fn(i64, i64) -> i64> {
+fn whole(fault: InjectedFault, op: Op) -> Option<fn(i64, i64) -> i64> {
     match (fault, op) {
-        (Fault::Wraps, Op::Plus) => Some(i64::wrapping_add),
-        (Fault::Wraps, Op::Times) => Some(i64::wrapping_mul),
-        (Fault::SignOfDivisor, Op::Modulo) => Some(|a, b| ((a % b) + b) % b),
+        (InjectedFault::Wraps, Op::Plus) => Some(i64::wrapping_add),
+        (InjectedFault::Wraps, Op::Times) => Some(i64::wrapping_mul),
+        (InjectedFault::SignOfDivisor, Op::Modulo) => Some(|a, b| ((a % b) + b) % b),
         _ => None,
     }
 }

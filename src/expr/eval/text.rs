@@ -12,12 +12,12 @@ use regex::Regex;
 const MOST_BYTES: usize = 16 << 20;
 
 /// Texts of a row, and the numbers among its arguments.
-struct Row<'a> {
+struct TextArguments<'a> {
     args: &'a [Values],
     row: usize,
 }
 
-impl<'a> Row<'a> {
+impl<'a> TextArguments<'a> {
     fn text(&self, at: usize) -> Option<&'a str> {
         self.args[at].texts().get(self.row)
     }
@@ -36,7 +36,7 @@ impl<'a> Row<'a> {
 pub fn texts(op: Op, args: &[Values], cx: &Context) -> Values {
     let inputs: Vec<&Values> = args.iter().collect();
     build(cx, &inputs, |row, out| {
-        let row = Row { args, row };
+        let row = TextArguments { args, row };
         match op {
             Op::ConcatAll | Op::ConcatWith => Ok(joined(op, &row, out)),
             _ => text(op, &row, out).map(|found| found.is_some()),
@@ -45,7 +45,7 @@ pub fn texts(op: Op, args: &[Values], cx: &Context) -> Values {
 }
 
 /// NULLs are left out; a NULL between them makes the whole NULL.
-fn joined(op: Op, row: &Row, out: &mut String) -> bool {
+fn joined(op: Op, row: &TextArguments, out: &mut String) -> bool {
     let first = usize::from(op == Op::ConcatWith);
     let between = if first == 1 { row.text(0) } else { Some("") };
     let Some(between) = between else { return false };
@@ -61,7 +61,7 @@ fn joined(op: Op, row: &Row, out: &mut String) -> bool {
 }
 
 /// Writes the text; `None` where it is NULL.
-fn text(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn text(op: Op, row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let done = |found: Option<()>| Ok(found);
     match op {
         Op::Chr => chr(row, out),
@@ -73,7 +73,7 @@ fn text(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     }
 }
 
-fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
+fn simple(op: Op, row: &TextArguments, out: &mut String) -> Option<()> {
     if op == Op::Concat {
         for at in 0..row.args.len() {
             out.push_str(row.text(at)?);
@@ -131,7 +131,7 @@ fn simple(op: Op, row: &Row, out: &mut String) -> Option<()> {
     Some(())
 }
 
-fn chr(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn chr(row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let Some(code) = row.int(0) else { return Ok(None) };
     // PostgreSQL refuses the character 0, which its texts cannot hold.
     let c = u32::try_from(code).ok().filter(|code| *code > 0).and_then(char::from_u32);
@@ -139,7 +139,7 @@ fn chr(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     Ok(Some(()))
 }
 
-fn longer(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn longer(op: Op, row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let Some((text, count)) = row.text(0).zip(row.int(1)) else { return Ok(None) };
     let count = count.max(0) as usize;
     let too_long = || Fault::new(format!("the text would have more than {MOST_BYTES} bytes"));
@@ -169,7 +169,7 @@ fn longer(op: Op, row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     Ok(Some(()))
 }
 
-fn split_part(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn split_part(row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let (Some(text), Some(by), Some(number)) = (row.text(0), row.text(1), row.int(2)) else {
         return Ok(None);
     };
@@ -186,7 +186,7 @@ fn split_part(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     Ok(Some(()))
 }
 
-fn substring(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn substring(row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let Some((text, from)) = row.text(0).zip(row.int(1)) else { return Ok(None) };
     let end = match row.args.len() {
         2 => i64::MAX,
@@ -205,7 +205,7 @@ fn substring(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
     Ok(Some(()))
 }
 
-fn overlay(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
+fn overlay(row: &TextArguments, out: &mut String) -> Result<Option<()>, Fault> {
     let (Some(text), Some(by), Some(from)) = (row.text(0), row.text(1), row.int(2)) else { return Ok(None) };
     let count = match row.args.len() {
         3 => by.chars().count() as i64,
@@ -228,7 +228,7 @@ fn overlay(row: &Row, out: &mut String) -> Result<Option<()>, Fault> {
 pub fn counts(op: Op, args: &[Values], cx: &Context) -> Values {
     let inputs: Vec<&Values> = args.iter().collect();
     ints(cx, &inputs, |row| {
-        let row = Row { args, row };
+        let row = TextArguments { args, row };
         let Some(text) = row.text(0) else { return Ok(None) };
         Ok(Some(match op {
             Op::Length => text.chars().count() as i64,

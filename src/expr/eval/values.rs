@@ -105,10 +105,10 @@ impl Values {
     }
 
     /// int64s or decimals, in units of the last digit.
-    pub fn exact(&self) -> Exact<'_> {
+    pub fn exact(&self) -> ExactNumbers<'_> {
         match self.array.data_type() {
-            ArrowType::Int64 => Exact::Int(self.primitives()),
-            _ => Exact::Decimal(self.primitives()),
+            ArrowType::Int64 => ExactNumbers::Int(self.primitives()),
+            _ => ExactNumbers::Decimal(self.primitives()),
         }
     }
 }
@@ -159,20 +159,20 @@ impl Bools<'_> {
 }
 
 /// Reads exact numbers.
-pub enum Exact<'a> {
+pub enum ExactNumbers<'a> {
     /// int64s.
     Int(Primitives<'a, Int64Type>),
     /// Decimals.
     Decimal(Primitives<'a, Decimal128Type>),
 }
 
-impl Exact<'_> {
+impl ExactNumbers<'_> {
     /// The number of a row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<i128> {
         match self {
-            Exact::Int(ints) => ints.get(row).map(i128::from),
-            Exact::Decimal(decimals) => decimals.get(row),
+            ExactNumbers::Int(ints) => ints.get(row).map(i128::from),
+            ExactNumbers::Decimal(decimals) => decimals.get(row),
         }
     }
 }

@@ -10,10 +10,10 @@ mod signature;
 mod texts;
 
 use crate::aggregate::catalog;
-pub use signature::{Function, Gives, Make, Take};
+pub use signature::{FunctionForm, Gives, Make, Take};
 
 /// Every function, in the order of the guide.
-pub fn all() -> impl Iterator<Item = (&'static str, &'static [Function])> {
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [FunctionForm])> {
     [
         ("Choices", &numbers::CHOICES[..]),
         ("Numbers", &numbers::NUMBERS[..]),
@@ -26,8 +26,8 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static [Function])> {
 }
 
 /// The forms of the function `name`, which is in lower case.
-pub fn named(name: &str) -> Vec<&'static Function> {
-    let is = |function: &&Function| function.name == name || function.aliases.contains(&name);
+pub fn named(name: &str) -> Vec<&'static FunctionForm> {
+    let is = |function: &&FunctionForm| function.name == name || function.aliases.contains(&name);
     all().flat_map(|(_, functions)| functions).filter(is).collect()
 }
 

@@ -1,16 +1,16 @@
 //! Times. An instant is seen in the job's time zone.
 
 use super::Take::{Day, Field, Int, Moment, Text, Word};
-use super::{Function, Gives, Make};
-use crate::expr::moment::Field as Part;
+use super::{FunctionForm, Gives, Make};
+use crate::expr::moment::TimeField as Part;
 use crate::expr::tree::Op;
 use crate::expr::types::Type;
 
 const T: Type = Type::TEXT;
 const INT: Type = Type::INT;
 
-pub const MOMENTS: [Function; 20] = [
-    Function::new(
+pub const MOMENTS: [FunctionForm; 20] = [
+    FunctionForm::new(
         "date_part",
         &[Field, Moment],
         Op::LastDay,
@@ -21,7 +21,7 @@ pub const MOMENTS: [Function; 20] = [
     .aliases(&["datepart"])
     .make(Make::Of(Op::Extract))
     .gives(Gives::Part),
-    Function::new(
+    FunctionForm::new(
         "date_trunc",
         &[Field, Moment],
         Op::LastDay,
@@ -32,7 +32,7 @@ pub const MOMENTS: [Function; 20] = [
     .aliases(&["datetrunc"])
     .make(Make::Of(Op::DateTrunc))
     .gives(Gives::Truncated),
-    Function::new(
+    FunctionForm::new(
         "date_diff",
         &[Field, Moment, Moment],
         Op::LastDay,
@@ -42,7 +42,7 @@ pub const MOMENTS: [Function; 20] = [
     )
     .aliases(&["datediff"])
     .make(Make::Of(Op::DateDiff)),
-    Function::new(
+    FunctionForm::new(
         "date_sub",
         &[Field, Moment, Moment],
         Op::LastDay,
@@ -52,7 +52,7 @@ pub const MOMENTS: [Function; 20] = [
     )
     .aliases(&["datesub"])
     .make(Make::Of(Op::DateSub)),
-    Function::new(
+    FunctionForm::new(
         "epoch",
         &[Moment],
         Op::LastDay,
@@ -62,7 +62,7 @@ pub const MOMENTS: [Function; 20] = [
     )
     .make(Make::Op(Op::Extract(Part::Epoch)))
     .gives(Gives::Part),
-    Function::new(
+    FunctionForm::new(
         "epoch_ms",
         &[Moment],
         Op::ToEpochMillis,
@@ -71,7 +71,7 @@ pub const MOMENTS: [Function; 20] = [
         ("epoch_ms(to_timestamp(1))", "1000"),
     )
     .aliases(&["unix_millis"]),
-    Function::new(
+    FunctionForm::new(
         "epoch_us",
         &[Moment],
         Op::ToEpochMicros,
@@ -80,7 +80,7 @@ pub const MOMENTS: [Function; 20] = [
         ("epoch_us(to_timestamp(1))", "1000000"),
     )
     .aliases(&["unix_micros"]),
-    Function::new(
+    FunctionForm::new(
         "year",
         &[Moment],
         Op::Extract(Part::Year),
@@ -88,7 +88,7 @@ pub const MOMENTS: [Function; 20] = [
         "The year of a time.",
         ("year(DATE '2024-02-29')", "2024"),
     ),
-    Function::new(
+    FunctionForm::new(
         "month",
         &[Moment],
         Op::Extract(Part::Month),
@@ -96,7 +96,7 @@ pub const MOMENTS: [Function; 20] = [
         "The month of a time.",
         ("month(DATE '2024-02-29')", "2"),
     ),
-    Function::new(
+    FunctionForm::new(
         "day",
         &[Moment],
         Op::Extract(Part::Day),
@@ -105,7 +105,7 @@ pub const MOMENTS: [Function; 20] = [
         ("day(DATE '2024-02-29')", "29"),
     )
     .aliases(&["dayofmonth"]),
-    Function::new(
+    FunctionForm::new(
         "hour",
         &[Moment],
         Op::Extract(Part::Hour),
@@ -113,7 +113,7 @@ pub const MOMENTS: [Function; 20] = [
         "The hour of a time.",
         ("hour(TIMESTAMP '2024-02-29 13:05:00')", "13"),
     ),
-    Function::new(
+    FunctionForm::new(
         "minute",
         &[Moment],
         Op::Extract(Part::Minute),
@@ -121,7 +121,7 @@ pub const MOMENTS: [Function; 20] = [
         "The minute of a time.",
         ("minute(TIMESTAMP '2024-02-29 13:05:00')", "5"),
     ),
-    Function::new(
+    FunctionForm::new(
         "strftime",
         &[Moment, Word],
         Op::Strftime,
@@ -129,7 +129,7 @@ pub const MOMENTS: [Function; 20] = [
         "A time as text, by a format of strftime.",
         ("strftime(DATE '2024-02-29', '%d.%m.%Y')", "'29.02.2024'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "to_char",
         &[Moment, Word],
         Op::Strftime,
@@ -138,7 +138,7 @@ pub const MOMENTS: [Function; 20] = [
         ("to_char(DATE '2024-02-29', 'DD.MM.YYYY')", "'29.02.2024'"),
     )
     .make(Make::Pattern(Op::Strftime)),
-    Function::new(
+    FunctionForm::new(
         "strptime",
         &[Text, Word],
         Op::Strptime,
@@ -146,7 +146,7 @@ pub const MOMENTS: [Function; 20] = [
         "The time of a text that follows a format of strftime.",
         ("strptime('29.02.2024', '%d.%m.%Y')", "TIMESTAMP '2024-02-29 00:00:00'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "try_strptime",
         &[Text, Word],
         Op::TryStrptime,
@@ -154,7 +154,7 @@ pub const MOMENTS: [Function; 20] = [
         "As strptime; NULL where the text does not follow the format.",
         ("try_strptime('x', '%d.%m.%Y')", "NULL"),
     ),
-    Function::new(
+    FunctionForm::new(
         "to_timestamp",
         &[Text, Word],
         Op::Strptime,
@@ -163,7 +163,7 @@ pub const MOMENTS: [Function; 20] = [
         ("to_timestamp('29.02.2024', 'DD.MM.YYYY')", "TIMESTAMP '2024-02-29 00:00:00'"),
     )
     .make(Make::Pattern(Op::Strptime)),
-    Function::new(
+    FunctionForm::new(
         "make_date",
         &[Int, Int, Int],
         Op::MakeDate,
@@ -171,7 +171,7 @@ pub const MOMENTS: [Function; 20] = [
         "The day of a year, a month and a day.",
         ("make_date(2024, 2, 29)", "DATE '2024-02-29'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "last_day",
         &[Day],
         Op::LastDay,
@@ -179,7 +179,7 @@ pub const MOMENTS: [Function; 20] = [
         "The last day of the month.",
         ("last_day(DATE '2024-02-01')", "DATE '2024-02-29'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "to_date",
         &[Text, Word],
         Op::StrpDate,

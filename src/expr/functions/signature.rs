@@ -1,12 +1,12 @@
 //! What an entry of the table of functions says: name, arguments, result, help.
 
-use crate::expr::moment::Field;
+use crate::expr::moment::TimeField;
 use crate::expr::tree::Op;
 use crate::expr::types::Type;
 
 /// A function by one of its forms. A name may have several, which differ in their arguments.
 #[derive(Debug)]
-pub struct Function {
+pub struct FunctionForm {
     /// Its name, in lower case.
     pub name: &'static str,
     /// Other names of it.
@@ -92,7 +92,7 @@ pub enum Make {
     /// The operation, of all arguments.
     Op(Op),
     /// The operation of the part of a time that the first argument names, of the others.
-    Of(fn(Field) -> Op),
+    Of(fn(TimeField) -> Op),
     /// The arguments the other way round.
     Turned(Op),
     /// As the operator of these: types meet as they do there.
@@ -123,7 +123,7 @@ pub enum Gives {
     Truncated,
 }
 
-impl Function {
+impl FunctionForm {
     pub(super) const fn new(
         name: &'static str,
         takes: &'static [Take],
@@ -131,29 +131,29 @@ impl Function {
         gives: Type,
         help: &'static str,
         example: (&'static str, &'static str),
-    ) -> Function {
+    ) -> FunctionForm {
         let (make, gives) = (Make::Op(op), Gives::Is(gives));
-        Function { name, aliases: &[], takes, optional: 0, repeats: false, make, gives, help, example }
+        FunctionForm { name, aliases: &[], takes, optional: 0, repeats: false, make, gives, help, example }
     }
 
-    pub(super) const fn aliases(self, aliases: &'static [&'static str]) -> Function {
-        Function { aliases, ..self }
+    pub(super) const fn aliases(self, aliases: &'static [&'static str]) -> FunctionForm {
+        FunctionForm { aliases, ..self }
     }
 
-    pub(super) const fn optional(self, optional: usize) -> Function {
-        Function { optional, ..self }
+    pub(super) const fn optional(self, optional: usize) -> FunctionForm {
+        FunctionForm { optional, ..self }
     }
 
-    pub(super) const fn repeats(self) -> Function {
-        Function { repeats: true, ..self }
+    pub(super) const fn repeats(self) -> FunctionForm {
+        FunctionForm { repeats: true, ..self }
     }
 
-    pub(super) const fn make(self, make: Make) -> Function {
-        Function { make, ..self }
+    pub(super) const fn make(self, make: Make) -> FunctionForm {
+        FunctionForm { make, ..self }
     }
 
-    pub(super) const fn gives(self, gives: Gives) -> Function {
-        Function { gives, ..self }
+    pub(super) const fn gives(self, gives: Gives) -> FunctionForm {
+        FunctionForm { gives, ..self }
     }
 
     /// Whether it can be called with so many arguments.

@@ -1,14 +1,14 @@
 //! Texts, patterns, codes, hashes and JSON.
 
-use super::Function;
+use super::FunctionForm;
 use super::Take::{Int, Shown, Text, Word};
 use crate::expr::tree::Op;
 use crate::expr::types::Type;
 
 const T: Type = Type::TEXT;
 
-pub const TEXTS: [Function; 26] = [
-    Function::new(
+pub const TEXTS: [FunctionForm; 26] = [
+    FunctionForm::new(
         "concat",
         &[Shown],
         Op::ConcatAll,
@@ -17,7 +17,7 @@ pub const TEXTS: [Function; 26] = [
         ("concat('a', NULL, 1)", "'a1'"),
     )
     .repeats(),
-    Function::new(
+    FunctionForm::new(
         "concat_ws",
         &[Text, Shown],
         Op::ConcatWith,
@@ -26,11 +26,11 @@ pub const TEXTS: [Function; 26] = [
         ("concat_ws('-', 'a', NULL, 1)", "'a-1'"),
     )
     .repeats(),
-    Function::new("upper", &[Text], Op::Upper, T, "In capital letters.", ("upper('aé')", "'AÉ'"))
+    FunctionForm::new("upper", &[Text], Op::Upper, T, "In capital letters.", ("upper('aé')", "'AÉ'"))
         .aliases(&["ucase"]),
-    Function::new("lower", &[Text], Op::Lower, T, "In small letters.", ("lower('AÉ')", "'aé'"))
+    FunctionForm::new("lower", &[Text], Op::Lower, T, "In small letters.", ("lower('AÉ')", "'aé'"))
         .aliases(&["lcase"]),
-    Function::new(
+    FunctionForm::new(
         "initcap",
         &[Text],
         Op::Initcap,
@@ -38,7 +38,7 @@ pub const TEXTS: [Function; 26] = [
         "Each word with a capital letter, the rest in small ones.",
         ("initcap('hi THERE')", "'Hi There'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "length",
         &[Text],
         Op::Length,
@@ -47,7 +47,7 @@ pub const TEXTS: [Function; 26] = [
         ("length('aé')", "2"),
     )
     .aliases(&["char_length", "character_length", "len"]),
-    Function::new(
+    FunctionForm::new(
         "octet_length",
         &[Text],
         Op::OctetLength,
@@ -56,7 +56,7 @@ pub const TEXTS: [Function; 26] = [
         ("octet_length('aé')", "3"),
     )
     .aliases(&["strlen"]),
-    Function::new(
+    FunctionForm::new(
         "left",
         &[Text, Int],
         Op::Left,
@@ -64,7 +64,7 @@ pub const TEXTS: [Function; 26] = [
         "The first n characters; for a negative n, all but the last -n.",
         ("left('abc', 2)", "'ab'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "right",
         &[Text, Int],
         Op::Right,
@@ -72,7 +72,7 @@ pub const TEXTS: [Function; 26] = [
         "The last n characters; for a negative n, all but the first -n.",
         ("right('abc', 2)", "'bc'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "substring",
         &[Text, Int, Int],
         Op::Substring,
@@ -82,7 +82,7 @@ pub const TEXTS: [Function; 26] = [
     )
     .aliases(&["substr"])
     .optional(1),
-    Function::new(
+    FunctionForm::new(
         "trim",
         &[Text, Text],
         Op::Trim,
@@ -92,7 +92,7 @@ pub const TEXTS: [Function; 26] = [
     )
     .aliases(&["btrim"])
     .optional(1),
-    Function::new(
+    FunctionForm::new(
         "ltrim",
         &[Text, Text],
         Op::TrimStart,
@@ -101,9 +101,16 @@ pub const TEXTS: [Function; 26] = [
         ("ltrim('xxa', 'x')", "'a'"),
     )
     .optional(1),
-    Function::new("rtrim", &[Text, Text], Op::TrimEnd, T, "As trim, at the end.", ("rtrim('a  ')", "'a'"))
-        .optional(1),
-    Function::new(
+    FunctionForm::new(
+        "rtrim",
+        &[Text, Text],
+        Op::TrimEnd,
+        T,
+        "As trim, at the end.",
+        ("rtrim('a  ')", "'a'"),
+    )
+    .optional(1),
+    FunctionForm::new(
         "replace",
         &[Text, Text, Text],
         Op::Replace,
@@ -111,7 +118,7 @@ pub const TEXTS: [Function; 26] = [
         "Every occurrence of the second text replaced by the third.",
         ("replace('a,b', ',', '')", "'ab'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "reverse",
         &[Text],
         Op::Reverse,
@@ -119,7 +126,7 @@ pub const TEXTS: [Function; 26] = [
         "The characters from the last to the first.",
         ("reverse('abc')", "'cba'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "repeat",
         &[Text, Int],
         Op::Repeat,
@@ -127,7 +134,7 @@ pub const TEXTS: [Function; 26] = [
         "The text, repeated n times.",
         ("repeat('ab', 2)", "'abab'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "lpad",
         &[Text, Int, Text],
         Op::PadStart,
@@ -136,7 +143,7 @@ pub const TEXTS: [Function; 26] = [
         ("lpad('7', 3, '0')", "'007'"),
     )
     .optional(1),
-    Function::new(
+    FunctionForm::new(
         "rpad",
         &[Text, Int, Text],
         Op::PadEnd,
@@ -145,7 +152,7 @@ pub const TEXTS: [Function; 26] = [
         ("rpad('7', 3, '0')", "'700'"),
     )
     .optional(1),
-    Function::new(
+    FunctionForm::new(
         "starts_with",
         &[Text, Text],
         Op::StartsWith,
@@ -154,7 +161,7 @@ pub const TEXTS: [Function; 26] = [
         ("starts_with('abc', 'ab')", "TRUE"),
     )
     .aliases(&["startswith", "prefix"]),
-    Function::new(
+    FunctionForm::new(
         "ends_with",
         &[Text, Text],
         Op::EndsWith,
@@ -163,7 +170,7 @@ pub const TEXTS: [Function; 26] = [
         ("ends_with('abc', 'bc')", "TRUE"),
     )
     .aliases(&["endswith", "suffix"]),
-    Function::new(
+    FunctionForm::new(
         "contains",
         &[Text, Text],
         Op::Contains,
@@ -171,7 +178,7 @@ pub const TEXTS: [Function; 26] = [
         "Whether the text contains the other.",
         ("contains('abc', 'b')", "TRUE"),
     ),
-    Function::new(
+    FunctionForm::new(
         "strpos",
         &[Text, Text],
         Op::Position,
@@ -180,7 +187,7 @@ pub const TEXTS: [Function; 26] = [
         ("strpos('abc', 'c')", "3"),
     )
     .aliases(&["instr"]),
-    Function::new(
+    FunctionForm::new(
         "split_part",
         &[Text, Text, Int],
         Op::SplitPart,
@@ -188,7 +195,7 @@ pub const TEXTS: [Function; 26] = [
         "The n-th part between separators, from 1, or from the end for a negative n.",
         ("split_part('a,b', ',', 2)", "'b'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "translate",
         &[Text, Text, Text],
         Op::Translate,
@@ -196,7 +203,7 @@ pub const TEXTS: [Function; 26] = [
         "Each character of the second text replaced by that of the third at its place, or left out.",
         ("translate('a-b', 'ab-', 'xy')", "'xy'"),
     ),
-    Function::new(
+    FunctionForm::new(
         "ascii",
         &[Text],
         Op::Ascii,
@@ -205,7 +212,7 @@ pub const TEXTS: [Function; 26] = [
         ("ascii('A')", "65"),
     )
     .aliases(&["ord"]),
-    Function::new(
+    FunctionForm::new(
         "overlay",
         &[Text, Text, Int, Int],
         Op::Overlay,
@@ -216,20 +223,20 @@ pub const TEXTS: [Function; 26] = [
     .optional(1),
 ];
 
-pub const PATTERNS: [Function; 4] = [
-    Function::new("regexp_like", &[Text, Text, Word], Op::RegexLike, Type::BOOL, "Whether the regular expression matches anywhere, as `~`; the flag 'i' ignores the case.", ("regexp_like('abc', '^a')", "TRUE")).aliases(&["regexp_matches", "regexp_contains", "rlike"]).optional(1),
-    Function::new("regexp_extract", &[Text, Text, Int], Op::RegexExtract, T, "The first match of the regular expression, or a group of it; the empty text if it does not match.", ("regexp_extract('a12', '[0-9]+')", "'12'")).optional(1),
-    Function::new("regexp_substr", &[Text, Text], Op::RegexFind, T, "As regexp_extract; NULL if it does not match.", ("regexp_substr('a12', '[0-9]+')", "'12'")),
-    Function::new("regexp_replace", &[Text, Text, Text, Word], Op::RegexReplace, T, "The text with the first match of the regular expression replaced; `\\1` is a group, and the flag 'g' replaces all.", ("regexp_replace('a1b2', '[0-9]', '', 'g')", "'ab'")).optional(1),
+pub const PATTERNS: [FunctionForm; 4] = [
+    FunctionForm::new("regexp_like", &[Text, Text, Word], Op::RegexLike, Type::BOOL, "Whether the regular expression matches anywhere, as `~`; the flag 'i' ignores the case.", ("regexp_like('abc', '^a')", "TRUE")).aliases(&["regexp_matches", "regexp_contains", "rlike"]).optional(1),
+    FunctionForm::new("regexp_extract", &[Text, Text, Int], Op::RegexExtract, T, "The first match of the regular expression, or a group of it; the empty text if it does not match.", ("regexp_extract('a12', '[0-9]+')", "'12'")).optional(1),
+    FunctionForm::new("regexp_substr", &[Text, Text], Op::RegexFind, T, "As regexp_extract; NULL if it does not match.", ("regexp_substr('a12', '[0-9]+')", "'12'")),
+    FunctionForm::new("regexp_replace", &[Text, Text, Text, Word], Op::RegexReplace, T, "The text with the first match of the regular expression replaced; `\\1` is a group, and the flag 'g' replaces all.", ("regexp_replace('a1b2', '[0-9]', '', 'g')", "'ab'")).optional(1),
 ];
 
-pub const CODES: [Function; 8] = [
-    Function::new("md5", &[Text], Op::Md5, T, "The MD5 of the text, in hexadecimal digits.", ("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'")),
-    Function::new("sha256", &[Text], Op::Sha256, T, "The SHA-256 of the text, in hexadecimal digits.", ("left(sha256(''), 8)", "'e3b0c442'")),
-    Function::new("hex", &[Text], Op::Hex, T, "The bytes of the text in hexadecimal digits.", ("hex('a')", "'61'")),
-    Function::new("from_hex", &[Text], Op::FromHex, T, "The text of bytes in hexadecimal digits.", ("from_hex('61')", "'a'")).aliases(&["unhex"]),
-    Function::new("to_base64", &[Text], Op::ToBase64, T, "The bytes of the text in Base64.", ("to_base64('a')", "'YQ=='")).aliases(&["base64"]),
-    Function::new("from_base64", &[Text], Op::FromBase64, T, "The text of bytes in Base64.", ("from_base64('YQ==')", "'a'")).aliases(&["unbase64"]),
-    Function::new("json_extract_string", &[Text, Word], Op::JsonText, T, "The value at a path (`$.a[0]`) of a JSON text, as text: `->>` has a key or a number. NULL if there is none.", ("json_extract_string('{\"a\":[7]}', '$.a[0]')", "'7'")).aliases(&["json_value", "get_json_object"]),
-    Function::new("json_extract", &[Text, Word], Op::JsonPart, T, "The value at a path of a JSON text, as JSON: `->` has a key or a number.", ("json_extract('{\"a\":[7]}', '$.a')", "'[7]'")).aliases(&["json_query"]),
+pub const CODES: [FunctionForm; 8] = [
+    FunctionForm::new("md5", &[Text], Op::Md5, T, "The MD5 of the text, in hexadecimal digits.", ("md5('')", "'d41d8cd98f00b204e9800998ecf8427e'")),
+    FunctionForm::new("sha256", &[Text], Op::Sha256, T, "The SHA-256 of the text, in hexadecimal digits.", ("left(sha256(''), 8)", "'e3b0c442'")),
+    FunctionForm::new("hex", &[Text], Op::Hex, T, "The bytes of the text in hexadecimal digits.", ("hex('a')", "'61'")),
+    FunctionForm::new("from_hex", &[Text], Op::FromHex, T, "The text of bytes in hexadecimal digits.", ("from_hex('61')", "'a'")).aliases(&["unhex"]),
+    FunctionForm::new("to_base64", &[Text], Op::ToBase64, T, "The bytes of the text in Base64.", ("to_base64('a')", "'YQ=='")).aliases(&["base64"]),
+    FunctionForm::new("from_base64", &[Text], Op::FromBase64, T, "The text of bytes in Base64.", ("from_base64('YQ==')", "'a'")).aliases(&["unbase64"]),
+    FunctionForm::new("json_extract_string", &[Text, Word], Op::JsonText, T, "The value at a path (`$.a[0]`) of a JSON text, as text: `->>` has a key or a number. NULL if there is none.", ("json_extract_string('{\"a\":[7]}', '$.a[0]')", "'7'")).aliases(&["json_value", "get_json_object"]),
+    FunctionForm::new("json_extract", &[Text, Word], Op::JsonPart, T, "The value at a path of a JSON text, as JSON: `->` has a key or a number.", ("json_extract('{\"a\":[7]}', '$.a')", "'[7]'")).aliases(&["json_query"]),
 ];

@@ -18,7 +18,7 @@ fn lengths_of_time_are_read_in_the_forms_of_postgresql() {
     ] {
         assert_eq!(Interval::parse(text, None), wanted, "{text}");
     }
-    assert_eq!(Interval::parse("5", Some(Field::Minute)), of(0, 0, 5 * MINUTE));
+    assert_eq!(Interval::parse("5", Some(TimeField::Minute)), of(0, 0, 5 * MINUTE));
 }
 
 #[test]
@@ -39,17 +39,17 @@ fn the_parts_of_a_clock_agree_with_chrono() {
         let then = chrono::DateTime::from_timestamp_micros(at).unwrap().naive_utc();
         let week = then.iso_week();
         for (field, wanted) in [
-            (Field::Year, i64::from(then.year())),
-            (Field::Month, then.month().into()),
-            (Field::Day, then.day().into()),
-            (Field::DayOfYear, then.ordinal().into()),
-            (Field::DayOfWeek, then.weekday().num_days_from_sunday().into()),
-            (Field::IsoDayOfWeek, then.weekday().number_from_monday().into()),
-            (Field::IsoYear, week.year().into()),
-            (Field::Week, week.week().into()),
-            (Field::Hour, then.hour().into()),
-            (Field::Minute, then.minute().into()),
-            (Field::Second, i64::from(then.second()) * SECOND + i64::from(then.nanosecond() / 1000)),
+            (TimeField::Year, i64::from(then.year())),
+            (TimeField::Month, then.month().into()),
+            (TimeField::Day, then.day().into()),
+            (TimeField::DayOfYear, then.ordinal().into()),
+            (TimeField::DayOfWeek, then.weekday().num_days_from_sunday().into()),
+            (TimeField::IsoDayOfWeek, then.weekday().number_from_monday().into()),
+            (TimeField::IsoYear, week.year().into()),
+            (TimeField::Week, week.week().into()),
+            (TimeField::Hour, then.hour().into()),
+            (TimeField::Minute, then.minute().into()),
+            (TimeField::Second, i64::from(then.second()) * SECOND + i64::from(then.nanosecond() / 1000)),
         ] {
             assert_eq!(field.of(at), wanted, "{field:?} of {then}");
         }
@@ -60,7 +60,7 @@ fn the_parts_of_a_clock_agree_with_chrono() {
 fn whole_iso_years_are_those_of_the_calendar_as_in_duckdb() {
     let day = |year, month, day| days_from_civil(year, month, day) * DAY;
     let (from, to) = (day(2020, 1, 1), day(2024, 6, 1));
-    let whole = |field: Field| field.whole(from, to, &mut Zone::utc());
-    assert_eq!((whole(Field::IsoYear), whole(Field::Year), whole(Field::Week)), (4, 4, 230));
-    assert_eq!(Field::IsoYear.whole(to, from, &mut Zone::utc()), -4);
+    let whole = |field: TimeField| field.whole(from, to, &mut Zone::utc());
+    assert_eq!((whole(TimeField::IsoYear), whole(TimeField::Year), whole(TimeField::Week)), (4, 4, 230));
+    assert_eq!(TimeField::IsoYear.whole(to, from, &mut Zone::utc()), -4);
 }

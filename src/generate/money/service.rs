@@ -1,27 +1,29 @@
 //! What a service would answer: in which country the client of a session is now. A file of it stands in for the
 //! service where there is none.
 
-use super::super::Log;
-use super::super::row::{Column, ColumnType, Row};
+use super::super::SampleLog;
+use super::super::row::{ColumnType, GeneratedColumn, Row};
 use super::World;
 
-const COLUMNS: [Column; 2] =
-    [Column::new("id", ColumnType::Text), Column::new("clientCountryCode", ColumnType::Text)];
+const COLUMNS: [GeneratedColumn; 2] = [
+    GeneratedColumn::new("id", ColumnType::Text),
+    GeneratedColumn::new("clientCountryCode", ColumnType::Text),
+];
 
 /// An answer for each session, and for two of three that no event tells of.
-pub struct Answers {
+pub struct ServiceAnswers {
     world: World,
     index: u64,
 }
 
-impl Answers {
+impl ServiceAnswers {
     /// The answers for the sessions of `world`.
-    pub fn new(world: World) -> Answers {
-        Answers { world, index: 0 }
+    pub fn new(world: World) -> ServiceAnswers {
+        ServiceAnswers { world, index: 0 }
     }
 }
 
-impl Log for Answers {
+impl SampleLog for ServiceAnswers {
     fn folder(&self) -> &'static str {
         "session-countries"
     }
@@ -30,7 +32,7 @@ impl Log for Answers {
         "session-countries"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

@@ -1,18 +1,18 @@
 //! User session events: a session is created, and closed some minutes or hours later.
 
-use super::super::Log;
-use super::super::row::{Column, ColumnType, Row};
+use super::super::SampleLog;
+use super::super::row::{ColumnType, GeneratedColumn, Row};
 use super::world::World;
 use crate::generate::sample_log::START;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const COLUMNS: [Column; 5] = [
-    Column::new("type", ColumnType::Text),
-    Column::new("id", ColumnType::Text),
-    Column::new("userId", ColumnType::Text),
-    Column::new("clientCountryCode", ColumnType::Text),
-    Column::new("processedAt", ColumnType::Text),
+const COLUMNS: [GeneratedColumn; 5] = [
+    GeneratedColumn::new("type", ColumnType::Text),
+    GeneratedColumn::new("id", ColumnType::Text),
+    GeneratedColumn::new("userId", ColumnType::Text),
+    GeneratedColumn::new("clientCountryCode", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Text),
 ];
 
 /// The log of session events, in the order of their times: two of each session.
@@ -42,7 +42,7 @@ impl SessionEvents {
     }
 }
 
-impl Log for SessionEvents {
+impl SampleLog for SessionEvents {
     fn folder(&self) -> &'static str {
         "user-session-events"
     }
@@ -51,7 +51,7 @@ impl Log for SessionEvents {
         "user-session-events"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

@@ -1,19 +1,19 @@
 //! User events: changes of address, of birth date, of other things. A change names only what changed.
 
-use super::super::Log;
+use super::super::SampleLog;
 use super::super::random::{Draw, Stream};
-use super::super::row::{Column, ColumnType, Row};
+use super::super::row::{ColumnType, GeneratedColumn, Row};
 use super::world::{COUNTRIES, World};
 use crate::generate::sample_log::START;
 use crate::time::DAY;
 
-const COLUMNS: [Column; 6] = [
-    Column::new("type", ColumnType::Text),
-    Column::new("userId", ColumnType::Text),
-    Column::new("processedAt", ColumnType::Text),
-    Column::new("residentCountryCode", ColumnType::Text),
-    Column::new("birthYear", ColumnType::Int),
-    Column::new("language", ColumnType::Text),
+const COLUMNS: [GeneratedColumn; 6] = [
+    GeneratedColumn::new("type", ColumnType::Text),
+    GeneratedColumn::new("userId", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Text),
+    GeneratedColumn::new("residentCountryCode", ColumnType::Text),
+    GeneratedColumn::new("birthYear", ColumnType::Int),
+    GeneratedColumn::new("language", ColumnType::Text),
 ];
 
 const LANGUAGES: [&str; 6] = ["en", "de", "fr", "es", "pl", "pt"];
@@ -49,7 +49,7 @@ impl UserEvents {
     }
 }
 
-impl Log for UserEvents {
+impl SampleLog for UserEvents {
     fn folder(&self) -> &'static str {
         "user-events"
     }
@@ -58,7 +58,7 @@ impl Log for UserEvents {
         "user-events"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 

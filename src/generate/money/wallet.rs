@@ -1,25 +1,25 @@
 //! Wallet events: payments, transactions and others, some of them twice, some without a session, some two in
 //! one millisecond.
 
-use super::super::Log;
+use super::super::SampleLog;
 use super::super::random::{Draw, Stream, Uuid};
-use super::super::row::{Column, ColumnType, Row};
+use super::super::row::{ColumnType, GeneratedColumn, Row};
 use super::world::World;
 use crate::generate::sample_log::START;
 use crate::time::{DAY, SECOND};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const COLUMNS: [Column; 9] = [
-    Column::new("type", ColumnType::Text),
-    Column::new("id", ColumnType::Text),
-    Column::new("userId", ColumnType::Text),
-    Column::new("userSessionId", ColumnType::Text),
-    Column::new("processedAt", ColumnType::Text),
-    Column::new("amount", ColumnType::Amount),
-    Column::new("currency", ColumnType::Text),
-    Column::new("moneyType", ColumnType::Text),
-    Column::new("old", ColumnType::Bool),
+const COLUMNS: [GeneratedColumn; 9] = [
+    GeneratedColumn::new("type", ColumnType::Text),
+    GeneratedColumn::new("id", ColumnType::Text),
+    GeneratedColumn::new("userId", ColumnType::Text),
+    GeneratedColumn::new("userSessionId", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Text),
+    GeneratedColumn::new("amount", ColumnType::Amount),
+    GeneratedColumn::new("currency", ColumnType::Text),
+    GeneratedColumn::new("moneyType", ColumnType::Text),
+    GeneratedColumn::new("old", ColumnType::Bool),
 ];
 
 const CURRENCIES: [&str; 6] = ["EUR", "GBP", "USD", "SEK", "PLN", "BRL"];
@@ -27,7 +27,7 @@ const MONEY_TYPES: [&str; 8] = ["DEPOSIT", "WITHDRAWAL", "BET", "WIN", "BONUS", 
 
 /// One wallet event. Ordered by its arrival alone where it waits to be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Event {
+struct WalletEvent {
     /// Microseconds after the start of the log, as `time` is.
     arrival: i64,
     index: u64,
@@ -51,9 +51,9 @@ pub struct WalletEvents {
     /// Repeats that are still to be given to an event.
     repeats: u64,
     /// The next event of its own, and the repeats that have not arrived.
-    next: Option<Event>,
-    last: Option<Event>,
-    waiting: BinaryHeap<Reverse<Event>>,
+    next: Option<WalletEvent>,
+    last: Option<WalletEvent>,
+    waiting: BinaryHeap<Reverse<WalletEvent>>,
 }
 
 impl WalletEvents {
@@ -66,7 +66,7 @@ impl WalletEvents {
     }
 
     /// Draws the next event of its own, and perhaps a repeat of it.
-    fn advance(&mut self) -> Option<Event> {
+    fn advance(&mut self) -> Option<WalletEvent> {
         if self.index == self.world.own {
             return None;
         }
@@ -82,7 +82,7 @@ impl WalletEvents {
         Some(event)
     }
 
-    fn event(&mut self) -> Event {
+    fn event(&mut self) -> WalletEvent {
         let arrival = self.world.shape.arrival(self.index, self.world.own);
         let draw = &mut self.draw;
         let time = arrival - self.world.shape.lateness.draw(draw, arrival);
@@ -101,10 +101,10 @@ impl WalletEvents {
         // Two events at one instant show whether a job breaks ties by position.
         if let (None, true, Some(last)) = (&session, twin, &self.last) {
             let money = last.money.zip(money).map(|(last, new)| (new.0, new.1, last.2));
-            return Event { index: self.index, id, money, ..last.clone() };
+            return WalletEvent { index: self.index, id, money, ..last.clone() };
         }
         let (user, session) = session.unwrap_or_else(|| who(&self.world, &mut self.draw, time));
-        Event { arrival, index: self.index, time, kind, id, user, session, money, old }
+        WalletEvent { arrival, index: self.index, time, kind, id, user, session, money, old }
     }
 
     /// The user and session of this event, if its session begins just after it.
@@ -118,12 +118,12 @@ impl WalletEvents {
 
     /// Of eight repeats, four are the same record again, three were processed again a little later, and one
     /// some minutes later.
-    fn repeat(&mut self, event: &Event) -> Event {
+    fn repeat(&mut self, event: &WalletEvent) -> WalletEvent {
         let kind = self.draw.below(8);
         let delay = if kind < 7 { (SECOND / 2, 40 * SECOND) } else { (90 * SECOND, 300 * SECOND) };
         let arrival = event.arrival + self.draw.between(delay.0, delay.1);
         let time = if kind < 4 { event.time } else { arrival };
-        Event { arrival, time, ..event.clone() }
+        WalletEvent { arrival, time, ..event.clone() }
     }
 }
 
@@ -151,7 +151,7 @@ fn among(draw: &mut Draw, from: u64, to: u64) -> Option<u64> {
     (from < to).then(|| from + draw.below(to - from))
 }
 
-impl Log for WalletEvents {
+impl SampleLog for WalletEvents {
     fn folder(&self) -> &'static str {
         "wallet-events"
     }
@@ -160,7 +160,7 @@ impl Log for WalletEvents {
         "wallet-events"
     }
 
-    fn columns(&self) -> &'static [Column] {
+    fn columns(&self) -> &'static [GeneratedColumn] {
         &COLUMNS
     }
 
@@ -185,7 +185,7 @@ impl Log for WalletEvents {
     }
 }
 
-fn write(event: &Event, row: &mut Row) {
+fn write(event: &WalletEvent, row: &mut Row) {
     row.text(event.kind);
     row.uuid(event.id);
     row.uuid(event.user);

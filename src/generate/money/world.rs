@@ -1,6 +1,6 @@
 //! The users and sessions of the money sample, which its logs share.
 
-use crate::generate::Shape;
+use crate::generate::LogShape;
 use crate::generate::random::{Draw, Stream, Uuid};
 use crate::time::{DAY, MINUTE};
 
@@ -10,7 +10,7 @@ pub(super) const COUNTRIES: [&str; 12] =
 /// What is known of all users and sessions.
 #[derive(Debug, Clone)]
 pub(super) struct World {
-    pub(super) shape: Shape,
+    pub(super) shape: LogShape,
     /// Wallet events that are no repeats.
     pub(super) own: u64,
     pub(super) users: u64,
@@ -21,7 +21,7 @@ pub(super) struct World {
 
 /// What is known of a session.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Session {
+pub(super) struct UserSession {
     pub(super) id: Uuid,
     pub(super) user: u64,
     pub(super) country: &'static str,
@@ -36,7 +36,7 @@ pub(super) struct Session {
 }
 
 impl World {
-    pub(super) fn new(shape: Shape) -> World {
+    pub(super) fn new(shape: LogShape) -> World {
         // A log of a few rows needs users and a session too: its events draw from them.
         let (users, sessions) = ((shape.rows / 25).max(5), (shape.rows / 8).max(1));
         let own = shape.rows - (u128::from(shape.rows) * 3 / 100) as u64;
@@ -48,13 +48,13 @@ impl World {
         Draw::at(self.shape.seed, Stream::Users, user).uuid()
     }
 
-    pub(super) fn session(&self, index: u64) -> Session {
+    pub(super) fn session(&self, index: u64) -> UserSession {
         // All logs ask for sessions by number. What is drawn from the number alone does not have to be kept.
         let mut draw = Draw::at(self.shape.seed, Stream::Sessions, index);
         // Each session starts within a slot of its own, so that the starts ascend with the numbers.
         let slot = self.shape.arrival(index, self.sessions);
         let next = self.shape.arrival(index + 1, self.sessions);
-        let mut session = Session {
+        let mut session = UserSession {
             id: draw.uuid(),
             user: draw.below(self.users),
             country: draw.pick(&COUNTRIES),

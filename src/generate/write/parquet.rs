@@ -1,6 +1,6 @@
 //! Rows into a Parquet file, zstd.
 
-use super::super::row::{Cell, Column, ColumnType, Row};
+use super::super::row::{ColumnType, GeneratedCell, GeneratedColumn, Row};
 use arrow_array::builder::{BooleanBuilder, Decimal128Builder, Int64Builder, StringBuilder};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
@@ -34,7 +34,7 @@ enum ColumnBuilder {
 
 impl ParquetWriter {
     /// Starts a file.
-    pub fn new(file: File, columns: &[Column]) -> io::Result<ParquetWriter> {
+    pub fn new(file: File, columns: &[GeneratedColumn]) -> io::Result<ParquetWriter> {
         let fields = columns.iter().map(|c| Field::new(c.name, arrow_type(c.ty), true)).collect::<Vec<_>>();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
@@ -88,15 +88,17 @@ impl ColumnBuilder {
     }
 
     /// A cell of another type than the column's, which no log gives, would be NULL.
-    fn push(&mut self, row: &Row, cell: &Cell) {
+    fn push(&mut self, row: &Row, cell: &GeneratedCell) {
         match (self, cell) {
-            (ColumnBuilder::Int(b), Cell::Int(value)) => b.append_value(*value),
+            (ColumnBuilder::Int(b), GeneratedCell::Int(value)) => b.append_value(*value),
             (ColumnBuilder::Int(b), _) => b.append_null(),
-            (ColumnBuilder::Amount(b), Cell::Amount(hundredths)) => b.append_value(i128::from(*hundredths)),
+            (ColumnBuilder::Amount(b), GeneratedCell::Amount(hundredths)) => {
+                b.append_value(i128::from(*hundredths))
+            }
             (ColumnBuilder::Amount(b), _) => b.append_null(),
-            (ColumnBuilder::Bool(b), Cell::Bool(value)) => b.append_value(*value),
+            (ColumnBuilder::Bool(b), GeneratedCell::Bool(value)) => b.append_value(*value),
             (ColumnBuilder::Bool(b), _) => b.append_null(),
-            (ColumnBuilder::Text(b), Cell::Text(range)) => b.append_value(row.text_of(range)),
+            (ColumnBuilder::Text(b), GeneratedCell::Text(range)) => b.append_value(row.text_of(range)),
             (ColumnBuilder::Text(b), _) => b.append_null(),
         }
     }

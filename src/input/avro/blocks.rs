@@ -5,14 +5,14 @@
 //!   decides how much memory is taken.
 //! * A batch has a bounded number of rows. How blocks are divided among batches decides nothing.
 
-use super::container::{Block, Codec};
-use super::cursor::Cursor;
-use super::decode::Slots;
+use super::container::{AvroBlock, Codec};
+use super::cursor::AvroCursor;
+use super::decode::AvroColumns;
 use super::{AvroChunk, AvroFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::input::bad::BadRecords;
-use crate::input::columnar::{Arrays, Assembler, Origin, row_as_json};
+use crate::input::columnar::{Arrays, Assembler, ColumnOrigin, row_as_json};
 use crate::input::decoded::DecodedChunk;
 use crate::input::{BATCH_ROWS, LONGEST_RECORD};
 use arrow_array::ArrayRef;
@@ -35,7 +35,7 @@ pub(in crate::input) struct AvroBlocks {
     /// As they lie in the file.
     bytes: Vec<u8>,
     /// Those that are not decompressed.
-    blocks: VecDeque<Block>,
+    blocks: VecDeque<AvroBlock>,
     /// What is decompressed, and the blocks of it that are left.
     open: Buffer,
     left: VecDeque<Left>,
@@ -95,7 +95,7 @@ impl AvroBlocks {
         // Blocks that are not compressed are read where they lie, without a copy.
         let mut out = if whole { std::mem::take(&mut self.bytes) } else { vec![] };
         while (whole || out.len() < PIECE)
-            && let Some(Block { at, records, start, end }) = self.blocks.pop_front()
+            && let Some(AvroBlock { at, records, start, end }) = self.blocks.pop_front()
         {
             let (next, end) = if whole {
                 (start, end)
@@ -116,13 +116,13 @@ impl AvroBlocks {
     }
 
     /// Reads records, as far as a batch and what is decompressed go; and why no more can be read.
-    fn read(&mut self) -> (Slots, Option<String>) {
+    fn read(&mut self) -> (AvroColumns, Option<String>) {
         let records: u64 = self.left.iter().map(|left| left.records).sum();
         // Room for the rows that there are, and not for a whole batch of them.
         let mut slots =
             self.file.program.slots(self.most_rows.min(usize::try_from(records).unwrap_or(usize::MAX)));
         while let Some(mut left) = self.left.pop_front() {
-            let mut cursor = Cursor { bytes: &self.open[..left.end], at: left.next };
+            let mut cursor = AvroCursor { bytes: &self.open[..left.end], at: left.next };
             let in_block = |why: &str| Some(format!("in the block at byte {}: {why}", left.at));
             while left.records > 0 {
                 if slots.rows == self.most_rows {
@@ -148,7 +148,7 @@ impl AvroFile {
     /// The batch of the records in `slots`, of which `first_row` is the first; their texts lie in `bytes`.
     fn assemble(
         &self,
-        slots: Slots,
+        slots: AvroColumns,
         first_row: u64,
         bytes: &Buffer,
         bad: BadRecords,
@@ -157,8 +157,8 @@ impl AvroFile {
         let (arrays, faults) = slots.finish(bytes);
         let array = |slot: Option<usize>| slot.map(|slot| arrays[slot].clone());
         let columns = self.columns.iter().map(|(origin, slot)| match origin {
-            Origin::Time(_) | Origin::Missing | Origin::Named(_) => None,
-            Origin::Column(_) | Origin::Default(_) => array(*slot),
+            ColumnOrigin::Time(_) | ColumnOrigin::Missing | ColumnOrigin::Named(_) => None,
+            ColumnOrigin::Column(_) | ColumnOrigin::Default(_) => array(*slot),
         });
         let whole = Arrays {
             rows,

@@ -35,7 +35,7 @@ pub struct AvroChunk {
     pub first_record: u64,
     /// The blocks, one behind the other.
     pub(super) bytes: Vec<u8>,
-    pub(super) blocks: Vec<Block>,
+    pub(super) blocks: Vec<AvroBlock>,
 }
 
 impl AvroChunk {
@@ -47,7 +47,7 @@ impl AvroChunk {
 
 /// A block of a chunk.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Block {
+pub(super) struct AvroBlock {
     /// The byte of the file at which it starts.
     pub at: u64,
     pub records: u64,
@@ -224,7 +224,7 @@ impl Container {
                 continue;
             }
             self.next_record += records;
-            chunk.blocks.push(Block { at, records, start, end: chunk.bytes.len() });
+            chunk.blocks.push(AvroBlock { at, records, start, end: chunk.bytes.len() });
             return Ok(true);
         }
     }

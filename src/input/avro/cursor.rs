@@ -1,33 +1,33 @@
 //! A cursor over the bytes of an Avro block.
 
-use super::schema::{Id, Node, Schema};
+use super::schema::{AvroSchema, AvroType, Id};
 
 /// Why bytes are no record.
-pub(super) type Broken = &'static str;
+pub(super) type InvalidAvro = &'static str;
 
-pub(super) type Outcome<T> = Result<T, Broken>;
+pub(super) type AvroResult<T> = Result<T, InvalidAvro>;
 
 /// How deep records, lists and maps may lie in one another.
 pub(super) const DEEPEST: usize = 200;
 
-pub(super) const ENDED: Broken = "it continues past the end of its block";
+pub(super) const ENDED: InvalidAvro = "it continues past the end of its block";
 
 /// Bytes that are being read.
-pub(super) struct Cursor<'a> {
+pub(super) struct AvroCursor<'a> {
     pub bytes: &'a [u8],
     pub at: usize,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> AvroCursor<'a> {
     #[inline]
-    pub fn take(&mut self, length: usize) -> Outcome<&'a [u8]> {
+    pub fn take(&mut self, length: usize) -> AvroResult<&'a [u8]> {
         let taken = self.bytes.get(self.at..).and_then(|rest| rest.get(..length)).ok_or(ENDED)?;
         self.at += length;
         Ok(taken)
     }
 
     #[inline]
-    pub fn long(&mut self) -> Outcome<i64> {
+    pub fn long(&mut self) -> AvroResult<i64> {
         // Most numbers, lengths and branches have one byte.
         match self.bytes.get(self.at) {
             Some(&byte) if byte < 0x80 => {
@@ -38,7 +38,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(super) fn longer(&mut self) -> Outcome<i64> {
+    pub(super) fn longer(&mut self) -> AvroResult<i64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = *self.bytes.get(self.at).ok_or(ENDED)?;
@@ -52,16 +52,16 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline]
-    pub fn int(&mut self) -> Outcome<i32> {
+    pub fn int(&mut self) -> AvroResult<i32> {
         i32::try_from(self.long()?).map_err(|_| "an int in it has more than 32 bits")
     }
 
     #[inline]
-    pub fn length(&mut self) -> Outcome<usize> {
+    pub fn length(&mut self) -> AvroResult<usize> {
         usize::try_from(self.long()?).map_err(|_| "a length in it is below zero")
     }
 
-    pub fn bool(&mut self) -> Outcome<bool> {
+    pub fn bool(&mut self) -> AvroResult<bool> {
         match self.take(1)?[0] {
             0 => Ok(false),
             1 => Ok(true),
@@ -70,34 +70,34 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over a value.
-    pub(super) fn skip(&mut self, schema: &Schema, id: Id, depth: usize) -> Outcome<()> {
+    pub(super) fn skip(&mut self, schema: &AvroSchema, id: Id, depth: usize) -> AvroResult<()> {
         // A type may hold itself, so bytes decide how deep it goes: the stack must not overflow.
         if depth > DEEPEST {
             return Err("it is nested too deep");
         }
         match schema.node(id) {
-            Node::Null => {}
-            Node::Boolean => drop(self.bool()?),
-            Node::Int(_) | Node::Enum(_) => drop(self.int()?),
-            Node::Long(_) => drop(self.long()?),
-            Node::Float => drop(self.take(4)?),
-            Node::Double => drop(self.take(8)?),
-            Node::Fixed(size, _) => drop(self.take(*size)?),
-            Node::Bytes(_) | Node::String => {
+            AvroType::Null => {}
+            AvroType::Boolean => drop(self.bool()?),
+            AvroType::Int(_) | AvroType::Enum(_) => drop(self.int()?),
+            AvroType::Long(_) => drop(self.long()?),
+            AvroType::Float => drop(self.take(4)?),
+            AvroType::Double => drop(self.take(8)?),
+            AvroType::Fixed(size, _) => drop(self.take(*size)?),
+            AvroType::Bytes(_) | AvroType::String => {
                 let length = self.length()?;
                 self.take(length)?;
             }
-            Node::Array(items) => self.skip_blocks(|c| c.skip(schema, *items, depth + 1))?,
-            Node::Map(values) => self.skip_blocks(|c| {
+            AvroType::Array(items) => self.skip_blocks(|c| c.skip(schema, *items, depth + 1))?,
+            AvroType::Map(values) => self.skip_blocks(|c| {
                 let length = c.length()?;
                 c.take(length)?;
                 c.skip(schema, *values, depth + 1)
             })?,
-            Node::Union(branches) => {
+            AvroType::Union(branches) => {
                 let branch = *branches.get(self.length()?).ok_or(NO_BRANCH)?;
                 self.skip(schema, branch, depth + 1)?;
             }
-            Node::Record(fields) => {
+            AvroType::Record(fields) => {
                 for field in fields {
                     self.skip(schema, field.ty, depth + 1)?;
                 }
@@ -107,7 +107,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over the blocks of a list or map.
-    pub(super) fn skip_blocks(&mut self, mut skip: impl FnMut(&mut Self) -> Outcome<()>) -> Outcome<()> {
+    pub(super) fn skip_blocks(
+        &mut self,
+        mut skip: impl FnMut(&mut Self) -> AvroResult<()>,
+    ) -> AvroResult<()> {
         loop {
             match self.long()? {
                 0 => return Ok(()),
@@ -131,7 +134,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-pub(super) const NO_BRANCH: Broken = "a union in it has no such branch";
+pub(super) const NO_BRANCH: InvalidAvro = "a union in it has no such branch";
 
 /// The integer of two's complement bytes, the greatest first, if 128 bits hold it.
 pub(super) fn big_endian(bytes: &[u8]) -> Option<i128> {

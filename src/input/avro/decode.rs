@@ -5,10 +5,10 @@
 //!   it, as nothing tells where the next one starts.
 //! * No bytes make it panic, go on for ever or ask for more memory than some times their length.
 
-use super::cursor::{Cursor, DEEPEST, ENDED, NO_BRANCH, Outcome, big_endian};
+use super::cursor::{AvroCursor, AvroResult, DEEPEST, ENDED, NO_BRANCH, big_endian};
 use super::json;
-use super::schema::{Id, Logical, Node, Schema};
-use crate::input::columnar::{Fault, Faults, FileType};
+use super::schema::{AvroLogical, AvroSchema, AvroType, Id};
+use crate::input::columnar::{CellFault, CellFaults, FileType};
 use arrow_array::builder::make_view;
 use arrow_array::types::{
     Decimal128Type, Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType,
@@ -27,26 +27,26 @@ use std::sync::Arc;
 /// How records of one schema are read.
 #[derive(Debug)]
 pub(super) struct Program {
-    root: Op,
+    root: AvroOp,
     slots: Vec<SlotType>,
 }
 
 /// What happens to a value.
 #[derive(Debug)]
-enum Op {
+enum AvroOp {
     Skip(Id),
     /// A value goes to a slot.
-    Read(Read, usize),
+    Read(AvroRead, usize),
     /// The JSON text of a value goes to a slot; of a record, its fields may be read as well.
-    Json(Id, usize, Option<Box<Op>>),
+    Json(Id, usize, Option<Box<AvroOp>>),
     /// A record, that it is there goes to a slot, and its fields.
-    Record(Option<usize>, Vec<Op>),
+    Record(Option<usize>, Vec<AvroOp>),
     /// A union with NULL: which branch that is, and the slots that are NULL then.
-    Nullable(usize, Box<Op>, Range<usize>),
+    Nullable(usize, Box<AvroOp>, Range<usize>),
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Read {
+enum AvroRead {
     Null,
     Bool,
     Int,
@@ -74,36 +74,37 @@ struct SlotType {
 }
 
 /// How the values of a type are read, if they are plain ones.
-fn read_of(node: &Node) -> Option<Read> {
+fn read_of(node: &AvroType) -> Option<AvroRead> {
     Some(match node {
-        Node::Null => Read::Null,
-        Node::Boolean => Read::Bool,
-        Node::Int(Logical::Date) => Read::Date,
-        Node::Int(_) => Read::Int,
-        Node::Long(_) => Read::Long,
-        Node::Float => Read::Float,
-        Node::Double => Read::Double,
-        Node::Bytes(Logical::Decimal(..)) => Read::Decimal,
-        Node::Bytes(_) | Node::String => Read::Bytes,
-        Node::Fixed(size, Logical::Decimal(..)) => Read::FixedDecimal(*size),
-        Node::Fixed(16, Logical::Uuid) => Read::Uuid,
-        Node::Enum(_) => Read::Enum,
+        AvroType::Null => AvroRead::Null,
+        AvroType::Boolean => AvroRead::Bool,
+        AvroType::Int(AvroLogical::Date) => AvroRead::Date,
+        AvroType::Int(_) => AvroRead::Int,
+        AvroType::Long(_) => AvroRead::Long,
+        AvroType::Float => AvroRead::Float,
+        AvroType::Double => AvroRead::Double,
+        AvroType::Bytes(AvroLogical::Decimal(..)) => AvroRead::Decimal,
+        AvroType::Bytes(_) | AvroType::String => AvroRead::Bytes,
+        AvroType::Fixed(size, AvroLogical::Decimal(..)) => AvroRead::FixedDecimal(*size),
+        AvroType::Fixed(16, AvroLogical::Uuid) => AvroRead::Uuid,
+        AvroType::Enum(_) => AvroRead::Enum,
         _ => return None,
     })
 }
 
 impl SlotType {
-    fn of(schema: &Schema, id: Id, column: &str) -> SlotType {
-        let symbols = if let Node::Enum(symbols) = schema.node(id) { Some(symbols[..].into()) } else { None };
+    fn of(schema: &AvroSchema, id: Id, column: &str) -> SlotType {
+        let symbols =
+            if let AvroType::Enum(symbols) = schema.node(id) { Some(symbols[..].into()) } else { None };
         SlotType { column: column.to_string(), of: schema.file_type(id), symbols, json: false }
     }
 }
 
 /// The one value of the plain type `id`, not a union, that `bytes` are; or what is wrong with it.
-pub(super) fn one_value(schema: &Schema, id: Id, bytes: Vec<u8>) -> Result<ArrayRef, String> {
+pub(super) fn one_value(schema: &AvroSchema, id: Id, bytes: Vec<u8>) -> Result<ArrayRef, String> {
     let how = read_of(schema.node(id)).ok_or("it is not a plain value")?;
     let mut slot = Slot::new(&SlotType::of(schema, id, ""));
-    let mut cursor = Cursor { bytes: &bytes, at: 0 };
+    let mut cursor = AvroCursor { bytes: &bytes, at: 0 };
     match slot.push(how, &mut cursor)? {
         Some(reason) => Err(reason),
         None => Ok(slot.finish(&Buffer::from_vec(bytes))),
@@ -113,7 +114,11 @@ pub(super) fn one_value(schema: &Schema, id: Id, bytes: Vec<u8>) -> Result<Array
 impl Program {
     /// Reads the columns at the paths `columns`, which are plain values, and whether the records at the
     /// paths `records` are there. Gives the slot of each.
-    pub fn new(schema: &Schema, columns: &[String], records: &[String]) -> (Program, Vec<(String, usize)>) {
+    pub fn new(
+        schema: &AvroSchema,
+        columns: &[String],
+        records: &[String],
+    ) -> (Program, Vec<(String, usize)>) {
         let around = |name: &'_ String| -> Vec<String> {
             let dots = name.match_indices('.').map(|(at, _)| name[..at].to_string());
             dots.chain([String::new()]).collect()
@@ -132,17 +137,22 @@ impl Program {
     }
 
     /// Slots that are empty, with room for `rows` records.
-    pub fn slots(&self, rows: usize) -> Slots {
+    pub fn slots(&self, rows: usize) -> AvroColumns {
         let slot = |of| {
             let mut slot = Slot::new(of);
             slot.reserve(rows);
             slot
         };
-        Slots { slots: self.slots.iter().map(slot).collect(), rows: 0, faults: Faults::default() }
+        AvroColumns { slots: self.slots.iter().map(slot).collect(), rows: 0, faults: CellFaults::default() }
     }
 
     /// Reads one record into `slots`.
-    pub fn read(&self, schema: &Schema, cursor: &mut Cursor, slots: &mut Slots) -> Outcome<()> {
+    pub fn read(
+        &self,
+        schema: &AvroSchema,
+        cursor: &mut AvroCursor,
+        slots: &mut AvroColumns,
+    ) -> AvroResult<()> {
         match read(schema, &self.root, cursor, slots) {
             Ok(()) => {
                 slots.rows += 1;
@@ -160,7 +170,7 @@ impl Program {
 }
 
 struct Compiler<'a> {
-    schema: &'a Schema,
+    schema: &'a AvroSchema,
     columns: HashSet<&'a str>,
     records: HashSet<&'a str>,
     /// The paths that columns and records lie in.
@@ -170,7 +180,7 @@ struct Compiler<'a> {
 }
 
 impl Compiler<'_> {
-    fn op(&mut self, id: Id, path: &str, depth: usize) -> Op {
+    fn op(&mut self, id: Id, path: &str, depth: usize) -> AvroOp {
         let (plain, null) = self.schema.less_null(id);
         let start = self.slots.len();
         let whole = self.columns.contains(path) && self.schema.file_type(plain).is_none();
@@ -180,20 +190,20 @@ impl Compiler<'_> {
         });
         let inside = self.inside(plain, path, depth);
         let op = match (whole, inside) {
-            (Some(slot), inside) => Op::Json(plain, slot, inside.map(Box::new)),
+            (Some(slot), inside) => AvroOp::Json(plain, slot, inside.map(Box::new)),
             (None, Some(inside)) => inside,
-            (None, None) => return Op::Skip(id),
+            (None, None) => return AvroOp::Skip(id),
         };
         match null {
-            Some(branch) => Op::Nullable(branch, Box::new(op), start..self.slots.len()),
+            Some(branch) => AvroOp::Nullable(branch, Box::new(op), start..self.slots.len()),
             None => op,
         }
     }
 
     /// What is read of a value as a plain one, or of a record's fields.
-    fn inside(&mut self, plain: Id, path: &str, depth: usize) -> Option<Op> {
+    fn inside(&mut self, plain: Id, path: &str, depth: usize) -> Option<AvroOp> {
         Some(match self.schema.node(plain) {
-            Node::Record(fields)
+            AvroType::Record(fields)
                 if depth < DEEPEST && (self.around.contains(path) || self.records.contains(path)) =>
             {
                 let presence = self.records.contains(path).then(|| {
@@ -201,11 +211,11 @@ impl Compiler<'_> {
                 });
                 let prefix = if path.is_empty() { String::new() } else { format!("{path}.") };
                 let ops = fields.iter().map(|f| self.op(f.ty, &format!("{prefix}{}", f.name), depth + 1));
-                Op::Record(presence, ops.collect())
+                AvroOp::Record(presence, ops.collect())
             }
             node => {
                 let read = read_of(node).filter(|_| self.columns.contains(path))?;
-                Op::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
+                AvroOp::Read(read, self.slot(SlotType::of(self.schema, plain, path)))
             }
         })
     }
@@ -217,16 +227,21 @@ impl Compiler<'_> {
     }
 }
 
-fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Outcome<()> {
+fn read(
+    schema: &AvroSchema,
+    op: &AvroOp,
+    cursor: &mut AvroCursor,
+    slots: &mut AvroColumns,
+) -> AvroResult<()> {
     match op {
-        Op::Skip(id) => cursor.skip(schema, *id, 0),
-        Op::Record(presence, ops) => {
+        AvroOp::Skip(id) => cursor.skip(schema, *id, 0),
+        AvroOp::Record(presence, ops) => {
             if let Some(slot) = presence {
                 slots.slots[*slot].nulls.append_non_null();
             }
             ops.iter().try_for_each(|op| read(schema, op, cursor, slots))
         }
-        Op::Nullable(null, inner, inside) => {
+        AvroOp::Nullable(null, inner, inside) => {
             let branch = cursor.length()?;
             if branch == *null {
                 slots.slots[inside.clone()].iter_mut().for_each(Slot::push_null);
@@ -237,7 +252,7 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
             }
             read(schema, inner, cursor, slots)
         }
-        Op::Json(id, slot, fields) => {
+        AvroOp::Json(id, slot, fields) => {
             let start = cursor.at;
             let (mut text, mut fault) = (String::new(), None);
             json::write(schema, *id, cursor, &mut text, &mut fault)?;
@@ -249,7 +264,7 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
                 Some(reason) => {
                     slot.push_json(None);
                     let column = slot.of.column.clone();
-                    slots.faults.push(Fault { row: at, column, reason, hint: None, aside: false });
+                    slots.faults.push(CellFault { row: at, column, reason, hint: None, aside: false });
                 }
             }
             match fields {
@@ -263,12 +278,12 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
                 }
             }
         }
-        Op::Read(how, slot) => {
+        AvroOp::Read(how, slot) => {
             let at = slots.rows;
             let slot = &mut slots.slots[*slot];
             if let Some(reason) = slot.push(*how, cursor)? {
                 let column = slot.of.column.clone();
-                slots.faults.push(Fault { row: at, column, reason, hint: None, aside: false });
+                slots.faults.push(CellFault { row: at, column, reason, hint: None, aside: false });
             }
             Ok(())
         }
@@ -276,30 +291,30 @@ fn read(schema: &Schema, op: &Op, cursor: &mut Cursor, slots: &mut Slots) -> Out
 }
 
 /// Columns that are being filled.
-pub(super) struct Slots {
+pub(super) struct AvroColumns {
     slots: Vec<Slot>,
     /// Records that were read whole.
     pub rows: usize,
     /// Values that are not what the schema says of them.
-    pub faults: Faults,
+    pub faults: CellFaults,
 }
 
-impl Slots {
+impl AvroColumns {
     /// The arrays of all slots; texts lie in `bytes`, which is what was read.
-    pub fn finish(self, bytes: &Buffer) -> (Vec<ArrayRef>, Faults) {
+    pub fn finish(self, bytes: &Buffer) -> (Vec<ArrayRef>, CellFaults) {
         (self.slots.into_iter().map(|slot| slot.finish(bytes)).collect(), self.faults)
     }
 }
 
 struct Slot {
     of: SlotType,
-    values: Values,
+    values: AvroValues,
     nulls: NullBufferBuilder,
 }
 
 /// Not a [`crate::batch::NativeBuilder`]: these are the types of Avro, which has more of them (UUIDs, enums, times of day,
 /// instants of other units), and views of texts and symbols.
-enum Values {
+enum AvroValues {
     /// Only whether they are there.
     None,
     Bool(BooleanBufferBuilder),
@@ -319,13 +334,13 @@ impl Slot {
     fn new(of: &SlotType) -> Slot {
         let ty = of.of.as_ref().map(|of| &of.ty);
         let values = match ty {
-            _ if of.json => Values::Json(vec![]),
-            None | Some(ArrowType::Null) => Values::None,
-            Some(ArrowType::Boolean) => Values::Bool(BooleanBufferBuilder::new(0)),
-            Some(ArrowType::Date32) => Values::Date(vec![]),
-            Some(ArrowType::Float64) => Values::Double(vec![]),
-            Some(ArrowType::Decimal128(precision, _)) => Values::Decimal(vec![], *precision),
-            Some(ArrowType::FixedSizeBinary(_)) => Values::Uuid(vec![]),
+            _ if of.json => AvroValues::Json(vec![]),
+            None | Some(ArrowType::Null) => AvroValues::None,
+            Some(ArrowType::Boolean) => AvroValues::Bool(BooleanBufferBuilder::new(0)),
+            Some(ArrowType::Date32) => AvroValues::Date(vec![]),
+            Some(ArrowType::Float64) => AvroValues::Double(vec![]),
+            Some(ArrowType::Decimal128(precision, _)) => AvroValues::Decimal(vec![], *precision),
+            Some(ArrowType::FixedSizeBinary(_)) => AvroValues::Uuid(vec![]),
             _ if of.symbols.is_some() => {
                 // The view of each symbol is made once: a value is a copy of it.
                 let mut texts = vec![];
@@ -335,56 +350,56 @@ impl Slot {
                     make_view(symbol.as_bytes(), 1, start)
                 };
                 let views = of.symbols.iter().flat_map(|s| s.iter()).map(view).collect();
-                Values::Enum(vec![], views, Buffer::from_vec(texts))
+                AvroValues::Enum(vec![], views, Buffer::from_vec(texts))
             }
-            Some(ArrowType::Utf8View | ArrowType::BinaryView) => Values::Text(vec![]),
-            Some(_) => Values::Long(vec![]),
+            Some(ArrowType::Utf8View | ArrowType::BinaryView) => AvroValues::Text(vec![]),
+            Some(_) => AvroValues::Long(vec![]),
         };
         Slot { of: of.clone(), values, nulls: NullBufferBuilder::new(0) }
     }
 
     fn reserve(&mut self, rows: usize) {
         match &mut self.values {
-            Values::None => {}
-            Values::Bool(out) => out.reserve(rows),
-            Values::Long(out) => out.reserve(rows),
-            Values::Date(out) => out.reserve(rows),
-            Values::Double(out) => out.reserve(rows),
-            Values::Decimal(out, _) => out.reserve(rows),
-            Values::Uuid(out) => out.reserve(16 * rows),
-            Values::Text(out) | Values::Enum(out, ..) => out.reserve(rows),
-            Values::Json(out) => out.reserve(rows),
+            AvroValues::None => {}
+            AvroValues::Bool(out) => out.reserve(rows),
+            AvroValues::Long(out) => out.reserve(rows),
+            AvroValues::Date(out) => out.reserve(rows),
+            AvroValues::Double(out) => out.reserve(rows),
+            AvroValues::Decimal(out, _) => out.reserve(rows),
+            AvroValues::Uuid(out) => out.reserve(16 * rows),
+            AvroValues::Text(out) | AvroValues::Enum(out, ..) => out.reserve(rows),
+            AvroValues::Json(out) => out.reserve(rows),
         }
     }
 
     /// Reads a value; one that its type cannot hold is NULL, and the reason is given.
     #[inline]
-    fn push(&mut self, how: Read, cursor: &mut Cursor) -> Outcome<Option<String>> {
+    fn push(&mut self, how: AvroRead, cursor: &mut AvroCursor) -> AvroResult<Option<String>> {
         match (&mut self.values, how) {
-            (Values::Long(out), Read::Long) => out.push(cursor.long()?),
-            (Values::Long(out), _) => out.push(cursor.int()?.into()),
-            (Values::Date(out), _) => out.push(cursor.int()?),
-            (Values::Bool(out), _) => out.append(cursor.bool()?),
-            (Values::Double(out), Read::Float) => {
+            (AvroValues::Long(out), AvroRead::Long) => out.push(cursor.long()?),
+            (AvroValues::Long(out), _) => out.push(cursor.int()?.into()),
+            (AvroValues::Date(out), _) => out.push(cursor.int()?),
+            (AvroValues::Bool(out), _) => out.append(cursor.bool()?),
+            (AvroValues::Double(out), AvroRead::Float) => {
                 let bytes = cursor.take(4)?.try_into().map_err(|_| ENDED)?;
                 out.push(f32::from_le_bytes(bytes).into());
             }
-            (Values::Double(out), _) => {
+            (AvroValues::Double(out), _) => {
                 out.push(f64::from_le_bytes(cursor.take(8)?.try_into().map_err(|_| ENDED)?));
             }
-            (Values::Text(out), _) => {
+            (AvroValues::Text(out), _) => {
                 let length = cursor.length()?;
                 let start = cursor.at;
                 let text = cursor.take(length)?;
                 out.push(make_view(text, 0, start as u32));
             }
-            (Values::Enum(out, views, _), _) => {
+            (AvroValues::Enum(out, views, _), _) => {
                 let view = views.get(cursor.length()?).ok_or("an enum in it has no such symbol")?;
                 out.push(*view);
             }
-            (Values::Uuid(out), _) => out.extend_from_slice(cursor.take(16)?),
-            (Values::Decimal(out, precision), how) => {
-                let length = if let Read::FixedDecimal(size) = how { size } else { cursor.length()? };
+            (AvroValues::Uuid(out), _) => out.extend_from_slice(cursor.take(16)?),
+            (AvroValues::Decimal(out, precision), how) => {
+                let length = if let AvroRead::FixedDecimal(size) = how { size } else { cursor.length()? };
                 let bytes = cursor.take(length)?;
                 // 10^38 fits into 128 bits, and the type has at most 38 digits.
                 let bound = 10i128.pow((*precision).into());
@@ -399,7 +414,7 @@ impl Slot {
                     }
                 }
             }
-            (Values::None | Values::Json(_), _) => {
+            (AvroValues::None | AvroValues::Json(_), _) => {
                 self.nulls.append_null();
                 return Ok(None);
             }
@@ -411,7 +426,7 @@ impl Slot {
     /// Appends a JSON text.
     fn push_json(&mut self, text: Option<String>) {
         self.nulls.append(text.is_some());
-        if let Values::Json(out) = &mut self.values {
+        if let AvroValues::Json(out) = &mut self.values {
             out.push(text);
         }
     }
@@ -419,30 +434,30 @@ impl Slot {
     fn push_null(&mut self) {
         self.nulls.append_null();
         match &mut self.values {
-            Values::None => {}
-            Values::Bool(out) => out.append(false),
-            Values::Long(out) => out.push(0),
-            Values::Date(out) => out.push(0),
-            Values::Double(out) => out.push(0.0),
-            Values::Decimal(out, _) => out.push(0),
-            Values::Uuid(out) => out.extend([0; 16]),
-            Values::Text(out) | Values::Enum(out, ..) => out.push(0),
-            Values::Json(out) => out.push(None),
+            AvroValues::None => {}
+            AvroValues::Bool(out) => out.append(false),
+            AvroValues::Long(out) => out.push(0),
+            AvroValues::Date(out) => out.push(0),
+            AvroValues::Double(out) => out.push(0.0),
+            AvroValues::Decimal(out, _) => out.push(0),
+            AvroValues::Uuid(out) => out.extend([0; 16]),
+            AvroValues::Text(out) | AvroValues::Enum(out, ..) => out.push(0),
+            AvroValues::Json(out) => out.push(None),
         }
     }
 
     fn truncate(&mut self, rows: usize) {
         self.nulls.truncate(rows);
         match &mut self.values {
-            Values::None => {}
-            Values::Bool(out) => out.truncate(rows),
-            Values::Long(out) => out.truncate(rows),
-            Values::Date(out) => out.truncate(rows),
-            Values::Double(out) => out.truncate(rows),
-            Values::Decimal(out, _) => out.truncate(rows),
-            Values::Uuid(out) => out.truncate(16 * rows),
-            Values::Text(out) | Values::Enum(out, ..) => out.truncate(rows),
-            Values::Json(out) => out.truncate(rows),
+            AvroValues::None => {}
+            AvroValues::Bool(out) => out.truncate(rows),
+            AvroValues::Long(out) => out.truncate(rows),
+            AvroValues::Date(out) => out.truncate(rows),
+            AvroValues::Double(out) => out.truncate(rows),
+            AvroValues::Decimal(out, _) => out.truncate(rows),
+            AvroValues::Uuid(out) => out.truncate(16 * rows),
+            AvroValues::Text(out) | AvroValues::Enum(out, ..) => out.truncate(rows),
+            AvroValues::Json(out) => out.truncate(rows),
         }
     }
 
@@ -464,20 +479,22 @@ impl Slot {
             }
         };
         match self.values {
-            Values::None if ty.is_none() => Arc::new(BooleanArray::new(BooleanBuffer::new_set(rows), nulls)),
-            Values::None => Arc::new(NullArray::new(rows)),
-            Values::Bool(mut out) => Arc::new(BooleanArray::new(out.finish(), nulls)),
-            Values::Date(out) => Arc::new(Date32Array::new(out.into(), nulls)),
-            Values::Double(out) => Arc::new(Float64Array::new(out.into(), nulls)),
-            Values::Decimal(out, _) => {
+            AvroValues::None if ty.is_none() => {
+                Arc::new(BooleanArray::new(BooleanBuffer::new_set(rows), nulls))
+            }
+            AvroValues::None => Arc::new(NullArray::new(rows)),
+            AvroValues::Bool(mut out) => Arc::new(BooleanArray::new(out.finish(), nulls)),
+            AvroValues::Date(out) => Arc::new(Date32Array::new(out.into(), nulls)),
+            AvroValues::Double(out) => Arc::new(Float64Array::new(out.into(), nulls)),
+            AvroValues::Decimal(out, _) => {
                 let plain = PrimitiveArray::<Decimal128Type>::new(out.into(), nulls);
                 Arc::new(plain.with_data_type(ty.unwrap_or(ArrowType::Decimal128(38, 0))))
             }
-            Values::Uuid(out) => Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(out), nulls)),
-            Values::Json(out) => Arc::new(out.into_iter().collect::<StringViewArray>()),
-            Values::Text(out) => views(out, Buffer::from_vec(Vec::<u8>::new())),
-            Values::Enum(out, _, symbols) => views(out, symbols),
-            Values::Long(out) => {
+            AvroValues::Uuid(out) => Arc::new(FixedSizeBinaryArray::new(16, Buffer::from_vec(out), nulls)),
+            AvroValues::Json(out) => Arc::new(out.into_iter().collect::<StringViewArray>()),
+            AvroValues::Text(out) => views(out, Buffer::from_vec(Vec::<u8>::new())),
+            AvroValues::Enum(out, _, symbols) => views(out, symbols),
+            AvroValues::Long(out) => {
                 let out: ScalarBuffer<i64> = out.into();
                 match ty {
                     Some(ArrowType::Timestamp(TimeUnit::Millisecond, zone)) => Arc::new(

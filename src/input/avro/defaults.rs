@@ -8,11 +8,11 @@
 
 use super::container::Container;
 use super::decode::one_value;
-use super::schema::{Id, Logical, Node, Schema};
+use super::schema::{AvroLogical, AvroSchema, AvroType, Id};
 use crate::error::{Error, Result};
 use crate::input::columnar::{constant, not_read_as, possible};
 use crate::input::meter::Meter;
-use crate::input::{Format, ReadColumn, ReadPlan};
+use crate::input::{InputFormat, ReadColumn, ReadPlan};
 use arrow_array::ArrayRef;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// The different schemas of a source, from that of the last file to that of the first, and a file that
 /// has it.
 #[derive(Debug)]
-pub(super) struct Defaults(Vec<(PathBuf, Schema)>);
+pub(super) struct Defaults(Vec<(PathBuf, AvroSchema)>);
 
 impl Defaults {
     /// Reads the headers of all Avro files of the plan. A file whose header cannot be read says nothing
@@ -29,9 +29,9 @@ impl Defaults {
     pub fn of(plan: &ReadPlan) -> Defaults {
         let mut seen = HashSet::new();
         let mut schemas = vec![];
-        for file in plan.files.iter().rev().filter(|file| file.format == Format::Avro) {
+        for file in plan.files.iter().rev().filter(|file| file.format == InputFormat::Avro) {
             let Ok(container) = Container::open(file, Meter::idle()) else { continue };
-            if let Ok(schema) = Schema::parse(&container.schema, &file.path)
+            if let Ok(schema) = AvroSchema::parse(&container.schema, &file.path)
                 && seen.insert(container.schema)
             {
                 schemas.push((file.path.clone(), schema));
@@ -74,7 +74,7 @@ impl Defaults {
 
 /// The part of a default at a path; `None` for NULL.
 fn inside<'a>(
-    schema: &'a Schema,
+    schema: &'a AvroSchema,
     mut id: Id,
     mut value: &'a Value,
     path: &[&str],
@@ -88,23 +88,23 @@ fn inside<'a>(
 }
 
 /// Appends the binary form of `value`, which is of the plain type `id`; `None` if it is not.
-fn encode(schema: &Schema, id: Id, value: &Value, out: &mut Vec<u8>) -> Option<()> {
+fn encode(schema: &AvroSchema, id: Id, value: &Value, out: &mut Vec<u8>) -> Option<()> {
     match schema.node(id) {
-        Node::Boolean => out.push(value.as_bool()?.into()),
-        Node::Int(_) => long(i32::try_from(value.as_i64()?).ok()?.into(), out),
-        Node::Long(_) => long(value.as_i64()?, out),
-        Node::Float => out.extend((value.as_f64()? as f32).to_le_bytes()),
-        Node::Double => out.extend(value.as_f64()?.to_le_bytes()),
-        Node::String => text(value.as_str()?.as_bytes(), out),
-        Node::Enum(symbols) => {
+        AvroType::Boolean => out.push(value.as_bool()?.into()),
+        AvroType::Int(_) => long(i32::try_from(value.as_i64()?).ok()?.into(), out),
+        AvroType::Long(_) => long(value.as_i64()?, out),
+        AvroType::Float => out.extend((value.as_f64()? as f32).to_le_bytes()),
+        AvroType::Double => out.extend(value.as_f64()?.to_le_bytes()),
+        AvroType::String => text(value.as_str()?.as_bytes(), out),
+        AvroType::Enum(symbols) => {
             let symbol = value.as_str()?;
             long(symbols.iter().position(|s| s == symbol)? as i64, out);
         }
-        Node::Bytes(_) => text(&bytes(value)?, out),
-        Node::Fixed(size, logical) => {
+        AvroType::Bytes(_) => text(&bytes(value)?, out),
+        AvroType::Fixed(size, logical) => {
             let bytes = match (bytes(value), logical) {
                 // As text, which is how people write them.
-                (Some(text), Logical::Uuid) if text.len() == 36 => from_hex(&text)?,
+                (Some(text), AvroLogical::Uuid) if text.len() == 36 => from_hex(&text)?,
                 (bytes, _) => bytes?,
             };
             (bytes.len() == *size).then(|| out.extend(bytes))?;

@@ -2,10 +2,10 @@
 //! block as examples.
 
 use super::container::Container;
-use super::cursor::Cursor;
+use super::cursor::AvroCursor;
 use super::decode::Program;
 use super::json;
-use super::schema::{Found, Schema};
+use super::schema::{AvroSchema, ResolvedPath};
 use crate::error::Result;
 use crate::input::columnar::{FileColumn, FileColumns};
 use crate::input::meter::Meter;
@@ -23,7 +23,7 @@ const RECORDS: u64 = 100;
 /// Data: no Avro file, or one with a damaged header. Machine: it cannot be opened.
 pub fn describe(file: &SourceFile) -> Result<FileColumns> {
     let mut container = Container::open(file, Meter::idle())?;
-    let schema = Schema::parse(&container.schema, &file.path)?;
+    let schema = AvroSchema::parse(&container.schema, &file.path)?;
     let mut columns: Vec<FileColumn> = schema.names().into_iter().map(|n| column(&schema, n)).collect();
     // What is wrong with the first block is told when it is read.
     if let Ok(Some(chunk)) = container.next_chunk(1) {
@@ -36,7 +36,7 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
                 .decompress(&chunk.bytes[block.start..block.end], LONGEST_RECORD, &mut bytes)
                 .is_ok()
         {
-            let mut cursor = Cursor { bytes: &bytes, at: 0 };
+            let mut cursor = AvroCursor { bytes: &bytes, at: 0 };
             for _ in 0..block.records.min(RECORDS) {
                 if program.read(&schema, &mut cursor, &mut read).is_err() {
                     break;
@@ -55,18 +55,18 @@ pub fn describe(file: &SourceFile) -> Result<FileColumns> {
 }
 
 /// A column. Its nulls and its example are those of its first values.
-fn column(schema: &Schema, name: String) -> FileColumn {
+fn column(schema: &AvroSchema, name: String) -> FileColumn {
     let (ty, type_name) = match schema.find(&name) {
-        Found::Leaf(of) => (of.inferred(), of.name),
-        Found::Group(ty, _) => (None, ty.to_string()),
-        Found::Missing(_) | Found::Plain(..) => (None, "unknown".into()),
+        ResolvedPath::Leaf(of) => (of.inferred(), of.name),
+        ResolvedPath::Group(ty, _) => (None, ty.to_string()),
+        ResolvedPath::Missing(_) | ResolvedPath::Plain(..) => (None, "unknown".into()),
     };
     let path: Vec<&str> = name.split('.').collect();
     let set = |depth| {
         let default = schema.field(&path[..depth]).and_then(|f| f.default.as_ref());
         default.is_some_and(|default| !default.is_null())
     };
-    let nested = matches!(schema.find(&name), Found::Group(_, id) if json::has_text(schema, id));
+    let nested = matches!(schema.find(&name), ResolvedPath::Group(_, id) if json::has_text(schema, id));
     FileColumn {
         default: (1..=path.len()).any(set),
         name,

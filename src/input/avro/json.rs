@@ -2,8 +2,8 @@
 //!
 //! A union is the value of its branch. An enum is its symbol, a fixed or bytes is base64.
 
-use super::cursor::{Broken, Cursor, DEEPEST, NO_BRANCH, Outcome, big_endian};
-use super::schema::{Id, Logical, Node, Schema};
+use super::cursor::{AvroCursor, AvroResult, DEEPEST, InvalidAvro, NO_BRANCH, big_endian};
+use super::schema::{AvroLogical, AvroSchema, AvroType, Id};
 use crate::input::columnar::{time_of_day, with_point};
 use crate::input::json_text::{self, quoted};
 use arrow_schema::TimeUnit;
@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 /// Whether there is a JSON text for all that `id` may hold.
-pub(super) fn has_text(schema: &Schema, id: Id) -> bool {
+pub(super) fn has_text(schema: &AvroSchema, id: Id) -> bool {
     let (mut seen, mut open) = (vec![], vec![id]);
     while let Some(id) = open.pop() {
         // A type may hold itself: each one is looked at once.
@@ -20,10 +20,12 @@ pub(super) fn has_text(schema: &Schema, id: Id) -> bool {
         }
         seen.push(id);
         match schema.node(id) {
-            Node::Bytes(Logical::BigDecimal) | Node::Fixed(_, Logical::Duration) => return false,
-            Node::Array(inside) | Node::Map(inside) => open.push(*inside),
-            Node::Union(branches) => open.extend(branches),
-            Node::Record(fields) => open.extend(fields.iter().map(|field| field.ty)),
+            AvroType::Bytes(AvroLogical::BigDecimal) | AvroType::Fixed(_, AvroLogical::Duration) => {
+                return false;
+            }
+            AvroType::Array(inside) | AvroType::Map(inside) => open.push(*inside),
+            AvroType::Union(branches) => open.extend(branches),
+            AvroType::Record(fields) => open.extend(fields.iter().map(|field| field.ty)),
             _ => {}
         }
     }
@@ -32,32 +34,32 @@ pub(super) fn has_text(schema: &Schema, id: Id) -> bool {
 
 /// Reads a value and appends its text; `fault` is why it has none.
 pub(super) fn write(
-    schema: &Schema,
+    schema: &AvroSchema,
     id: Id,
-    cursor: &mut Cursor,
+    cursor: &mut AvroCursor,
     out: &mut String,
     fault: &mut Option<String>,
-) -> Result<(), Broken> {
-    Writer { schema, fault }.value(id, cursor, out, 0)
+) -> Result<(), InvalidAvro> {
+    AvroJsonWriter { schema, fault }.value(id, cursor, out, 0)
 }
 
-struct Writer<'a> {
-    schema: &'a Schema,
+struct AvroJsonWriter<'a> {
+    schema: &'a AvroSchema,
     fault: &'a mut Option<String>,
 }
 
-impl Writer<'_> {
-    fn value(&mut self, id: Id, cursor: &mut Cursor, out: &mut String, depth: usize) -> Outcome<()> {
+impl AvroJsonWriter<'_> {
+    fn value(&mut self, id: Id, cursor: &mut AvroCursor, out: &mut String, depth: usize) -> AvroResult<()> {
         if depth > DEEPEST {
             return Err("it is nested too deep");
         }
         match self.schema.node(id) {
-            Node::Array(items) => {
+            AvroType::Array(items) => {
                 out.push('[');
                 self.blocks(cursor, out, |writer, cursor, out| writer.value(*items, cursor, out, depth + 1))?;
                 out.push(']');
             }
-            Node::Map(values) => {
+            AvroType::Map(values) => {
                 out.push('{');
                 self.blocks(cursor, out, |writer, cursor, out| {
                     writer.text(cursor, out)?;
@@ -66,11 +68,11 @@ impl Writer<'_> {
                 })?;
                 out.push('}');
             }
-            Node::Union(branches) => {
+            AvroType::Union(branches) => {
                 let branch = *branches.get(cursor.length()?).ok_or(NO_BRANCH)?;
                 self.value(branch, cursor, out, depth + 1)?;
             }
-            Node::Record(fields) => {
+            AvroType::Record(fields) => {
                 out.push('{');
                 for (i, field) in fields.iter().enumerate() {
                     if i > 0 {
@@ -90,10 +92,10 @@ impl Writer<'_> {
     /// The items of a list or map, with commas between.
     fn blocks(
         &mut self,
-        cursor: &mut Cursor,
+        cursor: &mut AvroCursor,
         out: &mut String,
-        mut item: impl FnMut(&mut Self, &mut Cursor, &mut String) -> Outcome<()>,
-    ) -> Outcome<()> {
+        mut item: impl FnMut(&mut Self, &mut AvroCursor, &mut String) -> AvroResult<()>,
+    ) -> AvroResult<()> {
         let mut first = true;
         loop {
             let mut count = cursor.long()?;
@@ -121,7 +123,7 @@ impl Writer<'_> {
     }
 
     /// A string; one that is not UTF-8 has no text.
-    fn text(&mut self, cursor: &mut Cursor, out: &mut String) -> Outcome<()> {
+    fn text(&mut self, cursor: &mut AvroCursor, out: &mut String) -> AvroResult<()> {
         let length = cursor.length()?;
         match std::str::from_utf8(cursor.take(length)?) {
             Ok(text) => json_text::string(text, out),
@@ -135,17 +137,19 @@ impl Writer<'_> {
         self.fault.get_or_insert(why);
     }
 
-    fn plain(&mut self, node: &Node, cursor: &mut Cursor, out: &mut String) -> Outcome<()> {
+    fn plain(&mut self, node: &AvroType, cursor: &mut AvroCursor, out: &mut String) -> AvroResult<()> {
         match node {
-            Node::Null => out.push_str("null"),
-            Node::Boolean => out.push_str(if cursor.bool()? { "true" } else { "false" }),
-            Node::Int(Logical::Date) => {
+            AvroType::Null => out.push_str("null"),
+            AvroType::Boolean => out.push_str(if cursor.bool()? { "true" } else { "false" }),
+            AvroType::Int(AvroLogical::Date) => {
                 let date = json_text::date(cursor.int()?.into());
                 self.quote(date, out);
             }
-            Node::Int(Logical::TimeMillis) => self.clock(cursor.int()?.into(), TimeUnit::Millisecond, out),
-            Node::Long(Logical::TimeMicros) => self.clock(cursor.long()?, TimeUnit::Microsecond, out),
-            Node::Long(Logical::Timestamp(unit, utc)) => {
+            AvroType::Int(AvroLogical::TimeMillis) => {
+                self.clock(cursor.int()?.into(), TimeUnit::Millisecond, out)
+            }
+            AvroType::Long(AvroLogical::TimeMicros) => self.clock(cursor.long()?, TimeUnit::Microsecond, out),
+            AvroType::Long(AvroLogical::Timestamp(unit, utc)) => {
                 let value = cursor.long()?;
                 let day = 86_400
                     * match unit {
@@ -157,27 +161,27 @@ impl Writer<'_> {
                 let date = json_text::date(value.div_euclid(day));
                 self.quote(date.map(|date| format!("{date}T{clock}{}", if *utc { "Z" } else { "" })), out);
             }
-            Node::Int(_) => out.push_str(&cursor.int()?.to_string()),
-            Node::Long(_) => out.push_str(&cursor.long()?.to_string()),
-            Node::Float => {
+            AvroType::Int(_) => out.push_str(&cursor.int()?.to_string()),
+            AvroType::Long(_) => out.push_str(&cursor.long()?.to_string()),
+            AvroType::Float => {
                 let bytes = cursor.take(4)?.try_into().map_err(|_| "it ends too soon")?;
                 self.float(f32::from_le_bytes(bytes).into(), out);
             }
-            Node::Double => {
+            AvroType::Double => {
                 let bytes = cursor.take(8)?.try_into().map_err(|_| "it ends too soon")?;
                 self.float(f64::from_le_bytes(bytes), out);
             }
-            Node::String => self.text(cursor, out)?,
-            Node::Enum(symbols) => {
+            AvroType::String => self.text(cursor, out)?,
+            AvroType::Enum(symbols) => {
                 let symbol = symbols.get(cursor.length()?).ok_or("an enum in it has no such symbol")?;
                 json_text::string(symbol, out);
             }
-            Node::Bytes(logical) => {
+            AvroType::Bytes(logical) => {
                 let length = cursor.length()?;
                 self.bytes(cursor.take(length)?, *logical, out);
             }
-            Node::Fixed(size, logical) => self.bytes(cursor.take(*size)?, *logical, out),
-            Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => {
+            AvroType::Fixed(size, logical) => self.bytes(cursor.take(*size)?, *logical, out),
+            AvroType::Array(_) | AvroType::Map(_) | AvroType::Union(_) | AvroType::Record(_) => {
                 unreachable!("these are not plain values")
             }
         }
@@ -202,14 +206,14 @@ impl Writer<'_> {
         }
     }
 
-    fn bytes(&mut self, bytes: &[u8], logical: Logical, out: &mut String) {
+    fn bytes(&mut self, bytes: &[u8], logical: AvroLogical, out: &mut String) {
         match (logical, bytes.len()) {
-            (Logical::Decimal(_, scale), _) => match big_endian(bytes) {
+            (AvroLogical::Decimal(_, scale), _) => match big_endian(bytes) {
                 Some(value) => out.push_str(&with_point(value.to_string(), scale as i8)),
                 None => self
                     .no_text(format!("its {} bytes have more digits than a decimal can hold", bytes.len())),
             },
-            (Logical::Uuid, 16) => {
+            (AvroLogical::Uuid, 16) => {
                 let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
                 let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
                 quoted(&parts.join("-"), out);

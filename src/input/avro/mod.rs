@@ -29,9 +29,11 @@ pub(super) use blocks::AvroBlocks;
 pub use container::AvroChunk;
 pub use describe::{about_records, describe};
 
-use super::columnar::{FileType, FromName, Origin, check, no_time_column, not_plain, not_read_as, possible};
+use super::columnar::{
+    ColumnOrigin, FileType, FromName, check, no_time_column, not_plain, not_read_as, possible,
+};
 use super::meter::Meter;
-use super::times::Role;
+use super::times::TimeRole;
 use super::{ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
@@ -39,7 +41,7 @@ use arrow_schema::DataType as ArrowType;
 use container::{Codec, Container};
 use decode::Program;
 use defaults::Defaults;
-use schema::{Found, Schema};
+use schema::{AvroSchema, ResolvedPath};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,13 +67,13 @@ pub struct AvroFile {
     plan: Arc<ReadPlan>,
     path: PathBuf,
     ordinal: u32,
-    schema: Schema,
+    schema: AvroSchema,
     codec: Codec,
     program: Program,
     /// Slots of the times, where they are read.
     time: Option<usize>,
     arrival: Option<usize>,
-    columns: Vec<(Origin, Option<usize>)>,
+    columns: Vec<(ColumnOrigin, Option<usize>)>,
     /// The names of the slots.
     names: Vec<String>,
 }
@@ -84,7 +86,7 @@ impl AvroFiles {
     /// become the plan's. Machine: the file cannot be opened.
     pub fn open(&mut self, plan: &Arc<ReadPlan>, file: &SourceFile, meter: Meter) -> Result<AvroReader> {
         let container = Container::open(file, meter)?;
-        let schema = Schema::parse(&container.schema, &file.path)?;
+        let schema = AvroSchema::parse(&container.schema, &file.path)?;
         let file = Arc::new(self.match_columns(plan, file, schema, container.codec)?);
         Ok(AvroReader { container, file })
     }
@@ -93,12 +95,14 @@ impl AvroFiles {
         &mut self,
         plan: &Arc<ReadPlan>,
         file: &SourceFile,
-        schema: Schema,
+        schema: AvroSchema,
         codec: Codec,
     ) -> Result<AvroFile> {
         let path = &file.path;
-        let times =
-            [plan.own_time().map(|t| (t, Role::EventTime)), plan.own_arrival().map(|t| (t, Role::Arrival))];
+        let times = [
+            plan.own_time().map(|t| (t, TimeRole::EventTime)),
+            plan.own_arrival().map(|t| (t, TimeRole::Arrival)),
+        ];
         let (mut wanted, mut around) = (vec![], vec![]);
         for (read, role) in times.into_iter().flatten() {
             check_time(&schema, read, role, path)?;
@@ -107,33 +111,37 @@ impl AvroFiles {
         let mut columns = Vec::with_capacity(plan.columns.len());
         for column in &plan.columns {
             if let (None, Some(named)) = (plan.copied(column), FromName::of(file, &column.name)) {
-                columns.push(Origin::Named(named));
+                columns.push(ColumnOrigin::Named(named));
                 continue;
             }
             let origin = match (plan.copied(column), schema.find(&column.name)) {
-                (Some(role), _) => Origin::Time(role),
-                (None, Found::Leaf(of)) if possible(&of, column.ty) => {
+                (Some(role), _) => ColumnOrigin::Time(role),
+                (None, ResolvedPath::Leaf(of)) if possible(&of, column.ty) => {
                     wanted.push(column.name.clone());
-                    Origin::Column(of)
+                    ColumnOrigin::Column(of)
                 }
-                (None, Found::Leaf(of)) => return Err(not_read_as(column, path, &of)),
-                (None, Found::Group(ty, id)) if column.ty.is_text() && json::has_text(&schema, id) => {
+                (None, ResolvedPath::Leaf(of)) => return Err(not_read_as(column, path, &of)),
+                (None, ResolvedPath::Group(ty, id)) if column.ty.is_text() && json::has_text(&schema, id) => {
                     wanted.push(column.name.clone());
-                    Origin::Column(FileType { ty: ArrowType::Utf8View, uuid: false, name: ty.to_string() })
+                    ColumnOrigin::Column(FileType {
+                        ty: ArrowType::Utf8View,
+                        uuid: false,
+                        name: ty.to_string(),
+                    })
                 }
-                (None, Found::Group(ty, _)) => return Err(not_plain(column, path, ty)),
-                (None, Found::Plain(depth, ty)) => return Err(no_record(column, depth, path, &ty)),
-                (None, Found::Missing(depth)) => {
+                (None, ResolvedPath::Group(ty, _)) => return Err(not_plain(column, path, ty)),
+                (None, ResolvedPath::Plain(depth, ty)) => return Err(no_record(column, depth, path, &ty)),
+                (None, ResolvedPath::Missing(depth)) => {
                     // It reads the headers of all files, so only where a column is missing.
                     let defaults = self.defaults.get_or_insert_with(|| Defaults::of(plan));
                     match defaults.value(column, depth, plan)? {
-                        None => Origin::Missing,
+                        None => ColumnOrigin::Missing,
                         Some(value) => {
                             // The default counts only where the record around the field is there.
                             if depth > 1 {
                                 around.push(prefix(&column.name, depth - 1).to_string());
                             }
-                            Origin::Default(value)
+                            ColumnOrigin::Default(value)
                         }
                     }
                 }
@@ -146,12 +154,12 @@ impl AvroFiles {
         let slot = |name: &str| by_name.get(name).copied();
         let columns = columns.into_iter().zip(&plan.columns).map(|(origin, column)| {
             let slot = match &origin {
-                Origin::Column(_) => slot(&column.name),
-                Origin::Default(_) => match schema.find(&column.name) {
-                    Found::Missing(depth) => slot(prefix(&column.name, depth - 1)),
+                ColumnOrigin::Column(_) => slot(&column.name),
+                ColumnOrigin::Default(_) => match schema.find(&column.name) {
+                    ResolvedPath::Missing(depth) => slot(prefix(&column.name, depth - 1)),
                     _ => None,
                 },
-                Origin::Missing | Origin::Time(_) | Origin::Named(_) => None,
+                ColumnOrigin::Missing | ColumnOrigin::Time(_) | ColumnOrigin::Named(_) => None,
             };
             (origin, slot)
         });
@@ -180,11 +188,11 @@ fn prefix(path: &str, names: usize) -> &str {
     }
 }
 
-fn check_time(schema: &Schema, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
+fn check_time(schema: &AvroSchema, read: &ReadTime, role: TimeRole, path: &Path) -> Result<()> {
     let found = match schema.find(&read.column) {
-        Found::Leaf(of) => return check(&of, read, role, path),
-        Found::Group(ty, _) => Some(ty),
-        Found::Missing(_) | Found::Plain(..) => None,
+        ResolvedPath::Leaf(of) => return check(&of, read, role, path),
+        ResolvedPath::Group(ty, _) => Some(ty),
+        ResolvedPath::Missing(_) | ResolvedPath::Plain(..) => None,
     };
     Err(no_time_column(path, &read.column, role, found, &schema.names()))
 }

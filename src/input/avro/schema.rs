@@ -14,35 +14,35 @@ pub(super) type Id = usize;
 
 /// The schema of a file, a record.
 #[derive(Debug)]
-pub(super) struct Schema {
-    nodes: Vec<Node>,
+pub(super) struct AvroSchema {
+    nodes: Vec<AvroType>,
     root: Id,
 }
 
 /// A type.
 #[derive(Debug)]
-pub(super) enum Node {
+pub(super) enum AvroType {
     Null,
     Boolean,
-    Int(Logical),
-    Long(Logical),
+    Int(AvroLogical),
+    Long(AvroLogical),
     Float,
     Double,
-    Bytes(Logical),
+    Bytes(AvroLogical),
     String,
     /// So many bytes.
-    Fixed(usize, Logical),
+    Fixed(usize, AvroLogical),
     /// Its symbols.
     Enum(Vec<String>),
     Array(Id),
     Map(Id),
     Union(Vec<Id>),
-    Record(Vec<Field>),
+    Record(Vec<AvroField>),
 }
 
 /// What the values of a primitive type stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Logical {
+pub(super) enum AvroLogical {
     None,
     Date,
     TimeMillis,
@@ -59,14 +59,14 @@ pub(super) enum Logical {
 
 /// A field of a record.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct AvroField {
     pub name: String,
     pub ty: Id,
     pub default: Option<Value>,
 }
 
 /// What a dotted path stands for.
-pub(super) enum Found {
+pub(super) enum ResolvedPath {
     /// A column of plain values.
     Leaf(FileType),
     /// Something else, by the name of its type.
@@ -77,21 +77,21 @@ pub(super) enum Found {
     Plain(usize, String),
 }
 
-impl Schema {
+impl AvroSchema {
     /// The schema that `json` is, of the file at `path`.
     ///
     /// # Errors
     /// Data: it is no Avro schema, or not that of records.
-    pub fn parse(json: &[u8], path: &Path) -> Result<Schema> {
+    pub fn parse(json: &[u8], path: &Path) -> Result<AvroSchema> {
         let wrong = |why: String| {
             Error::data(format!("the schema of {} cannot be read", path.display())).caused_by(why)
         };
         let value: Value = serde_json::from_slice(json).map_err(|e| wrong(e.to_string()))?;
         let mut parser = Parser { nodes: vec![], names: HashMap::new() };
         let root = parser.parse(&value, "").map_err(wrong)?;
-        let schema = Schema { nodes: parser.nodes, root };
+        let schema = AvroSchema { nodes: parser.nodes, root };
         match schema.node(root) {
-            Node::Record(_) => Ok(schema),
+            AvroType::Record(_) => Ok(schema),
             _ => Err(Error::data(format!(
                 "the values of {} are of type {}, but only records can be read",
                 path.display(),
@@ -100,7 +100,7 @@ impl Schema {
         }
     }
 
-    pub fn node(&self, id: Id) -> &Node {
+    pub fn node(&self, id: Id) -> &AvroType {
         &self.nodes[id]
     }
 
@@ -110,8 +110,8 @@ impl Schema {
 
     /// The type of `id` less NULL, and the branch of its union that is NULL.
     pub fn less_null(&self, id: Id) -> (Id, Option<usize>) {
-        let Node::Union(branches) = self.node(id) else { return (id, None) };
-        let null = |&branch: &Id| matches!(self.node(branch), Node::Null);
+        let AvroType::Union(branches) = self.node(id) else { return (id, None) };
+        let null = |&branch: &Id| matches!(self.node(branch), AvroType::Null);
         match branches[..] {
             [a, b] if null(&a) && !null(&b) => (b, Some(0)),
             [a, b] if null(&b) && !null(&a) => (a, Some(1)),
@@ -120,15 +120,15 @@ impl Schema {
     }
 
     /// The fields of `id`, if it is a record or NULL.
-    pub fn fields(&self, id: Id) -> Option<&[Field]> {
+    pub fn fields(&self, id: Id) -> Option<&[AvroField]> {
         match self.node(self.less_null(id).0) {
-            Node::Record(fields) => Some(fields),
+            AvroType::Record(fields) => Some(fields),
             _ => None,
         }
     }
 
     /// The field at a path.
-    pub fn field(&self, path: &[&str]) -> Option<&Field> {
+    pub fn field(&self, path: &[&str]) -> Option<&AvroField> {
         let (last, around) = path.split_last()?;
         let mut id = self.root;
         for name in around {
@@ -138,22 +138,22 @@ impl Schema {
     }
 
     /// What the column `name`, a dotted path into records, is.
-    pub fn find(&self, name: &str) -> Found {
+    pub fn find(&self, name: &str) -> ResolvedPath {
         let mut id = self.root;
         for (depth, key) in name.split('.').enumerate() {
             match self.fields(id) {
                 Some(fields) => match fields.iter().find(|f| f.name == key) {
                     Some(field) => id = field.ty,
-                    None => return Found::Missing(depth + 1),
+                    None => return ResolvedPath::Missing(depth + 1),
                 },
                 // Of a record that is always NULL in this file all fields are missing.
-                None if matches!(self.node(id), Node::Null) => return Found::Missing(depth + 1),
-                None => return Found::Plain(depth, self.type_name(id)),
+                None if matches!(self.node(id), AvroType::Null) => return ResolvedPath::Missing(depth + 1),
+                None => return ResolvedPath::Plain(depth, self.type_name(id)),
             }
         }
         match self.file_type(id) {
-            Some(of) => Found::Leaf(of),
-            None => Found::Group(self.group_name(id), id),
+            Some(of) => ResolvedPath::Leaf(of),
+            None => ResolvedPath::Group(self.group_name(id), id),
         }
     }
 
@@ -199,34 +199,38 @@ impl Schema {
         let (id, _) = self.less_null(id);
         let utc = || Some("UTC".into());
         let ty = match *self.node(id) {
-            Node::Null => ArrowType::Null,
-            Node::Boolean => ArrowType::Boolean,
-            Node::Int(Logical::Date) => ArrowType::Date32,
-            Node::Int(Logical::TimeMillis) => ArrowType::Time32(TimeUnit::Millisecond),
-            Node::Long(Logical::TimeMicros) => ArrowType::Time64(TimeUnit::Microsecond),
-            Node::Long(Logical::Timestamp(unit, true)) => ArrowType::Timestamp(unit, utc()),
-            Node::Long(Logical::Timestamp(unit, false)) => ArrowType::Timestamp(unit, None),
-            Node::Int(_) | Node::Long(_) => ArrowType::Int64,
-            Node::Float | Node::Double => ArrowType::Float64,
-            Node::Bytes(Logical::Decimal(p, s)) | Node::Fixed(_, Logical::Decimal(p, s)) if p <= 38 => {
+            AvroType::Null => ArrowType::Null,
+            AvroType::Boolean => ArrowType::Boolean,
+            AvroType::Int(AvroLogical::Date) => ArrowType::Date32,
+            AvroType::Int(AvroLogical::TimeMillis) => ArrowType::Time32(TimeUnit::Millisecond),
+            AvroType::Long(AvroLogical::TimeMicros) => ArrowType::Time64(TimeUnit::Microsecond),
+            AvroType::Long(AvroLogical::Timestamp(unit, true)) => ArrowType::Timestamp(unit, utc()),
+            AvroType::Long(AvroLogical::Timestamp(unit, false)) => ArrowType::Timestamp(unit, None),
+            AvroType::Int(_) | AvroType::Long(_) => ArrowType::Int64,
+            AvroType::Float | AvroType::Double => ArrowType::Float64,
+            AvroType::Bytes(AvroLogical::Decimal(p, s)) | AvroType::Fixed(_, AvroLogical::Decimal(p, s))
+                if p <= 38 =>
+            {
                 ArrowType::Decimal128(p, s as i8)
             }
             // Checked per value: one of more digits is a bad record.
-            Node::Bytes(Logical::Decimal(_, s)) | Node::Fixed(_, Logical::Decimal(_, s)) if s <= 38 => {
+            AvroType::Bytes(AvroLogical::Decimal(_, s)) | AvroType::Fixed(_, AvroLogical::Decimal(_, s))
+                if s <= 38 =>
+            {
                 ArrowType::Decimal128(38, s as i8)
             }
-            Node::Bytes(Logical::Decimal(p, s)) | Node::Fixed(_, Logical::Decimal(p, s)) => {
+            AvroType::Bytes(AvroLogical::Decimal(p, s)) | AvroType::Fixed(_, AvroLogical::Decimal(p, s)) => {
                 ArrowType::Decimal256(p, s as i8)
             }
             // Not read, as others of Arrow's types.
-            Node::Bytes(Logical::BigDecimal) => ArrowType::Binary,
-            Node::Bytes(_) => ArrowType::BinaryView,
-            Node::String | Node::Enum(_) => ArrowType::Utf8View,
-            Node::Fixed(_, Logical::Duration) => ArrowType::Interval(IntervalUnit::MonthDayNano),
-            Node::Fixed(size, _) => ArrowType::FixedSizeBinary(i32::try_from(size).ok()?),
-            Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => return None,
+            AvroType::Bytes(AvroLogical::BigDecimal) => ArrowType::Binary,
+            AvroType::Bytes(_) => ArrowType::BinaryView,
+            AvroType::String | AvroType::Enum(_) => ArrowType::Utf8View,
+            AvroType::Fixed(_, AvroLogical::Duration) => ArrowType::Interval(IntervalUnit::MonthDayNano),
+            AvroType::Fixed(size, _) => ArrowType::FixedSizeBinary(i32::try_from(size).ok()?),
+            AvroType::Array(_) | AvroType::Map(_) | AvroType::Union(_) | AvroType::Record(_) => return None,
         };
-        let uuid = matches!(self.node(id), Node::Fixed(16, Logical::Uuid));
+        let uuid = matches!(self.node(id), AvroType::Fixed(16, AvroLogical::Uuid));
         Some(FileType { ty, uuid, name: self.type_name(id) })
     }
 
@@ -234,13 +238,13 @@ impl Schema {
     fn type_name(&self, id: Id) -> String {
         let (id, _) = self.less_null(id);
         match self.node(id) {
-            Node::Null => "null".into(),
-            Node::Boolean => "boolean".into(),
-            Node::Int(Logical::Date) => "date".into(),
-            Node::Int(Logical::TimeMillis) => "time-millis".into(),
-            Node::Int(_) => "int".into(),
-            Node::Long(Logical::TimeMicros) => "time-micros".into(),
-            Node::Long(Logical::Timestamp(unit, utc)) => {
+            AvroType::Null => "null".into(),
+            AvroType::Boolean => "boolean".into(),
+            AvroType::Int(AvroLogical::Date) => "date".into(),
+            AvroType::Int(AvroLogical::TimeMillis) => "time-millis".into(),
+            AvroType::Int(_) => "int".into(),
+            AvroType::Long(AvroLogical::TimeMicros) => "time-micros".into(),
+            AvroType::Long(AvroLogical::Timestamp(unit, utc)) => {
                 let unit = match unit {
                     TimeUnit::Nanosecond => "nanos",
                     TimeUnit::Microsecond => "micros",
@@ -248,41 +252,43 @@ impl Schema {
                 };
                 format!("{}timestamp-{unit}", if *utc { "" } else { "local-" })
             }
-            Node::Long(_) => "long".into(),
-            Node::Float => "float".into(),
-            Node::Double => "double".into(),
-            Node::Bytes(Logical::Decimal(p, s)) | Node::Fixed(_, Logical::Decimal(p, s)) => {
+            AvroType::Long(_) => "long".into(),
+            AvroType::Float => "float".into(),
+            AvroType::Double => "double".into(),
+            AvroType::Bytes(AvroLogical::Decimal(p, s)) | AvroType::Fixed(_, AvroLogical::Decimal(p, s)) => {
                 format!("decimal({p},{s})")
             }
-            Node::Bytes(Logical::BigDecimal) => "big-decimal".into(),
-            Node::Bytes(_) => "bytes".into(),
-            Node::String => "string".into(),
-            Node::Fixed(_, Logical::Uuid) => "uuid".into(),
-            Node::Fixed(_, Logical::Duration) => "duration".into(),
-            Node::Fixed(size, _) => format!("fixed({size})"),
-            Node::Enum(_) => "enum".into(),
-            Node::Array(_) | Node::Map(_) | Node::Union(_) | Node::Record(_) => self.group_name(id).into(),
+            AvroType::Bytes(AvroLogical::BigDecimal) => "big-decimal".into(),
+            AvroType::Bytes(_) => "bytes".into(),
+            AvroType::String => "string".into(),
+            AvroType::Fixed(_, AvroLogical::Uuid) => "uuid".into(),
+            AvroType::Fixed(_, AvroLogical::Duration) => "duration".into(),
+            AvroType::Fixed(size, _) => format!("fixed({size})"),
+            AvroType::Enum(_) => "enum".into(),
+            AvroType::Array(_) | AvroType::Map(_) | AvroType::Union(_) | AvroType::Record(_) => {
+                self.group_name(id).into()
+            }
         }
     }
 
     fn group_name(&self, id: Id) -> &'static str {
         match self.node(self.less_null(id).0) {
-            Node::Array(_) => "array",
-            Node::Map(_) => "map",
-            Node::Union(_) => "union",
+            AvroType::Array(_) => "array",
+            AvroType::Map(_) => "map",
+            AvroType::Union(_) => "union",
             _ => "record",
         }
     }
 }
 
 struct Parser {
-    nodes: Vec<Node>,
+    nodes: Vec<AvroType>,
     /// Of named types, by full name.
     names: HashMap<String, Id>,
 }
 
 impl Parser {
-    fn add(&mut self, node: Node) -> Id {
+    fn add(&mut self, node: AvroType) -> Id {
         self.nodes.push(node);
         self.nodes.len() - 1
     }
@@ -295,7 +301,7 @@ impl Parser {
                     branches.iter().map(|b| self.parse(b, space)).collect::<std::result::Result<_, _>>()?;
                 Ok(match branches[..] {
                     [] => return Err("a union without types".into()),
-                    _ => self.add(Node::Union(branches)),
+                    _ => self.add(AvroType::Union(branches)),
                 })
             }
             Value::Object(object) => self.object(object, space),
@@ -304,16 +310,16 @@ impl Parser {
     }
 
     fn named(&mut self, name: &str, space: &str) -> std::result::Result<Id, String> {
-        let none = Logical::None;
+        let none = AvroLogical::None;
         let node = match name {
-            "null" => Node::Null,
-            "boolean" => Node::Boolean,
-            "int" => Node::Int(none),
-            "long" => Node::Long(none),
-            "float" => Node::Float,
-            "double" => Node::Double,
-            "bytes" => Node::Bytes(none),
-            "string" => Node::String,
+            "null" => AvroType::Null,
+            "boolean" => AvroType::Boolean,
+            "int" => AvroType::Int(none),
+            "long" => AvroType::Long(none),
+            "float" => AvroType::Float,
+            "double" => AvroType::Double,
+            "bytes" => AvroType::Bytes(none),
+            "string" => AvroType::String,
             _ => {
                 let id = self.names.get(&full_name(name, space)).or_else(|| self.names.get(name));
                 return id.copied().ok_or_else(|| format!("there is no type `{name}`"));
@@ -329,11 +335,11 @@ impl Parser {
         match ty.as_str() {
             "array" => {
                 let items = self.parse(part("items")?, space)?;
-                Ok(self.add(Node::Array(items)))
+                Ok(self.add(AvroType::Array(items)))
             }
             "map" => {
                 let values = self.parse(part("values")?, space)?;
-                Ok(self.add(Node::Map(values)))
+                Ok(self.add(AvroType::Map(values)))
             }
             "record" | "error" | "enum" | "fixed" => {
                 let name = part("name")?.as_str().ok_or("a name that is not a text")?;
@@ -341,7 +347,7 @@ impl Parser {
                 let full = full_name(name, own);
                 let space = full.rsplit_once('.').map_or("", |(space, _)| space).to_string();
                 // The record is known by its name inside of itself.
-                let id = self.add(Node::Null);
+                let id = self.add(AvroType::Null);
                 if self.names.insert(full, id).is_some() {
                     return Err(format!("two types are named `{name}`"));
                 }
@@ -349,12 +355,12 @@ impl Parser {
                     "enum" => {
                         let symbols = part("symbols")?.as_array().ok_or("symbols that are not a list")?;
                         let symbols = symbols.iter().map(|s| s.as_str().map(str::to_string));
-                        Node::Enum(symbols.collect::<Option<_>>().ok_or("a symbol that is not a text")?)
+                        AvroType::Enum(symbols.collect::<Option<_>>().ok_or("a symbol that is not a text")?)
                     }
                     "fixed" => {
                         let size = part("size")?.as_u64().and_then(|n| usize::try_from(n).ok());
                         let size = size.ok_or("a size that is not a number of bytes")?;
-                        Node::Fixed(size, logical(object, "fixed", size))
+                        AvroType::Fixed(size, logical(object, "fixed", size))
                     }
                     _ => self.record(part("fields")?, &space)?,
                 };
@@ -364,7 +370,9 @@ impl Parser {
                 let id = self.named(primitive, space)?;
                 let logical = logical(object, primitive, 0);
                 match &mut self.nodes[id] {
-                    Node::Int(l) | Node::Long(l) | Node::Bytes(l) if primitive != "fixed" => *l = logical,
+                    AvroType::Int(l) | AvroType::Long(l) | AvroType::Bytes(l) if primitive != "fixed" => {
+                        *l = logical
+                    }
                     _ => {}
                 }
                 Ok(id)
@@ -372,9 +380,9 @@ impl Parser {
         }
     }
 
-    fn record(&mut self, fields: &Value, space: &str) -> std::result::Result<Node, String> {
+    fn record(&mut self, fields: &Value, space: &str) -> std::result::Result<AvroType, String> {
         let fields = fields.as_array().ok_or("fields that are not a list")?;
-        let mut out: Vec<Field> = Vec::with_capacity(fields.len());
+        let mut out: Vec<AvroField> = Vec::with_capacity(fields.len());
         for field in fields {
             let name = field.get("name").and_then(Value::as_str).ok_or("a field without a name")?;
             if out.iter().any(|f| f.name == name) {
@@ -386,9 +394,9 @@ impl Parser {
                 (Value::String(_), Some(_)) => self.parse(field, space)?,
                 _ => self.parse(ty, space)?,
             };
-            out.push(Field { name: name.to_string(), ty, default: field.get("default").cloned() });
+            out.push(AvroField { name: name.to_string(), ty, default: field.get("default").cloned() });
         }
-        Ok(Node::Record(out))
+        Ok(AvroType::Record(out))
     }
 }
 
@@ -397,32 +405,32 @@ fn full_name(name: &str, space: &str) -> String {
 }
 
 /// The logical type of a type; one that is unknown or does not go with the type is none.
-fn logical(object: &Map<String, Value>, ty: &str, size: usize) -> Logical {
+fn logical(object: &Map<String, Value>, ty: &str, size: usize) -> AvroLogical {
     let digits = |key: &str| object.get(key).and_then(Value::as_u64).and_then(|n| u8::try_from(n).ok());
     let name = object.get("logicalType").and_then(Value::as_str).unwrap_or_default();
     match (ty, name) {
-        ("int", "date") => Logical::Date,
-        ("int", "time-millis") => Logical::TimeMillis,
-        ("long", "time-micros") => Logical::TimeMicros,
-        ("long", "timestamp-millis") => Logical::Timestamp(TimeUnit::Millisecond, true),
-        ("long", "timestamp-micros") => Logical::Timestamp(TimeUnit::Microsecond, true),
-        ("long", "timestamp-nanos") => Logical::Timestamp(TimeUnit::Nanosecond, true),
-        ("long", "local-timestamp-millis") => Logical::Timestamp(TimeUnit::Millisecond, false),
-        ("long", "local-timestamp-micros") => Logical::Timestamp(TimeUnit::Microsecond, false),
-        ("long", "local-timestamp-nanos") => Logical::Timestamp(TimeUnit::Nanosecond, false),
+        ("int", "date") => AvroLogical::Date,
+        ("int", "time-millis") => AvroLogical::TimeMillis,
+        ("long", "time-micros") => AvroLogical::TimeMicros,
+        ("long", "timestamp-millis") => AvroLogical::Timestamp(TimeUnit::Millisecond, true),
+        ("long", "timestamp-micros") => AvroLogical::Timestamp(TimeUnit::Microsecond, true),
+        ("long", "timestamp-nanos") => AvroLogical::Timestamp(TimeUnit::Nanosecond, true),
+        ("long", "local-timestamp-millis") => AvroLogical::Timestamp(TimeUnit::Millisecond, false),
+        ("long", "local-timestamp-micros") => AvroLogical::Timestamp(TimeUnit::Microsecond, false),
+        ("long", "local-timestamp-nanos") => AvroLogical::Timestamp(TimeUnit::Nanosecond, false),
         ("bytes" | "fixed", "decimal") => {
             let scale = if object.contains_key("scale") { digits("scale") } else { Some(0) };
             match (digits("precision"), scale) {
                 (Some(precision @ 1..), Some(scale)) if scale <= precision => {
-                    Logical::Decimal(precision, scale)
+                    AvroLogical::Decimal(precision, scale)
                 }
                 // The specification asks readers to ignore a logical type that is not valid.
-                _ => Logical::None,
+                _ => AvroLogical::None,
             }
         }
-        ("bytes", "big-decimal") => Logical::BigDecimal,
-        ("fixed", "uuid") if size == 16 => Logical::Uuid,
-        ("fixed", "duration") if size == 12 => Logical::Duration,
-        _ => Logical::None,
+        ("bytes", "big-decimal") => AvroLogical::BigDecimal,
+        ("fixed", "uuid") if size == 16 => AvroLogical::Uuid,
+        ("fixed", "duration") if size == 12 => AvroLogical::Duration,
+        _ => AvroLogical::None,
     }
 }

@@ -4,7 +4,7 @@ use super::writer::{SYNC, file, long, of_json, record, text};
 use super::*;
 use crate::batch::DataType;
 use crate::error::Kind;
-use crate::input::testing::{Outcome, Row, TestFolder, scan};
+use crate::input::testing::{ScanResult, ScannedRow, TestFolder, scan};
 use crate::input::{OnBadRecord, ReadTime};
 use crate::time::{DAY, HOUR, SECOND, TimeRule, TimeUnit, Zone};
 use arrow_array::types::Int32Type;
@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 const T: (&str, &str) = ("t", r#""long""#);
 
 /// The rows of `file` for these columns; the event time is `t`, in seconds.
-fn read(file: &[u8], columns: &[&str]) -> Result<Outcome> {
+fn read(file: &[u8], columns: &[&str]) -> Result<ScanResult> {
     let folder = TestFolder::with("log.avro", file);
     scan(folder.plan("t", columns), 2)
 }
 
 /// The texts of the rows' columns.
-fn values(rows: &[Row]) -> Vec<Vec<&str>> {
+fn values(rows: &[ScannedRow]) -> Vec<Vec<&str>> {
     rows.iter().map(|(.., c)| c.iter().map(|v| v.as_deref().unwrap_or("NULL")).collect()).collect()
 }
 

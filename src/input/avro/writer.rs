@@ -1,6 +1,6 @@
 //! For tests: object container files, byte by byte, from JSON values and a schema.
 
-use super::cursor::Cursor;
+use super::cursor::AvroCursor;
 use serde_json::Value;
 use std::io::Write;
 
@@ -122,8 +122,8 @@ pub(in crate::input) fn record(fields: &[(&str, &str)]) -> String {
 fn numbers_go_there_and_back() {
     for value in [0, -1, 1, 63, -64, 64, i64::MAX, i64::MIN] {
         let bytes = long(value);
-        assert_eq!(Cursor { bytes: &bytes, at: 0 }.long(), Ok(value));
+        assert_eq!(AvroCursor { bytes: &bytes, at: 0 }.long(), Ok(value));
     }
-    assert!(Cursor { bytes: &[0xff; 11], at: 0 }.long().is_err());
-    assert!(Cursor { bytes: &[0x80], at: 0 }.long().is_err());
+    assert!(AvroCursor { bytes: &[0xff; 11], at: 0 }.long().is_err());
+    assert!(AvroCursor { bytes: &[0x80], at: 0 }.long().is_err());
 }

@@ -1,8 +1,8 @@
 //! Columns of files with types as the plan's types, exactly.
 
-use super::converted::{Sink, decimal_text, normal};
+use super::converted::{FaultSink, decimal_text, normal};
 use super::event_time::micros;
-use super::{Faults, FileType, damaged, nested, rare};
+use super::{CellFaults, FileType, damaged, nested, rare};
 use crate::batch::{DataType, NativeBuilder};
 use crate::error::Result;
 use crate::input::value::ValueError;
@@ -43,11 +43,11 @@ pub(super) fn convert(
     uuid: bool,
     column: &ReadColumn,
     zone: &Zone,
-    faults: &mut Faults,
+    faults: &mut CellFaults,
     path: &Path,
 ) -> Result<ArrayRef> {
     let array = normal(array, path)?;
-    let mut sink = Sink { column, faults };
+    let mut sink = FaultSink { column, faults };
     let ty = column.ty;
     Ok(match array.data_type() {
         ArrowType::Null => new_null_array(&ty.arrow(), array.len()),
@@ -77,7 +77,7 @@ pub(super) fn convert(
     })
 }
 
-fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
+fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut FaultSink) -> ArrayRef {
     let view = array.as_string_view();
     let texts = view.iter().map(|t| t.map(str::as_bytes));
     let Some(mut values) = NativeBuilder::new(ty, view.len()) else {
@@ -109,7 +109,7 @@ fn text(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef
 }
 
 /// Binary values as text; those that are no UTF-8 are faults.
-fn valid_text(array: &ArrayRef, sink: &mut Sink) -> ArrayRef {
+fn valid_text(array: &ArrayRef, sink: &mut FaultSink) -> ArrayRef {
     let binary = array.as_binary_view();
     // One check for all values: they are looked at one by one only where it fails.
     if let Ok(view) = binary.clone().to_string_view() {
@@ -143,7 +143,7 @@ fn texts<V: ToString>(values: impl Iterator<Item = Option<V>>) -> ArrayRef {
     Arc::new(out.finish())
 }
 
-fn integers(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
+fn integers(array: ArrayRef, ty: DataType, sink: &mut FaultSink) -> ArrayRef {
     match ty {
         DataType::Int64 => array,
         DataType::Float64 => Arc::new(
@@ -157,7 +157,7 @@ fn integers(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
     }
 }
 
-fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
+fn unsigned(array: &ArrayRef, ty: DataType, sink: &mut FaultSink) -> ArrayRef {
     let values = array.as_primitive::<UInt64Type>().iter();
     match ty {
         DataType::Int64 => Arc::new(sink.map::<_, Int64Type>(values, |v| {
@@ -179,7 +179,7 @@ fn whole_float(v: i128) -> std::result::Result<f64, ValueError> {
         .ok_or_else(|| ValueError::does_not_fit(v.to_string().as_bytes(), DataType::Float64))
 }
 
-fn floats(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
+fn floats(array: ArrayRef, ty: DataType, sink: &mut FaultSink) -> ArrayRef {
     let values = array.as_primitive::<Float64Type>().iter();
     match ty {
         DataType::Float64 => array,
@@ -193,7 +193,7 @@ fn floats(array: ArrayRef, ty: DataType, sink: &mut Sink) -> ArrayRef {
     }
 }
 
-fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut Sink) -> ArrayRef {
+fn decimals(array: &ArrayRef, scale: i8, ty: DataType, sink: &mut FaultSink) -> ArrayRef {
     let decimals = array.as_primitive::<Decimal128Type>();
     match ty {
         DataType::Decimal { precision, scale: to } => {
@@ -221,7 +221,7 @@ fn rescaled(
     values: impl Iterator<Item = Option<i128>>,
     scale: i8,
     ty: DataType,
-    sink: &mut Sink,
+    sink: &mut FaultSink,
 ) -> ArrayRef {
     let DataType::Decimal { precision, scale: to } = ty else { unreachable!("called for decimals") };
     let bound = 10i128.pow(u32::from(precision));
@@ -242,7 +242,7 @@ fn rescale(value: i128, from: i8, to: i8) -> Option<i128> {
     }
 }
 
-fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRef {
+fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut FaultSink) -> ArrayRef {
     let days = array.as_primitive::<Date32Type>();
     match ty {
         DataType::Date => array,
@@ -265,7 +265,7 @@ fn dates(array: ArrayRef, ty: DataType, zone: &Zone, sink: &mut Sink) -> ArrayRe
     }
 }
 
-fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: &mut Sink) -> ArrayRef {
+fn timestamps(array: &ArrayRef, unit: TimeUnit, zoned: bool, zone: &Zone, sink: &mut FaultSink) -> ArrayRef {
     let mut zone = zone.clone();
     let mut read = |value: i64| {
         let fault = || ValueError::does_not_fit(value.to_string().as_bytes(), DataType::Timestamp);

@@ -1,6 +1,6 @@
 //! Where converted values go, and what conversions share.
 
-use super::{Fault, Faults, damaged};
+use super::{CellFault, CellFaults, damaged};
 use crate::error::Result;
 use crate::input::ReadColumn;
 use crate::input::infer::inferred_hint;
@@ -41,12 +41,12 @@ pub(super) fn cast(array: &ArrayRef, to: &ArrowType, path: &Path) -> Result<Arra
 }
 
 /// Where the faults of one column go.
-pub(super) struct Sink<'a> {
+pub(super) struct FaultSink<'a> {
     pub(super) column: &'a ReadColumn,
-    pub(super) faults: &'a mut Faults,
+    pub(super) faults: &'a mut CellFaults,
 }
 
-impl Sink<'_> {
+impl FaultSink<'_> {
     #[cold]
     pub(super) fn push(&mut self, row: usize, error: ValueError) {
         self.push_reason(row, error.to_string(), error.text().as_bytes());
@@ -59,7 +59,7 @@ impl Sink<'_> {
             return;
         }
         let (column, hint) = (self.column.name.clone(), inferred_hint(self.column, text));
-        self.faults.push(Fault { row, column, reason, hint, aside: false });
+        self.faults.push(CellFault { row, column, reason, hint, aside: false });
     }
 
     /// Maps the values that are there; what fails is NULL and a fault.

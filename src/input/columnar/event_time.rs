@@ -1,11 +1,11 @@
 //! The event times and arrivals of columns that have types.
 
 use super::converted::normal;
-use super::{Fault, Faults, FileType};
+use super::{CellFault, CellFaults, FileType};
 use crate::error::{Error, Result};
 use crate::input::ReadTime;
 use crate::input::infer::other_time_hint;
-use crate::input::times::Role;
+use crate::input::times::TimeRole;
 use crate::time::{DAY, EARLIEST, LATEST, SECOND, TimeError, TimeParser, TimeRule};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -15,20 +15,20 @@ use std::fmt::Display;
 use std::path::Path;
 
 /// The event times or arrivals of some rows; 0 in those that have a fault.
-pub(in crate::input) struct Times {
+pub(in crate::input) struct EventTimes {
     pub time: Vec<i64>,
-    pub faults: Faults,
+    pub faults: CellFaults,
 }
 
 /// A column of times, as messages name it.
 #[derive(Clone, Copy)]
-pub(in crate::input) struct Named<'a> {
+pub(in crate::input) struct TimeColumnName<'a> {
     pub name: &'a str,
-    pub role: Role,
+    pub role: TimeRole,
 }
 
 /// Fails where the column's type cannot be a time under the rule of `read`.
-pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: Role, path: &Path) -> Result<()> {
+pub(in crate::input) fn check(found: &FileType, read: &ReadTime, role: TimeRole, path: &Path) -> Result<()> {
     let fits = match &found.ty {
         ArrowType::Timestamp(_, _) | ArrowType::Date32 | ArrowType::Date64 => true,
         ArrowType::Utf8View | ArrowType::Null => true,
@@ -67,12 +67,12 @@ pub(in crate::input) fn prunable(of: &FileType, rule: &TimeRule) -> bool {
 /// The times of `array`, by what its type says, or else by the rule of `parser`.
 pub(in crate::input) fn times(
     array: &ArrayRef,
-    of: Named,
+    of: TimeColumnName,
     parser: &mut TimeParser,
     path: &Path,
-) -> Result<Times> {
+) -> Result<EventTimes> {
     let array = normal(array, path)?;
-    let mut out = Times { time: Vec::with_capacity(array.len()), faults: Faults::default() };
+    let mut out = EventTimes { time: Vec::with_capacity(array.len()), faults: CellFaults::default() };
     match array.data_type() {
         ArrowType::Int64 if matches!(parser.rule(), TimeRule::Epoch(_)) => {
             each::<Int64Type>(&array, of, parser, &mut out, |p, v| p.integer(v));
@@ -131,9 +131,9 @@ fn timestamps(
     array: &ArrayRef,
     unit: TimeUnit,
     zoned: bool,
-    of: Named,
+    of: TimeColumnName,
     parser: &mut TimeParser,
-    out: &mut Times,
+    out: &mut EventTimes,
 ) {
     let read = |parser: &mut TimeParser, value: i64| {
         let micros = micros(unit, value).ok_or(TimeError::OutOfRange)?;
@@ -169,9 +169,9 @@ pub(super) fn micros(unit: TimeUnit, value: i64) -> Option<i64> {
 
 fn each<T: ArrowPrimitiveType>(
     array: &ArrayRef,
-    of: Named,
+    of: TimeColumnName,
     parser: &mut TimeParser,
-    out: &mut Times,
+    out: &mut EventTimes,
     read: impl Fn(&mut TimeParser, T::Native) -> std::result::Result<i64, TimeError>,
 ) where
     T::Native: Display,
@@ -190,9 +190,9 @@ fn each<T: ArrowPrimitiveType>(
     }
 }
 
-impl Times {
+impl EventTimes {
     #[cold]
-    fn missing(&mut self, row: usize, Named { name, role }: Named) {
+    fn missing(&mut self, row: usize, TimeColumnName { name, role }: TimeColumnName) {
         self.time.push(0);
         self.fault(row, name, format!("`{name}`, {role}, is NULL"), None);
     }
@@ -201,7 +201,7 @@ impl Times {
         &mut self,
         row: usize,
         outcome: std::result::Result<i64, TimeError>,
-        of: Named,
+        of: TimeColumnName,
         parser: &TimeParser,
         value: impl Display,
     ) {
@@ -222,6 +222,6 @@ impl Times {
     }
 
     fn fault(&mut self, row: usize, column: &str, reason: String, hint: Option<String>) {
-        self.faults.push(Fault { row, column: column.to_string(), reason, hint, aside: false });
+        self.faults.push(CellFault { row, column: column.to_string(), reason, hint, aside: false });
     }
 }

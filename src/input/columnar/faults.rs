@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// A value that does not reach its column's type.
 #[derive(Debug)]
-pub(in crate::input) struct Fault {
+pub(in crate::input) struct CellFault {
     pub row: usize,
     pub column: String,
     pub reason: String,
@@ -17,20 +17,20 @@ pub(in crate::input) struct Fault {
 
 /// The faults of a batch: of each row the one that was met first, so that they are not more than the rows.
 #[derive(Debug, Default)]
-pub(in crate::input) struct Faults {
-    list: Vec<Fault>,
+pub(in crate::input) struct CellFaults {
+    list: Vec<CellFault>,
     /// Which rows have one.
     met: Vec<bool>,
 }
 
-impl Faults {
+impl CellFaults {
     /// Whether the row has a fault already.
     pub fn has(&self, row: usize) -> bool {
         self.met.get(row) == Some(&true)
     }
 
     /// Takes a fault, if it is the first of its row.
-    pub fn push(&mut self, fault: Fault) {
+    pub fn push(&mut self, fault: CellFault) {
         if self.has(fault.row) {
             return;
         }
@@ -43,7 +43,7 @@ impl Faults {
     }
 
     /// Takes faults that come behind those that are here.
-    pub fn append(&mut self, faults: Faults) {
+    pub fn append(&mut self, faults: CellFaults) {
         faults.list.into_iter().for_each(|fault| self.push(fault));
     }
 
@@ -57,7 +57,7 @@ impl Faults {
     }
 
     /// The faults in the order of their rows; of `rows` rows those that have none.
-    pub fn into_rows(mut self, rows: usize) -> (Vec<Fault>, Vec<bool>) {
+    pub fn into_rows(mut self, rows: usize) -> (Vec<CellFault>, Vec<bool>) {
         self.met.resize(rows, false);
         self.met.iter_mut().for_each(|met| *met = !*met);
         self.list.sort_by_key(|fault| fault.row);
@@ -70,7 +70,7 @@ impl Faults {
     }
 
     /// The faults, in the order in which they were met.
-    pub fn iter(&self) -> impl Iterator<Item = &Fault> {
+    pub fn iter(&self) -> impl Iterator<Item = &CellFault> {
         self.list.iter()
     }
 }
@@ -88,22 +88,22 @@ pub(super) fn damaged(path: &Path, cause: &dyn Display) -> Error {
 mod tests {
     use super::*;
 
-    fn fault(row: usize, reason: &str) -> Fault {
-        Fault { row, column: "a".into(), reason: reason.into(), hint: None, aside: false }
+    fn fault(row: usize, reason: &str) -> CellFault {
+        CellFault { row, column: "a".into(), reason: reason.into(), hint: None, aside: false }
     }
 
     #[test]
     fn the_first_fault_of_a_row_is_told() {
-        let mut faults = Faults::default();
+        let mut faults = CellFaults::default();
         [fault(3, "x"), fault(1, "y"), fault(3, "z")].into_iter().for_each(|fault| faults.push(fault));
-        let mut more = Faults::default();
+        let mut more = CellFaults::default();
         [fault(1, "late"), fault(4, "new"), fault(5, "gone")].into_iter().for_each(|fault| more.push(fault));
         more.retain(|row| row != 5);
         assert!(more.has(4) && !more.has(5) && !more.has(99));
         faults.append(more);
         let (list, keep) = faults.into_rows(6);
-        let told: Vec<_> = list.iter().map(|fault| (fault.row, fault.reason.as_str())).collect();
-        assert_eq!(told, [(1, "y"), (3, "x"), (4, "new")]);
+        let found: Vec<_> = list.iter().map(|fault| (fault.row, fault.reason.as_str())).collect();
+        assert_eq!(found, [(1, "y"), (3, "x"), (4, "new")]);
         assert_eq!(keep, [true, false, true, false, false, true]);
     }
 }

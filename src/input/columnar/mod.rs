@@ -15,13 +15,13 @@ mod types;
 
 pub(super) use self::converted::with_point;
 pub(super) use convert::possible;
-pub(super) use event_time::{Named, check, prunable, times};
-pub(super) use faults::{Fault, Faults};
+pub(super) use event_time::{TimeColumnName, check, prunable, times};
+pub(super) use faults::{CellFault, CellFaults};
 pub(super) use rare::time_of_day;
 
 use super::bad::BadRecords;
 use super::decoded::DecodedChunk;
-use super::times::Role;
+use super::times::TimeRole;
 use super::value::as_string;
 use super::{BadRecord, ReadColumn, ReadPlan, ReadTime};
 use crate::batch::{Batch, DataType, Position};
@@ -35,7 +35,7 @@ use faults::damaged;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-pub(super) use types::{FileColumn, FileColumns, FileType, FromName, Origin};
+pub(super) use types::{ColumnOrigin, FileColumn, FileColumns, FileType, FromName};
 
 /// The error for a `column` that the file at `path` has as `found`, which cannot be the plan's type.
 pub(super) fn not_read_as(column: &ReadColumn, path: &Path, found: &FileType) -> Error {
@@ -70,7 +70,7 @@ pub(super) fn not_plain(column: &ReadColumn, path: &Path, found: &str) -> Error 
 pub(super) fn no_time_column(
     path: &Path,
     name: &str,
-    role: Role,
+    role: TimeRole,
     found: Option<&str>,
     names: &[String],
 ) -> Error {
@@ -97,7 +97,7 @@ pub(super) fn constant(
     zone: &Zone,
     path: &Path,
 ) -> Result<std::result::Result<ArrayRef, String>> {
-    let mut faults = Faults::default();
+    let mut faults = CellFaults::default();
     let array = convert::convert(value, of.uuid, column, zone, &mut faults, path)?;
     Ok(match faults.iter().next() {
         Some(fault) => Err(fault.reason.clone()),
@@ -110,7 +110,7 @@ pub(super) struct Assembler {
     plan: Arc<ReadPlan>,
     path: PathBuf,
     ordinal: u32,
-    columns: Vec<Origin>,
+    columns: Vec<ColumnOrigin>,
     event_time: TimeParser,
     /// Where the arrival is not the event time.
     arrival: Option<TimeParser>,
@@ -129,12 +129,12 @@ pub(super) struct Arrays {
     /// that is NULL where the record around it is.
     pub columns: Vec<Option<ArrayRef>>,
     /// What is known to be wrong.
-    pub faults: Faults,
+    pub faults: CellFaults,
 }
 
 impl Assembler {
     /// For the file number `ordinal` at `path`; `columns` are the origins of the plan's columns.
-    pub fn new(plan: &Arc<ReadPlan>, path: &Path, ordinal: u32, columns: Vec<Origin>) -> Assembler {
+    pub fn new(plan: &Arc<ReadPlan>, path: &Path, ordinal: u32, columns: Vec<ColumnOrigin>) -> Assembler {
         Assembler {
             plan: plan.clone(),
             path: path.to_path_buf(),
@@ -160,7 +160,7 @@ impl Assembler {
         let time = match time {
             None => vec![0; rows],
             Some(array) => {
-                let of = Named { name: &self.plan.time.column, role: Role::EventTime };
+                let of = TimeColumnName { name: &self.plan.time.column, role: TimeRole::EventTime };
                 let read = times(&array, of, &mut self.event_time, &self.path)?;
                 faults.append(read.faults);
                 read.time
@@ -168,7 +168,7 @@ impl Assembler {
         };
         let arrival = match (arrival, self.plan.own_arrival(), &mut self.arrival) {
             (Some(array), Some(read), Some(parser)) => {
-                let of = Named { name: &read.column, role: Role::Arrival };
+                let of = TimeColumnName { name: &read.column, role: TimeRole::Arrival };
                 let mut read = times(&array, of, parser, &self.path)?;
                 if self.plan.arrival_optional {
                     // A dictionary may lead to a NULL, which only the logical nulls show.
@@ -186,26 +186,26 @@ impl Assembler {
             for (row, (&time, &arrival)) in time.iter().zip(&arrival).enumerate() {
                 if let Some(reason) = self.plan.ahead(time, arrival) {
                     let column = self.plan.time.column.clone();
-                    faults.push(Fault { row, column, reason, hint: None, aside: true });
+                    faults.push(CellFault { row, column, reason, hint: None, aside: true });
                 }
             }
         }
         let mut out: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         for ((origin, column), array) in self.columns.iter().zip(&self.plan.columns).zip(columns) {
             out.push(match (origin, array) {
-                (Origin::Time(role), _) => {
-                    let times = if *role == Role::EventTime { &time } else { &arrival };
+                (ColumnOrigin::Time(role), _) => {
+                    let times = if *role == TimeRole::EventTime { &time } else { &arrival };
                     Arc::new(TimestampMicrosecondArray::from(times.clone()).with_timezone("UTC"))
                 }
-                (Origin::Column(file_type), Some(array)) => {
+                (ColumnOrigin::Column(file_type), Some(array)) => {
                     let uuid = file_type.uuid;
                     convert::convert(&array, uuid, column, &self.plan.zone, &mut faults, &self.path)?
                 }
-                (Origin::Named(from), _) => {
+                (ColumnOrigin::Named(from), _) => {
                     let array = from.array(first_row, rows);
                     convert::convert(&array, false, column, &self.plan.zone, &mut faults, &self.path)?
                 }
-                (Origin::Default(value), around) => {
+                (ColumnOrigin::Default(value), around) => {
                     repeated(value, rows, around.as_ref()).map_err(|e| damaged(&self.path, &e))?
                 }
                 _ => new_null_array(&column.ty.arrow(), rows),
@@ -226,7 +226,7 @@ impl Assembler {
             });
         }
         let (faults, keep) = faults.into_rows(rows);
-        for Fault { row, column, reason, hint, aside } in faults {
+        for CellFault { row, column, reason, hint, aside } in faults {
             let position = place(row);
             if !bad.stops_before(position) {
                 let (column, raw) = (Some(column), raw(row).into_bytes());

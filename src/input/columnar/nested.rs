@@ -6,7 +6,7 @@
 //!   a zone does not, and both have as many digits of the second as say something. Bytes are base64. The keys of a map are texts.
 //! * What JSON has not (NaN, infinities, a time outside of the years 1 to 9999) makes a bad record.
 
-use super::converted::{Sink, decimal_text, normal};
+use super::converted::{FaultSink, decimal_text, normal};
 use super::rare;
 use crate::error::Result;
 use crate::input::json_text::{self, quoted};
@@ -35,8 +35,8 @@ pub(super) fn has_text(ty: &ArrowType) -> bool {
 }
 
 /// The texts of an array of lists, records or maps.
-pub(super) fn texts(array: &ArrayRef, sink: &mut Sink, path: &Path) -> Result<ArrayRef> {
-    let values = Values::of(array, path)?;
+pub(super) fn texts(array: &ArrayRef, sink: &mut FaultSink, path: &Path) -> Result<ArrayRef> {
+    let values = NestedArray::of(array, path)?;
     let mut out = StringViewBuilder::with_capacity(array.len());
     let mut text = String::new();
     for row in 0..array.len() {
@@ -57,17 +57,17 @@ pub(super) fn texts(array: &ArrayRef, sink: &mut Sink, path: &Path) -> Result<Ar
 }
 
 /// An array, and what is inside of it.
-struct Values {
+struct NestedArray {
     /// One of the few types that are written.
     array: ArrayRef,
     /// Of a record its fields, of a map its keys and values, of a list its items.
-    inside: Vec<(String, Values)>,
+    inside: Vec<(String, NestedArray)>,
 }
 
-impl Values {
-    fn of(array: &ArrayRef, path: &Path) -> Result<Values> {
+impl NestedArray {
+    fn of(array: &ArrayRef, path: &Path) -> Result<NestedArray> {
         let array = normal(array, path)?;
-        let one = |array: &ArrayRef| Ok(vec![(String::new(), Values::of(array, path)?)]);
+        let one = |array: &ArrayRef| Ok(vec![(String::new(), NestedArray::of(array, path)?)]);
         let inside = match array.data_type() {
             ArrowType::List(_) => one(array.as_list::<i32>().values())?,
             ArrowType::LargeList(_) => one(array.as_list::<i64>().values())?,
@@ -75,18 +75,18 @@ impl Values {
             ArrowType::Struct(fields) => {
                 let columns = fields.iter().zip(array.as_struct().columns());
                 let column = |(field, column): (&Arc<arrow_schema::Field>, &ArrayRef)| {
-                    Ok((field.name().clone(), Values::of(column, path)?))
+                    Ok((field.name().clone(), NestedArray::of(column, path)?))
                 };
                 columns.map(column).collect::<Result<_>>()?
             }
             ArrowType::Map(..) => {
                 let map = array.as_map();
-                let side = |array: &ArrayRef| Ok((String::new(), Values::of(array, path)?));
+                let side = |array: &ArrayRef| Ok((String::new(), NestedArray::of(array, path)?));
                 vec![side(map.keys())?, side(map.values())?]
             }
             _ => vec![],
         };
-        Ok(Values { array, inside })
+        Ok(NestedArray { array, inside })
     }
 
     /// Appends the value in `row`.

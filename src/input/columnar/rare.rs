@@ -6,7 +6,7 @@
 //! * A time of day is text, `HH:MM:SS`, with as many digits of its fraction as say something: `10:30:00.25`. What is
 //!   not within a day is a bad record.
 
-use super::converted::{Sink, with_point};
+use super::converted::{FaultSink, with_point};
 use crate::input::value::ValueError;
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
@@ -21,7 +21,7 @@ pub(super) fn long_decimals(array: &ArrayRef, scale: i8) -> impl Iterator<Item =
 }
 
 /// Decimals of 256 bits as those of 128.
-pub(super) fn narrow(array: &ArrayRef, scale: i8, sink: &mut Sink) -> ArrayRef {
+pub(super) fn narrow(array: &ArrayRef, scale: i8, sink: &mut FaultSink) -> ArrayRef {
     let ty = sink.column.ty;
     Arc::new(sink.map::<_, Decimal128Type>(array.as_primitive::<Decimal256Type>().iter(), |v| {
         let fits = v.to_i128();
@@ -30,7 +30,7 @@ pub(super) fn narrow(array: &ArrayRef, scale: i8, sink: &mut Sink) -> ArrayRef {
 }
 
 /// Times of day as texts.
-pub(super) fn times_of_day(array: &ArrayRef, unit: TimeUnit, sink: &mut Sink) -> ArrayRef {
+pub(super) fn times_of_day(array: &ArrayRef, unit: TimeUnit, sink: &mut FaultSink) -> ArrayRef {
     let values: Vec<Option<i64>> = match unit {
         TimeUnit::Second => {
             array.as_primitive::<Time32SecondType>().iter().map(|v| v.map(i64::from)).collect()

@@ -2,8 +2,8 @@
 
 use crate::batch::DataType;
 use crate::input::SourceFile;
-use crate::input::carried::LogColumn;
-use crate::input::times::Role;
+use crate::input::times::TimeRole;
+use crate::input::wire_format::LogColumn;
 use arrow_array::{ArrayRef, Int64Array, StringViewArray};
 use arrow_schema::DataType as ArrowType;
 use std::sync::Arc;
@@ -87,11 +87,11 @@ pub(in crate::input) struct FileColumn {
 
 /// Where a column of the plan comes from.
 #[derive(Debug, Clone)]
-pub(in crate::input) enum Origin {
+pub(in crate::input) enum ColumnOrigin {
     /// The file does not have it: all NULL.
     Missing,
     /// It is the event time, or the arrival.
-    Time(Role),
+    Time(TimeRole),
     /// A column of the file, of this type.
     Column(FileType),
     /// The file does not have it, and this one value of the plan's type stands for it.

@@ -35,15 +35,15 @@ macro_rules! decode_native {
 pub(super) use decode_native;
 
 /// A column that is decoded.
-pub(super) enum Decoded {
+pub(super) enum DecodedColumn {
     /// Done.
     Array(ArrayRef),
     /// Strings that lie in the text of the chunk.
-    Strings(Strings),
+    Strings(CsvStrings),
 }
 
 /// Views of strings, for a [`StringViewArray`].
-pub(super) struct Strings {
+pub(super) struct CsvStrings {
     views: Vec<u128>,
     nulls: Option<NullBuffer>,
     /// Strings that had doubled quotes; buffer 1 of the array.
@@ -52,15 +52,15 @@ pub(super) struct Strings {
     refers: bool,
 }
 
-impl Strings {
+impl CsvStrings {
     /// Views of the text of the chunk, buffer 0, and of `unescaped`, buffer 1; `refers` where any is of the first.
     pub(super) fn new(
         views: Vec<u128>,
         nulls: Option<NullBuffer>,
         unescaped: Vec<u8>,
         refers: bool,
-    ) -> Strings {
-        Strings { views, nulls, unescaped, refers }
+    ) -> CsvStrings {
+        CsvStrings { views, nulls, unescaped, refers }
     }
 
     /// Whether the array keeps the text of the chunk.

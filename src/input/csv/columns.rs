@@ -6,16 +6,17 @@
 //! anything there, and the row is to be dropped.
 
 use super::super::infer::other_time_hint;
-use super::super::times::Role;
+use super::super::times::TimeRole;
 use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
-use super::super::written::Written;
+use super::super::written::ValueFormat;
 use super::super::{ReadColumn, around};
 use super::cells::{
-    Decoded, MAX_INLINE, Strings, decode_native, long_view, parse_plain_int, short_view, unread_time, view,
+    CsvStrings, DecodedColumn, MAX_INLINE, decode_native, long_view, parse_plain_int, short_view,
+    unread_time, view,
 };
 use super::record::{unescape, unquoted};
 use super::spelled;
-use super::table::{Faults, Table};
+use super::table::{CsvRecords, RecordFaults};
 use crate::batch::{DataType, Native};
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::{BooleanBuffer, NullBuffer};
@@ -23,35 +24,35 @@ use std::fmt::Display;
 
 /// The column `field` of `table`, `written` where that is not the plain way. `times` reads timestamps that are neither event time nor arrival.
 pub(super) fn decode(
-    table: Table,
+    table: CsvRecords,
     field: usize,
     column: &ReadColumn,
-    written: Option<&Written>,
+    written: Option<&ValueFormat>,
     times: &mut TimeParser,
-    faults: &mut Faults,
-) -> Decoded {
+    faults: &mut RecordFaults,
+) -> DecodedColumn {
     if let Some(written) = written {
         return spelled::decode(table, field, column, written, times, faults);
     }
     match column.ty {
-        DataType::String => Decoded::Strings(strings(table, field)),
+        DataType::String => DecodedColumn::Strings(strings(table, field)),
         // Each text is looked at, as where values are written in a way of their own.
-        DataType::Json => spelled::decode(table, field, column, &Written::default(), times, faults),
-        _ => {
-            Decoded::Array(decode_native!(column, times, |parse| values(table, field, column, faults, parse)))
-        }
+        DataType::Json => spelled::decode(table, field, column, &ValueFormat::default(), times, faults),
+        _ => DecodedColumn::Array(decode_native!(column, times, |parse| values(
+            table, field, column, faults, parse
+        ))),
     }
 }
 
 /// The event times or arrivals of `table`.
 pub(super) fn times(
-    table: Table,
+    table: CsvRecords,
     field: usize,
     column: &str,
-    role: Role,
-    written: Option<&Written>,
+    role: TimeRole,
+    written: Option<&ValueFormat>,
     parser: &mut TimeParser,
-    faults: &mut Faults,
+    faults: &mut RecordFaults,
 ) -> Vec<i64> {
     let bare = |text| written.map_or(text, |written| written.bare(text).unwrap_or_default());
     // Plain loops: closures that two callers share are not inlined, at 4 % of a run.
@@ -87,8 +88,8 @@ fn no_time(
     text: &[u8],
     (error, rule): (&TimeError, &TimeRule),
     column: &str,
-    role: Role,
-    faults: &mut Faults,
+    role: TimeRole,
+    faults: &mut RecordFaults,
 ) {
     let reason = match text {
         [] => format!("the {} is missing", role.word()),
@@ -105,10 +106,10 @@ fn no_time(
 /// The values of a column that is not of strings, and where they are NULL; the default stands there.
 #[inline(always)]
 fn values<T: Native, E: Display>(
-    table: Table,
+    table: CsvRecords,
     field: usize,
     column: &ReadColumn,
-    faults: &mut Faults,
+    faults: &mut RecordFaults,
     mut parse: impl FnMut(&[u8]) -> Result<T, E>,
 ) -> (Vec<T>, Option<NullBuffer>) {
     let mut missing = 0usize;
@@ -128,12 +129,12 @@ fn values<T: Native, E: Display>(
 }
 
 /// The NULLs of a column, if there are any.
-fn nulls_where(missing: usize, table: Table, is_null: impl Fn(usize) -> bool) -> Option<NullBuffer> {
+fn nulls_where(missing: usize, table: CsvRecords, is_null: impl Fn(usize) -> bool) -> Option<NullBuffer> {
     // A column without NULLs does not get a mask: kernels take a faster way then.
     (missing > 0).then(|| NullBuffer::new(BooleanBuffer::collect_bool(table.rows, |row| !is_null(row))))
 }
 
-fn strings(table: Table, field: usize) -> Strings {
+fn strings(table: CsvRecords, field: usize) -> CsvStrings {
     let (mut missing, mut refers) = (0usize, false);
     let mut unescaped = Vec::new();
     let read = |row| {
@@ -157,7 +158,7 @@ fn strings(table: Table, field: usize) -> Strings {
         let (start, end) = table.place(row, field);
         start == end
     });
-    Strings::new(views, nulls, unescaped, refers)
+    CsvStrings::new(views, nulls, unescaped, refers)
 }
 
 /// The view of a quoted string; where quotes are doubled in it, of its copy in `unescaped`.

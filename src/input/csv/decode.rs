@@ -7,14 +7,14 @@
 use super::super::bad::BadRecords;
 use super::super::decoded::DecodedChunk;
 use super::super::text::TextChunk;
-use super::super::times::Role;
+use super::super::times::TimeRole;
 use super::super::{ReadPlan, ReadTime};
-use super::cells::Decoded;
+use super::cells::DecodedColumn;
 use super::columns;
-use super::index::{Found, find_fields};
+use super::index::{IndexedFields, find_fields};
 use super::layout::CsvLayout;
 use super::record::{Scanned, scan_record};
-use super::table::{Faults, Table, bad_record};
+use super::table::{CsvRecords, RecordFaults, bad_record};
 use crate::batch::{Batch, DataType, Native, Position, null_array};
 use crate::time::{TimeParser, TimeRule};
 use arrow_array::ArrayRef;
@@ -34,8 +34,8 @@ pub(in crate::input) struct CsvDecoder {
     times: TimeParser,
 }
 
-/// The fields of a chunk: see [`Table`].
-struct Shape {
+/// The fields of a chunk: see [`CsvRecords`].
+struct FieldLayout {
     stride: usize,
     rows: usize,
 }
@@ -67,15 +67,20 @@ impl CsvDecoder {
             None => self.irregular(&chunk, layout, &mut bad),
         };
         let fields = layout.names.len();
-        let table =
-            Table { text: &chunk.bytes, ends: &self.ends, stride: shape.stride, fields, rows: shape.rows };
+        let table = CsvRecords {
+            text: &chunk.bytes,
+            ends: &self.ends,
+            stride: shape.stride,
+            fields,
+            rows: shape.rows,
+        };
         let plan = &self.plan;
-        let mut faults = Faults::new(table, Position::new(chunk.file, chunk.offset), &mut bad);
+        let mut faults = RecordFaults::new(table, Position::new(chunk.file, chunk.offset), &mut bad);
         let time = match layout.time {
             Some(field) => {
                 let (column, parser) = (&plan.time.column, &mut self.event_time);
                 let written = plan.written.of(column).map(|written| &**written);
-                columns::times(table, field, column, Role::EventTime, written, parser, &mut faults)
+                columns::times(table, field, column, TimeRole::EventTime, written, parser, &mut faults)
             }
             // Without a column of time all rows are at the instant 0, until a derived time takes its place.
             None => vec![0; table.rows],
@@ -84,7 +89,7 @@ impl CsvDecoder {
             (Some(arrival), Some(field), Some(parser)) => {
                 let (column, written) = (&arrival.column, plan.written.of(&arrival.column));
                 let written = written.map(|written| &**written);
-                columns::times(table, field, column, Role::Arrival, written, parser, &mut faults)
+                columns::times(table, field, column, TimeRole::Arrival, written, parser, &mut faults)
             }
             _ => plan.arrivals(&time, vec![]),
         };
@@ -99,12 +104,12 @@ impl CsvDecoder {
         for (column, field) in plan.columns.iter().zip(&layout.columns) {
             // The faults of event time and arrival are known.
             let copied = plan.copied(column).map(|role| match role {
-                Role::EventTime => time.clone(),
-                Role::Arrival => arrival.clone(),
+                TimeRole::EventTime => time.clone(),
+                TimeRole::Arrival => arrival.clone(),
             });
             decoded.push(match (copied, *field) {
-                (Some(copied), _) => Decoded::Array(Native::array(DataType::Timestamp, copied, None)),
-                (None, None) => Decoded::Array(null_array(column.ty, table.rows)),
+                (Some(copied), _) => DecodedColumn::Array(Native::array(DataType::Timestamp, copied, None)),
+                (None, None) => DecodedColumn::Array(null_array(column.ty, table.rows)),
                 (None, Some(field)) => {
                     let written = plan.written.of(&column.name).map(|written| &**written);
                     columns::decode(table, field, column, written, &mut self.times, &mut faults)
@@ -129,12 +134,12 @@ impl CsvDecoder {
     }
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.
-    fn regular(&mut self, chunk: &TextChunk, quoted: bool, layout: &CsvLayout) -> Option<Shape> {
+    fn regular(&mut self, chunk: &TextChunk, quoted: bool, layout: &CsvLayout) -> Option<FieldLayout> {
         let text = &chunk.bytes;
         if !chunk.clean {
             return None;
         }
-        let Found { fields, lines, above_ascii, zero } =
+        let IndexedFields { fields, lines, above_ascii, zero } =
             find_fields(text, self.plan.delimiter, quoted, &mut self.ends);
         let width = layout.names.len();
         // As if a record ended right before the text.
@@ -146,11 +151,11 @@ impl CsvDecoder {
             && ends[1..].chunks_exact(width).all(|record| text[record[width - 1] as usize] == b'\n')
             && (width > 1 || !has_blank_line(text, ends))
             && (!above_ascii || simdutf8::basic::from_utf8(text).is_ok());
-        right.then_some(Shape { stride: width, rows: lines })
+        right.then_some(FieldLayout { stride: width, rows: lines })
     }
 
     /// The fields by the exact scanner; bad records go to `bad`.
-    fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut BadRecords) -> Shape {
+    fn irregular(&mut self, chunk: &TextChunk, layout: &CsvLayout, bad: &mut BadRecords) -> FieldLayout {
         let text = &chunk.bytes[..];
         let width = layout.names.len();
         // Only where the chunk has a bad byte is each of its records looked at for one.
@@ -189,7 +194,7 @@ impl CsvDecoder {
             }
         }
         // Bad records leave gaps between the others, so each record has its own start in front of its ends.
-        Shape { stride: width + 1, rows }
+        FieldLayout { stride: width + 1, rows }
     }
 }
 
@@ -202,16 +207,16 @@ fn has_blank_line(text: &[u8], ends: &[u32]) -> bool {
 }
 
 /// The arrays of `decoded`; and the text, if none of them needs it.
-fn finish(decoded: Vec<Decoded>, text: Vec<u8>) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
+fn finish(decoded: Vec<DecodedColumn>, text: Vec<u8>) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
     // Views point into the text, so it lives as long as the arrays do; else its memory is used again.
-    let needed = decoded.iter().any(|c| matches!(c, Decoded::Strings(strings) if strings.needs_text()));
+    let needed = decoded.iter().any(|c| matches!(c, DecodedColumn::Strings(strings) if strings.needs_text()));
     let (shared, free) = match needed {
         true => (Some(Buffer::from_vec(text)), None),
         false => (None, Some(text)),
     };
     let array = |column| match column {
-        Decoded::Array(array) => array,
-        Decoded::Strings(strings) => strings.into_array(shared.as_ref()),
+        DecodedColumn::Array(array) => array,
+        DecodedColumn::Strings(strings) => strings.into_array(shared.as_ref()),
     };
     (decoded.into_iter().map(array).collect(), free)
 }

@@ -4,7 +4,7 @@
 //! Both agree with the exact scanner ([`super::record`]) on text of which [`check_quotes`] says that
 //! it is clean; for other text they are not asked, or their answer is not used.
 
-use super::simd::{Block, Lanes, Walk, dispatch, prefix_xor, walk_blocks};
+use super::simd::{BlockWalk, ByteBlock, Lanes, dispatch, prefix_xor, walk_blocks};
 
 /// What [`check_quotes`] finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,9 @@ struct QuoteCheck {
     end: usize,
 }
 
-impl<L: Lanes> Walk<L> for QuoteCheck {
+impl<L: Lanes> BlockWalk<L> for QuoteCheck {
     #[inline(always)]
-    fn visit(&mut self, lanes: L, offset: usize, bytes: &Block, valid: u64) -> bool {
+    fn visit(&mut self, lanes: L, offset: usize, bytes: &ByteBlock, valid: u64) -> bool {
         let block = lanes.load(bytes);
         let quotes = lanes.equal(block, b'"') & valid;
         let lines = lanes.equal(block, b'\n') & valid;
@@ -88,7 +88,7 @@ impl<L: Lanes> Walk<L> for QuoteCheck {
 
 /// What [`find_fields`] finds besides the fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) struct Found {
+pub(in crate::input) struct IndexedFields {
     /// How many field ends.
     pub(super) fields: usize,
     /// How many of them are line ends.
@@ -102,7 +102,7 @@ pub(in crate::input) struct Found {
 dispatch! {
     /// The delimiters and `\n` of clean `text` that are outside quotes, in order, from `ends[1]` on;
     /// `ends[0]` is left as it is. `ends` grows as needed and never shrinks.
-    fn find_fields(text: &[u8], delimiter: u8, quotes: bool, ends: &mut Vec<u32>) -> Found = find_fields_with
+    fn find_fields(text: &[u8], delimiter: u8, quotes: bool, ends: &mut Vec<u32>) -> IndexedFields = find_fields_with
 }
 
 #[inline(always)]
@@ -112,7 +112,7 @@ fn find_fields_with<L: Lanes>(
     delimiter: u8,
     quotes: bool,
     ends: &mut Vec<u32>,
-) -> Found {
+) -> IndexedFields {
     // `ends[0]` is the caller's: it stands for the end of a record right before the text.
     if ends.is_empty() {
         ends.push(0);
@@ -129,7 +129,7 @@ fn find_fields_with<L: Lanes>(
     };
     walk_blocks(lanes, text, &mut search);
     let FieldSearch { count, lines, above_ascii, zero, .. } = search;
-    Found { fields: count - 1, lines, above_ascii: above_ascii != 0, zero: zero != 0 }
+    IndexedFields { fields: count - 1, lines, above_ascii: above_ascii != 0, zero: zero != 0 }
 }
 
 /// The state of [`find_fields`].
@@ -145,9 +145,9 @@ struct FieldSearch<'a> {
     zero: u64,
 }
 
-impl<L: Lanes> Walk<L> for FieldSearch<'_> {
+impl<L: Lanes> BlockWalk<L> for FieldSearch<'_> {
     #[inline(always)]
-    fn visit(&mut self, lanes: L, offset: usize, block: &Block, valid: u64) -> bool {
+    fn visit(&mut self, lanes: L, offset: usize, block: &ByteBlock, valid: u64) -> bool {
         let block = lanes.load(block);
         self.above_ascii |= lanes.above_ascii(block);
         self.zero |= lanes.equal(block, 0) & valid;

@@ -4,14 +4,14 @@
 //! give does not depend on the kind. [`dispatch!`](super::simd::dispatch) picks one at run time.
 
 /// 64 bytes of text.
-pub(super) type Block = [u8; 64];
+pub(super) type ByteBlock = [u8; 64];
 
 /// A way to compare 64 bytes at once. Bit `i` of a mask stands for byte `i`.
 pub(super) trait Lanes: Copy {
     /// 64 bytes in registers.
     type Loaded: Copy;
     /// Loads a block.
-    fn load(self, block: &Block) -> Self::Loaded;
+    fn load(self, block: &ByteBlock) -> Self::Loaded;
     /// The bytes that equal `byte`.
     fn equal(self, block: Self::Loaded, byte: u8) -> u64;
     /// The bytes above 127.
@@ -48,7 +48,7 @@ impl Lanes for Portable {
     type Loaded = [u64; 8];
 
     #[inline(always)]
-    fn load(self, block: &Block) -> [u64; 8] {
+    fn load(self, block: &ByteBlock) -> [u64; 8] {
         std::array::from_fn(|i| {
             let b = &block[8 * i..8 * i + 8];
             u64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]])
@@ -73,7 +73,7 @@ impl Lanes for Portable {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    use super::{Block, Lanes};
+    use super::{ByteBlock, Lanes};
     use std::arch::x86_64::*;
 
     /// 16 bytes at a time; every x86-64 has it.
@@ -84,7 +84,7 @@ pub(super) mod x86 {
         type Loaded = [__m128i; 4];
 
         #[inline(always)]
-        fn load(self, block: &Block) -> [__m128i; 4] {
+        fn load(self, block: &ByteBlock) -> [__m128i; 4] {
             // SAFETY: the four unaligned loads of 16 bytes lie in the block of 64.
             std::array::from_fn(|i| unsafe { _mm_loadu_si128(block.as_ptr().add(16 * i).cast()) })
         }
@@ -132,7 +132,7 @@ pub(super) mod x86 {
         type Loaded = [__m256i; 2];
 
         #[inline(always)]
-        fn load(self, block: &Block) -> [__m256i; 2] {
+        fn load(self, block: &ByteBlock) -> [__m256i; 2] {
             // SAFETY: both unaligned loads of 32 bytes lie in the block of 64; who has an `Avx2` has AVX2.
             unsafe {
                 let at = block.as_ptr().cast::<__m256i>();
@@ -190,14 +190,14 @@ pub(super) use dispatch;
 
 /// A walk over the blocks of a text. All of it must be `#[inline(always)]` and without closures:
 /// only what is inlined into the function that [`dispatch!`] makes is compiled for its lanes.
-pub(super) trait Walk<L: Lanes> {
+pub(super) trait BlockWalk<L: Lanes> {
     /// Looks at the block at `offset`, of which the bits of `valid` count; false stops the walk.
-    fn visit(&mut self, lanes: L, offset: usize, block: &Block, valid: u64) -> bool;
+    fn visit(&mut self, lanes: L, offset: usize, block: &ByteBlock, valid: u64) -> bool;
 }
 
 /// Calls `walk` for each 64 bytes of `text`; the last block is filled up with zeros.
 #[inline(always)]
-pub(super) fn walk_blocks<L: Lanes>(lanes: L, text: &[u8], walk: &mut impl Walk<L>) {
+pub(super) fn walk_blocks<L: Lanes>(lanes: L, text: &[u8], walk: &mut impl BlockWalk<L>) {
     let (whole, rest) = text.as_chunks::<64>();
     for (i, block) in whole.iter().enumerate() {
         if !walk.visit(lanes, 64 * i, block, u64::MAX) {
@@ -227,11 +227,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn slow(block: &Block, is: impl Fn(u8) -> bool) -> u64 {
+    fn slow(block: &ByteBlock, is: impl Fn(u8) -> bool) -> u64 {
         block.iter().enumerate().fold(0, |mask, (i, &b)| mask | u64::from(is(b)) << i)
     }
 
-    fn check(lanes: impl Lanes, block: &Block) {
+    fn check(lanes: impl Lanes, block: &ByteBlock) {
         let loaded = lanes.load(block);
         for byte in [b',', b'\n', b'"', 0, 0x80, 0xff, 0x7f, 1] {
             assert_eq!(lanes.equal(loaded, byte), slow(block, |b| b == byte), "{byte}");
@@ -244,7 +244,7 @@ mod tests {
         fn all_lanes_agree_with_a_byte_loop(
             bytes in prop::collection::vec(prop::sample::select(vec![b',', b'\n', b'"', 0, 1, 0x7f, 0x80, 0x81, 0xff, b'-']), 64)
         ) {
-            let block: Block = bytes.try_into().unwrap();
+            let block: ByteBlock = bytes.try_into().unwrap();
             check(Portable, &block);
             #[cfg(target_arch = "x86_64")]
             {

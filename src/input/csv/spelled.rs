@@ -1,15 +1,15 @@
 //! Columns whose values are not written in the plain way: each value is taken to its plain form first.
 //!
 //! # Contract
-//! As of [`super::columns`], with what [`Written`] says of words for NULL and of spaces: where these do not count, a
+//! As of [`super::columns`], with what [`ValueFormat`] says of words for NULL and of spaces: where these do not count, a
 //! field of spaces alone is an empty one.
 
 use super::super::ReadColumn;
 use super::super::value::{self, check_json, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
-use super::super::written::{Plain, Written};
-use super::cells::{Decoded, Strings, decode_native, long_view, parse_plain_int, unread_time, view};
+use super::super::written::{Plain, ValueFormat};
+use super::cells::{CsvStrings, DecodedColumn, decode_native, long_view, parse_plain_int, unread_time, view};
 use super::record::{unescape, unquoted};
-use super::table::{Faults, Table};
+use super::table::{CsvRecords, RecordFaults};
 use crate::batch::{DataType, Native};
 use crate::time::TimeParser;
 use arrow_buffer::{BooleanBuffer, NullBuffer};
@@ -17,33 +17,33 @@ use std::fmt::Display;
 
 /// The column `field` of `table`.
 pub(super) fn decode(
-    table: Table,
+    table: CsvRecords,
     field: usize,
     column: &ReadColumn,
-    written: &Written,
+    written: &ValueFormat,
     times: &mut TimeParser,
-    faults: &mut Faults,
-) -> Decoded {
-    let read = Reading { table, field, column, written };
+    faults: &mut RecordFaults,
+) -> DecodedColumn {
+    let read = SpelledColumn { table, field, column, written };
     match column.ty {
-        DataType::String | DataType::Json => Decoded::Strings(read.strings(faults)),
-        _ => Decoded::Array(decode_native!(column, times, |parse| read.values(faults, parse))),
+        DataType::String | DataType::Json => DecodedColumn::Strings(read.strings(faults)),
+        _ => DecodedColumn::Array(decode_native!(column, times, |parse| read.values(faults, parse))),
     }
 }
 
 /// A column of a chunk.
-struct Reading<'a> {
-    table: Table<'a>,
+struct SpelledColumn<'a> {
+    table: CsvRecords<'a>,
     field: usize,
     column: &'a ReadColumn,
-    written: &'a Written,
+    written: &'a ValueFormat,
 }
 
-impl Reading<'_> {
+impl SpelledColumn<'_> {
     /// The values of a column that is not of strings, and where they are NULL; the default stands there.
     fn values<T: Native, E: Display>(
         &self,
-        faults: &mut Faults,
+        faults: &mut RecordFaults,
         mut parse: impl FnMut(&[u8]) -> Result<T, E>,
     ) -> (Vec<T>, Option<NullBuffer>) {
         let mut room = vec![];
@@ -73,7 +73,7 @@ impl Reading<'_> {
         reason.replacen(&value::shown(plain), &value::shown(text), 1)
     }
 
-    fn strings(&self, faults: &mut Faults) -> Strings {
+    fn strings(&self, faults: &mut RecordFaults) -> CsvStrings {
         let text = self.table.text;
         let (mut views, mut there) =
             (Vec::with_capacity(self.table.rows), Vec::with_capacity(self.table.rows));
@@ -87,10 +87,10 @@ impl Reading<'_> {
                 content.clear();
                 unescape(inner, &mut content);
             }
-            let said = if doubled { &content } else { inner };
-            let plain = match self.written.plain(said, DataType::String, &mut room) {
+            let unquoted = if doubled { &content } else { inner };
+            let plain = match self.written.plain(unquoted, DataType::String, &mut room) {
                 // Nothing between quotes is the empty text.
-                Ok(Plain::Null) if quoted && said.trim_ascii().is_empty() => &said[..0],
+                Ok(Plain::Null) if quoted && unquoted.trim_ascii().is_empty() => &unquoted[..0],
                 Ok(Plain::Text(plain)) if quoted || !plain.is_empty() => plain,
                 _ => {
                     there.push(false);
@@ -124,7 +124,7 @@ impl Reading<'_> {
                 view(text, start, start + plain.len())
             });
         }
-        Strings::new(views, nulls(there), unescaped, refers)
+        CsvStrings::new(views, nulls(there), unescaped, refers)
     }
 }
 

@@ -13,7 +13,7 @@ use arrow_buffer::BooleanBuffer;
 /// `ends[r * stride + f + 1]`. Where records follow one another without a gap the stride is the
 /// number of fields, so that a record starts behind the end of the one before it.
 #[derive(Clone, Copy)]
-pub(super) struct Table<'a> {
+pub(super) struct CsvRecords<'a> {
     pub(super) text: &'a [u8],
     pub(super) ends: &'a [u32],
     pub(super) stride: usize,
@@ -21,7 +21,7 @@ pub(super) struct Table<'a> {
     pub(super) rows: usize,
 }
 
-impl<'a> Table<'a> {
+impl<'a> CsvRecords<'a> {
     /// Where the field lies in the text, quotes included and without the `\r` of a line end.
     #[inline(always)]
     pub(super) fn place(&self, row: usize, field: usize) -> (usize, usize) {
@@ -78,8 +78,8 @@ pub(super) fn bad_record(
 }
 
 /// The rows of a table that are bad: of each the first fault is told.
-pub(super) struct Faults<'a, 'b> {
-    table: Table<'a>,
+pub(super) struct RecordFaults<'a, 'b> {
+    table: CsvRecords<'a>,
     /// Where the text of the table starts.
     start: Position,
     bad: &'a mut BadRecords<'b>,
@@ -87,10 +87,14 @@ pub(super) struct Faults<'a, 'b> {
     keep: Vec<bool>,
 }
 
-impl<'a, 'b> Faults<'a, 'b> {
+impl<'a, 'b> RecordFaults<'a, 'b> {
     /// For `table`, whose text starts at `start`.
-    pub(super) fn new(table: Table<'a>, start: Position, bad: &'a mut BadRecords<'b>) -> Faults<'a, 'b> {
-        Faults { table, start, bad, keep: vec![] }
+    pub(super) fn new(
+        table: CsvRecords<'a>,
+        start: Position,
+        bad: &'a mut BadRecords<'b>,
+    ) -> RecordFaults<'a, 'b> {
+        RecordFaults { table, start, bad, keep: vec![] }
     }
 
     /// Where the record of `row` starts.

@@ -1,6 +1,6 @@
 //! The reader against a slow oracle that is written from the rules, and against the csv crate.
 
-use super::super::testing::{Outcome, TestFolder, scan};
+use super::super::testing::{ScanResult, TestFolder, scan};
 use super::super::{OnBadRecord, ReadPlan};
 use crate::time::{LATEST, SECOND};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ struct Truth {
 }
 
 #[derive(Clone, Copy)]
-enum State {
+enum QuoteState {
     Start,
     Plain,
     Quoted,
@@ -27,32 +27,32 @@ enum State {
 #[allow(clippy::type_complexity)]
 fn oracle_record(text: &[u8]) -> Option<(Vec<(Vec<u8>, bool)>, usize)> {
     let mut fields = vec![(vec![], false)];
-    let mut state = State::Start;
+    let mut state = QuoteState::Start;
     for (i, &c) in text.iter().enumerate() {
         let field = fields.last_mut().unwrap();
         state = match (state, c) {
-            (State::Start, b'"') => {
+            (QuoteState::Start, b'"') => {
                 field.1 = true;
-                State::Quoted
+                QuoteState::Quoted
             }
-            (State::Quoted, b'"') => State::AfterQuote,
-            (State::Quoted, c) => {
+            (QuoteState::Quoted, b'"') => QuoteState::AfterQuote,
+            (QuoteState::Quoted, c) => {
                 field.0.push(c);
-                State::Quoted
+                QuoteState::Quoted
             }
-            (State::AfterQuote, b'"') => {
+            (QuoteState::AfterQuote, b'"') => {
                 field.0.push(b'"');
-                State::Quoted
+                QuoteState::Quoted
             }
-            (State::AfterQuote, b'\r') => State::AfterQuoteReturn,
-            (State::AfterQuoteReturn, b'\n') => return Some((fields, i + 1)),
-            (State::AfterQuoteReturn, _) => return None,
+            (QuoteState::AfterQuote, b'\r') => QuoteState::AfterQuoteReturn,
+            (QuoteState::AfterQuoteReturn, b'\n') => return Some((fields, i + 1)),
+            (QuoteState::AfterQuoteReturn, _) => return None,
             (_, b',') => {
                 fields.push((vec![], false));
-                State::Start
+                QuoteState::Start
             }
-            (State::AfterQuote, b'\n') => return Some((fields, i + 1)),
-            (State::AfterQuote, _) => return None,
+            (QuoteState::AfterQuote, b'\n') => return Some((fields, i + 1)),
+            (QuoteState::AfterQuote, _) => return None,
             (_, b'\n') => {
                 if field.0.last() == Some(&b'\r') {
                     field.0.pop();
@@ -61,7 +61,7 @@ fn oracle_record(text: &[u8]) -> Option<(Vec<(Vec<u8>, bool)>, usize)> {
             }
             (_, c) => {
                 field.0.push(c);
-                State::Plain
+                QuoteState::Plain
             }
         };
     }
@@ -106,7 +106,7 @@ fn oracle_row(raw: &[u8], fields: &[(Vec<u8>, bool)]) -> Option<(i64, Option<Str
     (time < LATEST / SECOND).then_some((time, (*quoted || !value.is_empty()).then_some(value)))
 }
 
-fn truth_of(outcome: Outcome) -> Truth {
+fn truth_of(outcome: ScanResult) -> Truth {
     Truth {
         rows: outcome
             .rows

@@ -1,10 +1,10 @@
 //! How a file of JSON is laid out, told by its beginning.
 
-use super::{Layout, Pointer};
+use super::{Pointer, RecordPath};
 use crate::input::infer::start;
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
-use crate::input::source_file::{Format, SourceFile};
+use crate::input::source_file::{InputFormat, SourceFile};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -14,12 +14,12 @@ const MOST: usize = 4 << 20;
 
 /// The layout of a file of JSON, where it is not an object a line: what begins with a list, has an object over several
 /// lines, or several objects on one. A file that cannot be read shows none: who reads it will say why.
-pub(in crate::input) fn recognise(file: &Opened, shape: &Shape) -> Option<Layout> {
+pub(in crate::input) fn recognise(file: &Opened, shape: &Shape) -> Option<RecordPath> {
     let mut bytes = FIRST;
     loop {
         let (head, whole) = start(file, shape, bytes).ok()?;
         match is_document(&head, whole) {
-            Some(is) => return is.then(Layout::default),
+            Some(is) => return is.then(RecordPath::default),
             None if bytes >= MOST => return None,
             // The first few kilobytes tell most files; of a long first line more has to be seen, in few
             // steps.
@@ -58,8 +58,8 @@ pub(super) fn is_document(head: &[u8], whole: bool) -> Option<bool> {
 
 /// Lays out the text files of JSON among `files` by a pointer that the job gives.
 pub fn at(files: &mut [SourceFile], pointer: &Pointer) {
-    for file in files.iter_mut().filter(|file| file.format == Format::JsonLines) {
-        file.shape.documents = Some(Layout { records: Some(pointer.clone()) });
+    for file in files.iter_mut().filter(|file| file.format == InputFormat::JsonLines) {
+        file.shape.documents = Some(RecordPath { records: Some(pointer.clone()) });
     }
 }
 
@@ -67,7 +67,7 @@ pub fn at(files: &mut [SourceFile], pointer: &Pointer) {
 /// the records that were seen.
 pub fn list_inside(file: &SourceFile) -> Option<(Pointer, Vec<Value>)> {
     let records = file.shape.documents.as_ref().and_then(|layout| layout.records.as_ref());
-    if file.format != Format::JsonLines || records.is_some() || !file.framing.is_plain() {
+    if file.format != InputFormat::JsonLines || records.is_some() || !file.framing.is_plain() {
         return None;
     }
     // The text as it lies in the file: of the lines that are made of it the way to the list is gone.

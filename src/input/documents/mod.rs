@@ -17,7 +17,7 @@ mod tests;
 pub(in crate::input) use look::recognise;
 pub use look::{at, list_inside};
 pub use pointer::Pointer;
-pub(in crate::input) use scanner::{Marks, Stopped};
+pub(in crate::input) use scanner::{RecordMarks, Stopped};
 
 use scanner::Scanner;
 use std::io::{ErrorKind, Read};
@@ -27,7 +27,7 @@ const BLOCK: usize = 64 << 10;
 
 /// How the records of a document are found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Layout {
+pub struct RecordPath {
     /// Where the list of the records is; none where each document is a record or a list of them.
     pub records: Option<Pointer>,
 }
@@ -46,7 +46,7 @@ pub(in crate::input) struct Lines<R> {
 
 impl<R: Read> Lines<R> {
     /// The records of the documents that `from` gives; where they begin is told to `marks`.
-    pub(in crate::input) fn of(from: R, layout: &Layout, marks: Option<Marks>) -> Lines<R> {
+    pub(in crate::input) fn of(from: R, layout: &RecordPath, marks: Option<RecordMarks>) -> Lines<R> {
         let mut scanner = Scanner::new(layout.records.clone());
         scanner.marks = marks;
         let (block, out) = (vec![0; BLOCK], vec![]);

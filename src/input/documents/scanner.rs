@@ -41,11 +41,11 @@ pub(in crate::input) struct Mark {
 }
 
 /// Marks on their way from the scanner to who counts lines.
-pub(in crate::input) type Marks = Arc<Mutex<VecDeque<Mark>>>;
+pub(in crate::input) type RecordMarks = Arc<Mutex<VecDeque<Mark>>>;
 
 /// What may come next around records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum Expected {
     Value,
     FirstItem,
     FirstKey,
@@ -55,7 +55,7 @@ enum At {
 }
 
 /// A list or object around records that is open.
-struct Frame {
+struct ScannerFrame {
     list: bool,
     /// How many keys of the pointer lead here; none where it leads elsewhere.
     matched: Option<usize>,
@@ -68,7 +68,7 @@ struct Frame {
 }
 
 /// A string around records.
-struct Text {
+struct OpenString {
     key: bool,
     escaped: bool,
     /// Of a key that the pointer may have, what is between the quotes.
@@ -76,7 +76,7 @@ struct Text {
 }
 
 /// A record that has begun.
-struct Record {
+struct OpenRecord {
     /// The brackets that close what is open.
     closing: Vec<u8>,
     text: bool,
@@ -90,24 +90,24 @@ struct Record {
 /// Where the records of a text are.
 pub(super) struct Scanner {
     pointer: Option<Pointer>,
-    frames: Vec<Frame>,
-    at: At,
+    frames: Vec<ScannerFrame>,
+    at: Expected,
     /// How many keys of the pointer lead to the value of the key that was read last.
     key: Option<usize>,
     /// Whether this document has had its list.
     found: bool,
-    text: Option<Text>,
+    text: Option<OpenString>,
     word: Vec<u8>,
-    record: Option<Record>,
+    record: Option<OpenRecord>,
     line: u64,
     /// Bytes before the block.
     before: u64,
     /// Bytes that were written before the block.
     written: u64,
-    pub(super) marks: Option<Marks>,
+    pub(super) marks: Option<RecordMarks>,
 }
 
-type Outcome<T> = Result<T, String>;
+type ScannerResult<T> = Result<T, String>;
 
 impl Scanner {
     /// Every document is a record or a list of records; with a pointer, has the list of its records there.
@@ -115,7 +115,7 @@ impl Scanner {
         Scanner {
             pointer,
             frames: vec![],
-            at: At::Value,
+            at: Expected::Value,
             key: None,
             found: false,
             text: None,
@@ -162,7 +162,7 @@ impl Scanner {
         outcome.map_err(|what| Stopped { line: self.line, byte: self.before, what })
     }
 
-    fn at_end(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+    fn at_end(&mut self, out: &mut Vec<u8>) -> ScannerResult<()> {
         if let Some(record) = &self.record {
             if !record.closing.is_empty() || record.text {
                 let line = record.line;
@@ -187,7 +187,7 @@ impl Scanner {
     }
 
     /// Reads a byte around records; gives where to go on.
-    fn around(&mut self, block: &[u8], at: usize, out: &mut [u8], start: usize) -> Outcome<usize> {
+    fn around(&mut self, block: &[u8], at: usize, out: &mut [u8], start: usize) -> ScannerResult<usize> {
         let c = block[at];
         // The mark may be cut by the end of a block, so it is passed byte by byte.
         if self.before + at as u64 <= 2 && BOM.get(self.before as usize + at) == Some(&c) {
@@ -213,7 +213,7 @@ impl Scanner {
         match c {
             b'\n' => self.line += 1,
             b' ' | b'\t' | b'\r' => {}
-            b'"' if matches!(self.at, At::FirstKey | At::Key) => self.begin_key(),
+            b'"' if matches!(self.at, Expected::FirstKey | Expected::Key) => self.begin_key(),
             b'{' | b'[' | b'"' => {
                 let (matched, record) = self.begins(c)?;
                 if record {
@@ -222,9 +222,10 @@ impl Scanner {
                 }
                 self.open(c, matched)?;
             }
-            b':' if self.at == At::Colon => self.at = At::Value,
-            b',' if self.at == At::After => {
-                self.at = if self.frames.last().is_some_and(|f| f.list) { At::Value } else { At::Key }
+            b':' if self.at == Expected::Colon => self.at = Expected::Value,
+            b',' if self.at == Expected::After => {
+                self.at =
+                    if self.frames.last().is_some_and(|f| f.list) { Expected::Value } else { Expected::Key }
             }
             b']' | b'}' => self.close(c)?,
             _ => return Err(self.unexpected(c)),
@@ -233,8 +234,8 @@ impl Scanner {
     }
 
     /// A value begins: how many keys of the pointer lead to it, and whether it is a record.
-    fn begins(&mut self, c: u8) -> Outcome<(Option<usize>, bool)> {
-        if !matches!(self.at, At::Value | At::FirstItem) {
+    fn begins(&mut self, c: u8) -> ScannerResult<(Option<usize>, bool)> {
+        if !matches!(self.at, Expected::Value | Expected::FirstItem) {
             return Err(self.unexpected(c));
         }
         let Some(frame) = self.frames.last_mut() else {
@@ -255,12 +256,12 @@ impl Scanner {
     }
 
     /// A list, object or string around records begins.
-    fn open(&mut self, c: u8, matched: Option<usize>) -> Outcome<()> {
+    fn open(&mut self, c: u8, matched: Option<usize>) -> ScannerResult<()> {
         if c != b'[' {
             self.not_a_list(matched, if c == b'{' { "an object" } else { "a text" })?;
         }
         if c == b'"' {
-            self.text = Some(Text { key: false, escaped: false, raw: None });
+            self.text = Some(OpenString { key: false, escaped: false, raw: None });
             return Ok(());
         }
         if self.frames.len() == DEEPEST {
@@ -274,8 +275,8 @@ impl Scanner {
             }
             self.found = true;
         }
-        self.frames.push(Frame { list, matched, next: 0, records, line: self.line });
-        self.at = if list { At::FirstItem } else { At::FirstKey };
+        self.frames.push(ScannerFrame { list, matched, next: 0, records, line: self.line });
+        self.at = if list { Expected::FirstItem } else { Expected::FirstKey };
         Ok(())
     }
 
@@ -289,17 +290,17 @@ impl Scanner {
     }
 
     /// Fails where the pointer leads to what is `what`.
-    fn not_a_list(&self, matched: Option<usize>, what: &str) -> Outcome<()> {
+    fn not_a_list(&self, matched: Option<usize>, what: &str) -> ScannerResult<()> {
         match self.pointer.is_some() && self.is_there(matched) {
             true => Err(format!("`records` leads to {}, which is {what} and not a list", self.place())),
             false => Ok(()),
         }
     }
 
-    fn close(&mut self, c: u8) -> Outcome<()> {
+    fn close(&mut self, c: u8) -> ScannerResult<()> {
         let list = c == b']';
-        let first = if list { At::FirstItem } else { At::FirstKey };
-        let fits = self.at == At::After || self.at == first;
+        let first = if list { Expected::FirstItem } else { Expected::FirstKey };
+        let fits = self.at == Expected::After || self.at == first;
         match self.frames.last() {
             Some(frame) if frame.list == list && fits => {}
             _ => return Err(self.unexpected(c)),
@@ -309,10 +310,10 @@ impl Scanner {
     }
 
     /// A value around records has ended.
-    fn after_value(&mut self) -> Outcome<()> {
-        self.at = At::After;
+    fn after_value(&mut self) -> ScannerResult<()> {
+        self.at = Expected::After;
         if self.frames.is_empty() {
-            self.at = At::Value;
+            self.at = Expected::Value;
             if self.pointer.is_some() && !self.found {
                 return Err(format!("the document that ends here has no list at {}", self.place()));
             }
@@ -328,11 +329,11 @@ impl Scanner {
             (Some(pointer), Some(frame)) => frame.matched.is_some_and(|n| n < pointer.len()),
             _ => false,
         };
-        self.text = Some(Text { key: true, escaped: false, raw: wanted.then(Vec::new) });
+        self.text = Some(OpenString { key: true, escaped: false, raw: wanted.then(Vec::new) });
     }
 
     /// Reads on in a string around records.
-    fn in_text(&mut self, block: &[u8], at: usize) -> Outcome<usize> {
+    fn in_text(&mut self, block: &[u8], at: usize) -> ScannerResult<usize> {
         let Some(text) = &mut self.text else { return Ok(at) };
         let plain = if text.escaped { 0 } else { plain(&block[at..]) };
         let mut end = at + plain;
@@ -359,12 +360,12 @@ impl Scanner {
         Ok(end)
     }
 
-    fn end_text(&mut self) -> Outcome<()> {
-        let Some(Text { key, raw, .. }) = self.text.take() else { return Ok(()) };
+    fn end_text(&mut self) -> ScannerResult<()> {
+        let Some(OpenString { key, raw, .. }) = self.text.take() else { return Ok(()) };
         if !key {
             return self.after_value();
         }
-        self.at = At::Colon;
+        self.at = Expected::Colon;
         self.key = None;
         let matched = self.frames.last().and_then(|frame| frame.matched);
         if let (Some(raw), Some(n), Some(pointer)) = (raw, matched, &self.pointer) {
@@ -376,7 +377,7 @@ impl Scanner {
     }
 
     /// A number, `true`, `false` or `null` around records may have ended.
-    fn end_word(&mut self) -> Outcome<()> {
+    fn end_word(&mut self) -> ScannerResult<()> {
         if self.word.is_empty() {
             return Ok(());
         }
@@ -394,17 +395,17 @@ impl Scanner {
         }
         // The comma stands for what is in front: a blank is never needed before the first byte.
         let (text, escaped, gap, last) = (false, false, false, b',');
-        self.record = Some(Record { closing: vec![], text, escaped, gap, last, line: self.line });
+        self.record = Some(OpenRecord { closing: vec![], text, escaped, gap, last, line: self.line });
     }
 
     fn end_record(&mut self, out: &mut Vec<u8>) {
         self.record = None;
         out.push(b'\n');
-        self.at = if self.frames.is_empty() { At::Value } else { At::After };
+        self.at = if self.frames.is_empty() { Expected::Value } else { Expected::After };
     }
 
     /// Reads on in a record.
-    fn in_record(&mut self, block: &[u8], at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
+    fn in_record(&mut self, block: &[u8], at: usize, out: &mut Vec<u8>) -> ScannerResult<usize> {
         let Some(record) = &mut self.record else { return Ok(at) };
         if record.text {
             return self.in_record_text(block, at, out);
@@ -453,7 +454,7 @@ impl Scanner {
     }
 
     /// Reads on in a string of a record.
-    fn in_record_text(&mut self, block: &[u8], at: usize, out: &mut Vec<u8>) -> Outcome<usize> {
+    fn in_record_text(&mut self, block: &[u8], at: usize, out: &mut Vec<u8>) -> ScannerResult<usize> {
         let Some(record) = &mut self.record else { return Ok(at) };
         let plain = if record.escaped { 0 } else { plain(&block[at..]) };
         let end = at + plain;
@@ -484,14 +485,14 @@ impl Scanner {
             if c.is_ascii_graphic() { format!("`{}`", c as char) } else { format!("the byte {c:#04x}") };
         let list = self.frames.last().is_some_and(|frame| frame.list);
         let expected = match self.at {
-            At::Value if self.frames.is_empty() => "an object or a list",
-            At::Value => "a value",
-            At::FirstItem => "a value or `]`",
-            At::FirstKey => "a key or `}`",
-            At::Key => "a key",
-            At::Colon => "`:`",
-            At::After if list => "`,` or `]`",
-            At::After => "`,` or `}`",
+            Expected::Value if self.frames.is_empty() => "an object or a list",
+            Expected::Value => "a value",
+            Expected::FirstItem => "a value or `]`",
+            Expected::FirstKey => "a key or `}`",
+            Expected::Key => "a key",
+            Expected::Colon => "`:`",
+            Expected::After if list => "`,` or `]`",
+            Expected::After => "`,` or `}`",
         };
         format!("{shown} where {expected} is expected: it is not JSON from here on")
     }

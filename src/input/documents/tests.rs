@@ -1,8 +1,8 @@
 //! Documents against lines: the same records, whatever the layout and the size of blocks.
 
 use super::look::is_document;
-use super::scanner::{Mark, Marks};
-use super::{Layout, Lines, Pointer, Stopped};
+use super::scanner::{Mark, RecordMarks};
+use super::{Lines, Pointer, RecordPath, Stopped};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -21,8 +21,8 @@ impl Read for Blocks<'_> {
 
 /// The lines of `text`, and where it stops being JSON.
 fn made(text: &str, pointer: Option<&str>, size: usize) -> (String, Option<Stopped>, Vec<Mark>) {
-    let layout = Layout { records: pointer.map(|text| Pointer::parse(text).unwrap()) };
-    let marks = Marks::default();
+    let layout = RecordPath { records: pointer.map(|text| Pointer::parse(text).unwrap()) };
+    let marks = RecordMarks::default();
     let mut lines = Lines::of(Blocks(text.as_bytes(), size), &layout, Some(marks.clone()));
     let mut out = vec![];
     let stopped = lines.read_to_end(&mut out).err();

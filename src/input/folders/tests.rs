@@ -1,15 +1,15 @@
 //! Folders of Flink and Spark, and of tables, as their documentation shows them.
 
 use super::super::files::expand;
-use crate::input::{Format, Inputs};
+use crate::input::{InputFormat, Inputs};
 use std::fs;
 
-struct Tree(tempfile::TempDir);
+struct FolderTree(tempfile::TempDir);
 
-impl Tree {
+impl FolderTree {
     /// Files with a line of CSV in each, or the content behind `=>`.
-    fn of(files: &[&str]) -> Tree {
-        let tree = Tree(tempfile::tempdir().unwrap());
+    fn of(files: &[&str]) -> FolderTree {
+        let tree = FolderTree(tempfile::tempdir().unwrap());
         for file in files {
             let (name, content) = file.split_once(" => ").unwrap_or((file, "a,b\n1,2\n"));
             let path = tree.0.path().join(name);
@@ -45,7 +45,7 @@ impl Tree {
 
 #[test]
 fn what_flink_has_not_finished_is_left_out() {
-    let tree = Tree::of(&[
+    let tree = FolderTree::of(&[
         "2024-06-01--00/part-4b1c-0",
         "2024-06-01--00/part-4b1c-1.csv",
         "2024-06-01--00/.part-4b1c-2.inprogress.2f3a",
@@ -72,7 +72,7 @@ fn what_flink_has_not_finished_is_left_out() {
 
 #[test]
 fn parts_without_an_ending_are_told_by_what_they_hold() {
-    let tree = Tree::of(&[
+    let tree = FolderTree::of(&[
         "json/part-0-0 => {\"a\":1}\n{\"a\":2}\n",
         "json/data => {\"a\":3}\n",
         "csv/part-0-0",
@@ -85,10 +85,10 @@ fn parts_without_an_ending_are_told_by_what_they_hold() {
         let files = expand(&tree.at(pattern), None, &Inputs::default()).unwrap().files;
         files.iter().map(|file| file.format).collect::<Vec<_>>()
     };
-    assert_eq!(formats("json"), [Format::JsonLines; 2]);
-    assert_eq!(formats("csv"), [Format::Csv]);
-    assert_eq!(formats("parquet/part-0-0"), [Format::Parquet]);
-    assert_eq!(formats("avro/*"), [Format::Avro]);
+    assert_eq!(formats("json"), [InputFormat::JsonLines; 2]);
+    assert_eq!(formats("csv"), [InputFormat::Csv]);
+    assert_eq!(formats("parquet/part-0-0"), [InputFormat::Parquet]);
+    assert_eq!(formats("avro/*"), [InputFormat::Avro]);
     assert!(tree.refused("none").contains("no data files"));
     assert!(tree.refused("none/part-0-0").contains("does not show the format"));
 }
@@ -96,7 +96,7 @@ fn parts_without_an_ending_are_told_by_what_they_hold() {
 #[test]
 fn marks_of_spark_are_no_data_and_their_absence_is_said() {
     let part = "part-00000-9c1d-c000.csv";
-    let tree = Tree::of(&[
+    let tree = FolderTree::of(&[
         &format!("ended/{part}"),
         &format!("ended/.{part}.crc"),
         &format!("ended/{part}.crc"),
@@ -130,12 +130,12 @@ fn entry(path: &str, action: &str) -> String {
 }
 
 /// A streaming query that was moved: batches 0 to 2, of which 0 and 1 are compact; its file of batch 3 is not committed.
-fn query() -> Tree {
+fn query() -> FolderTree {
     let log = |lines: &[String]| format!("v1\n{}", lines.join("\n"));
     let (zero, one) =
         (entry("date=2024-06-01/part-0.csv", "add"), entry("date=2024-06-01/part-1.csv", "add"));
     let (two, gone) = (entry("name=a%20b/part-2.csv", "add"), entry("date=2024-06-01/part-1.csv", "delete"));
-    Tree::of(&[
+    FolderTree::of(&[
         "q/date=2024-06-01/part-0.csv",
         "q/date=2024-06-01/part-1.csv",
         "q/date=2024-06-01/part-3.csv",
@@ -170,14 +170,14 @@ fn a_log_of_spark_that_is_not_known_is_refused() {
         ("v1\n{", "0:2 is not an entry"),
         ("v1\n{\"path\":\"/a\"}", "neither add nor delete"),
     ] {
-        let tree = Tree::of(&["q/a.csv", &format!("q/_spark_metadata/0 => {content}")]);
+        let tree = FolderTree::of(&["q/a.csv", &format!("q/_spark_metadata/0 => {content}")]);
         assert!(tree.refused("q").contains(said), "{}", tree.refused("q"));
     }
 }
 
 #[test]
 fn tables_are_refused_wherever_one_enters_them() {
-    let tree = Tree::of(&[
+    let tree = FolderTree::of(&[
         "delta/_delta_log/00000000000000000000.json => {}",
         "delta/date=2024-06-01/part-00000.parquet => PAR1",
         "lake/t/metadata/v1.metadata.json => {}",

@@ -104,7 +104,7 @@ impl Class {
 
 /// The values of one class.
 #[derive(Debug)]
-struct Seen {
+struct ClassEvidence {
     class: Class,
     values: u64,
     example: String,
@@ -113,10 +113,10 @@ struct Seen {
     line: u64,
 }
 
-impl Seen {
+impl ClassEvidence {
     /// The example and its place, as the begin of a sentence or the end of one.
     fn at(&self) -> (String, &'static str) {
-        let Seen { example, file, line, .. } = self;
+        let ClassEvidence { example, file, line, .. } = self;
         match line {
             0 => (format!("`{example}` in {file}"), ""),
             line => (format!("`{example}` in {file}, line {line}"), ","),
@@ -135,7 +135,7 @@ struct Given {
 
 /// What is known of one column.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
+pub(super) struct ColumnEvidence {
     /// Files that have it.
     pub files: usize,
     /// The number, from 1, of the file that was counted last; 0 where there is none.
@@ -151,7 +151,7 @@ pub(super) struct Evidence {
     /// The unit of its numbers, where schemas in the records tell it.
     pub unit: Option<TimeUnit>,
     /// In the order in which they were first seen.
-    seen: Vec<Seen>,
+    seen: Vec<ClassEvidence>,
     given: Vec<Given>,
     /// The kinds of values in JSON, with the first file that has them.
     kinds: Vec<(&'static str, String)>,
@@ -159,14 +159,14 @@ pub(super) struct Evidence {
     given_example: Option<String>,
 }
 
-impl Evidence {
+impl ColumnEvidence {
     /// A value of a text file that is not NULL, and its file and line; the line is 0 where it has none.
     pub fn value(&mut self, class: Class, text: &[u8], (file, line): (&str, u64)) {
         match self.seen.iter_mut().find(|s| s.class == class) {
             Some(seen) => seen.values += 1,
             None => {
                 let (example, file) = (shown(text), file.to_string());
-                self.seen.push(Seen { class, values: 1, example, file, line });
+                self.seen.push(ClassEvidence { class, values: 1, example, file, line });
             }
         }
     }
@@ -295,7 +295,7 @@ impl Evidence {
         (ty, self.why(ty, first))
     }
 
-    fn why(&self, ty: DataType, first: &Seen) -> String {
+    fn why(&self, ty: DataType, first: &ClassEvidence) -> String {
         let seen = |class| self.seen.iter().find(|s| s.class == class);
         let of_type = self.seen.iter().find(|s| s.class.data_type() == ty);
         if ty == DataType::Json {

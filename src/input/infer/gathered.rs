@@ -1,20 +1,20 @@
 //! What inference has seen of the columns of a log so far.
 
-use super::evidence::Evidence;
+use super::evidence::ColumnEvidence;
 use super::inferred_column::InferredColumn;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::carried::{Found, LogColumn};
+use crate::input::wire_format::{DetectedWireFormat, LogColumn};
 use std::collections::{BTreeMap, HashMap};
 
 /// What has been seen so far.
 #[derive(Default)]
-pub(super) struct Sample {
+pub(super) struct LogSample {
     pub(super) files: usize,
     pub(super) records: u64,
     /// Whether a file is one of a log that is wrapped.
-    pub(super) carried: bool,
-    pub(super) columns: Vec<(String, Evidence)>,
+    pub(super) is_wrapped: bool,
+    pub(super) columns: Vec<(String, ColumnEvidence)>,
     pub(super) by_name: HashMap<String, usize>,
     /// What there is to tell of the names of columns.
     pub(super) notes: Vec<String>,
@@ -29,14 +29,14 @@ pub(super) fn is_nested(name: &str, records_in: &HashMap<String, (String, bool)>
     name.match_indices('.').any(|(dot, _)| records_in.contains_key(&name[..dot]))
 }
 
-impl Sample {
+impl LogSample {
     /// What is known of the column `name`.
-    pub(super) fn column(&mut self, name: &str) -> &mut Evidence {
+    pub(super) fn column(&mut self, name: &str) -> &mut ColumnEvidence {
         let index = match self.by_name.get(name) {
             Some(&index) => index,
             None => {
                 self.by_name.insert(name.to_string(), self.columns.len());
-                self.columns.push((name.to_string(), Evidence::default()));
+                self.columns.push((name.to_string(), ColumnEvidence::default()));
                 self.columns.len() - 1
             }
         };
@@ -44,7 +44,7 @@ impl Sample {
     }
 
     /// What is known of the column `name`, which the file at hand has. A header may name it twice.
-    pub(super) fn found(&mut self, name: &str) -> &mut Evidence {
+    pub(super) fn found(&mut self, name: &str) -> &mut ColumnEvidence {
         let file = self.files;
         let evidence = self.column(name);
         if evidence.last_file != file {
@@ -65,8 +65,8 @@ impl Sample {
             unsupported: vec![],
             files: self.files,
             records: self.records,
-            carried: None,
-            notes: told_once(self.notes),
+            wire_format: None,
+            notes: first_notes(self.notes),
             misfit: self.misfit.filter(|_| self.records == 0),
             layout: vec![],
         };
@@ -92,7 +92,7 @@ impl Sample {
                     (known[name.as_str()], "as it was before".to_string())
                 }
                 // These times are milliseconds by the format of the log, whether the sample has one or not.
-                (None, None) if self.carried && untold_time(&name, &evidence) => {
+                (None, None) if self.is_wrapped && is_time_without_value(&name, &evidence) => {
                     (DataType::Int64, "int64: milliseconds, which no record of the sample has".to_string())
                 }
                 (None, None) => evidence.conclude(&name, self.records_in.get(&name))?,
@@ -156,7 +156,7 @@ pub struct Inferred {
     /// How many records of text files were looked at.
     pub records: u64,
     /// What the log is wrapped in, if in anything.
-    pub carried: Option<Found>,
+    pub wire_format: Option<DetectedWireFormat>,
     /// What there is to tell of the names of columns, a sentence each.
     pub notes: Vec<String>,
     /// Why no record can be read, where none of a file of CSV has the fields of its header.
@@ -178,7 +178,7 @@ impl Inferred {
 }
 
 /// The first few of some sentences.
-pub(super) fn told_once(mut notes: Vec<String>) -> Vec<String> {
+pub(super) fn first_notes(mut notes: Vec<String>) -> Vec<String> {
     const MOST: usize = 5;
     let more = notes.len().saturating_sub(MOST);
     notes.truncate(MOST);
@@ -189,6 +189,6 @@ pub(super) fn told_once(mut notes: Vec<String>) -> Vec<String> {
 }
 
 /// Whether `name` is a time of a log, and no value of it was seen.
-pub(super) fn untold_time(name: &str, evidence: &Evidence) -> bool {
+pub(super) fn is_time_without_value(name: &str, evidence: &ColumnEvidence) -> bool {
     LogColumn::named(name).is_some_and(LogColumn::is_time) && evidence.example().is_none()
 }

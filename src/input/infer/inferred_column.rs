@@ -6,7 +6,7 @@ use crate::time::TimeUnit;
 
 /// How the CSV files of a source are laid out.
 #[derive(Debug, Clone, Copy)]
-pub struct CsvLayout<'a> {
+pub struct SampleLayout<'a> {
     /// The byte between fields.
     pub delimiter: u8,
     /// The names of the columns where there is no header line.

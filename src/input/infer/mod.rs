@@ -26,12 +26,12 @@ mod tests;
 pub(crate) use evidence::Class;
 pub use hint::{inferred_hint, other_time_hint, time_hint};
 
-pub use self::inferred_column::{CsvLayout, InferredColumn};
-use super::{Format, SourceFile};
+pub use self::inferred_column::{InferredColumn, SampleLayout};
+use super::{InputFormat, SourceFile};
 use crate::batch::DataType;
 use crate::error::Result;
 pub use gathered::Inferred;
-use gathered::Sample;
+use gathered::LogSample;
 use std::collections::BTreeMap;
 
 /// The most files that are looked at.
@@ -47,7 +47,7 @@ pub const MOST_FILES: usize = 1000;
 /// have nothing in common. Machine: a file cannot be opened.
 pub fn infer(
     files: &[SourceFile],
-    csv: CsvLayout,
+    csv: SampleLayout,
     declared: &BTreeMap<String, DataType>,
 ) -> Result<Inferred> {
     infer_after(&[], files, csv, declared)
@@ -61,7 +61,7 @@ pub fn infer(
 pub fn infer_after(
     known: &[(String, DataType)],
     files: &[SourceFile],
-    csv: CsvLayout,
+    csv: SampleLayout,
     declared: &BTreeMap<String, DataType>,
 ) -> Result<Inferred> {
     let chosen: Vec<&SourceFile> = match files.len() {
@@ -69,18 +69,18 @@ pub fn infer_after(
         n => (0..MOST_FILES).map(|i| &files[i * n / MOST_FILES]).collect(),
     };
     let budget = Budget::of(chosen.len());
-    let mut sample = Sample::default();
+    let mut sample = LogSample::default();
     for (name, _) in known {
         sample.column(name);
     }
     for file in chosen {
         sample.files += 1;
-        sample.carried |= !file.framing.is_plain();
+        sample.is_wrapped |= !file.framing.is_plain();
         match file.format {
-            Format::Csv => sample::csv(file, csv, budget, &mut sample)?,
-            Format::JsonLines => sample::json_lines(file, csv.written, budget, &mut sample)?,
-            Format::Parquet => sample::typed(file, super::parquet::describe(file)?, &mut sample),
-            Format::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
+            InputFormat::Csv => sample::csv(file, csv, budget, &mut sample)?,
+            InputFormat::JsonLines => sample::json_lines(file, csv.written, budget, &mut sample)?,
+            InputFormat::Parquet => sample::typed(file, super::parquet::describe(file)?, &mut sample),
+            InputFormat::Avro => sample::typed(file, super::avro::describe(file)?, &mut sample),
         }
     }
     let known = known.iter().map(|(name, ty)| (name.as_str(), *ty)).collect();

@@ -2,13 +2,13 @@
 
 use super::evidence::Class;
 use super::head::{Budget, heads};
-use super::{CsvLayout, Sample};
+use super::{LogSample, SampleLayout};
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::carried::{Line, Logical, Typed, Unwrapper, Wanted};
 use crate::input::columnar::{FileColumns, FromName};
 use crate::input::csv::names::{FirstRecord, names_of};
-use crate::input::written::{Written, WrittenColumns};
+use crate::input::wire_format::{ConnectLogical, LogColumnSet, TypedPayload, UnwrappedLine, Unwrapper};
+use crate::input::written::{ValueFormat, WrittenColumns};
 use crate::input::{ITEM, SourceFile};
 use crate::time::TimeUnit;
 use serde_json::Value;
@@ -21,7 +21,12 @@ fn name_of(file: &SourceFile) -> String {
 }
 
 /// Looks at the head of a CSV file.
-pub(super) fn csv(file: &SourceFile, layout: CsvLayout, budget: Budget, sample: &mut Sample) -> Result<()> {
+pub(super) fn csv(
+    file: &SourceFile,
+    layout: SampleLayout,
+    budget: Budget,
+    sample: &mut LogSample,
+) -> Result<()> {
     let mut records = vec![];
     heads(&file.opened, &file.shape, budget, |text, whole| {
         records = csv_records(text, whole, layout.delimiter, budget.records + 1);
@@ -78,7 +83,7 @@ fn misfit(file: &SourceFile, line: u64, fields: usize, width: usize) -> String {
 }
 
 /// The plain form of a text: as a number where it is one, else as a text; `None` where it is NULL.
-fn plain<'a>(written: Option<&Arc<Written>>, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
+fn plain<'a>(written: Option<&Arc<ValueFormat>>, text: &'a [u8], room: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     let Some(written) = written else { return (!text.is_empty()).then_some(text) };
     written.likely(text, room).filter(|text| !text.is_empty())
 }
@@ -110,12 +115,12 @@ pub(super) fn json_lines(
     file: &SourceFile,
     written: &WrittenColumns,
     budget: Budget,
-    sample: &mut Sample,
+    sample: &mut LogSample,
 ) -> Result<()> {
     // Of documents the lines are made by the reader.
     let of_file = file.shape.documents.is_none();
-    let mut records: Vec<(u64, Value, Option<Arc<Typed>>)> = vec![];
-    let mut unwrapper = Unwrapper::new(Wanted::all());
+    let mut records: Vec<(u64, Value, Option<Arc<TypedPayload>>)> = vec![];
+    let mut unwrapper = Unwrapper::new(LogColumnSet::all());
     let mut unwrapped = vec![];
     heads(&file.opened, &file.shape, budget, |text, whole| {
         let lines = text.split_inclusive(|&c| c == b'\n').filter(|l| whole || l.ends_with(b"\n"));
@@ -126,10 +131,10 @@ pub(super) fn json_lines(
             unwrapped.clear();
             let line = line.trim_ascii_end();
             match unwrapper.line(&file.framing, line, number as u64, &mut unwrapped) {
-                Ok(Line::Record) => {
+                Ok(UnwrappedLine::Record) => {
                     Some((serde_json::from_slice(&unwrapped).ok()?, unwrapper.typed().cloned()))
                 }
-                Ok(Line::Tombstone(_)) | Err(_) => None,
+                Ok(UnwrappedLine::Tombstone(_)) | Err(_) => None,
             }
         };
         let parsed = lines.enumerate().filter_map(|(number, line)| {
@@ -148,8 +153,8 @@ pub(super) fn json_lines(
         };
         !records.is_empty()
     })?;
-    let (file, room, present, told) = (name_of(file), vec![], HashMap::new(), BTreeMap::new());
-    let mut fields = Fields { file, line: 0, written, room, present, told };
+    let (file, room, present, schema_types) = (name_of(file), vec![], HashMap::new(), BTreeMap::new());
+    let mut fields = SampleFields { file, line: 0, written, room, present, schema_types };
     for (line, record, typed) in &records {
         sample.records += 1;
         fields.line = *line;
@@ -185,7 +190,7 @@ fn at_path<'a>(record: &'a mut Value, path: &str) -> Option<&'a mut Value> {
 }
 
 /// The fields of the records of a file.
-struct Fields<'a> {
+struct SampleFields<'a> {
     file: String,
     /// The line of the record; 0 where it has none.
     line: u64,
@@ -195,19 +200,19 @@ struct Fields<'a> {
     /// In how many records each is.
     present: HashMap<String, usize>,
     /// By column and what its schema says, whose types schemas in the records tell: the type, and a value.
-    told: BTreeMap<(String, String), Told>,
+    schema_types: BTreeMap<(String, String), SchemaType>,
 }
 
 /// What the schemas in records tell of a column.
-struct Told {
+struct SchemaType {
     ty: DataType,
     unit: Option<TimeUnit>,
     example: Option<String>,
 }
 
-impl Fields<'_> {
+impl SampleFields<'_> {
     /// Looks at the fields of the object `record`, whose own path is `prefix`; `typed` is what its schema says of it.
-    fn look(&mut self, prefix: &str, record: &Value, typed: Option<&Typed>, sample: &mut Sample) {
+    fn look(&mut self, prefix: &str, record: &Value, typed: Option<&TypedPayload>, sample: &mut LogSample) {
         for (key, value) in record.as_object().into_iter().flatten() {
             let name = format!("{prefix}{key}");
             if let Some(logical) = typed.and_then(|typed| typed.column(&name)) {
@@ -251,37 +256,36 @@ impl Fields<'_> {
     }
 }
 
-impl Fields<'_> {
+impl SampleFields<'_> {
     /// Notes a value of a logical type, as it is written out.
-    fn tell(&mut self, name: &str, logical: Logical, value: &Value) {
+    fn tell(&mut self, name: &str, logical: ConnectLogical, value: &Value) {
         let example = match value {
             Value::Null => None,
             Value::String(text) => Some(text.clone()),
             other => Some(other.to_string()),
         };
         let ty = logical.data_type(example.as_deref());
-        let told = self.told.entry((name.to_string(), logical.words())).or_insert_with(|| Told {
-            ty,
-            unit: logical.unit(),
-            example: None,
-        });
+        let seen = self
+            .schema_types
+            .entry((name.to_string(), logical.words()))
+            .or_insert_with(|| SchemaType { ty, unit: logical.unit(), example: None });
         // Of decimals with a scale of their own the longest counts.
-        if let (Some(scale), Some(known)) = (ty.scale(), told.ty.scale())
+        if let (Some(scale), Some(known)) = (ty.scale(), seen.ty.scale())
             && scale > known
         {
-            told.ty = ty;
+            seen.ty = ty;
         }
-        if told.example.is_none() {
-            told.example = example;
+        if seen.example.is_none() {
+            seen.example = example;
         }
     }
 
     /// Gives the columns the types that schemas tell.
-    fn give(&self, sample: &mut Sample) {
-        for ((name, words), told) in &self.told {
+    fn give(&self, sample: &mut LogSample) {
+        for ((name, words), known) in &self.schema_types {
             let column = sample.column(name);
-            column.unit = told.unit;
-            column.given(Some(told.ty), words, told.example.clone(), &self.file);
+            column.unit = known.unit;
+            column.given(Some(known.ty), words, known.example.clone(), &self.file);
         }
     }
 }
@@ -298,7 +302,7 @@ fn kind_of(value: &Value) -> Option<&'static str> {
 }
 
 /// Takes what a Parquet or Avro file says of its columns.
-pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut Sample) {
+pub(super) fn typed(file: &SourceFile, columns: FileColumns, sample: &mut LogSample) {
     let file_name = name_of(file);
     for name in columns.records {
         sample.records_in.entry(name).or_insert_with(|| (file_name.clone(), false));

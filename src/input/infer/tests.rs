@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 static PLAIN: WrittenColumns = WrittenColumns::PLAIN;
-const CSV: CsvLayout = CsvLayout { delimiter: b',', names: None, written: &PLAIN };
+const CSV: SampleLayout = SampleLayout { delimiter: b',', names: None, written: &PLAIN };
 
 fn source(path: &Path, ordinal: usize) -> SourceFile {
     let name = path.to_string_lossy();
@@ -22,9 +22,9 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         _ => Compression::None,
     };
     let format = match () {
-        _ if name.contains(".csv") => Format::Csv,
-        _ if name.contains(".jsonl") => Format::JsonLines,
-        _ => Format::Parquet,
+        _ if name.contains(".csv") => InputFormat::Csv,
+        _ if name.contains(".jsonl") => InputFormat::JsonLines,
+        _ => InputFormat::Parquet,
     };
     SourceFile {
         path: path.into(),
@@ -33,7 +33,7 @@ fn source(path: &Path, ordinal: usize) -> SourceFile {
         shape: Shape::of(compression),
         bytes: 0,
         framing: Default::default(),
-        told: vec![],
+        partition_columns: vec![],
         unnest: None,
         opened: testing::opened(path),
     }
@@ -206,7 +206,7 @@ fn compressed_heads_are_read_and_damage_behind_them_is_not_seen() {
 fn names_and_delimiters_are_the_callers() {
     let (_dir, files) = files(&[("a.csv", b"\xef\xbb\xbf1;x\n2;y\n")]);
     let names = ["n".to_string(), "s".to_string()];
-    let layout = CsvLayout { delimiter: b';', names: Some(&names), written: &PLAIN };
+    let layout = SampleLayout { delimiter: b';', names: Some(&names), written: &PLAIN };
     assert_eq!(types(&infer(&files, layout, &BTreeMap::new()).unwrap()), ["n: int64", "s: string"]);
 }
 

@@ -1,11 +1,11 @@
 //! The values of JSON records as Arrow columns.
 
-use super::scanner::{Kind, Span, unescape};
+use super::scanner::{JsonKind, Span, unescape};
 use crate::batch::{DataType, NativeBuilder};
 use crate::input::infer::inferred_hint;
-use crate::input::times::Role;
+use crate::input::times::TimeRole;
 use crate::input::value::ValueError;
-use crate::input::written::{Plain, Written};
+use crate::input::written::{Plain, ValueFormat};
 use crate::input::{ReadColumn, value};
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::builder::make_view;
@@ -20,12 +20,12 @@ pub(super) struct Unfit {
 }
 
 /// Where the texts of a chunk lie: in the chunk itself, or unescaped beside it.
-pub(super) struct Texts<'a> {
+pub(super) struct ChunkTexts<'a> {
     pub chunk: &'a [u8],
     pub unescaped: &'a mut Vec<u8>,
 }
 
-impl<'a> Texts<'a> {
+impl<'a> ChunkTexts<'a> {
     /// The text of a value: of strings what they stand for, of others their JSON text.
     #[inline(always)]
     fn of<'b>(&self, span: Span, room: &'b mut Vec<u8>) -> &'b [u8]
@@ -33,7 +33,7 @@ impl<'a> Texts<'a> {
         'a: 'b,
     {
         let raw = &self.chunk[span.start..span.end];
-        if span.kind != Kind::Escaped {
+        if span.kind != JsonKind::Escaped {
             return raw;
         }
         room.clear();
@@ -43,12 +43,12 @@ impl<'a> Texts<'a> {
 }
 
 /// A column that is being filled.
-pub(super) struct Column {
+pub(super) struct JsonColumn {
     read: ReadColumn,
-    values: Values,
+    values: JsonValues,
     nulls: NullBufferBuilder,
     /// How strings are written, where it is not the plain way.
-    written: Option<Arc<Written>>,
+    written: Option<Arc<ValueFormat>>,
     /// Whether strings are not what stands between their quotes.
     special: bool,
     /// Room for one unescaped value, and for its plain form.
@@ -56,32 +56,32 @@ pub(super) struct Column {
     parser: TimeParser,
 }
 
-enum Values {
+enum JsonValues {
     /// The event time or the arrival, which are read already.
-    Copy(Role),
+    Copy(TimeRole),
     /// Views, and whether any of them points into a buffer.
     Text(Vec<u128>, bool),
     /// Of any other type.
     Native(NativeBuilder),
 }
 
-impl Column {
+impl JsonColumn {
     /// An empty column; `copied` where it is a copy of a time of the record.
     pub fn new(
         read: &ReadColumn,
-        copied: Option<Role>,
-        written: Option<Arc<Written>>,
+        copied: Option<TimeRole>,
+        written: Option<Arc<ValueFormat>>,
         zone: &Zone,
-    ) -> Column {
+    ) -> JsonColumn {
         let values = match (copied, NativeBuilder::new(read.ty, 0)) {
-            (Some(role), _) => Values::Copy(role),
-            (None, Some(values)) => Values::Native(values),
-            (None, None) => Values::Text(vec![], false),
+            (Some(role), _) => JsonValues::Copy(role),
+            (None, Some(values)) => JsonValues::Native(values),
+            (None, None) => JsonValues::Text(vec![], false),
         };
         let parser = TimeParser::new(TimeRule::Iso, zone.clone());
         let (read, nulls, room) = (read.clone(), NullBufferBuilder::new(0), [vec![], vec![]]);
         let special = written.is_some() || read.ty == DataType::Json;
-        Column { read, values, nulls, written, special, room, parser }
+        JsonColumn { read, values, nulls, written, special, room, parser }
     }
 
     pub fn name(&self) -> &str {
@@ -91,20 +91,20 @@ impl Column {
     /// Makes room for `rows` rows.
     pub fn reserve(&mut self, rows: usize) {
         match &mut self.values {
-            Values::Copy(_) => {}
-            Values::Text(views, _) => views.reserve(rows),
-            Values::Native(values) => values.reserve(rows),
+            JsonValues::Copy(_) => {}
+            JsonValues::Text(views, _) => views.reserve(rows),
+            JsonValues::Native(values) => values.reserve(rows),
         }
     }
 
     /// Appends a value. After an error the column is as before.
     #[inline]
-    pub fn push(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
-        if matches!(span.kind, Kind::Null | Kind::Missing) {
+    pub fn push(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
+        if matches!(span.kind, JsonKind::Null | JsonKind::Missing) {
             self.push_null();
             return Ok(());
         }
-        if self.special && matches!(span.kind, Kind::Text | Kind::Escaped) {
+        if self.special && matches!(span.kind, JsonKind::Text | JsonKind::Escaped) {
             return self.push_special(span, texts);
         }
         self.push_plain(span, texts)
@@ -112,10 +112,10 @@ impl Column {
 
     /// Appends a string of a column of JSON, where it has its quotes and escapes, or one that is written in a way of its own.
     #[inline(never)]
-    fn push_special(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+    fn push_special(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
         match self.read.ty {
             DataType::Json => {
-                let whole = Span { kind: Kind::Text, start: span.start - 1, end: span.end + 1 };
+                let whole = Span { kind: JsonKind::Text, start: span.start - 1, end: span.end + 1 };
                 self.push_plain(whole, texts)
             }
             _ => self.push_written(span, texts),
@@ -123,17 +123,17 @@ impl Column {
     }
 
     #[inline(always)]
-    fn push_plain(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+    fn push_plain(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
         let outcome = match &mut self.values {
-            Values::Copy(_) => Ok(()),
-            Values::Text(views, long) => {
+            JsonValues::Copy(_) => Ok(()),
+            JsonValues::Text(views, long) => {
                 // An error must leave the column as it was, so the view is checked before it is added.
                 let view = view(span, texts).ok_or_else(too_far)?;
                 *long |= view as u32 > 12;
                 views.push(view);
                 Ok(())
             }
-            Values::Native(values) => {
+            JsonValues::Native(values) => {
                 let text = texts.of(span, &mut self.room[0]);
                 push(values, &self.read, span.kind, text, &mut self.parser)
             }
@@ -142,7 +142,7 @@ impl Column {
     }
 
     /// Appends a string that is written in a way of its own.
-    fn push_written(&mut self, span: Span, texts: &mut Texts) -> Result<(), Unfit> {
+    fn push_written(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
         let Some(written) = self.written.clone() else { return Ok(()) };
         let [room, plain] = &mut self.room;
         let text = match written.plain(texts.of(span, room), self.read.ty, plain) {
@@ -154,8 +154,8 @@ impl Column {
             Err(error) => return self.pushed(Err(error)),
         };
         let outcome = match &mut self.values {
-            Values::Copy(_) => Ok(()),
-            Values::Text(views, long) => {
+            JsonValues::Copy(_) => Ok(()),
+            JsonValues::Text(views, long) => {
                 let start = texts.unescaped.len();
                 // Offsets in Arrow's views are signed and have 32 bits.
                 let view = (start + text.len() <= FURTHEST).then(|| make_view(text, 1, start as u32));
@@ -164,7 +164,7 @@ impl Column {
                 texts.unescaped.extend_from_slice(text);
                 Ok(())
             }
-            Values::Native(values) => push(values, &self.read, span.kind, text, &mut self.parser),
+            JsonValues::Native(values) => push(values, &self.read, span.kind, text, &mut self.parser),
         };
         self.pushed(outcome)
     }
@@ -186,9 +186,9 @@ impl Column {
     fn push_null(&mut self) {
         self.nulls.append_null();
         match &mut self.values {
-            Values::Copy(_) => {}
-            Values::Text(views, _) => views.push(0),
-            Values::Native(values) => values.push_default(),
+            JsonValues::Copy(_) => {}
+            JsonValues::Text(views, _) => views.push(0),
+            JsonValues::Native(values) => values.push_default(),
         }
     }
 
@@ -196,9 +196,9 @@ impl Column {
     pub fn truncate(&mut self, rows: usize) {
         self.nulls.truncate(rows);
         match &mut self.values {
-            Values::Copy(_) => {}
-            Values::Text(views, _) => views.truncate(rows),
-            Values::Native(values) => values.truncate(rows),
+            JsonValues::Copy(_) => {}
+            JsonValues::Text(views, _) => views.truncate(rows),
+            JsonValues::Native(values) => values.truncate(rows),
         }
     }
 
@@ -209,11 +209,11 @@ impl Column {
         let nulls = self.nulls.finish();
         let nulls = nulls.filter(|n| n.null_count() > 0);
         match &mut self.values {
-            Values::Copy(role) => {
-                let times = if *role == Role::EventTime { time } else { arrival };
+            JsonValues::Copy(role) => {
+                let times = if *role == TimeRole::EventTime { time } else { arrival };
                 Arc::new(TimestampMicrosecondArray::from(times.to_vec()).with_timezone("UTC"))
             }
-            Values::Text(views, long) => {
+            JsonValues::Text(views, long) => {
                 // Views of up to 12 bytes hold their text, and need not keep the chunk in memory.
                 let buffers = if take(long) { buffers.as_slice() } else { &[] };
                 let views = ScalarBuffer::from(take(views));
@@ -222,7 +222,7 @@ impl Column {
                 // at an ASCII byte; unescaped text is made of chars and such ranges.
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, buffers.into(), nulls) })
             }
-            Values::Native(values) => values.finish(nulls),
+            JsonValues::Native(values) => values.finish(nulls),
         }
     }
 }
@@ -232,7 +232,7 @@ impl Column {
 fn push(
     values: &mut NativeBuilder,
     read: &ReadColumn,
-    kind: Kind,
+    kind: JsonKind,
     text: &[u8],
     parser: &mut TimeParser,
 ) -> Result<(), ValueError> {
@@ -252,13 +252,13 @@ fn too_far() -> Unfit {
 
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.
 #[inline]
-pub(super) fn integer(kind: Kind, text: &[u8], inferred: bool) -> Result<i64, ValueError> {
+pub(super) fn integer(kind: JsonKind, text: &[u8], inferred: bool) -> Result<i64, ValueError> {
     // In quotes `"007"` is a code, and would lose its zeros; numbers of JSON cannot have them in front.
-    if inferred && kind != Kind::Number && leading_zero(text) {
+    if inferred && kind != JsonKind::Number && leading_zero(text) {
         return Err(ValueError::not_a(text, DataType::Int64));
     }
     match value::parse_int(text) {
-        Err(error) if kind == Kind::Number => whole(text).ok_or(error),
+        Err(error) if kind == JsonKind::Number => whole(text).ok_or(error),
         outcome => outcome,
     }
 }
@@ -276,8 +276,8 @@ fn leading_zero(text: &[u8]) -> bool {
 
 /// The view of a text; `None` where it lies too far into its buffer for a view to say so.
 #[inline(always)]
-fn view(span: Span, texts: &mut Texts) -> Option<u128> {
-    if span.kind == Kind::Escaped {
+fn view(span: Span, texts: &mut ChunkTexts) -> Option<u128> {
+    if span.kind == JsonKind::Escaped {
         let start = texts.unescaped.len();
         unescape(&texts.chunk[span.start..span.end], texts.unescaped);
         let text = &texts.unescaped[start..];

@@ -6,22 +6,22 @@
 //! * A row does not go before it came: where the envelope's time, which is cut to the millisecond, is before that of the row, it
 //!   is that of the row.
 
-use super::finder::{Finder, Wanted};
+use super::finder::{ColumnSlots, ValueFinder};
 use crate::input::ReadPlan;
-use crate::input::carried::LogColumn;
+use crate::input::wire_format::LogColumn;
 use crate::time::{TimeParser, TimeRule, TimeUnit};
 
 /// Reads the times of deletes.
 pub(super) struct Deletes {
-    op: Wanted,
+    op: ColumnSlots,
     /// The times of the envelope, the best first.
-    times: [Wanted; 2],
+    times: [ColumnSlots; 2],
     parser: TimeParser,
 }
 
 impl Deletes {
     /// A reader, where `plan` wants one.
-    pub(super) fn new(plan: &ReadPlan, finder: &mut Finder) -> Option<Deletes> {
+    pub(super) fn new(plan: &ReadPlan, finder: &mut ValueFinder) -> Option<Deletes> {
         let mut want = |column: LogColumn| finder.want(column.name());
         plan.deletes.then(|| Deletes {
             op: want(LogColumn::Op),
@@ -31,16 +31,16 @@ impl Deletes {
     }
 
     /// Whether the record that was read last is a delete.
-    pub(super) fn is(&self, finder: &Finder, chunk: &[u8]) -> bool {
+    pub(super) fn is(&self, finder: &ValueFinder, chunk: &[u8]) -> bool {
         let span = finder.span(self.op);
         // Debezium writes `d` for a delete.
         &chunk[span.start..span.end] == b"d"
     }
 
     /// The time of the delete that was read last, of a row of the time `before`; none where the envelope tells none.
-    pub(super) fn time(&mut self, finder: &Finder, chunk: &[u8], before: Option<i64>) -> Option<i64> {
+    pub(super) fn time(&mut self, finder: &ValueFinder, chunk: &[u8], before: Option<i64>) -> Option<i64> {
         let times = self.times.map(|wanted| finder.span(wanted));
-        let told = times.iter().find_map(|span| self.parser.text(&chunk[span.start..span.end]).ok())?;
-        Some(before.map_or(told, |before| told.max(before)))
+        let latest = times.iter().find_map(|span| self.parser.text(&chunk[span.start..span.end]).ok())?;
+        Some(before.map_or(latest, |before| latest.max(before)))
     }
 }

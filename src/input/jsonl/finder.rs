@@ -6,12 +6,12 @@
 //! * A key of the record that has dots in it goes before the path, above the list and below it.
 
 use super::record::RecordReader;
-use super::scanner::{Broken, Cursor, Kind, Span};
+use super::scanner::{InvalidJson, JsonCursor, JsonKind, Span};
 use crate::input::ITEM;
 
 /// In which slots a column's value may be.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted {
+pub(super) enum ColumnSlots {
     /// Of the record; `path` is where the dots of the name lead, if the name itself is no key.
     Record { slot: usize, path: Option<usize> },
     /// Of the item, if the whole name is no key of the record.
@@ -23,7 +23,7 @@ pub(super) enum Wanted {
 }
 
 /// Finds the values of a row.
-pub(super) struct Finder {
+pub(super) struct ValueFinder {
     record: RecordReader,
     items: Option<Items>,
 }
@@ -31,54 +31,54 @@ pub(super) struct Finder {
 struct Items {
     /// The path of the list.
     name: String,
-    list: Wanted,
+    list: ColumnSlots,
     reader: RecordReader,
     item: Span,
     /// Digits.
     number: String,
 }
 
-fn wanted(reader: &mut RecordReader, name: &str) -> (usize, Option<usize>) {
+fn want_column(reader: &mut RecordReader, name: &str) -> (usize, Option<usize>) {
     let keys: Vec<&str> = name.split('.').collect();
     let path = (keys.len() > 1).then(|| reader.want(&keys));
     (reader.want(&[name]), path)
 }
 
-impl Finder {
+impl ValueFinder {
     /// A finder of values in records, or in the items of the list `unnest`.
-    pub(super) fn new(unnest: Option<&str>) -> Finder {
+    pub(super) fn new(unnest: Option<&str>) -> ValueFinder {
         let mut record = RecordReader::new();
         let items = unnest.map(|name| {
-            let (slot, path) = wanted(&mut record, name);
-            let list = Wanted::Record { slot, path };
+            let (slot, path) = want_column(&mut record, name);
+            let list = ColumnSlots::Record { slot, path };
             let (reader, number) = (RecordReader::new(), String::new());
             Items { name: name.to_string(), list, reader, item: Span::MISSING, number }
         });
-        Finder { record, items }
+        ValueFinder { record, items }
     }
 
     /// Where the column `name` is.
-    pub(super) fn want(&mut self, name: &str) -> Wanted {
+    pub(super) fn want(&mut self, name: &str) -> ColumnSlots {
         if let Some(items) = &mut self.items {
             if name == ITEM {
-                return Wanted::Number;
+                return ColumnSlots::Number;
             }
             if name == items.name {
-                return Wanted::WholeItem;
+                return ColumnSlots::WholeItem;
             }
             if let Some(below) = name.strip_prefix(items.name.as_str()).and_then(|n| n.strip_prefix('.')) {
                 let literal = self.record.want(&[name]);
-                let (slot, path) = wanted(&mut items.reader, below);
-                return Wanted::Item { literal, slot, path };
+                let (slot, path) = want_column(&mut items.reader, below);
+                return ColumnSlots::Item { literal, slot, path };
             }
         }
-        let (slot, path) = wanted(&mut self.record, name);
-        Wanted::Record { slot, path }
+        let (slot, path) = want_column(&mut self.record, name);
+        ColumnSlots::Record { slot, path }
     }
 
     /// Reads the record that starts here, to the end of its line.
     #[inline(always)]
-    pub(super) fn read(&mut self, cursor: &mut Cursor) -> Result<(), Broken> {
+    pub(super) fn read(&mut self, cursor: &mut JsonCursor) -> Result<(), InvalidJson> {
         self.record.read(cursor)
     }
 
@@ -90,7 +90,7 @@ impl Finder {
     }
 
     /// Goes on to item number `number` of a list, whose bracket or comma is here: where it begins, if there is one.
-    pub(super) fn next_item(&mut self, cursor: &mut Cursor, number: u64) -> Option<usize> {
+    pub(super) fn next_item(&mut self, cursor: &mut JsonCursor, number: u64) -> Option<usize> {
         let items = self.items.as_mut()?;
         if !matches!(cursor.peek(), Some(b'[' | b',')) {
             return None;
@@ -103,7 +103,7 @@ impl Finder {
             // The record was read whole: what is in it is JSON.
             b'{' => {
                 items.reader.read_object(cursor).ok()?;
-                items.item = Span { kind: Kind::Object, start, end: cursor.at };
+                items.item = Span { kind: JsonKind::Object, start, end: cursor.at };
             }
             _ => {
                 // The item does not have keys: those of the item before it must not stay.
@@ -122,24 +122,24 @@ impl Finder {
         self.items.as_ref().map_or("", |items| items.number.as_str())
     }
 
-    /// Where the value of a column is in the row that was read last; that of [`Wanted::Number`] is nowhere.
+    /// Where the value of a column is in the row that was read last; that of [`ColumnSlots::Number`] is nowhere.
     #[inline(always)]
-    pub(super) fn span(&self, wanted: Wanted) -> Span {
+    pub(super) fn span(&self, wanted: ColumnSlots) -> Span {
         match wanted {
-            Wanted::Record { slot, path } => either(&self.record, slot, path),
+            ColumnSlots::Record { slot, path } => either(&self.record, slot, path),
             // Few jobs unnest a list: this keeps the common way small enough to be inlined.
             other => self.span_of_item(other),
         }
     }
 
     #[inline(never)]
-    fn span_of_item(&self, wanted: Wanted) -> Span {
+    fn span_of_item(&self, wanted: ColumnSlots) -> Span {
         match (wanted, &self.items) {
-            (Wanted::Item { literal, slot, path }, Some(items)) => {
+            (ColumnSlots::Item { literal, slot, path }, Some(items)) => {
                 let own = self.record.slot(literal);
-                if own.kind == Kind::Missing { either(&items.reader, slot, path) } else { own }
+                if own.kind == JsonKind::Missing { either(&items.reader, slot, path) } else { own }
             }
-            (Wanted::WholeItem, Some(items)) => items.item,
+            (ColumnSlots::WholeItem, Some(items)) => items.item,
             _ => Span::MISSING,
         }
     }
@@ -150,7 +150,7 @@ impl Finder {
 fn either(reader: &RecordReader, slot: usize, path: Option<usize>) -> Span {
     let span = reader.slot(slot);
     match path {
-        Some(path) if span.kind == Kind::Missing => reader.slot(path),
+        Some(path) if span.kind == JsonKind::Missing => reader.slot(path),
         _ => span,
     }
 }

@@ -18,24 +18,24 @@ mod scanner;
 mod tests;
 
 use super::bad::BadRecords;
-use super::carried::{Framing, Unwrapped, Unwrapper, Wanted as Own};
 use super::decoded::DecodedChunk;
 use super::text::TextChunk;
-use super::times::Role;
+use super::times::TimeRole;
 use super::value::{parse_int, shown};
-use super::written::Written;
+use super::wire_format::{Framing, LogColumnSet, Unwrapped, Unwrapper};
+use super::written::ValueFormat;
 use super::{BadRecord, ReadPlan, ReadTime};
 use crate::batch::{Batch, Position};
 use crate::error::Error;
 use crate::input::infer::other_time_hint;
 use crate::time::{TimeError, TimeParser, TimeRule};
 use arrow_buffer::Buffer;
-use columns::{Column, Texts, Unfit};
+use columns::{ChunkTexts, JsonColumn, Unfit};
 use deletes::Deletes;
-use finder::{Finder, Wanted};
+use finder::{ColumnSlots, ValueFinder};
 pub(super) use record::RecordReader;
-use scanner::Broken;
-pub(super) use scanner::{Cursor, Kind, Span, unescape};
+use scanner::InvalidJson;
+pub(super) use scanner::{JsonCursor, JsonKind, Span, unescape};
 use std::sync::Arc;
 
 /// The byte order mark that some programs put before UTF-8.
@@ -44,15 +44,15 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Decodes chunks of JSON Lines; every worker has its own.
 pub struct JsonDecoder {
     plan: Arc<ReadPlan>,
-    finder: Finder,
-    columns: Vec<(Column, Wanted)>,
+    finder: ValueFinder,
+    columns: Vec<(JsonColumn, ColumnSlots)>,
     /// None where every row is of the instant 0.
-    time: Option<Wanted>,
+    time: Option<ColumnSlots>,
     /// How the event time is written, where it is not the plain way.
-    written: Option<Arc<Written>>,
+    written: Option<Arc<ValueFormat>>,
     parser: TimeParser,
     /// Where the arrival is not the event time.
-    arrival: Option<(Wanted, TimeParser)>,
+    arrival: Option<(ColumnSlots, TimeParser)>,
     /// Where deletes have times of their own.
     deletes: Option<Deletes>,
     unwrapper: Unwrapper,
@@ -67,7 +67,7 @@ impl JsonDecoder {
     /// None as yet.
     pub fn new(plan: &Arc<ReadPlan>) -> Result<JsonDecoder, Error> {
         // The files of a source are unnested alike.
-        let mut finder = Finder::new(plan.files.iter().find_map(|file| file.unnest.as_deref()));
+        let mut finder = ValueFinder::new(plan.files.iter().find_map(|file| file.unnest.as_deref()));
         let deletes = Deletes::new(plan, &mut finder);
         let mut want = |name: &str| finder.want(name);
         let time = plan.own_time().map(|time| want(&time.column));
@@ -78,12 +78,12 @@ impl JsonDecoder {
             .iter()
             .map(|column| {
                 let written = plan.written.of(&column.name).cloned();
-                (Column::new(column, plan.copied(column), written, &plan.zone), want(&column.name))
+                (JsonColumn::new(column, plan.copied(column), written, &plan.zone), want(&column.name))
             })
             .collect();
         let parser = parser(&plan.time);
         let written = plan.written.of(&plan.time.column).cloned();
-        let (plan, unwrapper) = (plan.clone(), Unwrapper::new(Own::of(plan)));
+        let (plan, unwrapper) = (plan.clone(), Unwrapper::new(LogColumnSet::of(plan)));
         let expected_rows = 0;
         Ok(JsonDecoder {
             plan,
@@ -120,10 +120,10 @@ impl JsonDecoder {
         wrapped: Option<Wrapped>,
         mut bad: BadRecords,
     ) -> DecodedChunk {
-        let mut rows = Rows { time: Vec::with_capacity(self.expected_rows), ..Rows::default() };
+        let mut rows = ChunkRows { time: Vec::with_capacity(self.expected_rows), ..ChunkRows::default() };
         self.columns.iter_mut().for_each(|(c, _)| c.reserve(self.expected_rows));
         let bom = chunk.offset == 0 && chunk.bytes.starts_with(BOM);
-        let mut cursor = Cursor { bytes: &chunk.bytes, at: if bom { BOM.len() } else { 0 } };
+        let mut cursor = JsonCursor { bytes: &chunk.bytes, at: if bom { BOM.len() } else { 0 } };
         // One quick look at the whole chunk: lines are looked at one by one only where that fails.
         let all_utf8 = simdutf8::basic::from_utf8(&chunk.bytes).is_ok();
         let mut number = 0;
@@ -141,7 +141,7 @@ impl JsonDecoder {
             let outcome = if all_utf8 || line(&chunk.bytes, start).1.is_ok() {
                 self.finder.read(&mut cursor)
             } else {
-                Err(Broken)
+                Err(InvalidJson)
             };
             let offset = wrapped.as_ref().map_or(chunk.offset + start as u64, |w| w.offsets[number]);
             let place = Position::new(chunk.file, offset);
@@ -151,7 +151,7 @@ impl JsonDecoder {
                     let text = wrapped.as_ref().map_or_else(own, |w| w.line(number));
                     self.items(
                         &chunk,
-                        Record { place, text, wrapped: wrapped.is_some() },
+                        UnnestedRecord { place, text, wrapped: wrapped.is_some() },
                         &mut rows,
                         &mut bad,
                     );
@@ -162,14 +162,14 @@ impl JsonDecoder {
                     continue;
                 }
                 Ok(()) => self.row(&chunk.bytes, &mut rows),
-                Err(Broken) => {
+                Err(InvalidJson) => {
                     // The cursor may stand anywhere in a broken line, and the next record begins behind it.
                     cursor.at = end_of_line(&chunk.bytes, start) + 1;
                     Err(Box::new(match &wrapped {
                         None => broken(&chunk.bytes, start),
                         Some(wrapped) => {
                             let reason = self.unwrapper.broken(&wrapped.framing, wrapped.line(number));
-                            Fault { column: None, reason, hint: None, aside: false }
+                            RecordFault { column: None, reason, hint: None, aside: false }
                         }
                     }))
                 }
@@ -193,18 +193,24 @@ impl JsonDecoder {
     /// Appends the items of the list that is unnested, of the record that was read last. An item's place is its own byte; of
     /// a record that is wrapped, as many bytes behind its place as there are items before: a record has more bytes than items.
     #[inline(never)]
-    fn items(&mut self, chunk: &TextChunk, record: Record, rows: &mut Rows, bad: &mut BadRecords) {
+    fn items(
+        &mut self,
+        chunk: &TextChunk,
+        record: UnnestedRecord,
+        rows: &mut ChunkRows,
+        bad: &mut BadRecords,
+    ) {
         let Some((name, list)) = self.finder.list() else { return };
         let name = name.to_string();
         match list.kind {
-            Kind::Missing | Kind::Null => {
+            JsonKind::Missing | JsonKind::Null => {
                 rows.without_items += 1;
                 return;
             }
-            Kind::Array => {}
+            JsonKind::Array => {}
             _ => {
                 let text = shown(&chunk.bytes[list.start..list.end]);
-                let fault = Fault {
+                let fault = RecordFault {
                     reason: format!("`{name}` is not a list: `{text}`"),
                     column: Some(name),
                     hint: None,
@@ -213,7 +219,7 @@ impl JsonDecoder {
                 return bad.add(fault.at(record.place, record.text));
             }
         }
-        let mut cursor = Cursor { bytes: &chunk.bytes, at: list.start };
+        let mut cursor = JsonCursor { bytes: &chunk.bytes, at: list.start };
         let mut number = 0;
         while let Some(start) = self.finder.next_item(&mut cursor, number + 1) {
             let offset =
@@ -225,7 +231,7 @@ impl JsonDecoder {
                 Ok(()) => {}
                 Err(fault) => {
                     let reason = format!("item {number} of `{name}`: {}", fault.reason);
-                    bad.add(Fault { reason, ..*fault }.at(place, record.text));
+                    bad.add(RecordFault { reason, ..*fault }.at(place, record.text));
                     if bad.stops_before(place) {
                         return;
                     }
@@ -237,7 +243,7 @@ impl JsonDecoder {
 
     /// Appends the row that was read last.
     #[inline(always)]
-    fn row(&mut self, chunk: &[u8], rows: &mut Rows) -> Result<(), Box<Fault>> {
+    fn row(&mut self, chunk: &[u8], rows: &mut ChunkRows) -> Result<(), Box<RecordFault>> {
         let instant = match self.time {
             None => 0,
             Some(wanted) => {
@@ -249,7 +255,7 @@ impl JsonDecoder {
                         let time = deletes.time(&self.finder, chunk, read.ok());
                         time.ok_or_else(no_time_of_delete)?
                     }
-                    _ => read.map_err(|e| no_time(&self.plan.time, Role::EventTime, span, chunk, e))?,
+                    _ => read.map_err(|e| no_time(&self.plan.time, TimeRole::EventTime, span, chunk, e))?,
                 }
             }
         };
@@ -258,15 +264,15 @@ impl JsonDecoder {
             Some(_) => Some(self.arrival(instant, chunk)?),
         };
         let done = rows.time.len();
-        let mut texts = Texts { chunk, unescaped: &mut rows.unescaped };
+        let mut texts = ChunkTexts { chunk, unescaped: &mut rows.unescaped };
         for i in 0..self.columns.len() {
             let (column, wanted) = &mut self.columns[i];
             let pushed = match *wanted {
-                Wanted::Number => {
+                ColumnSlots::Number => {
                     // The number does not stand in the log, so its digits are a text of their own.
                     let digits = self.finder.number().as_bytes();
-                    let span = Span { kind: Kind::Number, start: 0, end: digits.len() };
-                    column.push(span, &mut Texts { chunk: digits, unescaped: texts.unescaped })
+                    let span = Span { kind: JsonKind::Number, start: 0, end: digits.len() };
+                    column.push(span, &mut ChunkTexts { chunk: digits, unescaped: texts.unescaped })
                 }
                 wanted => column.push(self.finder.span(wanted), &mut texts),
             };
@@ -274,7 +280,7 @@ impl JsonDecoder {
                 let column = Some(column.name().to_string());
                 // The columns in front have a value of this row already.
                 self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
-                return Err(Box::new(Fault { column, reason, hint, aside: false }));
+                return Err(Box::new(RecordFault { column, reason, hint, aside: false }));
             }
         }
         // Only a row without a fault gets a time, so the times count the rows.
@@ -286,26 +292,26 @@ impl JsonDecoder {
     }
 
     /// When the record that was read last arrived, which is not too long before its event time.
-    fn arrival(&mut self, event_time: i64, chunk: &[u8]) -> Result<i64, Box<Fault>> {
+    fn arrival(&mut self, event_time: i64, chunk: &[u8]) -> Result<i64, Box<RecordFault>> {
         let (Some((wanted, parser)), Some(read)) = (&mut self.arrival, self.plan.own_arrival()) else {
             return Ok(event_time);
         };
         let span = self.finder.span(*wanted);
-        if self.plan.arrival_optional && matches!(span.kind, Kind::Missing | Kind::Null) {
+        if self.plan.arrival_optional && matches!(span.kind, JsonKind::Missing | JsonKind::Null) {
             return Ok(event_time);
         }
         let arrival = time_of(span, chunk, self.plan.written.of(&read.column).map(|w| &**w), parser)
-            .map_err(|e| no_time(read, Role::Arrival, span, chunk, e))?;
+            .map_err(|e| no_time(read, TimeRole::Arrival, span, chunk, e))?;
         match self.plan.ahead(event_time, arrival) {
             None => Ok(arrival),
             Some(reason) => {
                 let column = Some(self.plan.time.column.clone());
-                Err(Box::new(Fault { column, reason, hint: None, aside: true }))
+                Err(Box::new(RecordFault { column, reason, hint: None, aside: true }))
             }
         }
     }
 
-    fn finish(&mut self, chunk: TextChunk, rows: Rows, bad: BadRecords) -> DecodedChunk {
+    fn finish(&mut self, chunk: TextChunk, rows: ChunkRows, bad: BadRecords) -> DecodedChunk {
         let (count, without_items) = (rows.time.len(), rows.without_items);
         // A little more than last time: else one row more would make all columns grow.
         self.expected_rows = count + count / 64;
@@ -350,7 +356,7 @@ impl Wrapped<'_> {
 
 /// What a chunk has given so far, beside the columns.
 #[derive(Default)]
-struct Rows {
+struct ChunkRows {
     time: Vec<i64>,
     /// Where the arrival is not the event time.
     arrival: Vec<i64>,
@@ -361,7 +367,7 @@ struct Rows {
 }
 
 /// A record that is unnested.
-struct Record<'a> {
+struct UnnestedRecord<'a> {
     place: Position,
     /// Its text in the file.
     text: &'a [u8],
@@ -369,7 +375,7 @@ struct Record<'a> {
 }
 
 /// Why a record is bad.
-struct Fault {
+struct RecordFault {
     column: Option<String>,
     reason: String,
     hint: Option<String>,
@@ -377,7 +383,7 @@ struct Fault {
     aside: bool,
 }
 
-impl Fault {
+impl RecordFault {
     fn at(self, position: Position, line: &[u8]) -> BadRecord {
         let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
         BadRecord {
@@ -393,49 +399,49 @@ impl Fault {
 
 /// What is wrong with a delete that nothing places in time.
 #[cold]
-fn no_time_of_delete() -> Box<Fault> {
+fn no_time_of_delete() -> Box<RecordFault> {
     let reason = "it is a delete without a time: it has neither `source.ts_ms` nor `ts_ms`".to_string();
-    Box::new(Fault { column: None, reason, hint: None, aside: false })
+    Box::new(RecordFault { column: None, reason, hint: None, aside: false })
 }
 
 /// What is wrong with an event time or arrival.
 #[cold]
-fn no_time(read: &ReadTime, role: Role, span: Span, chunk: &[u8], error: TimeError) -> Box<Fault> {
+fn no_time(read: &ReadTime, role: TimeRole, span: Span, chunk: &[u8], error: TimeError) -> Box<RecordFault> {
     let name = &read.column;
     let (reason, hint) = match span.kind {
-        Kind::Missing => (format!("it has no `{name}`, which is {role}"), None),
-        Kind::Null => (format!("`{name}`, {role}, is null"), None),
+        JsonKind::Missing => (format!("it has no `{name}`, which is {role}"), None),
+        JsonKind::Null => (format!("`{name}`, {role}, is null"), None),
         _ => {
             let mut text = vec![];
             unescape(&chunk[span.start..span.end], &mut text);
             (format!("`{}` is {error}", shown(&text)), other_time_hint(&text, &read.rule))
         }
     };
-    Box::new(Fault { column: Some(name.clone()), reason, hint, aside: false })
+    Box::new(RecordFault { column: Some(name.clone()), reason, hint, aside: false })
 }
 
 #[inline(always)]
 fn time_of(
     span: Span,
     chunk: &[u8],
-    written: Option<&Written>,
+    written: Option<&ValueFormat>,
     parser: &mut TimeParser,
 ) -> Result<i64, TimeError> {
     let text = &chunk[span.start..span.end];
     match span.kind {
-        Kind::Text | Kind::Escaped if written.is_some() => {
+        JsonKind::Text | JsonKind::Escaped if written.is_some() => {
             let mut unescaped = vec![];
             unescape(text, &mut unescaped);
             let bare = written.and_then(|written| written.bare(&unescaped)).ok_or(TimeError::Unreadable)?;
             parser.text(bare)
         }
         // Integers are read eight digits at once; only other numbers take the slower way.
-        Kind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
+        JsonKind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
             Ok(value) => parser.integer(value),
             Err(_) => parser.text(text),
         },
-        Kind::Text | Kind::Number => parser.text(text),
-        Kind::Escaped => {
+        JsonKind::Text | JsonKind::Number => parser.text(text),
+        JsonKind::Escaped => {
             let mut unescaped = vec![];
             unescape(text, &mut unescaped);
             parser.text(&unescaped)
@@ -458,7 +464,7 @@ fn line(chunk: &[u8], start: usize) -> (&[u8], Result<&str, std::str::Utf8Error>
 
 /// Why the line at `start` is no record. Reads it again, exactly, to say where it breaks.
 #[cold]
-fn broken(chunk: &[u8], start: usize) -> Fault {
+fn broken(chunk: &[u8], start: usize) -> RecordFault {
     let (line, text) = line(chunk, start);
     let (reason, hint) = match (text, serde_json::from_slice::<serde_json::Value>(line)) {
         (Err(error), _) => (format!("byte {} of the line is not valid UTF-8", error.valid_up_to() + 1), None),
@@ -478,7 +484,7 @@ fn broken(chunk: &[u8], start: usize) -> Fault {
             (format!("not valid JSON at column {}: {what}", error.column()), one_a_line(line))
         }
     };
-    Fault { column: None, reason, hint, aside: false }
+    RecordFault { column: None, reason, hint, aside: false }
 }
 
 /// The hint for JSON that is laid out over many lines.

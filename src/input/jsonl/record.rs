@@ -1,6 +1,6 @@
 //! Finds the wanted values of a record, guessing that its keys come as those of the last one did.
 
-use super::scanner::{Broken, Cursor, Kind, Span, starts_with, unescape};
+use super::scanner::{InvalidJson, JsonCursor, JsonKind, Span, starts_with, unescape};
 
 /// The most keys of one object whose order is remembered, and the longest of them.
 const REMEMBERED: usize = 64;
@@ -8,7 +8,7 @@ const LONGEST: usize = 128;
 
 /// Where the value of a key goes.
 #[derive(Debug, Clone, Copy)]
-enum Target {
+enum KeyTarget {
     /// Nobody wants it.
     Skip,
     /// Into `slots`.
@@ -19,11 +19,11 @@ enum Target {
 
 /// An object of which something is wanted: the record itself or one inside of it.
 #[derive(Debug, Default)]
-struct Node {
-    fields: Vec<(Box<[u8]>, Target)>,
+struct ObjectNode {
+    fields: Vec<(Box<[u8]>, KeyTarget)>,
     /// The keys in the order in which the last records had them: all bytes from the brace or comma
     /// to the value (blanks too), and where the value goes. A guess: any order would do.
-    expected: Vec<(Box<[u8]>, Target)>,
+    expected: Vec<(Box<[u8]>, KeyTarget)>,
     /// All slots inside.
     slots: Vec<usize>,
 }
@@ -31,14 +31,14 @@ struct Node {
 /// Finds the values of wanted names, one slot to a name.
 #[derive(Debug)]
 pub(in crate::input) struct RecordReader {
-    nodes: Vec<Node>,
+    nodes: Vec<ObjectNode>,
     /// The values of the current record.
     slots: Vec<Span>,
 }
 
 impl RecordReader {
     pub fn new() -> RecordReader {
-        RecordReader { nodes: vec![Node::default()], slots: vec![] }
+        RecordReader { nodes: vec![ObjectNode::default()], slots: vec![] }
     }
 
     /// The slot of the key path `path`.
@@ -50,14 +50,14 @@ impl RecordReader {
         let key = path[path.len() - 1].as_bytes();
         let new = self.slots.len();
         let slot = match self.nodes[node].fields.iter_mut().find(|(name, _)| **name == *key) {
-            Some((_, Target::Slot(slot))) => *slot,
-            Some((_, Target::Inside { slot, .. })) => *slot.get_or_insert(new),
+            Some((_, KeyTarget::Slot(slot))) => *slot,
+            Some((_, KeyTarget::Inside { slot, .. })) => *slot.get_or_insert(new),
             Some((_, target)) => {
-                *target = Target::Slot(new);
+                *target = KeyTarget::Slot(new);
                 new
             }
             None => {
-                self.nodes[node].fields.push((key.into(), Target::Slot(new)));
+                self.nodes[node].fields.push((key.into(), KeyTarget::Slot(new)));
                 new
             }
         };
@@ -78,19 +78,19 @@ impl RecordReader {
         let new = self.nodes.len();
         let fields = &mut self.nodes[node].fields;
         let found = match fields.iter_mut().find(|(name, _)| **name == *key.as_bytes()) {
-            Some((_, Target::Inside { node, .. })) => *node,
+            Some((_, KeyTarget::Inside { node, .. })) => *node,
             Some((_, target)) => {
-                let slot = if let Target::Slot(slot) = target { Some(*slot) } else { None };
-                *target = Target::Inside { node: new, slot };
+                let slot = if let KeyTarget::Slot(slot) = target { Some(*slot) } else { None };
+                *target = KeyTarget::Inside { node: new, slot };
                 new
             }
             None => {
-                fields.push((key.as_bytes().into(), Target::Inside { node: new, slot: None }));
+                fields.push((key.as_bytes().into(), KeyTarget::Inside { node: new, slot: None }));
                 new
             }
         };
         if found == new {
-            self.nodes.push(Node::default());
+            self.nodes.push(ObjectNode::default());
         }
         found
     }
@@ -103,7 +103,7 @@ impl RecordReader {
 
     /// Reads the record that starts here, to the end of its line.
     #[inline]
-    pub fn read(&mut self, cursor: &mut Cursor) -> Result<(), Broken> {
+    pub fn read(&mut self, cursor: &mut JsonCursor) -> Result<(), InvalidJson> {
         self.slots.fill(Span::MISSING);
         cursor.expect(b'{')?;
         self.object(cursor, 0, 1)?;
@@ -114,12 +114,12 @@ impl RecordReader {
                 cursor.at += 1;
                 Ok(())
             }
-            _ => Err(Broken),
+            _ => Err(InvalidJson),
         }
     }
 
     /// Reads the object that starts here.
-    pub fn read_object(&mut self, cursor: &mut Cursor) -> Result<(), Broken> {
+    pub fn read_object(&mut self, cursor: &mut JsonCursor) -> Result<(), InvalidJson> {
         self.clear();
         cursor.expect(b'{')?;
         self.object(cursor, 0, 1)
@@ -131,7 +131,7 @@ impl RecordReader {
     }
 
     /// Reads what is behind the opening brace of an object; `depth` containers are open, with it.
-    fn object(&mut self, cursor: &mut Cursor, node: usize, depth: usize) -> Result<(), Broken> {
+    fn object(&mut self, cursor: &mut JsonCursor, node: usize, depth: usize) -> Result<(), InvalidJson> {
         if cursor.peek() != Some(b'"') {
             let start = cursor.at;
             cursor.blanks();
@@ -145,12 +145,12 @@ impl RecordReader {
         let mut next = 0;
         loop {
             match self.key(cursor, node, &mut next)? {
-                Target::Skip => {
+                KeyTarget::Skip => {
                     cursor.value(depth)?;
                 }
                 // Of a key that comes twice the last value stays.
-                Target::Slot(slot) => self.slots[slot] = cursor.value(depth)?,
-                Target::Inside { node, slot } => self.value_inside(cursor, node, slot, depth)?,
+                KeyTarget::Slot(slot) => self.slots[slot] = cursor.value(depth)?,
+                KeyTarget::Inside { node, slot } => self.value_inside(cursor, node, slot, depth)?,
             }
             cursor.blanks();
             match cursor.peek() {
@@ -159,18 +159,18 @@ impl RecordReader {
                     cursor.at += 1;
                     return Ok(());
                 }
-                _ => return Err(Broken),
+                _ => return Err(InvalidJson),
             }
         }
     }
 
     fn value_inside(
         &mut self,
-        cursor: &mut Cursor,
+        cursor: &mut JsonCursor,
         node: usize,
         slot: Option<usize>,
         depth: usize,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), InvalidJson> {
         // Of an object that comes twice only the last counts, and not a mixture of both.
         for i in 0..self.nodes[node].slots.len() {
             let inner = self.nodes[node].slots[i];
@@ -180,7 +180,7 @@ impl RecordReader {
         let span = if cursor.peek() == Some(b'{') && depth < super::scanner::DEEPEST {
             cursor.at += 1;
             self.object(cursor, node, depth + 1)?;
-            Span { kind: Kind::Object, start, end: cursor.at }
+            Span { kind: JsonKind::Object, start, end: cursor.at }
         } else {
             cursor.value(depth)?
         };
@@ -192,7 +192,12 @@ impl RecordReader {
 
     /// Passes a key with its colon; `next` is the place of the key that is expected.
     #[inline(always)]
-    fn key(&mut self, cursor: &mut Cursor, node: usize, next: &mut usize) -> Result<Target, Broken> {
+    fn key(
+        &mut self,
+        cursor: &mut JsonCursor,
+        node: usize,
+        next: &mut usize,
+    ) -> Result<KeyTarget, InvalidJson> {
         let rest = &cursor.bytes[cursor.at..];
         // A key or two that the last record had may be left out in this one.
         for ahead in *next..*next + 3 {
@@ -214,10 +219,10 @@ impl RecordReader {
     #[inline(never)]
     fn unexpected_key(
         &mut self,
-        cursor: &mut Cursor,
+        cursor: &mut JsonCursor,
         node: usize,
         next: &mut usize,
-    ) -> Result<Target, Broken> {
+    ) -> Result<KeyTarget, InvalidJson> {
         let start = cursor.at;
         cursor.blanks();
         let key = cursor.string()?;
@@ -226,12 +231,12 @@ impl RecordReader {
         cursor.blanks();
         let mut name = &cursor.bytes[key.start..key.end];
         let mut unescaped = vec![];
-        if key.kind == Kind::Escaped {
+        if key.kind == JsonKind::Escaped {
             unescape(name, &mut unescaped);
             name = &unescaped;
         }
         let node = &mut self.nodes[node];
-        let target = node.fields.iter().find(|(field, _)| **field == *name).map_or(Target::Skip, |f| f.1);
+        let target = node.fields.iter().find(|(field, _)| **field == *name).map_or(KeyTarget::Skip, |f| f.1);
         let piece = &cursor.bytes[start..cursor.at];
         // Keys may be data, such as identifiers: these must not fill the memory.
         if piece.len() <= LONGEST {

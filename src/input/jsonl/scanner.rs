@@ -9,11 +9,11 @@ pub(in crate::input) const DEEPEST: usize = 127;
 
 /// The bytes are no JSON; where and why is found out by reading the line again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) struct Broken;
+pub(in crate::input) struct InvalidJson;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) enum Kind {
+pub(in crate::input) enum JsonKind {
     /// The record does not have it.
     Missing,
     Null,
@@ -31,22 +31,22 @@ pub(in crate::input) enum Kind {
 /// A value in the chunk: of strings what is between the quotes, of others all of it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::input) struct Span {
-    pub kind: Kind,
+    pub kind: JsonKind,
     pub start: usize,
     pub end: usize,
 }
 
 impl Span {
-    pub const MISSING: Span = Span { kind: Kind::Missing, start: 0, end: 0 };
+    pub const MISSING: Span = Span { kind: JsonKind::Missing, start: 0, end: 0 };
 }
 
 /// A place in a chunk.
-pub(in crate::input) struct Cursor<'a> {
+pub(in crate::input) struct JsonCursor<'a> {
     pub bytes: &'a [u8],
     pub at: usize,
 }
 
-impl Cursor<'_> {
+impl JsonCursor<'_> {
     #[inline(always)]
     pub fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
@@ -70,9 +70,9 @@ impl Cursor<'_> {
 
     /// Passes the byte `wanted`.
     #[inline(always)]
-    pub fn expect(&mut self, wanted: u8) -> Result<(), Broken> {
+    pub fn expect(&mut self, wanted: u8) -> Result<(), InvalidJson> {
         if self.peek() != Some(wanted) {
-            return Err(Broken);
+            return Err(InvalidJson);
         }
         self.at += 1;
         Ok(())
@@ -80,7 +80,7 @@ impl Cursor<'_> {
 
     /// Passes a value, which starts here; `depth` containers are open around it.
     #[inline(always)]
-    pub fn value(&mut self, depth: usize) -> Result<Span, Broken> {
+    pub fn value(&mut self, depth: usize) -> Result<Span, InvalidJson> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => return self.string(),
@@ -91,20 +91,20 @@ impl Cursor<'_> {
     }
 
     #[inline(never)]
-    fn other_value(&mut self, depth: usize) -> Result<Kind, Broken> {
+    fn other_value(&mut self, depth: usize) -> Result<JsonKind, InvalidJson> {
         match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),
-            Some(b't') => self.literal(b"true", Kind::True),
-            Some(b'f') => self.literal(b"false", Kind::False),
-            Some(b'n') => self.literal(b"null", Kind::Null),
-            _ => Err(Broken),
+            Some(b't') => self.literal(b"true", JsonKind::True),
+            Some(b'f') => self.literal(b"false", JsonKind::False),
+            Some(b'n') => self.literal(b"null", JsonKind::Null),
+            _ => Err(InvalidJson),
         }
     }
 
-    fn literal(&mut self, text: &[u8], kind: Kind) -> Result<Kind, Broken> {
+    fn literal(&mut self, text: &[u8], kind: JsonKind) -> Result<JsonKind, InvalidJson> {
         if !self.bytes[self.at..].starts_with(text) {
-            return Err(Broken);
+            return Err(InvalidJson);
         }
         self.at += text.len();
         Ok(kind)
@@ -112,10 +112,10 @@ impl Cursor<'_> {
 
     /// Passes a string, whose first quote is here.
     #[inline(always)]
-    pub fn string(&mut self) -> Result<Span, Broken> {
+    pub fn string(&mut self) -> Result<Span, InvalidJson> {
         self.expect(b'"')?;
         let start = self.at;
-        let mut kind = Kind::Text;
+        let mut kind = JsonKind::Text;
         loop {
             self.at += plain(&self.bytes[self.at..]);
             match self.peek() {
@@ -124,17 +124,17 @@ impl Cursor<'_> {
                     return Ok(Span { kind, start, end: self.at - 1 });
                 }
                 Some(b'\\') => {
-                    kind = Kind::Escaped;
-                    let (_, length) = escape(&self.bytes[self.at..]).ok_or(Broken)?;
+                    kind = JsonKind::Escaped;
+                    let (_, length) = escape(&self.bytes[self.at..]).ok_or(InvalidJson)?;
                     self.at += length;
                 }
-                _ => return Err(Broken),
+                _ => return Err(InvalidJson),
             }
         }
     }
 
     #[inline(always)]
-    fn number(&mut self) -> Result<Kind, Broken> {
+    fn number(&mut self) -> Result<JsonKind, InvalidJson> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -154,32 +154,32 @@ impl Cursor<'_> {
             }
             self.digits()?;
         }
-        Ok(Kind::Number)
+        Ok(JsonKind::Number)
     }
 
     /// Passes one digit or more.
     #[inline(always)]
-    fn digits(&mut self) -> Result<(), Broken> {
+    fn digits(&mut self) -> Result<(), InvalidJson> {
         let start = self.at;
         while let Some(word) = self.bytes.get(self.at..self.at + 8) {
             let found = no_digits(word_of(word));
             if found != 0 {
                 self.at += found.trailing_zeros() as usize / 8;
-                return if self.at == start { Err(Broken) } else { Ok(()) };
+                return if self.at == start { Err(InvalidJson) } else { Ok(()) };
             }
             self.at += 8;
         }
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start { Err(Broken) } else { Ok(()) }
+        if self.at == start { Err(InvalidJson) } else { Ok(()) }
     }
 
-    fn object(&mut self, depth: usize) -> Result<Kind, Broken> {
+    fn object(&mut self, depth: usize) -> Result<JsonKind, InvalidJson> {
         self.enter(depth)?;
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(Kind::Object);
+            return Ok(JsonKind::Object);
         }
         loop {
             self.string()?;
@@ -191,19 +191,19 @@ impl Cursor<'_> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => break,
-                _ => return Err(Broken),
+                _ => return Err(InvalidJson),
             }
             self.blanks();
         }
         self.at += 1;
-        Ok(Kind::Object)
+        Ok(JsonKind::Object)
     }
 
-    fn array(&mut self, depth: usize) -> Result<Kind, Broken> {
+    fn array(&mut self, depth: usize) -> Result<JsonKind, InvalidJson> {
         self.enter(depth)?;
         if self.peek() == Some(b']') {
             self.at += 1;
-            return Ok(Kind::Array);
+            return Ok(JsonKind::Array);
         }
         loop {
             self.value(depth + 1)?;
@@ -211,19 +211,19 @@ impl Cursor<'_> {
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
-                _ => return Err(Broken),
+                _ => return Err(InvalidJson),
             }
             self.blanks();
         }
         self.at += 1;
-        Ok(Kind::Array)
+        Ok(JsonKind::Array)
     }
 
     /// Passes the bracket that opens a container inside of `depth` others.
-    fn enter(&mut self, depth: usize) -> Result<(), Broken> {
+    fn enter(&mut self, depth: usize) -> Result<(), InvalidJson> {
         // serde_json has the same bound, and the recursion must not use up the stack.
         if depth >= DEEPEST {
-            return Err(Broken);
+            return Err(InvalidJson);
         }
         self.at += 1;
         self.blanks();

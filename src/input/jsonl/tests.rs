@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::batch::DataType;
-use crate::input::{Compression, Format, OnBadRecord, ReadTime, Shape, SourceFile, testing};
+use crate::input::{Compression, InputFormat, OnBadRecord, ReadTime, Shape, SourceFile, testing};
 use crate::time::TimeUnit;
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -14,11 +14,11 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
     let file = SourceFile {
         path: "log.jsonl".into(),
         ordinal: 0,
-        format: Format::JsonLines,
+        format: InputFormat::JsonLines,
         shape: Shape::of(Compression::None),
         bytes: 0,
         framing: Default::default(),
-        told: vec![],
+        partition_columns: vec![],
         unnest: None,
         opened: testing::unread(),
     };
@@ -209,9 +209,9 @@ fn nesting_ends_where_serde_json_ends_it() {
 }
 
 /// A source of small numbers, which shrinks to zeros.
-struct Dice<'a>(std::slice::Iter<'a, u16>);
+struct ShrinkingDice<'a>(std::slice::Iter<'a, u16>);
 
-impl Dice<'_> {
+impl ShrinkingDice<'_> {
     fn roll(&mut self, sides: u16) -> u16 {
         self.0.next().copied().unwrap_or(0) % sides
     }
@@ -358,7 +358,7 @@ proptest! {
 
     #[test]
     fn reads_what_serde_json_reads(rolls in prop::collection::vec(any::<u16>(), 0..600), count in 1usize..12) {
-        let mut dice = Dice(rolls.iter());
+        let mut dice = ShrinkingDice(rolls.iter());
         let lines: Vec<Vec<u8>> = (0..count).map(|_| dice.line()).collect();
         let names = ["a", "u.x", "u", "b.c", "é", "x"];
         // A constant time that every line has would be one more key; "a" as time does as well.
@@ -366,10 +366,10 @@ proptest! {
         let plan = plan(&columns, "é", TimeRule::format("%Y-%m-%d").unwrap());
         let mut decoder = JsonDecoder::new(&plan).unwrap();
         let text = lines.join(&b'\n');
-        let mut reader = Finder::new(None);
+        let mut reader = ValueFinder::new(None);
         let slots: Vec<_> = names.iter().map(|name| reader.want(name)).collect();
         for line in &lines {
-            let mut cursor = Cursor { bytes: line, at: 0 };
+            let mut cursor = JsonCursor { bytes: line, at: 0 };
             cursor.blanks();
             let utf8 = std::str::from_utf8(line).is_ok();
             let read = utf8 && reader.read(&mut cursor).is_ok();
@@ -380,8 +380,8 @@ proptest! {
                 let span = reader.span(*wanted);
                 let raw = &line[span.start..span.end];
                 let got = match span.kind {
-                    Kind::Missing | Kind::Null => None,
-                    Kind::Text | Kind::Escaped => {
+                    JsonKind::Missing | JsonKind::Null => None,
+                    JsonKind::Text | JsonKind::Escaped => {
                         let mut text = vec![];
                         unescape(raw, &mut text);
                         Some(Value::from(String::from_utf8(text).unwrap()))
@@ -409,7 +409,7 @@ proptest! {
 
     #[test]
     fn rows_are_the_same_in_any_chunks(rolls in prop::collection::vec(any::<u16>(), 0..300), cut in 1usize..9) {
-        let mut dice = Dice(rolls.iter());
+        let mut dice = ShrinkingDice(rolls.iter());
         let lines: Vec<String> = (0..10).map(|i| {
             let mut value = String::new();
             dice.value(2, &mut value);

@@ -20,16 +20,16 @@ pub(crate) use schema::{damaged, load};
 
 use super::bad::BadRecords;
 use super::columnar::{
-    Arrays, Assembler, Faults, FromName, Named, Origin, check, no_time_column, not_plain, not_read_as,
-    parser, possible, prunable, row_as_json, times,
+    Arrays, Assembler, CellFaults, ColumnOrigin, FromName, TimeColumnName, check, no_time_column, not_plain,
+    not_read_as, parser, possible, prunable, row_as_json, times,
 };
 use super::decoded::DecodedChunk;
-use super::times::Role;
-use super::{ReadColumn, ReadPlan, ReadTime, Reading, SourceFile};
+use super::times::TimeRole;
+use super::{FileReader, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::error::{Error, Result};
 use crate::process;
 use arrow_array::{ArrayRef, RecordBatch};
-use pages::{Pages, Watch, rows_of_texts};
+use pages::{PageWatch, Pages, rows_of_texts};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
@@ -46,7 +46,7 @@ pub struct ParquetFile {
     path: PathBuf,
     ordinal: u32,
     /// All row groups are read by it, each at places of its own.
-    handle: Reading,
+    handle: FileReader,
     metadata: ArrowReaderMetadata,
     /// Where each of the plan's columns comes from; none of what the file does not have, and of copies
     /// of the times.
@@ -57,13 +57,13 @@ pub struct ParquetFile {
     time: Option<Leaf>,
     /// Where the arrival is not the event time.
     arrival: Option<Leaf>,
-    units: Vec<Unit>,
+    units: Vec<RowGroupUnit>,
     rows_skipped: u64,
 }
 
 /// A row group that is to be read.
 #[derive(Debug, Clone, Copy)]
-struct Unit {
+struct RowGroupUnit {
     row_group: usize,
     first_row: u64,
     rows: u64,
@@ -84,7 +84,7 @@ impl ParquetFile {
         plan: &Arc<ReadPlan>,
         file: &SourceFile,
         metadata: ArrowReaderMetadata,
-        handle: &Reading,
+        handle: &FileReader,
     ) -> Result<ParquetFile> {
         schema::check_names(&metadata, &file.path)?;
         let time_leaf = |read: &ReadTime, role| match schema::find(&metadata, &read.column) {
@@ -94,8 +94,8 @@ impl ParquetFile {
                 Err(no_time_column(&file.path, &read.column, role, group, &schema::names(&metadata)))
             }
         };
-        let time = plan.own_time().map(|read| time_leaf(read, Role::EventTime)).transpose()?;
-        let arrival = plan.own_arrival().map(|read| time_leaf(read, Role::Arrival)).transpose()?;
+        let time = plan.own_time().map(|read| time_leaf(read, TimeRole::EventTime)).transpose()?;
+        let arrival = plan.own_arrival().map(|read| time_leaf(read, TimeRole::Arrival)).transpose()?;
         let named: Vec<_> = plan.columns.iter().map(|c| FromName::of(file, &c.name)).collect();
         let leaf = |(column, named): (&ReadColumn, &Option<FromName>)| match named {
             Some(_) => Ok(None),
@@ -158,7 +158,7 @@ impl ParquetFile {
         let (reader, watch, batch_rows) = guarded(&self.path, || {
             let group = self.metadata.metadata().row_group(unit.row_group);
             let leaves = || self.leaves().flat_map(Leaf::indices);
-            let watch = Arc::new(Watch::new(group, leaves()));
+            let watch = Arc::new(PageWatch::new(group, leaves()));
             // Widths of numbers are known from the plan; the sizes of texts only from the footer.
             let rows = self.plan.rows_in(self.plan.chunk_bytes).min(rows_of_texts(group, leaves()));
             Ok((self.reader(unit, 0, rows, &watch)?, watch, rows))
@@ -169,7 +169,7 @@ impl ParquetFile {
             reader,
             watch,
             batch_rows,
-            decoder: Decoder {
+            decoder: BatchDecoder {
                 columns: self.columns.clone(),
                 time: self.time.clone(),
                 arrival: self.arrival.clone(),
@@ -189,10 +189,10 @@ impl ParquetFile {
     /// Reads the rows of `unit` less the first `skip`, `batch_rows` at a time.
     fn reader(
         &self,
-        unit: Unit,
+        unit: RowGroupUnit,
         skip: usize,
         batch_rows: usize,
-        watch: &Arc<Watch>,
+        watch: &Arc<PageWatch>,
     ) -> Result<ParquetRecordBatchReader> {
         let leaves = self.leaves().flat_map(Leaf::indices);
         let mask = ProjectionMask::leaves(self.metadata.parquet_schema(), leaves);
@@ -206,16 +206,16 @@ impl ParquetFile {
             .map_err(|e| schema::damaged(&self.path, &e))
     }
 
-    fn origins(&self) -> Vec<Origin> {
+    fn origins(&self) -> Vec<ColumnOrigin> {
         let origin = |((column, leaf), named): ((&ReadColumn, &Option<Leaf>), &Option<FromName>)| match (
             self.plan.copied(column),
             named,
             leaf,
         ) {
-            (Some(role), _, _) => Origin::Time(role),
-            (None, Some(named), _) => Origin::Named(named.clone()),
-            (None, None, Some(leaf)) => Origin::Column(leaf.of.clone()),
-            (None, None, None) => Origin::Missing,
+            (Some(role), _, _) => ColumnOrigin::Time(role),
+            (None, Some(named), _) => ColumnOrigin::Named(named.clone()),
+            (None, None, Some(leaf)) => ColumnOrigin::Column(leaf.of.clone()),
+            (None, None, None) => ColumnOrigin::Missing,
         };
         self.plan.columns.iter().zip(&self.columns).zip(&self.named).map(origin).collect()
     }
@@ -224,11 +224,11 @@ impl ParquetFile {
 /// The rows of one row group, a batch at a time.
 pub struct ParquetUnit {
     file: Arc<ParquetFile>,
-    unit: Unit,
+    unit: RowGroupUnit,
     reader: ParquetRecordBatchReader,
-    watch: Arc<Watch>,
+    watch: Arc<PageWatch>,
     batch_rows: usize,
-    decoder: Decoder,
+    decoder: BatchDecoder,
     next_row: u64,
     end_row: u64,
     failed: bool,
@@ -293,14 +293,14 @@ impl ParquetUnit {
 }
 
 /// What turns a record batch of the file into one of the plan.
-struct Decoder {
+struct BatchDecoder {
     columns: Vec<Option<Leaf>>,
     time: Option<Leaf>,
     arrival: Option<Leaf>,
     assembler: Assembler,
 }
 
-impl Decoder {
+impl BatchDecoder {
     fn decode(
         &mut self,
         batch: &RecordBatch,
@@ -315,7 +315,7 @@ impl Decoder {
             time: array(&self.time)?,
             arrival: array(&self.arrival)?,
             columns: self.columns.iter().map(array).collect::<Result<_>>()?,
-            faults: Faults::default(),
+            faults: CellFaults::default(),
         };
         let schema = batch.schema();
         let names = || schema.fields().iter().map(|field| field.name().as_str());
@@ -351,7 +351,7 @@ fn units(
     metadata: &ArrowReaderMetadata,
     time: Option<&Leaf>,
     arrival: Option<&Leaf>,
-) -> Result<(Vec<Unit>, u64)> {
+) -> Result<(Vec<RowGroupUnit>, u64)> {
     let skip = outside(plan, path, metadata, time, arrival).unwrap_or_default();
     let (mut units, mut skipped, mut first_row) = (vec![], 0, 0u64);
     for (row_group, group) in metadata.metadata().row_groups().iter().enumerate() {
@@ -359,7 +359,7 @@ fn units(
         if skip.get(row_group) == Some(&true) {
             skipped += rows;
         } else if rows > 0 {
-            units.push(Unit { row_group, first_row, rows });
+            units.push(RowGroupUnit { row_group, first_row, rows });
         }
         first_row = first_row.saturating_add(rows);
     }
@@ -414,7 +414,7 @@ fn bounds(
     let groups = metadata.metadata().row_groups();
     let mut parser = parser(plan, read);
     // Nobody reads the messages of these faults.
-    let of = Named { name: &read.column, role: Role::EventTime };
+    let of = TimeColumnName { name: &read.column, role: TimeRole::EventTime };
     let mut instants = |bounds: &ArrayRef| times(bounds, of, &mut parser, path).ok();
     let least = instants(&statistics.row_group_mins(groups).ok()?)?;
     let most = instants(&statistics.row_group_maxes(groups).ok()?)?;

@@ -4,7 +4,7 @@
 //! * A page is read whole, and its header says how large it is. A page that is larger than [`LONGEST_RECORD`], or
 //!   than [`LARGEST_PAGE`] where its values are numbers, is refused before it is decompressed.
 //! * A batch of texts keeps the pages that they lie in. One that would keep too many is given up, and smaller ones
-//!   are read: see [`Watch::is_wide`].
+//!   are read: see [`PageWatch::is_wide`].
 //!
 //! The library reads pages itself and does not tell what their headers say. So this stands between it and the file,
 //! and sees the bytes of each header on their way.
@@ -34,16 +34,16 @@ const TEXTS_OF_A_BATCH: u64 = 8 << 20;
 /// A file of which one row group is read.
 pub(super) struct Pages<R> {
     inner: R,
-    watch: Arc<Watch>,
+    watch: Arc<PageWatch>,
 }
 
 /// The pages of a row group as they are read.
 #[derive(Debug)]
-pub(super) struct Watch(Mutex<State>);
+pub(super) struct PageWatch(Mutex<PageState>);
 
 #[derive(Debug)]
-struct State {
-    columns: Vec<Column>,
+struct PageState {
+    columns: Vec<ColumnPages>,
     /// Bytes of texts that the batch keeps beside the first page of each column.
     kept: u64,
     may_shrink: bool,
@@ -53,7 +53,7 @@ struct State {
 
 /// A column of the row group.
 #[derive(Debug)]
-struct Column {
+struct ColumnPages {
     name: String,
     /// Where its pages lie.
     place: Range<u64>,
@@ -66,13 +66,13 @@ struct Column {
     pages: usize,
 }
 
-impl Watch {
+impl PageWatch {
     /// Watches the columns `leaves` of a row group.
-    pub fn new(group: &RowGroupMetaData, leaves: impl Iterator<Item = usize>) -> Watch {
+    pub fn new(group: &RowGroupMetaData, leaves: impl Iterator<Item = usize>) -> PageWatch {
         let column = |leaf: usize| {
             let column = group.column(leaf);
             let (start, length) = column.byte_range();
-            Column {
+            ColumnPages {
                 name: column.column_path().string(),
                 place: start..start.saturating_add(length),
                 text: is_text(column.column_type()),
@@ -82,7 +82,7 @@ impl Watch {
             }
         };
         let columns = leaves.map(column).collect();
-        Watch(Mutex::new(State { columns, kept: 0, may_shrink: false, wide: false, refused: None }))
+        PageWatch(Mutex::new(PageState { columns, kept: 0, may_shrink: false, wide: false, refused: None }))
     }
 
     /// A batch begins: what those before kept is theirs. It is given up where it is too large, if it `may_shrink`.
@@ -102,13 +102,13 @@ impl Watch {
         self.state().refused.clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PageState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn column(&mut self, at: u64) -> Option<&mut Column> {
+impl PageState {
+    fn column(&mut self, at: u64) -> Option<&mut ColumnPages> {
         self.columns.iter_mut().find(|column| column.place.contains(&at))
     }
 
@@ -186,7 +186,7 @@ fn decompressed(header: &[u8]) -> Option<u64> {
 }
 
 impl<R> Pages<R> {
-    pub fn new(inner: R, watch: Arc<Watch>) -> Pages<R> {
+    pub fn new(inner: R, watch: Arc<PageWatch>) -> Pages<R> {
         Pages { inner, watch }
     }
 }
@@ -215,7 +215,7 @@ pub(super) struct Header<T> {
     inner: T,
     start: u64,
     read: u64,
-    watch: Arc<Watch>,
+    watch: Arc<PageWatch>,
 }
 
 impl<T: Read> Read for Header<T> {

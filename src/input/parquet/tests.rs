@@ -6,7 +6,7 @@ use super::*;
 use crate::batch::{Batch, DataType, Position};
 use crate::input::bad::Bad;
 use crate::input::columnar::FileColumn;
-use crate::input::{Compression, Format, OnBadRecord, ReadTime, Shape, testing};
+use crate::input::{Compression, InputFormat, OnBadRecord, ReadTime, Shape, testing};
 use crate::time::{DAY, HOUR, TimeRule, TimeUnit, Zone};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -40,11 +40,11 @@ fn written(columns: Vec<(&str, ArrayRef)>, group: usize) -> (TempDir, SourceFile
         opened: testing::opened(&path),
         path,
         ordinal: 3,
-        format: Format::Parquet,
+        format: InputFormat::Parquet,
         shape: Shape::of(Compression::None),
         bytes: 0,
         framing: Default::default(),
-        told: vec![],
+        partition_columns: vec![],
         unnest: None,
     };
     (dir, file)

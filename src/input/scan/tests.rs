@@ -1,6 +1,6 @@
 //! What users may feed a scan: good files in all shapes, and bad ones with the words they get.
 
-use super::super::testing::{Outcome, TestFolder, gzip, scan};
+use super::super::testing::{ScanResult, TestFolder, gzip, scan};
 use super::super::{OnBadRecord, ReadPlan};
 use crate::error::Kind;
 use crate::time::TimeRule;
@@ -18,12 +18,12 @@ fn refused(plan: ReadPlan) -> String {
 }
 
 /// The only column of each row.
-fn values(outcome: &Outcome) -> Vec<Option<&str>> {
+fn values(outcome: &ScanResult) -> Vec<Option<&str>> {
     outcome.rows.iter().map(|(_, _, columns)| columns[0].as_deref()).collect()
 }
 
 /// Line, column and reason of each reject.
-fn reasons(outcome: &Outcome) -> Vec<(u64, Option<&str>, &str)> {
+fn reasons(outcome: &ScanResult) -> Vec<(u64, Option<&str>, &str)> {
     outcome.rejects.iter().map(|r| (r.line, r.column.as_deref(), r.reason.as_str())).collect()
 }
 

@@ -8,9 +8,9 @@
 use super::super::opened::Opened;
 use super::Compression;
 use super::content::{Content, content, head_of};
-use super::member::Member;
+use super::member::ArchiveMember;
 use crate::error::{Error, Result};
-use crate::input::reading::Reading;
+use crate::input::reading::FileReader;
 use crate::input::source_file::kind_of;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 /// A handle that can be read from any place.
 struct Seeking {
-    file: Reading,
+    file: FileReader,
     bytes: u64,
 }
 
@@ -56,8 +56,8 @@ fn opened(file: &Opened) -> Result<ZipArchive<BufReader<Seeking>>> {
 /// It is another kind of document.
 pub(super) fn workbook(file: &Opened) -> Result<()> {
     match document(&opened(file)?) {
-        Some(Document::Workbook) => Ok(()),
-        Some(Document::Other(what, hint)) => {
+        Some(ZipDocument::Workbook) => Ok(()),
+        Some(ZipDocument::Other(what, hint)) => {
             Err(Error::data(format!("{} is {what}, which is not supported", file.path().display()))
                 .hint(hint))
         }
@@ -70,15 +70,15 @@ pub(super) fn workbook(file: &Opened) -> Result<()> {
 }
 
 /// What a zip is that is a document and no archive.
-enum Document {
+enum ZipDocument {
     Workbook,
     Other(&'static str, &'static str),
 }
 
-fn document(archive: &ZipArchive<BufReader<Seeking>>) -> Option<Document> {
+fn document(archive: &ZipArchive<BufReader<Seeking>>) -> Option<ZipDocument> {
     let has = |name: &str| archive.index_for_name(name).is_some();
     if has("xl/workbook.xml") {
-        return Some(Document::Workbook);
+        return Some(ZipDocument::Workbook);
     }
     let other = [
         ("xl/workbook.bin", "an Excel file in binary (.xlsb)", "save it as .xlsx or .csv"),
@@ -90,14 +90,17 @@ fn document(archive: &ZipArchive<BufReader<Seeking>>) -> Option<Document> {
         ("content.xml", "an OpenOffice document (.ods)", "save it as .xlsx or .csv"),
         ("Index/Document.iwa", "an Apple Numbers file", "export it as .xlsx or .csv"),
     ];
-    other.iter().find(|(name, ..)| has(name)).map(|(_, what, hint)| Document::Other(what, hint))
+    other.iter().find(|(name, ..)| has(name)).map(|(_, what, hint)| ZipDocument::Other(what, hint))
 }
 
 /// The data in `file`, in no order, with what is left out, if it is an archive; none where it is not.
 ///
 /// # Errors
 /// A data error: the archive is damaged, locked, or without data.
-pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<Member>, Vec<String>)>> {
+pub(in crate::input) fn members(
+    file: &Opened,
+    any: bool,
+) -> Result<Option<(Vec<ArchiveMember>, Vec<String>)>> {
     if file.member().is_some() || content(&head_of(file)?) != Content::Zip {
         return Ok(None);
     }
@@ -149,7 +152,7 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
             return Err(Error::data(format!("{}: its place in the archive is not known", path.display())));
         };
         let (bytes, crc) = (member.compressed_size(), member.crc32());
-        found.push(Member { path, start, bytes, compression, crc });
+        found.push(ArchiveMember { path, start, bytes, compression, crc });
     }
     if found.is_empty() {
         let error = Error::data(format!("{} is a zip without data files", file.path().display()));
@@ -168,20 +171,20 @@ pub(in crate::input) fn members(file: &Opened, any: bool) -> Result<Option<(Vec<
 }
 
 /// The bytes of a member, which have to come to its checksum.
-pub(super) struct Checked {
+pub(super) struct CheckedMember {
     from: Box<dyn Read + Send>,
     crc: flate2::Crc,
     wanted: u32,
     path: PathBuf,
 }
 
-impl Checked {
-    pub(super) fn new(from: Box<dyn Read + Send>, wanted: u32, path: &Path) -> Checked {
-        Checked { from, crc: flate2::Crc::new(), wanted, path: path.to_path_buf() }
+impl CheckedMember {
+    pub(super) fn new(from: Box<dyn Read + Send>, wanted: u32, path: &Path) -> CheckedMember {
+        CheckedMember { from, crc: flate2::Crc::new(), wanted, path: path.to_path_buf() }
     }
 }
 
-impl Read for Checked {
+impl Read for CheckedMember {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         let read = self.from.read(out)?;
         self.crc.update(&out[..read]);

@@ -3,7 +3,7 @@
 use super::Compression;
 use crate::error::Result;
 use crate::input::opened::Opened;
-use crate::input::source_file::Format;
+use crate::input::source_file::InputFormat;
 
 /// How much of a file is looked at.
 pub(super) const HEAD: usize = 4096;
@@ -16,7 +16,7 @@ pub(in crate::input) enum Content {
     /// A zip, or a workbook, which is one.
     Zip,
     /// Records with types.
-    Typed(Format),
+    Typed(InputFormat),
     /// What is not read: what it is, and what to do.
     Foreign(&'static str, &'static str),
     /// Anything else.
@@ -84,10 +84,10 @@ pub(in crate::input) fn content(head: &[u8]) -> Content {
         return Content::Zip;
     }
     if head.starts_with(b"PAR1") {
-        return Content::Typed(Format::Parquet);
+        return Content::Typed(InputFormat::Parquet);
     }
     if head.starts_with(b"Obj\x01") {
-        return Content::Typed(Format::Avro);
+        return Content::Typed(InputFormat::Avro);
     }
     // Protocols 2 to 5 of pickle begin with 0x80 and their number.
     let pickle = head.len() > 2 && head[0] == 0x80 && (2..=5).contains(&head[1]);

@@ -1,7 +1,7 @@
 //! How the text of a file is got from its bytes: compression, encoding, form.
 
 use crate::error::{Error, Result};
-use crate::input::documents::Layout;
+use crate::input::documents::RecordPath;
 use encoding_rs::Encoding;
 use std::path::Path;
 
@@ -101,7 +101,7 @@ pub struct Shape {
     /// How it is compressed.
     pub compression: Compression,
     /// Of JSON that is not an object a line: how its records are found.
-    pub documents: Option<Layout>,
+    pub documents: Option<RecordPath>,
     /// What the unpacked bytes of a member of a zip come to.
     pub(in crate::input) crc: Option<u32>,
     /// Its encoding, where it is not UTF-8.
@@ -111,12 +111,12 @@ pub struct Shape {
     /// What its lines are.
     pub form: Form,
     /// What the job says of its lines.
-    pub rules: Box<Rules>,
+    pub rules: Box<LineRules>,
 }
 
 /// What the job says of the lines of a text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Rules {
+pub struct LineRules {
     /// Lines before the header.
     pub skip: usize,
     /// What a line that is none begins with.
@@ -134,15 +134,15 @@ pub struct Rules {
     /// The cells of it that are read, such as `A3:F200`.
     pub range: Option<String>,
     /// The encoding.
-    pub encoding: Option<Said>,
+    pub encoding: Option<DeclaredEncoding>,
     /// What the lines are, where they are not plain.
     pub form: Option<Form>,
 }
 
 /// An encoding that a job says; none is UTF-8.
-pub type Said = Option<&'static Encoding>;
+pub type DeclaredEncoding = Option<&'static Encoding>;
 
-impl Rules {
+impl LineRules {
     /// Whether lines are left out or changed.
     pub fn any(&self) -> bool {
         self.skip > 0
@@ -165,7 +165,7 @@ impl Shape {
     }
 
     /// The same, with its documents laid out so.
-    pub fn with_documents(&self, documents: Option<Layout>) -> Shape {
+    pub fn with_documents(&self, documents: Option<RecordPath>) -> Shape {
         Shape { documents, ..self.clone() }
     }
 
@@ -194,18 +194,18 @@ impl Shape {
     ///
     /// # Errors
     /// A data error: these do not agree.
-    pub fn take(&mut self, rules: &Rules, path: &Path) -> Result<()> {
+    pub fn take(&mut self, rules: &LineRules, path: &Path) -> Result<()> {
         let path = path.display();
-        if let Some(said) = rules.encoding {
-            let name = said.map_or("UTF-8", Encoding::name);
-            if let (Some(seen), true) = (self.encoding, self.encoding != said) {
+        if let Some(declared) = rules.encoding {
+            let name = declared.map_or("UTF-8", Encoding::name);
+            if let (Some(seen), true) = (self.encoding, self.encoding != declared) {
                 let seen = seen.name();
                 return Err(Error::data(format!(
                     "{path} begins with the byte order mark of {seen}, but `encoding` is {name}"
                 ))
                 .hint("leave `encoding` out: the byte order mark sets it"));
             }
-            self.encoding = said;
+            self.encoding = declared;
         }
         if let Some(form) = &rules.form {
             let sheet = |form: &Form| *form == Form::Sheet;
@@ -213,8 +213,8 @@ impl Shape {
                 return Err(Error::data(format!("{path} is not an Excel workbook (.xlsx)")));
             }
             if self.form != Form::Plain && self.form != *form {
-                let (is, said) = (self.form.name(), form.name());
-                return Err(Error::data(format!("{path} is {is}, but the job says that it is {said}")));
+                let (is, declared) = (self.form.name(), form.name());
+                return Err(Error::data(format!("{path} is {is}, but the job says that it is {declared}")));
             }
             self.form = form.clone();
         }

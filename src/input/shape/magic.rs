@@ -7,7 +7,7 @@ use super::super::opened::Opened;
 use super::content::{Content, HEAD, content, head_of};
 use super::{Compression, Form, Shape, archive, failed, text};
 use crate::error::{Error, Result};
-use crate::input::source_file::Format;
+use crate::input::source_file::InputFormat;
 use std::io::Read;
 
 /// The shape that the first bytes of a file show, and a format, if they tell one. `named` is the compression that its
@@ -15,7 +15,7 @@ use std::io::Read;
 ///
 /// # Errors
 /// A data error: it is something that is not read. A machine error: it cannot be read.
-pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shape, Option<Format>)> {
+pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shape, Option<InputFormat>)> {
     let mut shape = match file.member() {
         Some(member) => Shape { crc: Some(member.crc), ..Shape::of(member.compression) },
         None => Shape::of(named),
@@ -28,7 +28,7 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
             Content::Zip => {
                 // A zip that is an archive is known by its members before.
                 archive::workbook(file)?;
-                return Ok((Shape { form: Form::Sheet, ..Shape::default() }, Some(Format::Csv)));
+                return Ok((Shape { form: Form::Sheet, ..Shape::default() }, Some(InputFormat::Csv)));
             }
             // A name or job that says another format is for its reader to complain of.
             Content::Typed(format) => return Ok((shape, Some(format))),
@@ -68,7 +68,7 @@ pub(in crate::input) fn found(file: &Opened, named: Compression) -> Result<(Shap
     shape.sep = separator(head);
     if is_extended(head) {
         shape.form = Form::W3c;
-        return Ok((shape, Some(Format::Csv)));
+        return Ok((shape, Some(InputFormat::Csv)));
     }
     Ok((shape, None))
 }

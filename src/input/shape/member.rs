@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A file in a zip.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::input) struct Member {
+pub(in crate::input) struct ArchiveMember {
     /// The path of the archive, and its own in it.
     pub path: PathBuf,
     /// Where its bytes begin in the archive, and how many there are.

@@ -22,12 +22,12 @@ mod sheet;
 mod tests;
 mod weblog;
 
-pub(super) use self::member::Member;
+pub(super) use self::member::ArchiveMember;
 pub(super) use archive::members;
 pub use encoding::encoding;
 pub(super) use magic::found;
 pub use sheet::check_range;
 
-pub use form::{Compression, Form, Rules, Said, Shape};
+pub use form::{Compression, DeclaredEncoding, Form, LineRules, Shape};
 pub(super) use reader::{failed, marked_text, text};
 pub use weblog::weblog;

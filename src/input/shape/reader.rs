@@ -4,7 +4,7 @@ use super::form::{Compression, Form, Shape};
 use super::{archive, drop, encoding, fields, lines, sheet, weblog};
 use crate::error::Error;
 use crate::input::documents;
-use crate::input::documents::{Marks, Stopped};
+use crate::input::documents::{RecordMarks, Stopped};
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
@@ -31,12 +31,12 @@ pub(in crate::input) fn marked_text(
     from: Box<dyn Read + Send>,
     shape: &Shape,
     path: &Path,
-    marks: Option<Marks>,
+    marks: Option<RecordMarks>,
 ) -> std::io::Result<Box<dyn Read + Send>> {
     let mut text = decompressed(from, shape.compression)?;
     // The checksum is that of the unpacked bytes, before they are decoded.
     if let Some(crc) = shape.crc {
-        text = Box::new(archive::Checked::new(text, crc, path));
+        text = Box::new(archive::CheckedMember::new(text, crc, path));
     }
     if shape.form == Form::Sheet {
         text = Box::new(sheet::text(text, &shape.rules, path)?);

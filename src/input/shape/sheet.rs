@@ -6,7 +6,7 @@
 //!   times in ISO-8601, without a zone. A formula whose value was not stored is an error: it has no value.
 //! * A workbook is held in memory.
 
-use super::Rules;
+use super::LineRules;
 use super::fields::push;
 use crate::error::{Error, Result};
 use calamine::{Data, ExcelDateTime, Range, Reader, SheetType, Xlsx, open_workbook_from_rs};
@@ -16,7 +16,7 @@ use std::path::Path;
 /// The text of a sheet.
 pub(super) fn text(
     mut from: Box<dyn Read + Send>,
-    rules: &Rules,
+    rules: &LineRules,
     path: &Path,
 ) -> std::io::Result<Cursor<Vec<u8>>> {
     // A zip has its directory at its end, so a workbook is needed whole.
@@ -27,7 +27,7 @@ pub(super) fn text(
 
 type Workbook = Xlsx<Cursor<Vec<u8>>>;
 
-fn of_workbook(bytes: Vec<u8>, rules: &Rules, path: &Path) -> Result<Vec<u8>> {
+fn of_workbook(bytes: Vec<u8>, rules: &LineRules, path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
     let damaged = |cause: calamine::XlsxError| {
         Error::data(format!("{shown} is a workbook that cannot be read")).caused_by(cause)
@@ -51,7 +51,7 @@ fn of_workbook(bytes: Vec<u8>, rules: &Rules, path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The sheet that is read, with its name: the one that the job names, or the only one that has cells.
-fn chosen(book: &mut Workbook, rules: &Rules, path: &Path) -> Result<(String, Range<Data>)> {
+fn chosen(book: &mut Workbook, rules: &LineRules, path: &Path) -> Result<(String, Range<Data>)> {
     let shown = path.display();
     // Sheets of charts and macros do not have rows.
     let all: Vec<String> = book

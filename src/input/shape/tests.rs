@@ -1,6 +1,6 @@
 //! Texts that are changed line by line, at all sizes of chunks and numbers of threads.
 
-use super::{Form, Rules, Shape, encoding};
+use super::{Form, LineRules, Shape, encoding};
 use crate::input::testing::{TestFolder, scan};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn text_of(bytes: &[u8], shape: &Shape) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn ruled(rules: Rules) -> Shape {
+fn ruled(rules: LineRules) -> Shape {
     Shape { rules: Box::new(rules), ..Shape::default() }
 }
 
@@ -20,11 +20,11 @@ fn ruled(rules: Rules) -> Shape {
 fn lines_that_are_no_records_are_empty_lines() {
     let text = "title\n\na,b\n# x\n1,\"\n# y\"\n2,3\nTotal,5\n";
     let comment = Some("#".to_string());
-    let rules = Rules { skip: 2, comment: comment.clone(), footer: 1, ..Rules::default() };
+    let rules = LineRules { skip: 2, comment: comment.clone(), footer: 1, ..LineRules::default() };
     assert_eq!(text_of(text.as_bytes(), &ruled(rules)), "\n\na,b\n\n1,\"\n# y\"\n2,3\n\n");
-    let rules = Rules { skip: 2, comment, until: Some("Total".into()), ..Rules::default() };
+    let rules = LineRules { skip: 2, comment, until: Some("Total".into()), ..LineRules::default() };
     assert_eq!(text_of(text.as_bytes(), &ruled(rules)), "\n\na,b\n\n1,\"\n# y\"\n2,3\n\n");
-    let rules = Rules { until: Some("a".into()), ..Rules::default() };
+    let rules = LineRules { until: Some("a".into()), ..LineRules::default() };
     let long = format!("x\na\n{}", "1\n".repeat(200));
     let mut read =
         super::text(Box::new(std::io::Cursor::new(long.into_bytes())), &ruled(rules), Path::new("x"))
@@ -34,7 +34,7 @@ fn lines_that_are_no_records_are_empty_lines() {
 
 #[test]
 fn escapes_become_doubled_quotes() {
-    let rules = || Rules { escape: Some(b'\\'), ..Rules::default() };
+    let rules = || LineRules { escape: Some(b'\\'), ..LineRules::default() };
     let of = |text: &str| text_of(text.as_bytes(), &ruled(rules()));
     assert_eq!(of("\"a\\\"b\",1\n"), "\"a\"\"b\",1\n");
     assert_eq!(of("\"a\\\\\",\"c\"\"d\"\n"), "\"a\\\",\"c\"\"d\"\n");

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// How the values of a column are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Written {
+pub struct ValueFormat {
     /// Texts that stand for NULL.
     pub null: Vec<String>,
     /// Whether spaces and tabs around a value are no part of it.
@@ -48,7 +48,7 @@ pub enum Plain<'a> {
     Text(&'a [u8]),
 }
 
-impl Written {
+impl ValueFormat {
     /// The text without spaces around, where those do not count; `None` where it stands for NULL.
     pub fn bare<'a>(&self, text: &'a [u8]) -> Option<&'a [u8]> {
         let bare = if self.trim { text.trim_ascii() } else { text };
@@ -85,20 +85,20 @@ impl Written {
 }
 
 /// As `explain` says it: `, between thousands, NULL as NA`.
-impl fmt::Display for Written {
+impl fmt::Display for ValueFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |words: &[String]| words.join(" or ");
-        let mut said: Vec<String> = vec![];
-        said.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
-        said.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
-        said.extend((!self.units.is_empty()).then(|| format!("{} next to numbers", list(&self.units))));
-        said.extend(self.accounting.then(|| "accounting signs".to_string()));
-        said.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
-        said.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
-        said.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
-        said.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a text mark")));
-        said.extend(self.trim.then(|| "spaces around".to_string()));
-        f.write_str(&said.join(", "))
+        let mut rules: Vec<String> = vec![];
+        rules.extend(self.thousands.map(|mark| format!("`{mark}` between thousands")));
+        rules.extend(self.decimal.map(|mark| format!("`{mark}` before fractions")));
+        rules.extend((!self.units.is_empty()).then(|| format!("{} next to numbers", list(&self.units))));
+        rules.extend(self.accounting.then(|| "accounting signs".to_string()));
+        rules.extend((!self.null.is_empty()).then(|| format!("NULL as {}", list(&self.null))));
+        rules.extend((!self.yes.is_empty()).then(|| format!("true as {}", list(&self.yes))));
+        rules.extend((!self.no.is_empty()).then(|| format!("false as {}", list(&self.no))));
+        rules.extend(self.text_mark.as_ref().map(|mark| format!("`{mark}` as a text mark")));
+        rules.extend(self.trim.then(|| "spaces around".to_string()));
+        f.write_str(&rules.join(", "))
     }
 }
 
@@ -111,7 +111,7 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         return Some(format!("null = [{shown:?}]"));
     }
     let reads = |decimal, thousands| {
-        let written = Written { decimal, thousands, trim: true, ..Written::default() };
+        let written = ValueFormat { decimal, thousands, trim: true, ..ValueFormat::default() };
         let mut room = vec![];
         matches!(written.plain(text, ty, &mut room), Ok(Plain::Text(plain)) if super::value::parse_float(plain).is_ok())
     };
@@ -130,13 +130,13 @@ pub fn likely_keys(text: &[u8], ty: DataType) -> Option<String> {
         }
         // The first way that reads the text is the one that needs the fewest keys.
         for (decimal, thousands) in [(None, None), (None, Some(',')), (Some(','), Some('.'))] {
-            let written = Written {
+            let written = ValueFormat {
                 decimal,
                 thousands,
                 units: units.clone(),
                 accounting,
                 trim: true,
-                ..Written::default()
+                ..ValueFormat::default()
             };
             let mut room = vec![];
             let plain = written.plain(text, ty, &mut room);
@@ -177,8 +177,8 @@ pub const NULL_WORDS: [&str; 20] = [
 /// How the values of the columns of a log are written, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct WrittenColumns {
-    all: Option<Arc<Written>>,
-    of: BTreeMap<String, Arc<Written>>,
+    all: Option<Arc<ValueFormat>>,
+    of: BTreeMap<String, Arc<ValueFormat>>,
 }
 
 impl WrittenColumns {
@@ -186,13 +186,13 @@ impl WrittenColumns {
     pub const PLAIN: WrittenColumns = WrittenColumns { all: None, of: BTreeMap::new() };
 
     /// All columns as `all` says, and those of `of` as is said of them.
-    pub fn new(all: Option<Written>, of: BTreeMap<String, Written>) -> WrittenColumns {
+    pub fn new(all: Option<ValueFormat>, of: BTreeMap<String, ValueFormat>) -> WrittenColumns {
         let of = of.into_iter().map(|(name, written)| (name, Arc::new(written))).collect();
         WrittenColumns { all: all.map(Arc::new), of }
     }
 
     /// How `column` is written, if that is said.
-    pub fn of(&self, column: &str) -> Option<&Arc<Written>> {
+    pub fn of(&self, column: &str) -> Option<&Arc<ValueFormat>> {
         self.of.get(column).or(self.all.as_ref())
     }
 
@@ -202,7 +202,7 @@ impl WrittenColumns {
     }
 
     /// What is said of all columns.
-    pub fn all(&self) -> Option<&Written> {
+    pub fn all(&self) -> Option<&ValueFormat> {
         self.all.as_deref()
     }
 

@@ -1,10 +1,10 @@
 //! Numbers with marks between their digits, units and the signs of bookkeeping.
 
-use super::{Plain, Written};
+use super::{Plain, ValueFormat};
 use crate::batch::DataType;
 use crate::input::value::ValueError;
 
-impl Written {
+impl ValueFormat {
     /// The plain form of `text`, a value of type `ty`; `room` is overwritten.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ const SPACES: [&str; 4] = [" ", "\u{a0}", "\u{202f}", "\u{2009}"];
 const APOSTROPHES: [&str; 2] = ["'", "\u{2019}"];
 
 /// Writes the plain form of the number `text` to `out`: a sign, digits, a point, digits. `None` where it is none.
-fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn plain(written: &ValueFormat, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if common(written, text, out).is_some() {
         return Some(());
     }
@@ -62,7 +62,7 @@ fn plain(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// As [`plain`], of all forms.
-fn of_any_form(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn of_any_form(written: &ValueFormat, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = std::str::from_utf8(text).ok()?;
     let (negative, size) = outside(written, text)?;
     if negative {
@@ -98,7 +98,7 @@ fn of_any_form(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> 
 
 /// As [`plain`], of the form that most numbers have, in one pass: a minus or none, digits in groups of three, and digits
 /// behind the mark of fractions.
-fn common(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+fn common(written: &ValueFormat, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let ascii = |mark: char| u8::try_from(mark).ok().filter(|mark| matches!(mark, b',' | b'.'));
     let decimal = ascii(written.decimal.unwrap_or('.'))?;
     let thousands = written.thousands.map(ascii);
@@ -134,7 +134,7 @@ fn common(written: &Written, text: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// Whether a number is below zero, and its text without signs and units.
-fn outside<'a>(written: &Written, text: &'a str) -> Option<(bool, &'a str)> {
+fn outside<'a>(written: &ValueFormat, text: &'a str) -> Option<(bool, &'a str)> {
     let (mut rest, mut negative) = (text, false);
     let (mut signs, mut units, mut open) = (0, 0, false);
     // From the left: signs, a unit and an open parenthesis, in any order.
@@ -183,7 +183,7 @@ fn bookkeeping(text: &str) -> Option<(&str, bool)> {
 }
 
 /// What is left without the longest unit that `strip` takes off.
-fn unit<'a>(written: &Written, strip: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+fn unit<'a>(written: &ValueFormat, strip: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
     written.units.iter().filter_map(|unit| strip(unit)).min_by_key(|rest| rest.len())
 }
 
@@ -240,7 +240,7 @@ mod tests {
             text in "-?[0-9]{1,4}([,.][0-9]{2,4}){0,3}[,.]?[0-9]{0,2}",
             marks in prop::sample::select(vec![(None, Some(',')), (Some(','), Some('.')), (Some(','), None), (None, None)]),
         ) {
-            let written = Written { decimal: marks.0, thousands: marks.1, ..Written::default() };
+            let written = ValueFormat { decimal: marks.0, thousands: marks.1, ..ValueFormat::default() };
             let (mut one, mut all) = (vec![], vec![]);
             if common(&written, text.as_bytes(), &mut one).is_some() {
                 prop_assert_eq!(of_any_form(&written, text.as_bytes(), &mut all), Some(()), "{}", text);

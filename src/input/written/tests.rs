@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-fn read(written: &Written, text: &str, ty: DataType) -> Result<Option<String>, String> {
+fn read(written: &ValueFormat, text: &str, ty: DataType) -> Result<Option<String>, String> {
     let mut room = vec![];
     match written.plain(text.as_bytes(), ty, &mut room) {
         Ok(Plain::Null) => Ok(None),
@@ -10,13 +10,13 @@ fn read(written: &Written, text: &str, ty: DataType) -> Result<Option<String>, S
     }
 }
 
-fn decimal(written: &Written, text: &str) -> Option<String> {
+fn decimal(written: &ValueFormat, text: &str) -> Option<String> {
     read(written, text, DataType::Decimal { precision: 18, scale: 2 }).ok().flatten()
 }
 
-fn marks(decimal: char, thousands: char) -> Written {
+fn marks(decimal: char, thousands: char) -> ValueFormat {
     let decimal = (decimal != '.').then_some(decimal);
-    Written { decimal, thousands: Some(thousands), ..Written::default() }
+    ValueFormat { decimal, thousands: Some(thousands), ..ValueFormat::default() }
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn thousands_stand_in_groups() {
     assert_eq!(decimal(&german, "-34,50").as_deref(), Some("-34.50"));
     assert_eq!(decimal(&german, "1.5"), None);
     assert_eq!(decimal(&german, "1,234.56"), None);
-    let comma = Written { decimal: Some(','), ..Written::default() };
+    let comma = ValueFormat { decimal: Some(','), ..ValueFormat::default() };
     assert_eq!(decimal(&comma, "1,5").as_deref(), Some("1.5"));
     assert_eq!(decimal(&comma, "1.5"), None);
     let french = marks(',', ' ');
@@ -73,7 +73,7 @@ fn thousands_stand_in_groups() {
 #[test]
 fn units_and_signs_stand_around_a_number() {
     let units = ["$", "EUR", "%", "Rp"].map(String::from).to_vec();
-    let money = Written { thousands: Some(','), units, accounting: true, ..Written::default() };
+    let money = ValueFormat { thousands: Some(','), units, accounting: true, ..ValueFormat::default() };
     for (text, plain) in [
         ("$1,250.00", "1250.00"),
         ("-$1,250.00", "-1250.00"),
@@ -95,7 +95,7 @@ fn units_and_signs_stand_around_a_number() {
     for text in ["(5", "5)", "(-5)", "-5-", "-5 DR", "$5 EUR", "$$5", "USD 5", "$", "()", "5 XR"] {
         assert_eq!(decimal(&money, text), None, "{text}");
     }
-    let plain = Written { units: vec!["$".into()], ..Written::default() };
+    let plain = ValueFormat { units: vec!["$".into()], ..ValueFormat::default() };
     assert_eq!(decimal(&plain, "(5)"), None);
     assert_eq!(decimal(&plain, "$1e3").as_deref(), Some("1e3"));
 }
@@ -103,8 +103,12 @@ fn units_and_signs_stand_around_a_number() {
 #[test]
 fn words_stand_for_null_and_booleans() {
     let words = |words: &[&str]| words.iter().map(|word| word.to_string()).collect::<Vec<String>>();
-    let written =
-        Written { null: words(&["NA", "-"]), yes: words(&["Y"]), no: words(&["N"]), ..Written::default() };
+    let written = ValueFormat {
+        null: words(&["NA", "-"]),
+        yes: words(&["Y"]),
+        no: words(&["N"]),
+        ..ValueFormat::default()
+    };
     assert_eq!(read(&written, "NA", DataType::String), Ok(None));
     assert_eq!(read(&written, "na", DataType::String), Ok(Some("na".into())));
     assert_eq!(read(&written, " NA", DataType::String), Ok(Some(" NA".into())));
@@ -112,11 +116,11 @@ fn words_stand_for_null_and_booleans() {
     assert_eq!(read(&written, "Y", DataType::Bool), Ok(Some("true".into())));
     assert_eq!(read(&written, "N", DataType::Bool), Ok(Some("false".into())));
     assert_eq!(read(&written, "TRUE", DataType::Bool), Ok(Some("TRUE".into())));
-    let trimming = Written { trim: true, ..written };
+    let trimming = ValueFormat { trim: true, ..written };
     assert_eq!(read(&trimming, " NA\t", DataType::Date), Ok(None));
     assert_eq!(read(&trimming, "  ", DataType::Int64), Ok(None));
     assert_eq!(read(&trimming, " 12 ", DataType::Int64), Ok(Some("12".into())));
-    let marked = Written { text_mark: Some("'".into()), ..Written::default() };
+    let marked = ValueFormat { text_mark: Some("'".into()), ..ValueFormat::default() };
     assert_eq!(read(&marked, "400'", DataType::String), Ok(Some("400".into())));
     assert_eq!(read(&marked, "'007", DataType::String), Ok(Some("007".into())));
 }

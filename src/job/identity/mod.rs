@@ -23,7 +23,7 @@ use super::spec::{JobSpec, OutputSpec};
 use crate::batch::{Field, Schema};
 use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
-use crate::sink::{Format, Identity};
+use crate::sink::{Identity, OutputFormat};
 use crate::time::TimeRange;
 use crate::window::Window;
 use reading::{Reads, optional, pairs};
@@ -177,9 +177,9 @@ fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
 }
 
 /// Columns with their types, in order; in JSON also which of them lie in records.
-fn columns(schema: &Schema, format: Format) -> Value {
+fn columns(schema: &Schema, format: OutputFormat) -> Value {
     // Nested names make objects in JSON alone: other formats are the same with and without.
-    let has_records = matches!(format, Format::JsonLines | Format::Keyed(_));
+    let has_records = matches!(format, OutputFormat::JsonLines | OutputFormat::Keyed(_));
     let column = |field: &Field| {
         let mut column = json!({ "name": field.name, "type": field.ty.to_string() });
         if has_records && field.nested {

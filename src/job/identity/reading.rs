@@ -2,12 +2,12 @@
 
 use crate::asof::{Direction, Reach};
 use crate::batch::Origin;
-use crate::input::derived::Source;
-use crate::input::written::{Written, WrittenColumns};
+use crate::input::derived::DerivedFrom;
+use crate::input::written::{ValueFormat, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
 use crate::job::document::At;
 use crate::job::lengths::parse_length;
-use crate::job::spec::{JobSpec, LogSpec, Names, ShapeSpec, StepSpec};
+use crate::job::spec::{JobSpec, LogSpec, NamedTexts, ShapeSpec, StepSpec};
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
 use crate::time::TimeRule;
@@ -63,7 +63,7 @@ impl Reads {
                     column += 1;
                 }
                 Step::Enrich(enrich) => {
-                    used.extend(enrich.tries.iter().flat_map(|attempt| asked(plan, attempt)));
+                    used.extend(enrich.tries.iter().flat_map(|attempt| key_columns(plan, attempt)));
                     column += enrich.take.len();
                 }
             }
@@ -73,7 +73,7 @@ impl Reads {
         for derived in plan.pipeline.read.derived.iter().rev() {
             let name = plan.pipeline.read.columns[derived.column].name.as_str();
             let decides = plan.pipeline.read.time.column == name || used.contains(&derived.column);
-            if let (true, Source::Sql(expr)) = (decides, &derived.from) {
+            if let (true, DerivedFrom::Sql(expr)) = (decides, &derived.from) {
                 used.insert(derived.column);
                 used.extend(expr.inputs());
             }
@@ -98,7 +98,7 @@ fn derived(step: &StepSpec) -> Vec<&str> {
 }
 
 /// The columns that a try of an enrichment is asked by.
-fn asked<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [usize] {
+fn key_columns<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [usize] {
     match attempt {
         Try::AsOf { on, .. } => on,
         Try::Service(service) => &plan.pipeline.services[*service].columns,
@@ -140,7 +140,7 @@ fn log(spec: &LogSpec, read: &ReadPlan, reads: &Reads) -> Map<String, Value> {
         columns.into_iter().map(|(name, ty)| (name.to_string(), Value::from(ty))).collect();
     optional([
         ("format", word(&spec.format)),
-        ("log", word(&spec.carrier)),
+        ("log", word(&spec.wire_format)),
         ("envelope", word(&spec.envelope)),
         ("records", word(&spec.records)),
         ("unnest", word(&spec.unnest)),
@@ -178,8 +178,8 @@ fn shape(spec: &ShapeSpec) -> Option<Value> {
 fn derive(read: &ReadPlan, reads: &Reads) -> Option<Value> {
     let shown = read.derived.iter().map(|derived| (&read.columns[derived.column].name, &derived.from));
     let of_sql = shown.filter(|(name, _)| reads.shows(name)).filter_map(|(name, from)| match from {
-        Source::Sql(expr) => Some((name.clone(), json!(expr.sql().trim()))),
-        Source::File => None,
+        DerivedFrom::Sql(expr) => Some((name.clone(), json!(expr.sql().trim()))),
+        DerivedFrom::File => None,
     });
     let derived: Map<String, Value> = of_sql.collect();
     (!derived.is_empty()).then_some(Value::Object(derived))
@@ -187,7 +187,7 @@ fn derive(read: &ReadPlan, reads: &Reads) -> Option<Value> {
 
 fn written(columns: &WrittenColumns) -> Value {
     let words = |words: &[String]| (!words.is_empty()).then(|| json!(words));
-    let one = |written: &Written| {
+    let one = |written: &ValueFormat| {
         Value::Object(optional([
             ("null", words(&written.null)),
             ("trim", written.trim.then(|| json!(true))),
@@ -252,8 +252,10 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
 }
 
 fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
-    let on: Vec<&str> =
-        asked(plan, attempt).iter().map(|column| plan.pipeline.rows.fields[*column].name.as_str()).collect();
+    let on: Vec<&str> = key_columns(plan, attempt)
+        .iter()
+        .map(|column| plan.pipeline.rows.fields[*column].name.as_str())
+        .collect();
     match attempt {
         Try::AsOf { table, reach, take, .. } => {
             let of = &plan.pipeline.tables[*table];
@@ -338,6 +340,6 @@ pub fn optional<const N: usize>(keys: [(&str, Option<Value>); N]) -> Map<String,
 }
 
 /// Names with the SQL that stands for them, in the order of the job file, which is that of columns.
-pub fn pairs(all: &Names) -> Value {
+pub fn pairs(all: &NamedTexts) -> Value {
     Value::Object(all.iter().map(|(name, sql)| (name.value.clone(), json!(sql.value.trim()))).collect())
 }

@@ -1,7 +1,7 @@
 //! The keys of the job itself, and `[late]`.
 
 use super::key::{
-    Described, Key, Kind, NamedTables, Section, Table, Tables, Text, Whole, Word, about, json, keys,
+    Described, Key, KeySection, KeyType, NamedTables, Table, Tables, Text, Whole, Word, about, json, keys,
 };
 use super::{log, output, step};
 
@@ -44,11 +44,11 @@ keys! {
 }
 
 /// The whole file.
-pub const JOB: Section = Section {
+pub const JOB: KeySection = KeySection {
     about: "The job file of Highwater, in TOML: what is read, what happens to events, and what is written.",
     sample: "name = \"pageviews\"\ntimezone = \"Europe/London\"",
     required: &[("source", ""), ("output", "")],
-    ..Section::new(
+    ..KeySection::new(
         "The job",
         about! {
             NAME, TIMEZONE, MEMORY, THREADS, MODE, SOURCE, TABLES, STEPS, OUTPUTS, LATE_EVENTS,
@@ -62,10 +62,10 @@ keys! {
 }
 
 /// Where late events go.
-pub const LATE: Section = Section {
+pub const LATE: KeySection = KeySection {
     about: "Where events go that came too late for every window of a streamed output.",
     sample: "[late]\npath = \"out/late.jsonl\"",
     definition: "late",
     required: &[("path", "a .jsonl or .parquet file for late events")],
-    ..Section::new("`[late]`", &[LATE_PATH.about])
+    ..KeySection::new("`[late]`", &[LATE_PATH.about])
 };

@@ -23,7 +23,7 @@ pub struct Described {
     /// Its name.
     pub name: &'static str,
     /// The type of its value.
-    pub ty: Type,
+    pub ty: ValueType,
     /// What the key means, in sentences.
     pub meaning: &'static str,
     /// The default as JSON; empty without one.
@@ -33,14 +33,14 @@ pub struct Described {
     /// The words that the key takes, where it takes no others.
     pub words: &'static [&'static str],
     /// The tables that are the key's value.
-    pub of: Option<&'static Section>,
+    pub of: Option<&'static KeySection>,
     /// Whether several sections have this same key. The JSON Schema then defines it once.
     pub shared: bool,
 }
 
 impl Described {
     /// A key without a default, examples or words.
-    pub const fn new(name: &'static str, meaning: &'static str, ty: Type) -> Described {
+    pub const fn new(name: &'static str, meaning: &'static str, ty: ValueType) -> Described {
         Described { name, ty, meaning, default: "", examples: "[]", words: &[], of: None, shared: false }
     }
 
@@ -68,7 +68,7 @@ impl Described {
 
 /// The type of a key's value, as users know it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Type {
+pub enum ValueType {
     /// A string.
     Text,
     /// A string that is not empty.
@@ -115,19 +115,19 @@ pub enum Type {
     GlobalOrTable,
 }
 
-/// A [`Type`] as a Rust type, so that the compiler knows what reading a key gives.
-pub trait Kind {
+/// A [`ValueType`] as a Rust type, so that the compiler knows what reading a key gives.
+pub trait KeyType {
     /// The type that it stands for.
-    const TYPE: Type;
+    const TYPE: ValueType;
 }
 
 macro_rules! kinds {
     ($($kind:ident)*) => {$(
-        #[doc = concat!("See [`Type::", stringify!($kind), "`].")]
+        #[doc = concat!("See [`ValueType::", stringify!($kind), "`].")]
         pub struct $kind;
 
-        impl Kind for $kind {
-            const TYPE: Type = Type::$kind;
+        impl KeyType for $kind {
+            const TYPE: ValueType = ValueType::$kind;
         }
     )*};
 }
@@ -137,15 +137,15 @@ kinds! {
     Texts Literals Table Tables NamedTables GlobalOrTable
 }
 
-/// See [`Type::Whole`].
+/// See [`ValueType::Whole`].
 pub struct Whole<const LEAST: usize, const MOST: usize = { usize::MAX }>;
 
-impl<const LEAST: usize, const MOST: usize> Kind for Whole<LEAST, MOST> {
-    const TYPE: Type = Type::Whole(LEAST, MOST);
+impl<const LEAST: usize, const MOST: usize> KeyType for Whole<LEAST, MOST> {
+    const TYPE: ValueType = ValueType::Whole(LEAST, MOST);
 }
 
 /// A table of the job file.
-pub struct Section {
+pub struct KeySection {
     /// Its heading on the guide's page.
     pub title: &'static str,
     /// What the table is, in sentences.
@@ -168,10 +168,10 @@ pub struct Section {
     pub variants: Option<&'static Variants>,
 }
 
-impl Section {
+impl KeySection {
     /// A section without rules between its keys.
-    pub const fn new(title: &'static str, keys: &'static [Described]) -> Section {
-        Section {
+    pub const fn new(title: &'static str, keys: &'static [Described]) -> KeySection {
+        KeySection {
             title,
             about: "",
             sample: "",
@@ -215,7 +215,7 @@ pub struct Variant {
     /// Its key.
     pub name: &'static str,
     /// Keys that it must have too.
-    pub needs: &'static [Need],
+    pub needs: &'static [NeededKey],
     /// Keys that it may have, and that only the variants that name them have.
     pub takes: &'static [&'static [&'static str]],
     /// Keys that it cannot have, each with a hint.
@@ -235,7 +235,7 @@ impl Variant {
 }
 
 /// A key that a variant needs.
-pub struct Need {
+pub struct NeededKey {
     /// The key.
     pub key: &'static str,
     /// What the error says of it; empty for nothing.
@@ -257,12 +257,12 @@ macro_rules! keys {
         $(#[doc = $line])+
         pub const $key: Key<$kind> = Key::new(Described {
             $($field: $value,)*
-            ..Described::new($name, concat!($($line),+), <$kind as Kind>::TYPE)
+            ..Described::new($name, concat!($($line),+), <$kind as KeyType>::TYPE)
         });
     )*};
 }
 
-/// The descriptions of keys, as a [`Section`] lists them.
+/// The descriptions of keys, as a [`KeySection`] lists them.
 macro_rules! about {
     ($($key:expr),* $(,)?) => { &[$($key.about),*] };
 }

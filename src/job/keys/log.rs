@@ -1,10 +1,10 @@
 //! `[source]`, `[table.NAME]` and `written`: the keys of logs.
 
 use super::key::{
-    Character, Counts, Delimiter, Described, Expressions, Filled, Flag, Key, Kind, Length, NamedTables,
-    Section, Sql, Strings, Text, Types, Whole, Word, Words, about, json, keys,
+    Character, Counts, Delimiter, Described, Expressions, Filled, Flag, Key, KeySection, KeyType, Length,
+    NamedTables, Sql, Strings, Text, Types, Whole, Word, Words, about, json, keys,
 };
-use crate::input::carried::Said;
+use crate::input::wire_format::DeclaredFormat;
 
 keys! {
     /// File, folder, glob, or a list of them; .gz and .zst are read as they are.
@@ -39,7 +39,7 @@ keys! {
     /// kafka-console-consumer with its properties, or nothing. By default what is recognised.
     LOG: Word = "log" {
         shared: true,
-        words: &Said::CARRIERS,
+        words: &DeclaredFormat::CARRIERS,
         examples: json!(["kcat"]),
     };
 
@@ -145,13 +145,13 @@ keys! {
 }
 
 /// The log of the job.
-pub const SOURCE: Section = Section {
+pub const SOURCE: KeySection = KeySection {
     about: "The log that is read: its files, and how its records and their times are read.",
     sample: "[source]\npath = \"logs/*.csv.gz\"\ntime = \"timestamp\"\ntime_unit = \"ms\"\n\
         types = { price = \"decimal(12,2)\" }",
     definition: "source",
     required: &[("path", ""), ("time", "name the column that contains each event's time")],
-    ..Section::new(
+    ..KeySection::new(
         "`[source]`",
         about! {
             PATH, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
@@ -177,7 +177,7 @@ keys! {
 }
 
 /// A log that steps look into.
-pub const TABLE: Section = Section {
+pub const TABLE: KeySection = KeySection {
     about: "A log that steps look into: rows by key, as of the time of an event.",
     sample: "[table.prices]\npath = \"prices.jsonl\"\ntime = \"valid_from\"",
     definition: "table",
@@ -187,7 +187,7 @@ pub const TABLE: Section = Section {
         &["arrival", "partition", "idle", "max_ahead", "out_of_orderness"],
         "a table is read whole; only the source has a watermark",
     )],
-    ..Section::new(
+    ..KeySection::new(
         "`[table.NAME]`",
         about! {
             TABLE_PATH, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
@@ -228,12 +228,12 @@ keys! {
 }
 
 /// How the values of one column are written, or of all.
-pub const WRITTEN: Section = Section {
+pub const WRITTEN: KeySection = KeySection {
     about: "How the values of a column are written in CSV, or in strings of JSON. A value that is not written so is a \
         bad record: `1,5` is not a number where `,` stands between thousands.",
     sample: "[source.written]\n\"*\" = { trim = true }\n\
         amount = { thousands = \",\", units = [\"Rp\"], null = [\"-\"] }",
-    ..Section::new(
+    ..KeySection::new(
         "`written`",
         about! {
             NULL, TRIM, DECIMAL, THOUSANDS, UNITS, ACCOUNTING, TRUE, FALSE, TEXT_MARK,

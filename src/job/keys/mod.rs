@@ -15,10 +15,10 @@ pub mod log;
 pub mod output;
 pub mod step;
 
-use key::Section;
+use key::KeySection;
 
 /// All tables of the job file, in the order of the guide's page.
-pub const SECTIONS: [&Section; 10] = [
+pub const SECTIONS: [&KeySection; 10] = [
     &job::JOB,
     &log::SOURCE,
     &log::TABLE,

@@ -1,8 +1,8 @@
 //! `[[output]]`, `window` and `top`: the keys of outputs.
 
 use super::key::{
-    Described, Expressions, Flag, GlobalOrTable, Key, Kind, Length, Need, Section, SignedLength, Sql,
-    Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
+    Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey, SignedLength,
+    Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
 };
 
 /// What windows count.
@@ -89,7 +89,7 @@ pub const NOT_OF_ARCHIVES: [&str; 6] = ["window", "by", "select", "having", "top
 pub const FALSE_IN_ARCHIVES: [Key<Flag>; 2] = [FIRINGS, STATE];
 
 /// One output.
-pub const OUTPUT: Section = Section {
+pub const OUTPUT: KeySection = KeySection {
     about: "One output: the windows and keys that events are grouped by, what is computed of each group, and where it \
         goes.",
     sample: "[[output]]\npath = \"out/views\"\nwindow = { tumbling = \"1m\" }\nby = [\"page\"]\n\
@@ -100,7 +100,7 @@ pub const OUTPUT: Section = Section {
         &["allowed_lateness"],
         "it belongs to the window: window = { tumbling = \"1m\", allowed_lateness = \"1h\" }",
     )],
-    ..Section::new(
+    ..KeySection::new(
         "`[[output]]`",
         about! {
             PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
@@ -139,12 +139,12 @@ keys! {
     ALLOWED_LATENESS: Length = "allowed_lateness" { default: json!("0s"), examples: json!(["1h"]) };
 }
 
-const fn need(key: &'static str, meaning: &'static str) -> Need {
-    Need { key, meaning, hint: "" }
+const fn need(key: &'static str, meaning: &'static str) -> NeededKey {
+    NeededKey { key, meaning, hint: "" }
 }
 
 /// A window that has an end.
-pub const WINDOW: Section = Section {
+pub const WINDOW: KeySection = KeySection {
     about: "A window that has an end: `tumbling`, `hopping`, `cumulative` or `session`.",
     sample: "window = { hopping = \"1h\", slide = \"5m\", allowed_lateness = \"1h\" }",
     together: &[("slide", "hopping"), ("step", "cumulative")],
@@ -163,7 +163,7 @@ pub const WINDOW: Section = Section {
             Variant { never: &[("offset", "it starts with its first event")], ..Variant::new("session") },
         ],
     }),
-    ..Section::new(
+    ..KeySection::new(
         "`window`",
         about! {
             TUMBLING, HOPPING, SLIDE, CUMULATIVE, STEP, SESSION, OFFSET, ALLOWED_LATENESS,
@@ -180,10 +180,10 @@ keys! {
 }
 
 /// Which groups of each window are kept.
-pub const TOP: Section = Section {
+pub const TOP: KeySection = KeySection {
     about: "Keeps the first groups of each window.",
     sample: "top = { n = 3, by = \"total desc\" }",
     required: &[("n", ""), ("by", "")],
     missing: "`top` needs `n` and `by`: { n = 3, by = \"total desc\" }",
-    ..Section::new("`top`", &[N.about, TOP_BY.about])
+    ..KeySection::new("`top`", &[N.about, TOP_BY.about])
 };

@@ -1,8 +1,8 @@
 //! `[[step]]` and `otherwise`: the keys of steps.
 
 use super::key::{
-    Character, Described, Expressions, Flag, Key, Kind, Length, Literals, Names, Need, Section, Sql, Strings,
-    Tables, Text, Texts, Variant, Variants, Whole, Word, about, json, keys,
+    Character, Described, Expressions, Flag, Key, KeySection, KeyType, Length, Literals, Names, NeededKey,
+    Sql, Strings, Tables, Text, Texts, Variant, Variants, Whole, Word, about, json, keys,
 };
 use super::log;
 
@@ -107,12 +107,12 @@ pub const ON_HINT: &str =
 
 const TAKE_HINT: &str = "new columns and where they come from: take = { country = \"countryCode\" }";
 
-const fn need(key: &'static str, hint: &'static str) -> Need {
-    Need { key, meaning: "", hint }
+const fn need(key: &'static str, hint: &'static str) -> NeededKey {
+    NeededKey { key, meaning: "", hint }
 }
 
 /// One step.
-pub const STEP: Section = Section {
+pub const STEP: KeySection = KeySection {
     about: "One step: `filter`, `derive`, `dedup`, `first`, `enrich` or `lookup`, with the keys that go with it.",
     sample: "[[step]]\nfilter = \"amount > 0\"\n\n[[step]]\nenrich = \"prices\"\non = [\"sku\"]\n\
         take = { price = \"amount\" }\notherwise = [{ constant = { price = 0 } }]",
@@ -139,7 +139,7 @@ pub const STEP: Section = Section {
             },
         ],
     }),
-    ..Section::new(
+    ..KeySection::new(
         "`[[step]]`",
         about! {
             FILTER, DERIVE, DEDUP, FIRST, AS, ENRICH, MATCH, INCLUSIVE, WITHIN, FILL, LOOKUP, ON, TAKE,
@@ -158,7 +158,7 @@ keys! {
 }
 
 /// What is tried where a step finds no match.
-pub const OTHERWISE: Section = Section {
+pub const OTHERWISE: KeySection = KeySection {
     about: "One item of `otherwise`: the table in another `match`, a `lookup`, or a `constant`. What it leaves out it \
         takes from its step.",
     sample: "otherwise = [{ match = \"forward\" }, { constant = { country = \"??\" } }]",
@@ -175,7 +175,7 @@ pub const OTHERWISE: Section = Section {
             Variant::new("constant"),
         ],
     }),
-    ..Section::new(
+    ..KeySection::new(
         "`otherwise`",
         about! {
             MATCH, INCLUSIVE, MATCH_WITHIN, LOOKUP, ON, TAKE, log::TYPES, log::FORMAT, COLUMNS, DELIMITER,

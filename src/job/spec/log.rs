@@ -4,7 +4,7 @@ use super::written::{WrittenSpec, written};
 use crate::error::Error;
 use crate::job::document::{At, Document};
 use crate::job::keys::log as keys;
-use crate::job::reader::Table;
+use crate::job::reader::TableReader;
 use std::ops::Range;
 
 /// The keys that all logs share.
@@ -14,7 +14,7 @@ pub struct LogSpec {
     pub path: Vec<At<String>>,
     pub format: Option<At<String>>,
     /// `log`: what carries the records.
-    pub carrier: Option<At<String>>,
+    pub wire_format: Option<At<String>>,
     pub envelope: Option<At<String>>,
     /// Where the list of the records is in a document of JSON.
     pub records: Option<At<String>>,
@@ -72,12 +72,12 @@ pub struct TableSpec {
 }
 
 /// Reads the keys that all logs share; of a table too, which describes some of them in other words.
-fn log(table: &Table) -> LogSpec {
+fn log(table: &TableReader) -> LogSpec {
     LogSpec {
         span: table.span.clone(),
         path: table.get(keys::PATH).unwrap_or_default(),
         format: table.get(keys::FORMAT),
-        carrier: table.get(keys::LOG),
+        wire_format: table.get(keys::LOG),
         envelope: table.get(keys::ENVELOPE),
         records: table.get(keys::RECORDS),
         unnest: table.get(keys::UNNEST),
@@ -107,7 +107,7 @@ fn log(table: &Table) -> LogSpec {
 }
 
 /// Reads `[source]`.
-pub(super) fn source(table: &Table) -> SourceSpec {
+pub(super) fn source(table: &TableReader) -> SourceSpec {
     let spec = SourceSpec {
         // The event time may be a column that is derived, so they are computed as records are read.
         log: LogSpec { derive_first: true, ..log(table) },
@@ -123,7 +123,7 @@ pub(super) fn source(table: &Table) -> SourceSpec {
 }
 
 /// Reads one `[table.NAME]`.
-pub(super) fn table(document: &Document, name: At<String>, table: &Table) -> TableSpec {
+pub(super) fn table(document: &Document, name: At<String>, table: &TableReader) -> TableSpec {
     let spec = TableSpec { log: log(table), filter: table.get(keys::TABLE_FILTER), name };
     table.finish();
     // The name stands in that of the file of rejected records.

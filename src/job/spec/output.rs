@@ -4,7 +4,7 @@ use super::variant::variant;
 use crate::error::Error;
 use crate::job::document::{At, Document};
 use crate::job::keys::output as keys;
-use crate::job::reader::Table;
+use crate::job::reader::TableReader;
 use std::ops::Range;
 
 /// `[[output]]`.
@@ -37,7 +37,7 @@ pub struct PageSpec {
 }
 
 /// Reads one `[[output]]` that is a page; `None` if it is none.
-pub(super) fn page(table: &Table) -> Option<PageSpec> {
+pub(super) fn page(table: &TableReader) -> Option<PageSpec> {
     let path = table.peek("path")?;
     if !is_page(path) && (table.peek("format") != Some("html") || crate::pg::is_url(path) || path == "-") {
         return None;
@@ -100,7 +100,7 @@ pub struct TopSpec {
 }
 
 /// Reads one `[[output]]`.
-pub(super) fn output(document: &Document, table: &Table) -> OutputSpec {
+pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
     // A fault of these keys leaves open which columns the output has.
     let before = document.count();
     let (by, select, archive) = (table.get(keys::BY), table.get(keys::SELECT), table.get(keys::ARCHIVE));
@@ -140,7 +140,7 @@ pub fn is_true(flag: &Option<At<bool>>) -> bool {
 }
 
 /// Faults what an archive cannot have: it has the records as they came, and nothing of what an output makes of them.
-fn refuse_in_archive(table: &Table) {
+fn refuse_in_archive(table: &TableReader) {
     // `firings = false` asks for nothing, so only a flag that is set is a fault.
     let flags = keys::FALSE_IN_ARCHIVES.into_iter().filter(|flag| table.is_set(flag.about.name));
     for key in keys::NOT_OF_ARCHIVES.into_iter().chain(flags.map(|flag| flag.about.name)) {
@@ -151,7 +151,7 @@ fn refuse_in_archive(table: &Table) {
 }
 
 /// The window of an output, if it has one.
-fn window(document: &Document, output: &Table) -> Option<WindowSpec> {
+fn window(document: &Document, output: &TableReader) -> Option<WindowSpec> {
     let value = output.get(keys::WINDOWS);
     // A window that cannot be read must not make this an output without a window.
     output.place_of("window")?;
@@ -162,7 +162,7 @@ fn window(document: &Document, output: &Table) -> Option<WindowSpec> {
     }))
 }
 
-fn read_window(document: &Document, window: Result<At<String>, Table>) -> Option<WindowSpec> {
+fn read_window(document: &Document, window: Result<At<String>, TableReader>) -> Option<WindowSpec> {
     let table = match window {
         Ok(name) if name.value == "global" => {
             return Some(WindowSpec { kind: WindowKind::Global, offset: None, allowed_lateness: None });
@@ -190,7 +190,7 @@ fn read_window(document: &Document, window: Result<At<String>, Table>) -> Option
     right.then_some(WindowSpec { kind, offset, allowed_lateness })
 }
 
-fn top(table: &Table) -> Option<TopSpec> {
+fn top(table: &TableReader) -> Option<TopSpec> {
     let (n, by) = (table.get(keys::N), table.get(keys::TOP_BY));
     table.finish();
     // A key that is missing has been told by `finish`.

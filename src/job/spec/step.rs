@@ -3,19 +3,19 @@
 use super::log::LogSpec;
 use super::variant::variant;
 use crate::error::Error;
-use crate::job::document::{At, Document, Literal};
+use crate::job::document::{At, Document, TomlLiteral};
 use crate::job::keys::key::Key;
 use crate::job::keys::{key, log, step as keys};
-use crate::job::reader::Table;
+use crate::job::reader::TableReader;
 use std::ops::Range;
 
 /// Names with what they stand for, in the order written.
-pub type Names = Vec<(At<String>, At<String>)>;
+pub type NamedTexts = Vec<(At<String>, At<String>)>;
 
 /// `[[step]]`.
 pub enum StepSpec {
     Filter(At<String>),
-    Derive(Names),
+    Derive(NamedTexts),
     Dedup {
         keys: Vec<At<String>>,
         within: Option<At<String>>,
@@ -37,10 +37,10 @@ pub enum StepSpec {
 pub struct EnrichSpec {
     pub table: At<String>,
     /// Columns of the events, and of the table.
-    pub on: Names,
+    pub on: NamedTexts,
     pub reach: ReachSpec,
     /// New columns, and those of the table.
-    pub take: Names,
+    pub take: NamedTexts,
     pub fill: Option<At<String>>,
     pub otherwise: Vec<OtherwiseSpec>,
 }
@@ -57,12 +57,12 @@ pub struct LookupSpec {
     pub span: Range<usize>,
     pub from: LookupFrom,
     /// New columns, and columns of the file or JSON pointers.
-    pub take: Option<Names>,
+    pub take: Option<NamedTexts>,
 }
 
 /// What is looked into.
 pub enum LookupFrom {
-    Files { log: Box<LogSpec>, on: Option<Names> },
+    Files { log: Box<LogSpec>, on: Option<NamedTexts> },
     Service(Box<ServiceSpec>),
 }
 
@@ -70,8 +70,8 @@ pub enum LookupFrom {
 pub struct ServiceSpec {
     pub url: At<String>,
     /// Names and values.
-    pub headers: Names,
-    pub types: Names,
+    pub headers: NamedTexts,
+    pub types: NamedTexts,
     pub in_flight: Option<At<usize>>,
     pub timeout: Option<At<String>>,
     pub retries: Option<At<usize>>,
@@ -83,15 +83,15 @@ pub struct ServiceSpec {
 pub enum OtherwiseSpec {
     Match(ReachSpec),
     Lookup(Box<LookupSpec>),
-    Constant { span: Range<usize>, values: Vec<(At<String>, At<Literal>)> },
+    Constant { span: Range<usize>, values: Vec<(At<String>, At<TomlLiteral>)> },
 }
 
 /// Reads one `[[step]]`.
-pub(super) fn step(document: &Document, table: &Table) -> StepSpec {
+pub(super) fn step(document: &Document, table: &TableReader) -> StepSpec {
     read(document, table).unwrap_or(StepSpec::Unreadable)
 }
 
-fn read(document: &Document, table: &Table) -> Option<StepSpec> {
+fn read(document: &Document, table: &TableReader) -> Option<StepSpec> {
     // The keys of all kinds are read first, as `finish` wants every key read that is described.
     let (filter, derive) = (table.get(keys::FILTER), table.get(keys::DERIVE));
     let (dedup, first, name) = (table.get(keys::DEDUP), table.get(keys::FIRST), table.get(keys::AS));
@@ -124,7 +124,7 @@ fn read(document: &Document, table: &Table) -> Option<StepSpec> {
     right.then_some(spec)
 }
 
-fn reach(table: &Table) -> ReachSpec {
+fn reach(table: &TableReader) -> ReachSpec {
     ReachSpec {
         direction: table.get(keys::MATCH),
         inclusive: table.get(keys::INCLUSIVE),
@@ -132,7 +132,7 @@ fn reach(table: &Table) -> ReachSpec {
     }
 }
 
-fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
+fn otherwise(document: &Document, table: &TableReader) -> Option<OtherwiseSpec> {
     let (reach, lookup) = (reach(table), LookupKeys::read(document, table));
     let constant = table.get(keys::CONSTANT);
     table.finish();
@@ -147,7 +147,7 @@ fn otherwise(document: &Document, table: &Table) -> Option<OtherwiseSpec> {
 
 fn some_keys(
     document: &Document,
-    table: &Table,
+    table: &TableReader,
     kind: &'static str,
     keys: Option<Vec<At<String>>>,
 ) -> Option<Vec<At<String>>> {
@@ -164,10 +164,10 @@ fn some_keys(
 /// The keys of a lookup, before it is known of which kind it is.
 struct LookupKeys {
     lookup: Option<Vec<At<String>>>,
-    on: Option<Names>,
-    take: Option<Names>,
+    on: Option<NamedTexts>,
+    take: Option<NamedTexts>,
     log: LogSpec,
-    headers: Option<Names>,
+    headers: Option<NamedTexts>,
     in_flight: Option<At<usize>>,
     timeout: Option<At<String>>,
     retries: Option<At<usize>>,
@@ -176,7 +176,7 @@ struct LookupKeys {
 }
 
 impl LookupKeys {
-    fn read(document: &Document, table: &Table) -> LookupKeys {
+    fn read(document: &Document, table: &TableReader) -> LookupKeys {
         let names = |key: Key<key::Names>| {
             let name = key.about.name;
             if table.is_empty(name) {
@@ -207,7 +207,7 @@ impl LookupKeys {
     }
 
     /// The lookup. Faults the keys of the other kind.
-    fn lookup(self, document: &Document, table: &Table) -> Option<LookupSpec> {
+    fn lookup(self, document: &Document, table: &TableReader) -> Option<LookupSpec> {
         let mut from = self.lookup?;
         let span = table.place_of("lookup").unwrap_or(table.span.clone());
         if from.is_empty() {

@@ -3,11 +3,11 @@
 use crate::error::Error;
 use crate::job::document::Document;
 use crate::job::keys::key::{Variant, Variants};
-use crate::job::reader::Table;
+use crate::job::reader::TableReader;
 
 /// The key of the one thing that a table is, and whether the other keys fit it. Faults those that do not, and says
 /// which are missing; `None` after a fault that leaves open what the table is.
-pub(super) fn variant(document: &Document, table: &Table) -> Option<(&'static str, bool)> {
+pub(super) fn variant(document: &Document, table: &TableReader) -> Option<(&'static str, bool)> {
     let variants = table.section().variants?;
     let variant = named(document, table, variants)?;
     // From here on it is known what the table is: faults make it wrong, but leave nothing open.
@@ -36,7 +36,7 @@ pub(super) fn variant(document: &Document, table: &Table) -> Option<(&'static st
 }
 
 /// The one variant whose key the table has.
-fn named(document: &Document, table: &Table, variants: &'static Variants) -> Option<&'static Variant> {
+fn named(document: &Document, table: &TableReader, variants: &'static Variants) -> Option<&'static Variant> {
     // By key and not by value: a variant whose value is wrong is still named.
     let named = variants.all.iter().filter(|variant| table.place_of(variant.name).is_some());
     let error = match named.collect::<Vec<&Variant>>()[..] {

@@ -2,7 +2,7 @@
 
 use crate::job::document::At;
 use crate::job::keys::log as keys;
-use crate::job::reader::Table;
+use crate::job::reader::TableReader;
 
 /// What is said of one column, or of all.
 pub struct WrittenSpec {
@@ -20,8 +20,8 @@ pub struct WrittenSpec {
 }
 
 /// Reads the tables of `written`.
-pub(super) fn written(table: &Table) -> Vec<WrittenSpec> {
-    let read = |(column, table): (At<String>, Table)| {
+pub(super) fn written(table: &TableReader) -> Vec<WrittenSpec> {
+    let read = |(column, table): (At<String>, TableReader)| {
         let spec = WrittenSpec {
             column,
             null: table.get(keys::NULL),

@@ -1,6 +1,6 @@
 //! Archives, and outputs that keep their state: what late events are merged into.
 
-use super::held::Held;
+use super::held::OutputColumns;
 use super::planner::Planner;
 use crate::batch::{Field, Schema};
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::window::Window;
 
 impl Planner<'_> {
     /// An output of the records as they are read: all columns of the source, then where each is from.
-    pub(super) fn archive(&mut self, spec: &OutputSpec) -> Held {
+    pub(super) fn archive(&mut self, spec: &OutputSpec) -> OutputColumns {
         let own = archive_fields();
         let mut right = true;
         let columns = self.log.columns_of_files();
@@ -33,7 +33,7 @@ impl Planner<'_> {
         self.positions = true;
         self.rows.read(columns.iter().copied());
         fields.extend(own);
-        Held {
+        OutputColumns {
             columns: Schema::new(fields),
             groups: None,
             kind: right.then_some(OutputKind::Archive(columns)),
@@ -42,7 +42,7 @@ impl Planner<'_> {
     }
 
     /// Whether an output can keep its state, where it is to; faults what is in the way.
-    pub(super) fn state(&self, spec: &OutputSpec, held: &Held) -> bool {
+    pub(super) fn state(&self, spec: &OutputSpec, held: &OutputColumns) -> bool {
         let Some(flag) = spec.state.as_ref().filter(|flag| flag.value) else { return true };
         let Some(groups) = &held.groups else {
             // An output whose `select` is wrong may have been one of groups.

@@ -5,10 +5,10 @@
 //! leave out events in which that is NULL.
 
 use super::groups::transpose;
-use super::held::Resolved;
+use super::held::ResolvedAggregate;
 use super::planner::Planner;
 use crate::aggregate::catalog::{self, LiteralKind, Takes};
-use crate::aggregate::{Aggregate, Call, Direction};
+use crate::aggregate::{Aggregate, SortDirection, TypedCall};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr::{AggregateCall, OrderBy, text_literal};
@@ -18,7 +18,7 @@ use sqlparser::ast::{CaseWhen, Expr as Ast};
 
 impl Planner<'_> {
     /// The aggregate of a call, and the columns of its arguments; `None` after a fault.
-    pub(super) fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> Resolved {
+    pub(super) fn aggregate(&mut self, call: &AggregateCall, sql: &At<String>) -> ResolvedAggregate {
         // A fault ends it only at the end, so that the arguments are looked at too.
         let literal = literal(call).map_err(|error| self.fault(error, &sql.span)).ok();
         let mut args = call.args.clone();
@@ -40,9 +40,9 @@ impl Planner<'_> {
         let columns: Vec<usize> = columns.into_iter().collect::<Option<_>>()?;
         let (literal, _) = (literal?, transpose(filter)?);
         let direction =
-            |order: &OrderBy| Direction { descending: order.descending, nulls_first: order.nulls_first };
+            |order: &OrderBy| SortDirection { descending: order.descending, nulls_first: order.nulls_first };
         let takes_numbers = catalog::forms(&call.name).any(|form| form.takes.contains(&Takes::Number));
-        let made = Aggregate::of(Call {
+        let made = Aggregate::of(TypedCall {
             name: &call.name,
             distinct: call.distinct,
             args: columns.iter().map(|&c| self.rows.schema.fields[c].ty.computed()).collect(),
@@ -55,7 +55,7 @@ impl Planner<'_> {
                 // Only a column of the files may be text by a wrong guess.
                 let names = columns.iter().filter(|c| takes_numbers && **c < self.rows.source_columns);
                 let names = names.map(|&column| self.rows.schema.fields[column].name.as_str());
-                let error = self.rows.texts.told(error, names);
+                let error = self.rows.texts.with_reasons_of(error, names);
                 self.fault(self.rows.open_in(error, call.args.iter()), &sql.span);
                 None
             }
@@ -90,10 +90,10 @@ fn filtered(filter: &Ast, arg: Ast) -> Ast {
 ///
 /// # Errors
 /// A job error without a place: no such literal.
-fn literal(call: &AggregateCall) -> Result<Call<'_>> {
+fn literal(call: &AggregateCall) -> Result<TypedCall<'_>> {
     let literal = call.literal.as_ref();
     let kind = catalog::forms(&call.name).find_map(|form| form.literal);
-    let (Some(literal), Some(kind)) = (literal, kind) else { return Ok(Call::default()) };
+    let (Some(literal), Some(kind)) = (literal, kind) else { return Ok(TypedCall::default()) };
     match kind {
         LiteralKind::Quantile => {
             // A range does not contain NaN, so it is refused as well.
@@ -103,10 +103,10 @@ fn literal(call: &AggregateCall) -> Result<Call<'_>> {
                 let name = &call.name;
                 Error::job(format!("{which} argument of `{name}` is a number from 0 to 1, not `{literal}`"))
             })?);
-            Ok(Call { quantile, ..Call::default() })
+            Ok(TypedCall { quantile, ..TypedCall::default() })
         }
         LiteralKind::Separator => match text_literal(literal) {
-            Some(separator) => Ok(Call { separator: Some(separator), ..Call::default() }),
+            Some(separator) => Ok(TypedCall { separator: Some(separator), ..TypedCall::default() }),
             None => {
                 let name = &call.name;
                 let error =

@@ -1,12 +1,12 @@
 //! What is said of a column that a log does not have: where its header is, what folders tell, that it is inside of a list,
 //! or made by a step.
 
-use super::log::Log;
+use super::log::CheckedLog;
 use crate::batch::DataType;
 use crate::error::{Error, Reason};
 use crate::input::infer::{Class, InferredColumn};
 use crate::input::value::{basic, key, shown};
-use crate::input::{Format, SourceFile, around, told};
+use crate::input::{InputFormat, SourceFile, around, partition_columns};
 use crate::job::document::Document;
 use crate::job::spec::{JobSpec, StepSpec};
 use crate::time::likely;
@@ -56,16 +56,17 @@ pub(super) fn hints(files: &[SourceFile], delimiter: u8, name: Option<&str>) -> 
     let path = file.path.display();
     let mut hints =
         vec![format!("line {line} of {path} looks like the header, `{header}`: {}", keys.join(" and "))];
-    let told = |key: &str| ["skip", "comment"].iter().any(|known| key.starts_with(known));
-    let others = found.lines.iter().filter(|(key, _)| !told(key));
+    let is_skip = |key: &str| ["skip", "comment"].iter().any(|known| key.starts_with(known));
+    let others = found.lines.iter().filter(|(key, _)| !is_skip(key));
     hints.extend(others.map(|(key, why)| format!("{why}: {key}")));
     hints
 }
 
 /// What is said where the first line looks like a record and no header.
 fn headless(name: &str, known: &[&str], files: &[SourceFile]) -> Option<String> {
-    let file =
-        files.first().filter(|file| file.format == Format::Csv && file.shape.form.columns().is_none())?;
+    let file = files
+        .first()
+        .filter(|file| file.format == InputFormat::Csv && file.shape.form.columns().is_none())?;
     let class = |name: &&str| Class::of_text(name.as_bytes());
     let values = known.iter().filter(|name| class(name) != Class::Text).count();
     // A name may look like a number, as a year does. A third of them is too many for a header.
@@ -88,14 +89,16 @@ fn headless(name: &str, known: &[&str], files: &[SourceFile]) -> Option<String> 
     ))
 }
 
-impl Log {
+impl CheckedLog {
     /// Says, where a fault speaks of a column that files have and that is not read, why; and of one that folders tell,
     /// how it is read.
     pub(super) fn hints(&self, document: &Document) {
         for (name, why) in &self.inferred.unsupported {
             document.unread(name, why);
         }
-        for name in told::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none()) {
+        for name in
+            partition_columns::names(&self.files).iter().filter(|name| self.inferred.column(name).is_none())
+        {
             let declared = format!("types = {{ {name} = \"string\" }}");
             let hint = format!("folder names contain `{name}`; declare its type to read it: {declared}");
             document.hint(name, &hint);
@@ -103,7 +106,7 @@ impl Log {
         for name in document.unknown() {
             let of_list = |list: &str| name.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
             // What no job declares and is JSON in files of JSON is lists.
-            let json = self.files.iter().all(|file| file.format == Format::JsonLines);
+            let json = self.files.iter().all(|file| file.format == InputFormat::JsonLines);
             let is_list = |column: &&InferredColumn| json && column.ty == DataType::Json && !column.declared;
             let mut lists = self.inferred.columns.iter().filter(is_list);
             let Some((list, item)) = lists.find_map(|c| Some((&c.name, of_list(&c.name)?))) else { continue };

@@ -6,7 +6,7 @@ use super::rows::open_columns;
 use crate::batch::{DataType, NativeBuilder, null_array};
 use crate::error::Error;
 use crate::input::value;
-use crate::job::document::{At, Literal, LiteralKind};
+use crate::job::document::{At, TomlKind, TomlLiteral};
 use crate::plan::Try;
 use crate::time::{TimeParser, TimeRule, Zone};
 use arrow_array::{ArrayRef, StringViewArray};
@@ -16,7 +16,7 @@ impl Planner<'_> {
     /// A constant for the columns of a step; those that are left out are NULL.
     pub(super) fn constant(
         &self,
-        values: &[(At<String>, At<Literal>)],
+        values: &[(At<String>, At<TomlLiteral>)],
         columns: &[NewColumn],
     ) -> Option<Try> {
         let mut right = self.taken_by_step(values.iter().map(|(name, _)| name), columns);
@@ -47,8 +47,8 @@ impl Planner<'_> {
 }
 
 /// An array of one value of type `ty`: as TOML has it, or in text as a file has it.
-fn array(literal: &Literal, ty: DataType, zone: &Zone) -> Option<ArrayRef> {
-    use LiteralKind::{Flag, Number, Text, Time};
+fn array(literal: &TomlLiteral, ty: DataType, zone: &Zone) -> Option<ArrayRef> {
+    use TomlKind::{Flag, Number, Text, Time};
     let Some(mut values) = NativeBuilder::new(ty, 1) else {
         let is_text = ty == DataType::String && literal.kind == Text;
         return is_text.then(|| Arc::new(StringViewArray::from(vec![literal.text.as_str()])) as ArrayRef);

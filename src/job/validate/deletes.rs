@@ -4,17 +4,17 @@
 //! A delete ends the row of its key whatever the row was: what a filter asks of the row's own columns does not leave it out.
 //! What a filter asks of the log's own columns (`_op`, `_topic`, …) does.
 
-use super::log::Log;
-use super::rows::Rows;
+use super::log::CheckedLog;
+use super::rows::RowSource;
 use crate::error::Error;
 use crate::expr::{Expr, parse};
-use crate::input::carried::LogColumn;
+use crate::input::wire_format::LogColumn;
 use crate::job::document::{At, Document};
 use crate::plan::Step;
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
 
 /// Lets deletes pass the filter `sql`, the last step of `rows`; `op` is the column of what an event does.
-pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<String>) {
+pub(super) fn pass(document: &Document, rows: &mut RowSource, op: usize, sql: &At<String>) {
     // After a fault it is none.
     let (Some(Step::Filter(_)), Ok(ast)) = (rows.steps.last(), parse(&sql.value)) else { return };
     let own = own_columns(rows);
@@ -47,7 +47,7 @@ pub(super) fn pass(document: &Document, rows: &mut Rows, op: usize, sql: &At<Str
 }
 
 /// What there is to tell of a source of change events, where the job does not ask what they are.
-pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
+pub(super) fn note(log: &CheckedLog, rows: &RowSource) -> Option<String> {
     let columns = [log.own(LogColumn::Op)?, log.own(LogColumn::Deleted)?];
     // A job that reads these columns knows of deletes.
     let asks = columns.iter().any(|column| rows.used.contains(column));
@@ -59,7 +59,7 @@ pub(super) fn note(log: &Log, rows: &Rows) -> Option<String> {
 
 /// What there is to tell of a table whose columns are those of change events that are not unwrapped, as in Avro and Parquet, unless
 /// its filter asks what they are.
-pub(super) fn not_unwrapped(log: &Log, title: &str, filter: Option<&At<String>>) -> Option<String> {
+pub(super) fn not_unwrapped(log: &CheckedLog, title: &str, filter: Option<&At<String>>) -> Option<String> {
     let has = |prefix: &str| log.inferred.names().any(|name| name.starts_with(prefix));
     let is = log.own(LogColumn::Op).is_none()
         && log.inferred.column("op").is_some()
@@ -83,7 +83,7 @@ enum About {
 }
 
 /// By column of the schema, whether it is the log's own, or computed of such alone.
-fn own_columns(rows: &Rows) -> Vec<bool> {
+fn own_columns(rows: &RowSource) -> Vec<bool> {
     let fields = rows.schema.fields.iter().take(rows.source_columns);
     let mut own: Vec<bool> = fields.map(|field| LogColumn::named(&field.name).is_some()).collect();
     for step in &rows.steps {
@@ -94,7 +94,7 @@ fn own_columns(rows: &Rows) -> Vec<bool> {
     own
 }
 
-fn about(rows: &Rows, condition: &Ast, own: &[bool]) -> Option<About> {
+fn about(rows: &RowSource, condition: &Ast, own: &[bool]) -> Option<About> {
     let expr: Expr = rows.compiled(&condition.to_string()).ok()?;
     let is_own = |input: &usize| own.get(*input).copied().unwrap_or(false);
     Some(match (expr.inputs().iter().all(is_own), expr.inputs().iter().any(is_own)) {

@@ -1,15 +1,15 @@
 //! Columns that a log derives as its records are read, and an event time that is one of them or an expression itself.
 
-use super::log::Log;
+use super::log::CheckedLog;
 use super::rows::{compiled, fault, taken};
-use super::texts::{Texts, names_in};
+use super::texts::{TextColumns, names_in};
 use super::times::time_rule;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Error;
 use crate::expr::parse;
 use crate::expr::walk::expressions;
 use crate::input::ReadTime;
-use crate::input::derived::{Derived, FILE, Source};
+use crate::input::derived::{Derived, DerivedFrom, FILE};
 use crate::input::infer::InferredColumn;
 use crate::job::document::{At, Document};
 use crate::job::spec::LogSpec;
@@ -45,7 +45,7 @@ fn is_expression(text: &str, known: &[&str]) -> bool {
     computes || names_in(&ast).iter().all(|name| known.contains(&name.as_str()))
 }
 
-impl Log {
+impl CheckedLog {
     /// Adds the columns that `spec` derives, and the event time where it is one of them. Faults are noted.
     pub(super) fn derive(&mut self, document: &Document, spec: &LogSpec, zone: &Zone) {
         let known: Vec<String> = self.inferred.names().map(str::to_string).collect();
@@ -56,7 +56,7 @@ impl Log {
             return;
         }
         self.derives = true;
-        let texts = Texts::new(&self.inferred, self.files.iter().all(|file| file.format.is_text()));
+        let texts = TextColumns::new(&self.inferred, self.files.iter().all(|file| file.format.is_text()));
         let mut deriving = Deriving { document, zone, texts, schema: self.schema(), log: self };
         deriving.file(spec);
         for (name, sql) in &spec.derive {
@@ -97,7 +97,7 @@ impl Log {
             if names.contains(&name) {
                 used.insert(*column);
             }
-            if let (true, Source::Sql(expr)) = (used.contains(column), from) {
+            if let (true, DerivedFrom::Sql(expr)) = (used.contains(column), from) {
                 used.extend(expr.inputs());
             }
         }
@@ -106,9 +106,9 @@ impl Log {
     /// The derived columns among those that are `kept`, by their new numbers.
     pub(super) fn derived(&self, kept: &[usize], number: impl Fn(usize) -> usize) -> Vec<Derived> {
         let used = self.derived.iter().filter(|(column, _)| kept.contains(column));
-        let one = |(column, from): &(usize, Source)| {
+        let one = |(column, from): &(usize, DerivedFrom)| {
             let mut from = from.clone();
-            if let Source::Sql(expr) = &mut from {
+            if let DerivedFrom::Sql(expr) = &mut from {
                 expr.renumber(&number);
             }
             Derived { column: number(*column), from }
@@ -121,10 +121,10 @@ impl Log {
 struct Deriving<'a> {
     document: &'a Document,
     zone: &'a Zone,
-    texts: Texts,
+    texts: TextColumns,
     /// As expressions see them.
     schema: Schema,
-    log: &'a mut Log,
+    log: &'a mut CheckedLog,
 }
 
 impl Deriving<'_> {
@@ -134,20 +134,21 @@ impl Deriving<'_> {
         let speaks = |sql: &At<String>| parse(&sql.value).is_ok_and(|ast| names_in(&ast).contains(FILE));
         if self.schema.index_of(FILE).is_none() && texts.into_iter().any(speaks) {
             self.log.hidden.push(FILE.to_string());
-            self.push(FILE, DataType::String, "the path of the file".to_string(), Source::File);
+            self.push(FILE, DataType::String, "the path of the file".to_string(), DerivedFrom::File);
         }
     }
 
     /// Adds the column of an expression; `of_time` says how it is read where it is the event time.
     fn column(&mut self, name: &str, sql: &At<String>, of_time: Option<&LogSpec>) {
-        let made = compiled(sql, &self.schema, self.zone, |error, ast| self.texts.told_of(error, ast));
+        let made =
+            compiled(sql, &self.schema, self.zone, |error, ast| self.texts.with_column_reasons(error, ast));
         let expr = match made {
             Ok(expr) => expr,
             Err(error) => {
                 fault(self.document, false, error, &sql.span);
                 // The column stays, so that what names it is not a second fault.
                 self.log.faulty.push(name.to_string());
-                self.push(name, DataType::String, String::new(), Source::File);
+                self.push(name, DataType::String, String::new(), DerivedFrom::File);
                 return;
             }
         };
@@ -160,10 +161,10 @@ impl Deriving<'_> {
             // In a batch the event time is an instant, whatever the expression gives.
             ty = DataType::Timestamp;
         }
-        self.push(name, ty, format!("derived: {}", sql.value.trim()), Source::Sql(Box::new(expr)));
+        self.push(name, ty, format!("derived: {}", sql.value.trim()), DerivedFrom::Sql(Box::new(expr)));
     }
 
-    fn push(&mut self, name: &str, ty: DataType, why: String, from: Source) {
+    fn push(&mut self, name: &str, ty: DataType, why: String, from: DerivedFrom) {
         self.log.derived.push((self.log.inferred.columns.len(), from));
         self.schema.fields.push(Field::new(name, ty));
         self.log.inferred.columns.push(InferredColumn {

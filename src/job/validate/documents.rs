@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::input::documents::{self, Pointer};
-use crate::input::{Format, SourceFile};
+use crate::input::{InputFormat, SourceFile};
 use crate::job::document::Document;
 use crate::job::spec::LogSpec;
 
@@ -35,7 +35,7 @@ pub(super) fn lay_out(
     files: &mut [SourceFile],
 ) -> Option<()> {
     let keys = [("records", &spec.records), ("unnest", &spec.unnest)];
-    let other = files.iter().find(|file| file.format != Format::JsonLines);
+    let other = files.iter().find(|file| file.format != InputFormat::JsonLines);
     if let (Some(other), Some((key, word))) =
         (other, keys.into_iter().find_map(|(key, word)| Some((key, word.as_ref()?))))
     {
@@ -55,9 +55,9 @@ pub(super) fn lay_out(
     Some(())
 }
 
-/// Faults keys that do not go with what carries the records.
-pub(super) fn carried(document: &Document, spec: &LogSpec, files: &[SourceFile]) {
-    let Some(file) = files.iter().find(|file| !file.framing.carrier.is_plain()) else { return };
+/// Faults keys that do not go with the wire format of the records.
+pub(super) fn check_wire_format(document: &Document, spec: &LogSpec, files: &[SourceFile]) {
+    let Some(file) = files.iter().find(|file| !file.framing.wire_format.is_plain()) else { return };
     let path = file.path.display();
     // Offsets tell which records came twice: the items of one record have one offset.
     if let Some(list) = &spec.unnest {

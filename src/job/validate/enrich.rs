@@ -9,7 +9,7 @@ use crate::error::{Error, Reason};
 use crate::job::document::At;
 use crate::job::keys::step as keys;
 use crate::job::lengths::length;
-use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, Names, OtherwiseSpec, ReachSpec};
+use crate::job::spec::{EnrichSpec, LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec, ReachSpec};
 use crate::plan::{EnrichPlan, Step, Try};
 use crate::secret::{Template, shown_url};
 
@@ -21,7 +21,7 @@ pub(super) struct NewColumn<'a> {
 
 /// Rows of a table that a step takes columns of.
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct TableJoin {
     pub(super) table: usize,
     /// Columns of the table, and of the events, that are matched: in the order of the table's columns.
     on: Vec<(usize, usize)>,
@@ -34,21 +34,25 @@ pub(super) struct Asked {
 pub(super) struct Enclosing<'a> {
     pub(super) columns: &'a [NewColumn<'a>],
     /// What is taken for each column: of the table or the file, or by a JSON pointer.
-    pub(super) take: &'a Names,
+    pub(super) take: &'a NamedTexts,
     pub(super) pointers: bool,
-    pub(super) on: Option<&'a Names>,
+    pub(super) on: Option<&'a NamedTexts>,
     /// Whether it is an `enrich`, whose table can be asked in another way.
     pub(super) enrich: bool,
     /// What an `enrich` asks of its table; `None` after a fault.
-    pub(super) asked: Option<&'a Asked>,
+    pub(super) join: Option<&'a TableJoin>,
     /// What is in reach, if an item does not say.
     pub(super) reach: Reach,
 }
 
 impl<'a> Enclosing<'a> {
     /// A step that is a lookup: by a service if it matches no columns.
-    fn lookup(columns: &'a [NewColumn<'a>], take: &'a Names, on: Option<&'a Names>) -> Enclosing<'a> {
-        Enclosing { columns, take, pointers: on.is_none(), on, enrich: false, asked: None, reach: DEFAULT }
+    fn lookup(
+        columns: &'a [NewColumn<'a>],
+        take: &'a NamedTexts,
+        on: Option<&'a NamedTexts>,
+    ) -> Enclosing<'a> {
+        Enclosing { columns, take, pointers: on.is_none(), on, enrich: false, join: None, reach: DEFAULT }
     }
 }
 
@@ -83,9 +87,9 @@ impl<'a> Planner<'a> {
         let fill = self.fill(spec.fill.as_ref());
         let table = self.table_named(&spec.table);
         let reach = self.reach(&spec.reach, DEFAULT, table);
-        let (types, asked) = self.asked(table, &spec.on, &spec.take, fill.unwrap_or(false));
-        let first = match (&asked, reach, fill) {
-            (Some(asked), Some(reach), Some(_)) => Some(self.as_of(asked, reach)),
+        let (types, join) = self.table_join(table, &spec.on, &spec.take, fill.unwrap_or(false));
+        let first = match (&join, reach, fill) {
+            (Some(join), Some(reach), Some(_)) => Some(self.as_of(join, reach)),
             _ => None,
         };
         let columns = new_columns(&spec.take, types);
@@ -95,7 +99,7 @@ impl<'a> Planner<'a> {
             pointers: false,
             on: Some(&spec.on),
             enrich: true,
-            asked: asked.as_ref(),
+            join: join.as_ref(),
             reach: reach.unwrap_or(DEFAULT),
         };
         let otherwise = self.otherwise(&spec.otherwise, &enclosing);
@@ -109,9 +113,9 @@ impl<'a> Planner<'a> {
             LookupFrom::Files { log, on } => {
                 let Some(on) = on else { return };
                 let table = self.table_of(log);
-                let (types, asked) = self.asked(table, on, take, false);
+                let (types, join) = self.table_join(table, on, take, false);
                 let columns = new_columns(take, types);
-                let first = asked.as_ref().map(|asked| self.as_of(asked, DEFAULT));
+                let first = join.as_ref().map(|join| self.as_of(join, DEFAULT));
                 let enclosing = Enclosing::lookup(&columns, take, Some(on));
                 let otherwise = self.otherwise(otherwise, &enclosing);
                 let from = table.map(|table| self.tables[table].name.clone());
@@ -177,13 +181,13 @@ impl<'a> Planner<'a> {
 
     /// Matches `on` and `take` with a table: the types of the columns that are taken, as far as they are
     /// known, and what is asked, if nothing is wrong.
-    pub(super) fn asked(
+    pub(super) fn table_join(
         &mut self,
         table: Option<usize>,
-        on: &Names,
-        take: &Names,
+        on: &NamedTexts,
+        take: &NamedTexts,
         fill: bool,
-    ) -> (Vec<Option<DataType>>, Option<Asked>) {
+    ) -> (Vec<Option<DataType>>, Option<TableJoin>) {
         // The columns of the events are checked also where the table is not known.
         let events: Vec<Option<usize>> = on.iter().map(|(event, _)| self.event_column(event)).collect();
         let Some(table) = table else { return (vec![None; take.len()], None) };
@@ -222,11 +226,11 @@ impl<'a> Planner<'a> {
         // Two steps that ask by the same columns share what they ask, in whatever order they name them.
         matched.sort_unstable();
         let take: Option<Vec<usize>> = taken.into_iter().collect();
-        let asked = match take {
-            Some(take) if matched.len() == on.len() => Some(Asked { table, on: matched, take, fill }),
+        let join = match take {
+            Some(take) if matched.len() == on.len() => Some(TableJoin { table, on: matched, take, fill }),
             _ => None,
         };
-        (types, asked)
+        (types, join)
     }
 
     /// Whether values of an event's column can equal those of a table's.
@@ -265,10 +269,10 @@ impl<'a> Planner<'a> {
     }
 
     /// A try of the rows that are asked for.
-    pub(super) fn as_of(&mut self, asked: &Asked, reach: Reach) -> Try {
-        let keys: Vec<usize> = asked.on.iter().map(|(key, _)| *key).collect();
-        let (table, take) = self.ask(asked.table, &keys, &asked.take, asked.fill);
-        Try::AsOf { table, on: asked.on.iter().map(|(_, event)| *event).collect(), reach, take }
+    pub(super) fn as_of(&mut self, join: &TableJoin, reach: Reach) -> Try {
+        let keys: Vec<usize> = join.on.iter().map(|(key, _)| *key).collect();
+        let (table, take) = self.ask(join.table, &keys, &join.take, join.fill);
+        Try::AsOf { table, on: join.on.iter().map(|(_, event)| *event).collect(), reach, take }
     }
 
     /// What is in reach. A table without a time holds at any time, so nothing else can be asked of it.
@@ -329,7 +333,7 @@ impl<'a> Planner<'a> {
 /// What is in reach where the job does not say.
 pub(super) const DEFAULT: Reach = Reach { direction: Direction::Backward, within: None, inclusive: true };
 
-pub(super) fn new_columns(take: &Names, types: Vec<Option<DataType>>) -> Vec<NewColumn<'_>> {
+pub(super) fn new_columns(take: &NamedTexts, types: Vec<Option<DataType>>) -> Vec<NewColumn<'_>> {
     take.iter().zip(types).map(|((name, _), ty)| NewColumn { name, ty }).collect()
 }
 

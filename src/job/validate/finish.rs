@@ -8,7 +8,7 @@ use crate::job::destinations::answers;
 use crate::plan::{
     Deliveries, Identities, LogPartition, OffsetColumns, OutputKind, Pipeline, Plan, Step, TablePlan, Try,
 };
-use crate::sink::Named;
+use crate::sink::NamedPaths;
 use crate::time::TimeRange;
 use std::path::PathBuf;
 
@@ -120,7 +120,7 @@ impl Planner<'_> {
                 rejects,
                 publications: self.publications,
                 pages: vec![],
-                named: Named::default(),
+                named: NamedPaths::default(),
             },
         }
     }

@@ -7,14 +7,14 @@
 use super::enrich::{DEFAULT, new_columns};
 use super::faults::faults;
 use super::found;
-use super::log::Log;
+use super::log::CheckedLog;
 use super::output::is_grouped;
 use super::planner::Planner;
 use super::settings::{memory, zone};
 use super::{pages, stream};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::Result;
-use crate::expr::{AggregateCall, Change, Selection, changes, check_syntax};
+use crate::expr::{AggregateCall, MeaningChange, Selection, changes, check_syntax};
 use crate::job::document::At;
 use crate::job::lengths::length;
 use crate::job::overrides::{Overrides, range};
@@ -27,7 +27,7 @@ use crate::time::Zone;
 
 /// What was looked at.
 #[derive(Debug, Clone)]
-pub struct Form {
+pub struct JobSummary {
     /// The job's name.
     pub name: String,
     /// Its time zone.
@@ -41,7 +41,7 @@ pub struct Form {
     /// Expressions whose syntax and functions were checked, and whose columns and types were not.
     pub expressions: usize,
     /// What in them means something else than it did, each with its line.
-    pub changes: Vec<(usize, Change)>,
+    pub changes: Vec<(usize, MeaningChange)>,
     /// Variables that lookups are asked with and the environment does not have.
     pub not_set: Vec<String>,
 }
@@ -50,32 +50,32 @@ pub struct Form {
 ///
 /// # Errors
 /// A job error that reports all faults.
-pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<Form> {
+pub fn check_form(spec: &JobSpec, overrides: &Overrides) -> Result<JobSummary> {
     let zone = zone(spec).unwrap_or_else(Zone::utc);
-    let Checked { expressions, changes, not_set } = form_faults(spec, overrides, &zone);
+    let FormReport { expressions, changes, not_set } = form_faults(spec, overrides, &zone);
     if spec.document.faults().is_some() {
         return Err(faults(spec));
     }
     range(overrides, &zone)?;
     let (tables, steps, outputs) = (spec.tables.len(), spec.steps.len(), spec.outputs.len());
-    Ok(Form { name: spec.job_name(), zone, tables, steps, outputs, expressions, changes, not_set })
+    Ok(JobSummary { name: spec.job_name(), zone, tables, steps, outputs, expressions, changes, not_set })
 }
 
 /// What [`form_faults`] saw.
-pub(super) struct Checked {
+pub(super) struct FormReport {
     expressions: usize,
-    changes: Vec<(usize, Change)>,
+    changes: Vec<(usize, MeaningChange)>,
     not_set: Vec<String>,
 }
 
 /// Notes what is wrong with a job that can be told without its data.
-pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> Checked {
+pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) -> FormReport {
     let document = &spec.document;
     found::form(document, &spec.source.log);
     // Whether the log tells arrivals, its files would say.
     stream::max_ahead(spec, true);
     memory(spec);
-    let planner = Planner::new(spec, zone, Log::unseen(), vec![]);
+    let planner = Planner::new(spec, zone, CheckedLog::unseen(), vec![]);
     let mut checker = Checker { planner, expressions: 0, changes: vec![] };
     checker.planner.modes(overrides.mode);
     checker.planner.delay();
@@ -95,13 +95,13 @@ pub(super) fn form_faults(spec: &JobSpec, overrides: &Overrides, zone: &Zone) ->
     // A variable that several lookups use is told once.
     let not_set: std::collections::BTreeSet<String> = not_set.map(str::to_string).collect();
     let Checker { expressions, changes, .. } = checker;
-    Checked { expressions, changes, not_set: not_set.into_iter().collect() }
+    FormReport { expressions, changes, not_set: not_set.into_iter().collect() }
 }
 
 struct Checker<'a> {
     planner: Planner<'a>,
     expressions: usize,
-    changes: Vec<(usize, Change)>,
+    changes: Vec<(usize, MeaningChange)>,
 }
 
 impl<'a> Checker<'a> {

@@ -1,22 +1,22 @@
 //! The files of a log and how the job says they are read, before any is opened.
 
-use super::shape::{Layout, formats, is_form, shape};
+use super::shape::{FoundLayout, formats, is_form, shape};
 use super::times::time_rule;
 use super::{documents, written};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::carried::{Envelope, Said};
 use crate::input::files::{self, Expanded};
+use crate::input::wire_format::{DeclaredFormat, Envelope};
 use crate::input::written::WrittenColumns;
-use crate::input::{Format, OnBadRecord, SourceFile};
+use crate::input::{InputFormat, OnBadRecord, SourceFile};
 use crate::job::document::Document;
 use crate::job::keys::log as keys;
 use crate::job::overrides::SourceFiles;
-use crate::job::spec::{JobSpec, LogSpec, Names};
+use crate::job::spec::{JobSpec, LogSpec, NamedTexts};
 use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.
-pub(super) struct Found {
+pub(super) struct FoundFiles {
     pub(super) files: Vec<SourceFile>,
     pub(super) notes: Vec<String>,
     pub(super) delimiter: u8,
@@ -32,7 +32,7 @@ pub(super) struct Found {
 }
 
 /// Finds the files of a log. Faults are noted, and without files there is no answer.
-pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
+pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<FoundFiles> {
     found(&job.document, spec, find_files(job, spec), &SourceFiles::default())
 }
 
@@ -40,14 +40,19 @@ pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<Found> {
 ///
 /// # Errors
 /// A file is missing, or its name tells no format.
-pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<Found>> {
+pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<FoundFiles>> {
     let format = format(&job.document, spec);
     let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
     let files = files.map(|files| Expanded { files, notes: vec![] });
     Ok(found(&job.document, spec, files, given))
 }
 
-fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &SourceFiles) -> Option<Found> {
+fn found(
+    document: &Document,
+    spec: &LogSpec,
+    files: Option<Expanded>,
+    given: &SourceFiles,
+) -> Option<FoundFiles> {
     let mut files = files;
     let csv = shape(document, spec, files.as_mut().map_or(&mut [], |found| &mut found.files));
     let declared = declared_types(document, &spec.types);
@@ -56,11 +61,22 @@ fn found(document: &Document, spec: &LogSpec, files: Option<Expanded>, given: &S
     let envelope = wrapped(document, spec)?;
     let records = documents::records(document, spec);
     // All parts have been looked at by now, so each fault is told before one of them ends it.
-    let (files, Layout { delimiter, names }, written) = (files?, csv?, written?);
+    let (files, FoundLayout { delimiter, names }, written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
     let Expanded { mut files, notes } = files;
     documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
-    Some(Found { files, notes, delimiter, names, written, declared, known, order, on_bad_record, envelope })
+    Some(FoundFiles {
+        files,
+        notes,
+        delimiter,
+        names,
+        written,
+        declared,
+        known,
+        order,
+        on_bad_record,
+        envelope,
+    })
 }
 
 /// Checks what a log says of itself, without its files.
@@ -76,14 +92,14 @@ pub(super) fn form(document: &Document, spec: &LogSpec) {
 }
 
 /// The format that a log gives, if any; `None` after a fault.
-pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Format>> {
+pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<InputFormat>> {
     let Some(name) = &spec.format else { return Some(None) };
     Some(Some(match name.value.as_str() {
-        "csv" => Format::Csv,
-        "jsonl" | "ndjson" | "json" => Format::JsonLines,
-        "parquet" => Format::Parquet,
-        "avro" => Format::Avro,
-        form if is_form(form) => Format::Csv,
+        "csv" => InputFormat::Csv,
+        "jsonl" | "ndjson" | "json" => InputFormat::JsonLines,
+        "parquet" => InputFormat::Parquet,
+        "avro" => InputFormat::Avro,
+        form if is_form(form) => InputFormat::Csv,
         other => {
             let error = Error::job(format!("unknown format `{other}`")).nearest(other, formats());
             document.fault(error.hint(format!("the formats are {}", formats().join(", "))), &name.span);
@@ -112,7 +128,7 @@ pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
 }
 
 /// The types that a job declares; faults those that there are not.
-pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<String, DataType> {
+pub(super) fn declared_types(document: &Document, types: &NamedTexts) -> BTreeMap<String, DataType> {
     let mut declared = BTreeMap::new();
     for (name, ty) in types {
         match DataType::parse(&ty.value) {
@@ -137,11 +153,13 @@ pub(super) fn declared_types(document: &Document, types: &Names) -> BTreeMap<Str
 
 /// The envelope that a log gives, if any; `None` after a fault, also one of its `log`.
 fn wrapped(document: &Document, spec: &LogSpec) -> Option<Option<Envelope>> {
-    if let Some(word) = &spec.carrier
-        && !Said::CARRIERS.contains(&word.value.as_str())
+    if let Some(word) = &spec.wire_format
+        && !DeclaredFormat::CARRIERS.contains(&word.value.as_str())
     {
-        let error = Error::job(format!("unknown log `{}`", word.value)).nearest(&word.value, Said::CARRIERS);
-        document.fault(error.hint(format!("the logs are {}", Said::CARRIERS.join(", "))), &word.span);
+        let error = Error::job(format!("unknown log `{}`", word.value))
+            .nearest(&word.value, DeclaredFormat::CARRIERS);
+        document
+            .fault(error.hint(format!("the logs are {}", DeclaredFormat::CARRIERS.join(", "))), &word.span);
         return None;
     }
     let Some(word) = &spec.envelope else { return Some(None) };

@@ -4,7 +4,7 @@
 //! What is wrong is told where it is, and nothing that follows from it: a key, an aggregate or a column that is wrong stays
 //! in the schemas as a [faulty](Field::faulty) field, so that whatever names it is looked at all the same.
 
-use super::held::{Groups, Held, Resolved, no_column, two_columns};
+use super::held::{Groups, OutputColumns, ResolvedAggregate, no_column, two_columns};
 use super::planner::Planner;
 use super::rows;
 use super::window::Timing;
@@ -25,20 +25,21 @@ impl Planner<'_> {
         window: Option<Window>,
         timing: Option<Timing>,
         selections: &[Option<Selection>],
-    ) -> Held {
+    ) -> OutputColumns {
         let keys = self.keys(spec);
         // A `select` that could not be read is told already.
         let selects = spec.unread || self.selects_something(spec);
         let having = spec.having.as_ref().map(|sql| (sql, self.parsed(sql)));
         let sources = spec.select.iter().map(|(_, sql)| sql).zip(selections);
         let calls = calls(sources.chain(having.iter().map(|(sql, selection)| (*sql, selection))));
-        let aggregates: Vec<Resolved> = calls.iter().map(|(call, sql)| self.aggregate(call, sql)).collect();
+        let aggregates: Vec<ResolvedAggregate> =
+            calls.iter().map(|(call, sql)| self.aggregate(call, sql)).collect();
         let calls: Vec<AggregateCall> = calls.into_iter().map(|(call, _)| call).collect();
 
         // After a fault of the window there is one.
         let windowed = window != Some(Window::Global);
         let firings = timing.as_ref().is_some_and(|timing| timing.firings);
-        let mut shaped = Shaped::new(self, spec, windowed, firings, (&calls, &aggregates));
+        let mut shaped = GroupColumns::new(self, spec, windowed, firings, (&calls, &aggregates));
         let mut right = self.keys_stand_alone(spec, windowed, firings);
         for ((name, sql), selection) in spec.select.iter().zip(selections) {
             // `&=` looks at every column, where `&&` would stop at the first that is wrong.
@@ -49,11 +50,11 @@ impl Planner<'_> {
             let by = self.top_order(&top.by, &shaped)?;
             Some(Top { n: top.n.value, by })
         });
-        let Shaped { schema, columns, open, .. } = shaped;
+        let GroupColumns { schema, columns, open, .. } = shaped;
         let groups = Groups { window, aggregates, columns };
         let keys = keys.filter(|_| right && selects);
         let kind = self.planned(spec, &groups, timing, keys, (transpose(having), transpose(top)));
-        Held { columns: schema, groups: Some(groups), kind, open }
+        OutputColumns { columns: schema, groups: Some(groups), kind, open }
     }
 
     /// The grouping and what happens to its groups; `None` after a fault of any part.
@@ -128,7 +129,7 @@ impl Planner<'_> {
         sql: &At<String>,
         selection: &Selection,
         calls: &[AggregateCall],
-        shaped: &Shaped,
+        shaped: &GroupColumns,
     ) -> Option<Expr> {
         // A name is that of a column of the output first.
         let mut schema = shaped.schema.clone();
@@ -142,7 +143,7 @@ impl Planner<'_> {
         None
     }
 
-    fn top_order(&self, by: &At<String>, shaped: &Shaped) -> Option<Vec<(usize, bool)>> {
+    fn top_order(&self, by: &At<String>, shaped: &GroupColumns) -> Option<Vec<(usize, bool)>> {
         let schema = &shaped.schema;
         let terms = by.value.split(',').map(|term| {
             let mut words = term.split_whitespace();
@@ -207,7 +208,7 @@ fn calls<'a>(
 }
 
 /// The columns of a grouped output as they are added.
-struct Shaped {
+struct GroupColumns {
     schema: Schema,
     /// Where they come from; `None` after a fault.
     columns: Vec<Option<PlannedColumn>>,
@@ -218,14 +219,14 @@ struct Shaped {
     open: bool,
 }
 
-impl Shaped {
+impl GroupColumns {
     fn new(
         planner: &Planner,
         spec: &OutputSpec,
         windowed: bool,
         firings: bool,
-        (calls, aggregates): (&[AggregateCall], &[Resolved]),
-    ) -> Shaped {
+        (calls, aggregates): (&[AggregateCall], &[ResolvedAggregate]),
+    ) -> GroupColumns {
         let rows = &planner.rows.schema;
         let key = |name: &At<String>| match rows.index_of(&name.value) {
             Some(column) => rows.fields[column].clone(),
@@ -248,7 +249,7 @@ impl Shaped {
         }));
         let columns = columns.into_iter().map(Some).collect();
         let open = spec.unread || planner.rows.open;
-        Shaped { schema: Schema::new(fields), columns, frame: Schema::new(frame), open }
+        GroupColumns { schema: Schema::new(fields), columns, frame: Schema::new(frame), open }
     }
 
     /// Adds the column of one `select`; whether it is right.

@@ -7,7 +7,7 @@ use crate::plan::{OutputKind, PlannedColumn};
 use crate::window::Window;
 
 /// What an output holds, as far as it is known.
-pub(super) struct Held {
+pub(super) struct OutputColumns {
     /// Its columns; faulty ones among them.
     pub(super) columns: Schema,
     /// Of an output of groups what they are.
@@ -22,13 +22,13 @@ pub(super) struct Held {
 pub(super) struct Groups {
     /// `None` after a fault; then it is no [`Window::Global`].
     pub(super) window: Option<Window>,
-    pub(super) aggregates: Vec<Resolved>,
+    pub(super) aggregates: Vec<ResolvedAggregate>,
     /// Where the columns of the output come from.
     pub(super) columns: Vec<Option<PlannedColumn>>,
 }
 
 /// An aggregate and its arguments; `None` after a fault.
-pub(super) type Resolved = Option<(Aggregate, Vec<usize>)>;
+pub(super) type ResolvedAggregate = Option<(Aggregate, Vec<usize>)>;
 
 /// The fault that an output has no column of a name.
 pub(super) fn no_column(name: &str, schema: &Schema) -> Error {

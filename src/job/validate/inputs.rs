@@ -3,7 +3,7 @@
 use super::faults::faults;
 use super::{found, table};
 use crate::error::Result;
-use crate::input::Format;
+use crate::input::InputFormat;
 use crate::input::files::Expanded;
 use crate::job::spec::JobSpec;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub fn table_files(spec: &JobSpec) -> Result<Vec<(String, PathBuf)>> {
 }
 
 /// The format of the source's files, if the job gives one that there is.
-pub fn source_format(spec: &JobSpec) -> Option<Format> {
+pub fn source_format(spec: &JobSpec) -> Option<InputFormat> {
     let format = found::format(&spec.document, &spec.source.log);
     // The job is planned as well, and then the same faults are told.
     spec.document.forget_faults();

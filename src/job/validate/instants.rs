@@ -7,23 +7,23 @@ use crate::job::document::Document;
 use crate::job::spec::LogSpec;
 use crate::time::{TimeRule, TimeUnit};
 
-/// How a column is read as a time, of which the schemas say that it has numbers of the unit `told`: these are written out
+/// How a column is read as a time, of which the schemas say that it has numbers of the unit `schema_unit`: these are written out
 /// as what they are, and the job may name the same unit.
 ///
 /// # Errors
 /// The job names another one, or a format.
-pub(super) fn rule(told: TimeUnit, said: &TimeRule, column: &str) -> Result<TimeRule, Error> {
-    let error = match said {
+pub(super) fn rule(schema_unit: TimeUnit, rule: &TimeRule, column: &str) -> Result<TimeRule, Error> {
+    let error = match rule {
         TimeRule::Iso | TimeRule::Untimed => return Ok(TimeRule::Iso),
-        TimeRule::Epoch(unit) if *unit == told => return Ok(TimeRule::Iso),
+        TimeRule::Epoch(unit) if *unit == schema_unit => return Ok(TimeRule::Iso),
         TimeRule::Epoch(unit) => Error::job(format!(
             "`{column}` has {} by the schema in its records, not {}",
-            told.words(),
+            schema_unit.words(),
             unit.words()
         )),
         TimeRule::Format(_) | TimeRule::AnyOf(_) => Error::job(format!(
             "`{column}` has {} by the schema in its records, not text with a format",
-            told.words()
+            schema_unit.words()
         )),
     };
     Err(error.hint("leave `time_unit` and `time_format` out: the schema defines how the column is read"))

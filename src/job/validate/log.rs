@@ -1,15 +1,15 @@
 //! A log whose columns are known: the source, a table, or the files of a lookup.
 
 use crate::batch::{DataType, Field, Schema};
-use crate::input::carried::LogColumn;
-use crate::input::derived::Source;
+use crate::input::derived::DerivedFrom;
 use crate::input::infer::{Inferred, InferredColumn};
+use crate::input::wire_format::LogColumn;
 use crate::input::written::WrittenColumns;
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::time::{TimeRule, TimeUnit, Zone};
 
 /// A log whose columns are known.
-pub(super) struct Log {
+pub(super) struct CheckedLog {
     pub(super) files: Vec<SourceFile>,
     /// What there is to tell of them.
     pub(super) notes: Vec<String>,
@@ -26,18 +26,18 @@ pub(super) struct Log {
     /// Whether what `derive` says is computed as records are read.
     pub(super) derives: bool,
     /// The columns that no file has, in the order in which they are computed: numbers of `inferred`.
-    pub(super) derived: Vec<(usize, Source)>,
+    pub(super) derived: Vec<(usize, DerivedFrom)>,
     /// Those of them that no name finds.
     pub(super) hidden: Vec<String>,
     /// Whether a fault leaves open which columns there are.
     pub(super) open: bool,
 }
 
-impl Log {
+impl CheckedLog {
     /// A log of which nothing is known.
-    pub(super) fn unseen() -> Log {
+    pub(super) fn unseen() -> CheckedLog {
         let inferred = Inferred::default();
-        Log {
+        CheckedLog {
             files: vec![],
             notes: vec![],
             delimiter: b',',
@@ -72,7 +72,7 @@ impl Log {
 
     /// The number of a column that the log has of its own, if every record has it.
     pub(super) fn own(&self, column: LogColumn) -> Option<usize> {
-        self.inferred.carried.as_ref().filter(|found| found.framing.has(column))?;
+        self.inferred.wire_format.as_ref().filter(|found| found.framing.has(column))?;
         self.inferred.columns.iter().position(|c| c.name == column.name())
     }
 

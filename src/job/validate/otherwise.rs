@@ -5,7 +5,7 @@ use super::planner::Planner;
 use super::service::pointer_of;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::spec::{LookupFrom, LookupSpec, Names, OtherwiseSpec};
+use crate::job::spec::{LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec};
 use crate::plan::Try;
 use std::ops::Range;
 
@@ -24,8 +24,8 @@ impl<'a> Planner<'a> {
             }
             tries.push(match item {
                 OtherwiseSpec::Match(reach) if step.enrich => {
-                    let reach = self.reach(reach, step.reach, step.asked.map(|asked| asked.table));
-                    reach.and_then(|reach| Some(self.as_of(step.asked?, reach)))
+                    let reach = self.reach(reach, step.reach, step.join.map(|join| join.table));
+                    reach.and_then(|reach| Some(self.as_of(step.join?, reach)))
                 }
                 OtherwiseSpec::Match(_) => {
                     let error = Error::job("`match` is for tables, but this step is a lookup");
@@ -52,8 +52,8 @@ impl<'a> Planner<'a> {
                     self.fault(error.hint("leave `types` out"), &name.span);
                 });
                 let pointers = take.iter().flatten().map(|(_, pointer)| pointer.clone()).collect::<Vec<_>>();
-                let asked = self.service(service, step.columns, &pointers);
-                asked.filter(|_| untyped.is_none() && take.is_some())
+                let join = self.service(service, step.columns, &pointers);
+                join.filter(|_| untyped.is_none() && take.is_some())
             }
             LookupFrom::Files { log, on } => {
                 let on = on.as_ref().or(step.on);
@@ -62,7 +62,7 @@ impl<'a> Planner<'a> {
                     self.fault(error.hint("such as on = { userId = \"id\" }"), &spec.span);
                 }
                 let (take, on, table) = (take?, on?, self.table_of(log));
-                let (types, asked) = self.asked(table, on, &take, false);
+                let (types, join) = self.table_join(table, on, &take, false);
                 let mut right = true;
                 for ((ty, column), (_, source)) in types.iter().zip(step.columns).zip(&take) {
                     if let (Some(ty), Some(wanted)) = (ty, column.ty)
@@ -76,14 +76,14 @@ impl<'a> Planner<'a> {
                         right = false;
                     }
                 }
-                asked.filter(|_| right).map(|asked| self.as_of(&asked, DEFAULT))
+                join.filter(|_| right).map(|join| self.as_of(&join, DEFAULT))
             }
         }
     }
 
     /// What a lookup takes for the columns of its step, in their order: as it says, or what the step
     /// takes of its table.
-    fn taken_instead(&self, spec: &LookupSpec, step: &Enclosing) -> Option<Names> {
+    fn taken_instead(&self, spec: &LookupSpec, step: &Enclosing) -> Option<NamedTexts> {
         let service = matches!(spec.from, LookupFrom::Service(_));
         let Some(take) = &spec.take else {
             let instead = |source: &At<String>| match (step.pointers, service) {
@@ -96,7 +96,7 @@ impl<'a> Planner<'a> {
                 let value = instead(source)?;
                 Some((name.clone(), At { value, span: spec.span.clone() }))
             });
-            let names: Option<Names> = names.collect();
+            let names: Option<NamedTexts> = names.collect();
             if names.is_none() {
                 let error = Error::job("`lookup` needs its own `take`: the step's are pointers into JSON");
                 self.fault(error.hint("such as take = { country = \"countryCode\" }"), &spec.span);

@@ -3,7 +3,7 @@
 //! # Contract
 //! Every part of an output is looked at, whatever is wrong with another; see [`super::groups`].
 
-use super::held::{Held, two_columns};
+use super::held::{OutputColumns, two_columns};
 use super::planner::Planner;
 use crate::batch::{Field, Origin, Schema};
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::job::document::At;
 use crate::job::spec::{OutputSpec, is_true};
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
-use crate::sink::Format;
+use crate::sink::OutputFormat;
 use crate::window::Window;
 use std::path::Path;
 
@@ -60,7 +60,7 @@ impl Planner<'_> {
     }
 
     /// What an output holds.
-    fn held(&mut self, spec: &OutputSpec) -> Held {
+    fn held(&mut self, spec: &OutputSpec) -> OutputColumns {
         let window = self.window(spec);
         let timing = self.timing(spec);
         if is_true(&spec.archive) {
@@ -74,10 +74,10 @@ impl Planner<'_> {
         self.events(spec, timing.is_some(), &selections)
     }
 
-    pub(super) fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, Format)> {
+    pub(super) fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, OutputFormat)> {
         let path = spec.path.as_ref()?;
         let named = spec.format.as_ref().map(|name| {
-            let format = Format::named(&name.value);
+            let format = OutputFormat::named(&name.value);
             if format.is_none() {
                 let error = Error::job(format!("unknown output format `{}`", name.value))
                     .nearest(&name.value, ["parquet", "csv", "jsonl", "kcat"]);
@@ -87,22 +87,23 @@ impl Planner<'_> {
         });
         let to = goes_to(spec)?;
         if crate::pg::is_url(&path.value) {
-            if let (Some(name), Some(Some(_))) = (&spec.format, named.filter(|f| *f != Some(Format::Parquet)))
+            if let (Some(name), Some(Some(_))) =
+                (&spec.format, named.filter(|f| *f != Some(OutputFormat::Parquet)))
             {
                 let error = Error::job("the mirror of a table must be Parquet");
                 self.fault(error.hint("leave out `format`"), &name.span);
                 return None;
             }
-            let right = self.belongs(spec, Some(Format::Parquet)) && named != Some(None);
-            return right.then_some((to, Format::Parquet));
+            let right = self.belongs(spec, Some(OutputFormat::Parquet)) && named != Some(None);
+            return right.then_some((to, OutputFormat::Parquet));
         }
         if to == OutputTo::Terminal {
-            return (named != Some(None)).then_some((to, Format::Csv));
+            return (named != Some(None)).then_some((to, OutputFormat::Csv));
         }
         // Only the path of a file tells its format: a folder may have any name.
-        let own = Format::of_path(Path::new(&path.value)).filter(|_| matches!(to, OutputTo::File(_)));
+        let own = OutputFormat::of_path(Path::new(&path.value)).filter(|_| matches!(to, OutputTo::File(_)));
         // After a fault it is not known.
-        let format = named.unwrap_or(Some(own.unwrap_or(Format::Parquet)));
+        let format = named.unwrap_or(Some(own.unwrap_or(OutputFormat::Parquet)));
         let right = [self.can_be_written(path, named.is_some()), self.belongs(spec, format)];
         format.filter(|_| right == [true; 2]).map(|format| (to, format))
     }
@@ -118,7 +119,7 @@ impl Planner<'_> {
         }
         let target = Path::new(&path.value);
         let is_unclear = !path.value.ends_with('/') && looks_like_file(target);
-        if !named && is_unclear && Format::of_path(target).is_none() {
+        if !named && is_unclear && OutputFormat::of_path(target).is_none() {
             let error = Error::job(format!("the extension of `{}` is not a known format", path.value));
             self.fault(
                 error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
@@ -149,7 +150,7 @@ impl Planner<'_> {
 
     /// An output of the events themselves. Where a `select` cannot be read it may have been one of groups: then nothing
     /// is said of what is for those.
-    fn events(&mut self, spec: &OutputSpec, timed: bool, selections: &[Option<Selection>]) -> Held {
+    fn events(&mut self, spec: &OutputSpec, timed: bool, selections: &[Option<Selection>]) -> OutputColumns {
         let mut right = selections.iter().all(Option::is_some);
         if right {
             right = self.has_no_groups(spec) && timed;
@@ -183,14 +184,14 @@ impl Planner<'_> {
             }
         }
         let kind = right.then_some(OutputKind::Rows(columns));
-        Held { columns: Schema::new(fields), groups: None, kind, open: self.rows.open }
+        OutputColumns { columns: Schema::new(fields), groups: None, kind, open: self.rows.open }
     }
 
     fn partition_by(
         &self,
         spec: &OutputSpec,
         to: Option<&OutputTo>,
-        held: &Held,
+        held: &OutputColumns,
     ) -> Option<Vec<PartitionPart>> {
         let timeless = held.groups.as_ref().is_some_and(|groups| groups.window == Some(Window::Global));
         let (archive, columns) = (is_true(&spec.archive), &held.columns);

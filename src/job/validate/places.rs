@@ -16,8 +16,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Something that a run writes.
-struct Written {
-    what: What,
+struct WrittenPath {
+    what: WrittenKind,
     path: PathBuf,
     /// The same as it lies on the disk.
     place: PathBuf,
@@ -25,7 +25,7 @@ struct Written {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+enum WrittenKind {
     Folder,
     File,
     Late,
@@ -34,31 +34,31 @@ enum What {
     Answers,
 }
 
-impl What {
+impl WrittenKind {
     /// As the subject of a sentence.
     fn name(self) -> &'static str {
         match self {
-            What::Folder | What::File => "the output",
-            What::Late => "late events",
-            What::Rejects => "rejected records",
-            What::Page => "the page",
-            What::Answers => "answers of services",
+            WrittenKind::Folder | WrittenKind::File => "the output",
+            WrittenKind::Late => "late events",
+            WrittenKind::Rejects => "rejected records",
+            WrittenKind::Page => "the page",
+            WrittenKind::Answers => "answers of services",
         }
     }
 
     /// Whether it is a matter of several.
     fn is_many(self) -> bool {
-        matches!(self, What::Late | What::Rejects | What::Answers)
+        matches!(self, WrittenKind::Late | WrittenKind::Rejects | WrittenKind::Answers)
     }
 
     /// Why nothing else can have its place.
     fn taken(self) -> &'static str {
         match self {
-            What::Folder | What::File => "an output is written to the same file",
-            What::Late => "late events are written to the same file",
-            What::Rejects => "rejected records are written to the same file",
-            What::Page => "another page is written to the same file",
-            What::Answers => "the answers of services are recorded in the same file",
+            WrittenKind::Folder | WrittenKind::File => "an output is written to the same file",
+            WrittenKind::Late => "late events are written to the same file",
+            WrittenKind::Rejects => "rejected records are written to the same file",
+            WrittenKind::Page => "another page is written to the same file",
+            WrittenKind::Answers => "the answers of services are recorded in the same file",
         }
     }
 }
@@ -67,7 +67,7 @@ impl Planner<'_> {
     /// Faults what does not have a place of its own.
     pub(super) fn places(&self) {
         let written = self.written();
-        let inputs = Inputs::of(self, &written);
+        let inputs = JobInputs::of(self, &written);
         for (number, one) in written.iter().enumerate() {
             // Places are given away in order, so only the later of two is told.
             let before = || written[..number].iter();
@@ -85,50 +85,52 @@ impl Planner<'_> {
     }
 
     /// What a run writes, in the order in which places are given away.
-    fn written(&self) -> Vec<Written> {
+    fn written(&self) -> Vec<WrittenPath> {
         let spec = self.spec;
         let mut all = vec![];
         let mut add = |what, path: PathBuf, span: &Range<usize>| {
-            all.push(Written { what, place: place(&path), path, span: span.clone() });
+            all.push(WrittenPath { what, place: place(&path), path, span: span.clone() });
         };
         for output in &spec.outputs {
             let span =
                 output.mirror.as_ref().or(output.path.as_ref()).map_or(&output.span, |path| &path.span);
             match goes_to(output) {
-                Some(OutputTo::Folder(path)) => add(What::Folder, path, span),
-                Some(OutputTo::File(path)) => add(What::File, path, span),
+                Some(OutputTo::Folder(path)) => add(WrittenKind::Folder, path, span),
+                Some(OutputTo::File(path)) => add(WrittenKind::File, path, span),
                 Some(OutputTo::Terminal) | None => {}
             }
         }
         for (path, span) in rejects(spec) {
             // By default they lie beside the first output, under a name of its own.
             if let Some(span) = span {
-                add(What::Rejects, path, &span);
+                add(WrittenKind::Rejects, path, &span);
             }
         }
         if let Some(late) = &spec.late {
-            add(What::Late, PathBuf::from(&late.value), &late.span);
+            add(WrittenKind::Late, PathBuf::from(&late.value), &late.span);
         }
         for page in &spec.pages {
-            add(What::Page, PathBuf::from(&page.path.value), &page.path.span);
+            add(WrittenKind::Page, PathBuf::from(&page.path.value), &page.path.span);
         }
         if !self.services.is_empty() {
             // The job file does not name this path, which follows from the first output.
             let span = spec.outputs.first().map_or(0..0, |output| output.span.clone());
-            add(What::Answers, answers(spec), &span);
+            add(WrittenKind::Answers, answers(spec), &span);
         }
         all
     }
 }
 
 /// Why `one` cannot be written where it is said to, as `other` is.
-fn clash(one: &Written, other: &Written) -> Option<String> {
-    let inside = |file: &Written, folder: &Written| {
-        folder.what == What::Folder && file.place.starts_with(&folder.place) && file.place != folder.place
+fn clash(one: &WrittenPath, other: &WrittenPath) -> Option<String> {
+    let inside = |file: &WrittenPath, folder: &WrittenPath| {
+        folder.what == WrittenKind::Folder
+            && file.place.starts_with(&folder.place)
+            && file.place != folder.place
     };
     if one.place == other.place {
         return Some(match (one.what, other.what) {
-            (What::Folder | What::File, What::Folder | What::File) => {
+            (WrittenKind::Folder | WrittenKind::File, WrittenKind::Folder | WrittenKind::File) => {
                 "another output is written there".into()
             }
             (_, other) => other.taken().into(),
@@ -142,7 +144,7 @@ fn clash(one: &Written, other: &Written) -> Option<String> {
 }
 
 /// The files that the job reads.
-struct Inputs {
+struct JobInputs {
     /// Those that the job names one by one, as they lie on the disk: they are known without a look at the data.
     named: Vec<(PathBuf, &'static str)>,
     /// Those that are written too, by device and inode: what they are.
@@ -155,22 +157,22 @@ const SOURCE: &str = "a file of the source";
 const TABLE: &str = "a lookup file of a step";
 const JOB: &str = "the job file";
 
-impl Inputs {
-    fn of(planner: &Planner, written: &[Written]) -> Inputs {
+impl JobInputs {
+    fn of(planner: &Planner, written: &[WrittenPath]) -> JobInputs {
         let source = planner.log.files.iter().map(|file| (SOURCE, file.path.as_path()));
         let tables = planner.tables.iter().flat_map(|table| &table.log.files);
         let tables = tables.map(|file| (TABLE, file.path.as_path()));
         let job = std::iter::once((JOB, Path::new(&planner.spec.document.file)));
         // There may be very many: of each no more is asked than is needed.
         let there: HashSet<(u64, u64)> = written.iter().filter_map(|one| identity(&one.path)).collect();
-        let any_folder = written.iter().any(|one| one.what == What::Folder);
+        let any_folder = written.iter().any(|one| one.what == WrittenKind::Folder);
         let spec = planner.spec;
         let tables_named = spec.tables.iter().flat_map(|table| &table.log.path).map(|path| (TABLE, path));
         let named = spec.source.log.path.iter().map(|path| (SOURCE, path)).chain(tables_named);
         // A pattern is not a file: what it stands for is among the files of the log.
         let named = named.filter(|(_, path)| !path.value.contains(['*', '?', '[']));
         let named = named.map(|(what, path)| (place(Path::new(&path.value)), what)).collect();
-        let mut inputs = Inputs { named, written: HashMap::new(), folders: HashMap::new() };
+        let mut inputs = JobInputs { named, written: HashMap::new(), folders: HashMap::new() };
         let mut seen: HashSet<&Path> = HashSet::new();
         for (what, path) in job.chain(source).chain(tables) {
             if !there.is_empty()
@@ -192,11 +194,11 @@ impl Inputs {
     }
 
     /// Why nothing can be written to the place of `one`, if they have it.
-    fn taken(&self, one: &Written) -> Option<String> {
+    fn taken(&self, one: &WrittenPath) -> Option<String> {
         if let Some(what) = identity(&one.path).and_then(|id| self.written.get(&id)) {
             return Some(format!("it is {what}"));
         }
-        if one.what != What::Folder {
+        if one.what != WrittenKind::Folder {
             let named = self.named.iter().find(|(place, _)| *place == one.place);
             return named.map(|(_, what)| format!("it is {what}"));
         }

@@ -4,11 +4,11 @@
 //! The parts (steps, outputs, watermark, places, …) are methods of [`Planner`] in files of their own. They import this
 //! file, and it imports none of them; [`plan_job`](super::plan_job) says in which order they run.
 
-use super::log::Log;
-use super::rows::Rows;
-use super::table::{Ask, Table};
+use super::log::CheckedLog;
+use super::rows::RowSource;
+use super::table::{Ask, JobTable};
 use crate::error::Error;
-use crate::input::carried::LogColumn;
+use crate::input::wire_format::LogColumn;
 use crate::job::spec::{JobSpec, StepSpec};
 use crate::lookup::ServicePlan;
 use crate::plan::{Grouping, LatePlan, Mode, OffsetColumns, OutputPlan, Publication, Step, WatermarkPlan};
@@ -19,9 +19,9 @@ pub(super) struct Planner<'a> {
     pub(super) spec: &'a JobSpec,
     pub(super) zone: Zone,
     /// The source, and its rows with what steps add to them.
-    pub(super) log: Log,
-    pub(super) rows: Rows<'a>,
-    pub(super) tables: Vec<Table<'a>>,
+    pub(super) log: CheckedLog,
+    pub(super) rows: RowSource<'a>,
+    pub(super) tables: Vec<JobTable<'a>>,
     /// What steps ask of tables.
     pub(super) asks: Vec<Ask>,
     pub(super) services: Vec<ServicePlan>,
@@ -40,12 +40,17 @@ pub(super) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(spec: &'a JobSpec, zone: &Zone, log: Log, tables: Vec<Table<'a>>) -> Planner<'a> {
+    pub(super) fn new(
+        spec: &'a JobSpec,
+        zone: &Zone,
+        log: CheckedLog,
+        tables: Vec<JobTable<'a>>,
+    ) -> Planner<'a> {
         Planner {
             spec,
             zone: zone.clone(),
             // `rows` looks at `log`, which moves in the next line.
-            rows: Rows::new(&spec.document, zone, &log),
+            rows: RowSource::new(&spec.document, zone, &log),
             log,
             tables,
             asks: vec![],

@@ -5,7 +5,7 @@
 //! published to a table is said by [`Plan::publications`](crate::plan::Plan::publications) alone. So the hash of a plan
 //! does not know of it, and one folder may be published here today and there tomorrow.
 
-use super::held::{Held, no_column};
+use super::held::{OutputColumns, no_column};
 use super::planner::Planner;
 use super::rows;
 use crate::error::Error;
@@ -13,14 +13,14 @@ use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
 use crate::plan::{OutputId, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
-use crate::sink::{Format, LineKey};
+use crate::sink::{LineKey, OutputFormat};
 use crate::window::Window;
 use std::ops::Range;
 
 impl Planner<'_> {
     /// Whether the keys that only some outputs have are where they belong; faults those that are not. Without a format,
     /// what depends on it is not looked at.
-    pub(super) fn belongs(&self, spec: &OutputSpec, format: Option<Format>) -> bool {
+    pub(super) fn belongs(&self, spec: &OutputSpec, format: Option<OutputFormat>) -> bool {
         let mut right = true;
         if let (Some(mirror), Some(path)) = (&spec.mirror, &spec.path)
             && !pg::is_url(&path.value)
@@ -29,7 +29,8 @@ impl Planner<'_> {
             self.fault(error.hint("path = \"postgres://user@host:5432/database/table\""), &mirror.span);
             right = false;
         }
-        if let (Some(key), false) = (spec.key.first(), matches!(format, None | Some(Format::Keyed(_)))) {
+        if let (Some(key), false) = (spec.key.first(), matches!(format, None | Some(OutputFormat::Keyed(_))))
+        {
             let error = Error::job("`key` is for lines that kcat publishes");
             self.fault(
                 error.hint("format = \"kcat\", or a path that ends in .kcat; groups have `by`"),
@@ -51,7 +52,7 @@ impl Planner<'_> {
         &self,
         spec: &OutputSpec,
         address: &TableAddress,
-        held: &Held,
+        held: &OutputColumns,
     ) -> Option<Publication> {
         let path = spec.path.as_ref()?;
         let Some(groups) = &held.groups else {
@@ -108,11 +109,11 @@ impl Planner<'_> {
     pub(super) fn line_key(
         &self,
         spec: &OutputSpec,
-        format: Format,
-        held: &Held,
+        format: OutputFormat,
+        held: &OutputColumns,
         partition_by: &[PartitionPart],
-    ) -> Option<Format> {
-        let Format::Keyed(_) = format else { return Some(format) };
+    ) -> Option<OutputFormat> {
+        let OutputFormat::Keyed(_) = format else { return Some(format) };
         // Groups have a key already, the columns of `by`.
         let names = if spec.key.is_empty() { &spec.by } else { &spec.key };
         let of_path = |column| partition_by.contains(&PartitionPart::Column(column));
@@ -137,7 +138,7 @@ impl Planner<'_> {
         });
         let key: Vec<usize> = columns.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?;
         let error = match LineKey::new(&key) {
-            Some(key) if key.columns().next().is_some() => return Some(Format::Keyed(key)),
+            Some(key) if key.columns().next().is_some() => return Some(OutputFormat::Keyed(key)),
             Some(_) => {
                 Error::job("lines for kcat need a key").hint("key = [\"…\"]: the columns before the tab")
             }

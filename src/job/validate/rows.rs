@@ -1,7 +1,7 @@
 //! The rows of a log as steps follow one another: the schema grows, and what is read is noted.
 
-use super::log::Log;
-use super::texts::{Texts, names_in};
+use super::log::CheckedLog;
+use super::texts::{TextColumns, names_in};
 use crate::batch::{DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::expr::{Expr, parse};
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// The rows of the source, or of a table.
-pub(super) struct Rows<'a> {
+pub(super) struct RowSource<'a> {
     document: &'a Document,
     zone: Zone,
     /// Columns of the files and derived ones, all of them.
@@ -24,17 +24,17 @@ pub(super) struct Rows<'a> {
     pub(super) used: BTreeSet<usize>,
     pub(super) steps: Vec<Step>,
     /// The columns of the files that are texts, and why.
-    pub(super) texts: Texts,
+    pub(super) texts: TextColumns,
     /// Columns of which no value was seen, and those that come of them: with the names that they have in files.
     valueless: BTreeMap<String, BTreeSet<String>>,
     /// Whether a fault has left open what columns there are: then every name may be one.
     pub(super) open: bool,
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn new(document: &'a Document, zone: &Zone, log: &Log) -> Rows<'a> {
+impl<'a> RowSource<'a> {
+    pub(super) fn new(document: &'a Document, zone: &Zone, log: &CheckedLog) -> RowSource<'a> {
         let schema = log.schema();
-        Rows {
+        RowSource {
             document,
             zone: zone.clone(),
             // Counted before `schema` moves in the next line.
@@ -42,7 +42,7 @@ impl<'a> Rows<'a> {
             schema,
             used: BTreeSet::new(),
             steps: vec![],
-            texts: Texts::new(&log.inferred, log.files.iter().all(|file| file.format.is_text())),
+            texts: TextColumns::new(&log.inferred, log.files.iter().all(|file| file.format.is_text())),
             valueless: log
                 .inferred
                 .columns
@@ -82,8 +82,8 @@ impl<'a> Rows<'a> {
     }
 
     /// The error of an expression, with what is to be told of its columns.
-    fn told(&self, error: Error, ast: &Ast) -> Error {
-        self.open_in(self.texts.told_of(error, ast), std::iter::once(ast))
+    fn explained(&self, error: Error, ast: &Ast) -> Error {
+        self.open_in(self.texts.with_column_reasons(error, ast), std::iter::once(ast))
     }
 
     /// Notes that columns are read.
@@ -95,7 +95,7 @@ impl<'a> Rows<'a> {
 
     /// Compiles an expression over the rows; `None` after a fault, of it or of what it reads.
     fn expr(&mut self, sql: &At<String>) -> Option<Expr> {
-        let made = compiled(sql, &self.schema, &self.zone, |error, ast| self.told(error, ast));
+        let made = compiled(sql, &self.schema, &self.zone, |error, ast| self.explained(error, ast));
         self.made(made, &sql.span)
     }
 
@@ -104,11 +104,11 @@ impl<'a> Rows<'a> {
         Expr::compile(sql, &self.schema, &self.zone)
     }
 
-    /// The expression of a tree, as [`Rows::expr`].
+    /// The expression of a tree, as [`RowSource::expr`].
     pub(super) fn expr_of(&mut self, ast: Ast, span: &Range<usize>) -> Option<Expr> {
         let sql = ast.to_string();
         let made = Expr::of_ast(&ast, &sql, &self.schema, &self.zone);
-        let made = made.map_err(|error| self.told(error, &ast));
+        let made = made.map_err(|error| self.explained(error, &ast));
         self.made(made, span)
     }
 
@@ -179,7 +179,7 @@ impl<'a> Rows<'a> {
         Some(self.column_with(expr))
     }
 
-    /// The column of an expression over the rows, as [`Rows::column_of`].
+    /// The column of an expression over the rows, as [`RowSource::column_of`].
     pub(super) fn column_with(&mut self, expr: Expr) -> usize {
         if let Some(index) = expr.column() {
             return index;
@@ -207,15 +207,15 @@ pub(super) fn open_columns(error: Error, names: BTreeSet<String>) -> Error {
     }
 }
 
-/// Compiles an expression; `told` adds to its error what there is to tell of its columns.
+/// Compiles an expression; `explain` adds reasons from its columns to its error.
 pub(super) fn compiled(
     sql: &At<String>,
     schema: &Schema,
     zone: &Zone,
-    told: impl Fn(Error, &Ast) -> Error,
+    explain: impl Fn(Error, &Ast) -> Error,
 ) -> Result<Expr> {
     Expr::compile(&sql.value, schema, zone).map_err(|error| match parse(&sql.value) {
-        Ok(ast) => told(error, &ast),
+        Ok(ast) => explain(error, &ast),
         Err(_) => error,
     })
 }
@@ -230,6 +230,6 @@ pub(super) fn taken(document: &Document, name: &At<String>, hint: &str) {
 /// left them open.
 pub(super) fn fault(document: &Document, open: bool, error: Error, span: &Range<usize>) {
     let unknown = |error: &Error| matches!(error.reason(), Some(Reason::UnknownColumn(_)));
-    let told = error.each().into_iter().filter(|error| !(open && unknown(error)));
-    told.for_each(|error| document.fault(error, span));
+    let faults = error.each().into_iter().filter(|error| !(open && unknown(error)));
+    faults.for_each(|error| document.fault(error, span));
 }

@@ -2,22 +2,22 @@
 
 use super::derived::derives_time;
 use super::faults::unknown_column;
-use super::found::Found;
-use super::log::Log;
+use super::found::FoundFiles;
+use super::log::CheckedLog;
 use super::open::Assumed;
 use super::times::event_time;
 use super::{around, documents, instants, written};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::carried::{self, Said};
-use crate::input::infer::{CsvLayout, Inferred, InferredColumn, infer_after, start};
-use crate::input::{Format, OnBadRecord, Scan, SourceFile, told};
+use crate::input::infer::{Inferred, InferredColumn, SampleLayout, infer_after, start};
+use crate::input::wire_format::{self, DeclaredFormat};
+use crate::input::{InputFormat, OnBadRecord, Scan, SourceFile, partition_columns};
 use crate::job::document::Document;
 use crate::job::spec::LogSpec;
 use crate::time::Zone;
 use std::collections::BTreeMap;
 
-impl Log {
+impl CheckedLog {
     /// Looks at samples of the files; `what` has them, in words.
     ///
     /// # Errors
@@ -26,11 +26,11 @@ impl Log {
     pub(super) fn of(
         document: &Document,
         spec: &LogSpec,
-        found: Found,
+        found: FoundFiles,
         what: &str,
         (zone, assumed): (&Zone, &Assumed),
-    ) -> Result<Log> {
-        let Found {
+    ) -> Result<CheckedLog> {
+        let FoundFiles {
             mut files,
             notes,
             delimiter,
@@ -42,10 +42,10 @@ impl Log {
             on_bad_record,
             envelope,
         } = found;
-        let carrier = spec.carrier.as_ref().map(|word| word.value.as_str());
-        let carried = carried::recognise(&mut files, Said { carrier, envelope })?;
-        documents::carried(document, spec, &files);
-        let csv = CsvLayout { delimiter, names: names.as_deref(), written: &written };
+        let wire_format = spec.wire_format.as_ref().map(|word| word.value.as_str());
+        let detected = wire_format::recognise(&mut files, DeclaredFormat { wire_format, envelope })?;
+        documents::check_wire_format(document, spec, &files);
+        let csv = SampleLayout { delimiter, names: names.as_deref(), written: &written };
         let mut inferred = infer_after(&known, &files, csv, &declared)?;
         if inferred.columns.is_empty() && inferred.unsupported.is_empty() {
             let has_records = Scan::has_records(&files, csv, on_bad_record.unwrap_or(OnBadRecord::Fail));
@@ -57,9 +57,9 @@ impl Log {
                 return Err(no_columns(&files, what)?);
             }
             // All are rejected, so that of columns it is known alone what the job says.
-            inferred = infer_after(&said(spec, &declared), &files, csv, &declared)?;
+            inferred = infer_after(&mentioned_columns(spec, &declared), &files, csv, &declared)?;
         }
-        (inferred.carried, inferred.layout) = (carried, documents::words(&files));
+        (inferred.wire_format, inferred.layout) = (detected, documents::words(&files));
         if on_bad_record == Some(OnBadRecord::Fail)
             && let Some(misfit) = inferred.misfit.take()
         {
@@ -87,12 +87,13 @@ impl Log {
             }
         }
         let undeclared = spec.types.iter().filter(|(name, _)| !declared.contains_key(&name.value));
-        let untold = spec.time.iter().filter(|_| time.is_none() && of_files);
-        let faulty = undeclared.map(|(name, _)| name).chain(untold).map(|name| name.value.clone()).collect();
+        let time_missing = spec.time.iter().filter(|_| time.is_none() && of_files);
+        let faulty =
+            undeclared.map(|(name, _)| name).chain(time_missing).map(|name| name.value.clone()).collect();
         written::check_names(document, spec, &inferred);
         instants::check_types(document, spec, &inferred);
         let (derives, derived, hidden) = (false, vec![], vec![]);
-        let mut log = Log {
+        let mut log = CheckedLog {
             files,
             notes,
             delimiter,
@@ -131,14 +132,14 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
     if found.is_some_and(|i| inferred.columns[i].missing_in < inferred.files) {
         return Ok(());
     }
-    let of_folders = told::names(files);
-    if !of_folders.iter().any(|told| told == name) {
+    let of_folders = partition_columns::names(files);
+    if !of_folders.iter().any(|folder| folder == name) {
         // Files that were there before may have had it.
         let known = inferred.names().chain(of_folders.iter().map(String::as_str));
         return if found.is_some() { Ok(()) } else { Err(unknown_column(name, known)) };
     }
     // The column is there also where a file lacks it: one fault is enough.
-    let untold = told::note(files, name).map(|path| told::untold(path, name));
+    let missing = partition_columns::note(files, name).map(|path| partition_columns::missing(path, name));
     let column = InferredColumn {
         name: name.to_string(),
         ty,
@@ -158,18 +159,19 @@ fn from_folders(files: &mut [SourceFile], inferred: &mut Inferred, name: &str, t
         Some(i) => inferred.columns[i] = column,
         None => inferred.columns.push(column),
     }
-    untold.map_or(Ok(()), Err)
+    missing.map_or(Ok(()), Err)
 }
 
 /// The columns that a log itself speaks of: those whose types it declares, and the event time.
-fn said(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
-    let mut said: Vec<(String, DataType)> = declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
+fn mentioned_columns(spec: &LogSpec, declared: &BTreeMap<String, DataType>) -> Vec<(String, DataType)> {
+    let mut columns: Vec<(String, DataType)> =
+        declared.iter().map(|(name, ty)| (name.clone(), *ty)).collect();
     if let Some(time) = spec.time.as_ref().filter(|time| !declared.contains_key(&time.value)) {
         // Only numbers have a unit, so any other time is a text.
         let ty = if spec.time_unit.is_some() { DataType::Int64 } else { DataType::String };
-        said.push((time.value.clone(), ty));
+        columns.push((time.value.clone(), ty));
     }
-    said
+    columns
 }
 
 /// Where no record of the sample has the fields of its header.
@@ -205,7 +207,7 @@ fn no_columns(files: &[SourceFile], of: &str) -> Result<Error> {
         Some(list) if !empty => {
             error.hint(format!("no record has an item in `{list}`, which `unnest` names"))
         }
-        _ if files.iter().any(|file| file.format == Format::Csv) => {
+        _ if files.iter().any(|file| file.format == InputFormat::Csv) => {
             error.hint("its columns are not known; a CSV file without records still has its header line")
         }
         _ => error.hint("its columns are not known: an object of JSON has them"),

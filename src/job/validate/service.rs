@@ -7,18 +7,18 @@ use super::planner::Planner;
 use crate::batch::DataType;
 use crate::error::Error;
 use crate::job::document::At;
-use crate::job::keys::key::{Described, Type};
+use crate::job::keys::key::{Described, ValueType};
 use crate::job::keys::step as keys;
 use crate::job::lengths::length;
-use crate::job::spec::{Names, ServiceSpec};
+use crate::job::spec::{NamedTexts, ServiceSpec};
 use crate::lookup::{OnFailure, Secrets, ServicePlan, header_fault};
 use crate::plan::Try;
-use crate::secret::{Fault, Template, shown_pieces};
+use crate::secret::{Template, TextFault, shown_pieces};
 use std::time::Duration;
 
 impl Planner<'_> {
     /// The types of the columns that the step of a service takes: as declared, or string.
-    pub(super) fn service_types(&self, spec: &ServiceSpec, take: &Names) -> Vec<Option<DataType>> {
+    pub(super) fn service_types(&self, spec: &ServiceSpec, take: &NamedTexts) -> Vec<Option<DataType>> {
         let names = || take.iter().map(|(name, _)| name.value.as_str());
         for (name, _) in spec.types.iter().filter(|(name, _)| !names().any(|known| known == name.value)) {
             let error = Error::job(format!("the lookup takes no column `{}`", name.value));
@@ -136,7 +136,7 @@ impl Planner<'_> {
     }
 
     /// The headers that the service is asked with.
-    fn headers(&self, headers: &Names) -> Option<Vec<(String, Template)>> {
+    fn headers(&self, headers: &NamedTexts) -> Option<Vec<(String, Template)>> {
         let mut right = true;
         let mut read: Vec<(String, Template)> = vec![];
         for (name, value) in headers {
@@ -160,12 +160,14 @@ impl Planner<'_> {
         right.then_some(read)
     }
 
-    fn template_fault(&self, fault: Fault, text: &At<String>) {
+    fn template_fault(&self, fault: TextFault, text: &At<String>) {
         let error = match fault {
-            Fault::Braces => Error::job(format!("the braces of `{}` do not match", text.value))
+            TextFault::Braces => Error::job(format!("the braces of `{}` do not match", text.value))
                 .hint("put each column in its own braces; write %7B and %7D for the characters"),
-            Fault::Name(name) => Error::job(format!("`${{{name}}}` does not name an environment variable"))
-                .hint("use letters, digits and _, such as ${TOKEN}; write $${ for the characters"),
+            TextFault::Name(name) => {
+                Error::job(format!("`${{{name}}}` does not name an environment variable"))
+                    .hint("use letters, digits and _, such as ${TOKEN}; write $${ for the characters")
+            }
         };
         self.fault(error, &text.span);
     }
@@ -188,7 +190,7 @@ impl Planner<'_> {
     fn number(&self, key: Described, number: Option<&At<usize>>) -> Option<usize> {
         let Some(number) = number else { return key.default.parse().ok() };
         match key.ty {
-            Type::Whole(_, most) if number.value > most => {
+            ValueType::Whole(_, most) if number.value > most => {
                 let most = crate::input::value::grouped(most as u64);
                 self.fault(Error::job(format!("`{}` is at most {most}", key.name)), &number.span);
                 None

@@ -1,13 +1,13 @@
 //! How the text of a log is got from its files, and how its fields are laid out.
 
 use crate::error::{Error, Result};
-use crate::input::shape::{Form, Rules, check_range, encoding};
-use crate::input::{Format, SourceFile};
+use crate::input::shape::{Form, LineRules, check_range, encoding};
+use crate::input::{InputFormat, SourceFile};
 use crate::job::document::{At, Document};
 use crate::job::spec::LogSpec;
 
 /// The layout of CSV.
-pub(super) struct Layout {
+pub(super) struct FoundLayout {
     /// The byte between fields.
     pub delimiter: u8,
     /// The names of the columns where no line has them.
@@ -26,11 +26,11 @@ pub(super) fn is_form(name: &str) -> bool {
 }
 
 /// Checks what a log says of the shape of its files, notes it on them, and tells the layout of CSV; `None` after a fault.
-pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile]) -> Option<Layout> {
+pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile]) -> Option<FoundLayout> {
     let mut rules = rules(document, spec)?;
-    let told = told(document, spec, &rules, files)?;
+    let layout = declared_layout(document, spec, &rules, files)?;
     if rules.any() {
-        rules.delimiter = Some(told.delimiter);
+        rules.delimiter = Some(layout.delimiter);
     }
     for file in files.iter_mut() {
         if let Err(error) = of_file(file, &rules) {
@@ -39,10 +39,11 @@ pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile
         }
     }
     // Where the text has other delimiters than the file, all files have to be so.
-    let changed = |file: &&SourceFile| file.format == Format::Csv && file.shape.form != Form::Plain;
-    if let (Some(one), Some(other)) =
-        (files.iter().find(changed), files.iter().find(|file| file.format == Format::Csv && !changed(file)))
-        && told.delimiter != b','
+    let changed = |file: &&SourceFile| file.format == InputFormat::Csv && file.shape.form != Form::Plain;
+    if let (Some(one), Some(other)) = (
+        files.iter().find(changed),
+        files.iter().find(|file| file.format == InputFormat::Csv && !changed(file)),
+    ) && layout.delimiter != b','
     {
         let what = one.shape.form.name();
         let error =
@@ -50,12 +51,12 @@ pub(super) fn shape(document: &Document, spec: &LogSpec, files: &mut [SourceFile
         document.fault(error.hint("read them as two sources: a source has one layout"), &spec.span);
         return None;
     }
-    Some(told)
+    Some(layout)
 }
 
 /// Notes on a file what the job says of its text.
-fn of_file(file: &mut SourceFile, rules: &Rules) -> Result<()> {
-    if file.format == Format::Csv {
+fn of_file(file: &mut SourceFile, rules: &LineRules) -> Result<()> {
+    if file.format == InputFormat::Csv {
         return file.shape.take(rules, &file.path);
     }
     let name = file.format.name();
@@ -71,21 +72,21 @@ fn of_file(file: &mut SourceFile, rules: &Rules) -> Result<()> {
 }
 
 /// What a log says of its lines; `None` after a fault.
-fn rules(document: &Document, spec: &LogSpec) -> Option<Rules> {
-    let said = &spec.shape;
-    let mut rules = Rules {
-        skip: said.skip.as_ref().map_or(0, |n| n.value),
-        footer: said.footer.as_ref().map_or(0, |n| n.value),
-        comment: text(document, "comment", said.comment.as_ref())?,
-        until: text(document, "until", said.until.as_ref())?,
-        sheet: said.sheet.as_ref().map(|name| name.value.clone()),
-        ..Rules::default()
+fn rules(document: &Document, spec: &LogSpec) -> Option<LineRules> {
+    let declared = &spec.shape;
+    let mut rules = LineRules {
+        skip: declared.skip.as_ref().map_or(0, |n| n.value),
+        footer: declared.footer.as_ref().map_or(0, |n| n.value),
+        comment: text(document, "comment", declared.comment.as_ref())?,
+        until: text(document, "until", declared.until.as_ref())?,
+        sheet: declared.sheet.as_ref().map(|name| name.value.clone()),
+        ..LineRules::default()
     };
-    if let Some(label) = &said.encoding {
+    if let Some(label) = &declared.encoding {
         rules.encoding =
             Some(encoding(&label.value).map_err(|error| document.fault(error, &label.span)).ok()?);
     }
-    if let Some(escape) = &said.escape {
+    if let Some(escape) = &declared.escape {
         match escape.value.as_bytes() {
             // A letter or a digit as an escape would change plain texts.
             [byte] if byte.is_ascii_punctuation() && *byte != b'"' => rules.escape = Some(*byte),
@@ -96,7 +97,7 @@ fn rules(document: &Document, spec: &LogSpec) -> Option<Rules> {
             }
         }
     }
-    if let Some(range) = &said.range {
+    if let Some(range) = &declared.range {
         check_range(&range.value).map_err(|error| document.fault(error, &range.span)).ok()?;
         rules.range = Some(range.value.clone());
     }
@@ -118,22 +119,22 @@ fn text(document: &Document, key: &str, text: Option<&At<String>>) -> Option<Opt
 /// What the lines of a log are; `None` after a fault.
 fn form(document: &Document, spec: &LogSpec) -> Option<Option<Form>> {
     let format = spec.format.as_ref().map(|word| word.value.as_str());
-    let mut said: Vec<(Form, &At<String>)> = vec![];
+    let mut declared: Vec<(Form, &At<String>)> = vec![];
     if let Some(word) = &spec.format {
-        said.extend(
+        declared.extend(
             Form::NAMED.iter().find(|(name, _)| *name == word.value).map(|(_, form)| (form.clone(), word)),
         );
     }
     if let Some(word) = spec.delimiter.as_ref().filter(|word| word.value == "spaces") {
-        said.push((Form::Spaces, word));
+        declared.push((Form::Spaces, word));
     }
-    if let [_, (_, second), ..] = said.as_slice() {
+    if let [_, (_, second), ..] = declared.as_slice() {
         let format = format.unwrap_or_default();
         document.fault(Error::job(format!("the format `{format}` has its own delimiter")), &second.span);
         return None;
     }
     if let Some(widths) = &spec.shape.widths {
-        if !said.is_empty() || spec.delimiter.is_some() {
+        if !declared.is_empty() || spec.delimiter.is_some() {
             let error =
                 Error::job("`widths` are only for lines without a delimiter, and only for the format csv");
             document.fault(error, &widths.span);
@@ -141,11 +142,16 @@ fn form(document: &Document, spec: &LogSpec) -> Option<Option<Form>> {
         }
         return Some(Some(Form::Widths(widths.value.clone())));
     }
-    Some(said.pop().map(|(form, _)| form))
+    Some(declared.pop().map(|(form, _)| form))
 }
 
-/// The layout, as far as it is told; `None` after a fault.
-fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]) -> Option<Layout> {
+/// The layout, as far as job and files define it; `None` after a fault.
+fn declared_layout(
+    document: &Document,
+    spec: &LogSpec,
+    rules: &LineRules,
+    files: &[SourceFile],
+) -> Option<FoundLayout> {
     let mut names: Option<Vec<String>> =
         spec.columns.as_ref().map(|c| c.iter().map(|n| n.value.clone()).collect());
     let shown = files.iter().map(|file| &file.shape.form).find(|form| **form != Form::Plain);
@@ -194,7 +200,7 @@ fn told(document: &Document, spec: &LogSpec, rules: &Rules, files: &[SourceFile]
         document.fault(error.hint("leave `delimiter` out; or take the line `sep=` out of the file"), span);
         return None;
     }
-    Some(Layout { delimiter, names })
+    Some(FoundLayout { delimiter, names })
 }
 
 /// The delimiter that the files tell: by a first line `sep=`, or by their names.

@@ -6,13 +6,13 @@ use super::planner::Planner;
 use crate::batch::{DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
-use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, InferredColumn};
+use crate::input::wire_format::LogColumn;
 use crate::job::document::At;
 use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
 use crate::plan::{LatePlan, LogPartition, Mode};
-use crate::sink::Format;
+use crate::sink::OutputFormat;
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
 use std::path::PathBuf;
 
@@ -98,11 +98,11 @@ fn arrival_rules(
 
 /// How far ahead of its arrival an event may be.
 ///
-/// `told` says whether the log tells arrivals by itself.
-pub(super) fn max_ahead(spec: &JobSpec, told: bool) -> Option<i64> {
+/// `has_arrival` says whether the log tells arrivals by itself.
+pub(super) fn max_ahead(spec: &JobSpec, has_arrival: bool) -> Option<i64> {
     let text = spec.source.max_ahead.as_ref()?;
     let ahead = length(&spec.document, text);
-    if spec.source.arrival.is_none() && !told {
+    if spec.source.arrival.is_none() && !has_arrival {
         needs(spec, "max_ahead", "arrival", "the column that says when each event arrived", text);
     }
     ahead
@@ -170,10 +170,10 @@ impl Planner<'_> {
     /// Faults a log of several partitions in files that follow one another, where nothing tells when records
     /// arrived: all of a partition would come after all of another.
     fn files_in_turn(&self) {
-        let told = self.spec.source.arrival.is_some() || self.log.own_arrival().is_some();
+        let has_arrival = self.spec.source.arrival.is_some() || self.log.own_arrival().is_some();
         let mut names = self.log.files.iter().filter_map(|file| file.framing.connect());
         let first = names.next().map(|name| (&name.topic, name.partition));
-        if !told && names.any(|name| Some((&name.topic, name.partition)) != first) {
+        if !has_arrival && names.any(|name| Some((&name.topic, name.partition)) != first) {
             let error = Error::job("the files of Kafka Connect do not contain arrival times");
             let span = self.spec.source.log.path.first().map_or(0..0, |path| path.span.clone());
             self.fault(
@@ -210,10 +210,10 @@ impl Planner<'_> {
     }
 
     /// The file of late events, and its format.
-    pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, Format)> {
+    pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, OutputFormat)> {
         let file = PathBuf::from(&path.value);
-        let format = match Format::of_path(&file) {
-            Some(format @ (Format::JsonLines | Format::Parquet)) => format,
+        let format = match OutputFormat::of_path(&file) {
+            Some(format @ (OutputFormat::JsonLines | OutputFormat::Parquet)) => format,
             _ => {
                 let error = Error::job(format!("late events cannot be written to `{}`", path.value));
                 self.fault(error.hint("give a .jsonl or .parquet file"), &path.span);

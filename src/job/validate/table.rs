@@ -1,14 +1,14 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
 use super::deletes;
-use super::found::{self, Found};
-use super::log::Log;
+use super::found::{self, FoundFiles};
+use super::log::CheckedLog;
 use super::open::Assumed;
-use super::rows::Rows;
+use super::rows::RowSource;
 use crate::asof::AsOfPlan;
 use crate::batch::{Field, Schema};
 use crate::error::{Error, Result};
-use crate::input::carried::LogColumn;
+use crate::input::wire_format::LogColumn;
 use crate::job::document::{At, Document};
 use crate::job::spec::{JobSpec, LogSpec, LookupFrom, LookupSpec, OtherwiseSpec, StepSpec, TableSpec};
 use crate::plan::{Step, TablePlan};
@@ -16,15 +16,15 @@ use crate::time::{TimeRule, Zone};
 use std::path::PathBuf;
 
 /// A table of the job, or the files of a lookup.
-pub(super) struct Table<'a> {
+pub(super) struct JobTable<'a> {
     /// Its name in the job file, or the path of a lookup's files.
     pub(super) name: String,
     /// Where it is declared; not for a lookup.
     pub(super) spec: Option<&'a TableSpec>,
     /// What its files are and how they are read.
     pub(super) keys: &'a LogSpec,
-    pub(super) log: Log,
-    pub(super) rows: Rows<'a>,
+    pub(super) log: CheckedLog,
+    pub(super) rows: RowSource<'a>,
     /// The column of what change events do, of which deletes end rows.
     op: Option<usize>,
 }
@@ -42,7 +42,7 @@ pub(super) struct FoundTable<'a> {
     spec: Option<&'a TableSpec>,
     keys: &'a LogSpec,
     /// `None` after a fault.
-    found: Option<Found>,
+    found: Option<FoundFiles>,
 }
 
 /// Finds the files of all tables, and of lookups in files: equal ones are one table. Faults are noted.
@@ -105,20 +105,25 @@ impl<'a> FoundTable<'a> {
     /// Looks at samples of the files, and plans the steps of the table.
     ///
     /// # Errors
-    /// As of [`Log::of`].
-    pub(super) fn table(self, document: &'a Document, zone: &Zone, assumed: &Assumed) -> Result<Table<'a>> {
+    /// As of [`CheckedLog::of`].
+    pub(super) fn table(
+        self,
+        document: &'a Document,
+        zone: &Zone,
+        assumed: &Assumed,
+    ) -> Result<JobTable<'a>> {
         let name = self.name();
         let FoundTable { spec, keys, found } = self;
         let known = found.is_some();
         let mut log = match found {
-            Some(found) => Log::of(document, keys, found, &title(spec, &name), (zone, assumed))?,
+            Some(found) => CheckedLog::of(document, keys, found, &title(spec, &name), (zone, assumed))?,
             None => {
                 // What can be told without its files.
                 found::form(document, keys);
-                Log::unseen()
+                CheckedLog::unseen()
             }
         };
-        let mut rows = Rows::new(document, zone, &log);
+        let mut rows = RowSource::new(document, zone, &log);
         // Without its files every name may be a column.
         rows.open |= !known;
         if let Some(spec) = spec {
@@ -128,9 +133,9 @@ impl<'a> FoundTable<'a> {
             }
             spec.filter.iter().for_each(|sql| rows.filter(sql));
         }
-        let told =
+        let notes =
             deletes::not_unwrapped(&log, &title(spec, &name), spec.and_then(|spec| spec.filter.as_ref()));
-        log.notes.extend(told);
+        log.notes.extend(notes);
         let op = log.own(LogColumn::Op);
         if let (Some(op), Some(filter)) = (op, spec.and_then(|spec| spec.filter.as_ref())) {
             deletes::pass(document, &mut rows, op, filter);
@@ -142,7 +147,7 @@ impl<'a> FoundTable<'a> {
             document.fault(error.hint(hint), &time.span);
         }
         rows.read(op);
-        Ok(Table { name, spec, keys, log, rows, op })
+        Ok(JobTable { name, spec, keys, log, rows, op })
     }
 }
 
@@ -150,7 +155,7 @@ fn title(spec: Option<&TableSpec>, name: &str) -> String {
     if spec.is_some() { format!("[table.{name}]") } else { format!("`{name}`") }
 }
 
-impl Table<'_> {
+impl JobTable<'_> {
     /// What it is called in errors: `[table.users]`, or the path of a lookup's files.
     pub(super) fn title(&self) -> String {
         title(self.spec, &self.name)

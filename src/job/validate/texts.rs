@@ -10,34 +10,34 @@ use sqlparser::ast::Expr as Ast;
 use std::collections::BTreeSet;
 
 /// The columns of a log that are texts and that the job does not declare, and those without a value.
-pub(super) struct Texts {
+pub(super) struct TextColumns {
     columns: Vec<InferredColumn>,
     /// Whether the job can say how values are written: of files of text.
     written: bool,
 }
 
-impl Texts {
-    pub(super) fn new(inferred: &Inferred, written: bool) -> Texts {
+impl TextColumns {
+    pub(super) fn new(inferred: &Inferred, written: bool) -> TextColumns {
         let texts = inferred.columns.iter().filter(|c| c.open || c.ty == DataType::String && !c.declared);
-        Texts { columns: texts.cloned().collect(), written }
+        TextColumns { columns: texts.cloned().collect(), written }
     }
 
     /// The error of an expression, with the reason for columns in it that look like numbers, or have no values.
-    pub(super) fn told_of(&self, error: Error, ast: &Ast) -> Error {
+    pub(super) fn with_column_reasons(&self, error: Error, ast: &Ast) -> Error {
         if self.columns.is_empty() || error.reason().is_some() {
             return error;
         }
         let names = names_in(ast);
         let texts =
             self.columns.iter().filter(|c| names.contains(&c.name) && (number(c).is_some() || c.open));
-        texts.fold(error, |error, column| told(error, column, self.written))
+        texts.fold(error, |error, column| with_reason(error, column, self.written))
     }
 
     /// The error that columns, by name, are no numbers, with the reasons.
-    pub(super) fn told<'a>(&self, error: Error, names: impl Iterator<Item = &'a str>) -> Error {
+    pub(super) fn with_reasons_of<'a>(&self, error: Error, names: impl Iterator<Item = &'a str>) -> Error {
         let names: BTreeSet<&str> = names.collect();
         let columns = self.columns.iter().filter(|column| names.contains(column.name.as_str()));
-        columns.fold(error, |error, column| told(error, column, self.written))
+        columns.fold(error, |error, column| with_reason(error, column, self.written))
     }
 }
 
@@ -61,7 +61,7 @@ fn number(column: &InferredColumn) -> Option<DataType> {
 }
 
 /// What is said of a column that is a text where a number is wanted: the value that made it one, and how it is read.
-fn told(error: Error, column: &InferredColumn, written: bool) -> Error {
+fn with_reason(error: Error, column: &InferredColumn, written: bool) -> Error {
     let InferredColumn { name, why, .. } = column;
     let ty = number(column).unwrap_or(DataType::Decimal { precision: 18, scale: 2 });
     let mut error = error.caused_by(format!("`{name}` is read as a {why}"));

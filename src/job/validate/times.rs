@@ -4,8 +4,8 @@ use super::faults::unknown_column;
 use super::{around, documents, instants};
 use crate::batch::DataType;
 use crate::error::Error;
-use crate::input::carried::LogColumn;
 use crate::input::infer::{Inferred, time_hint};
+use crate::input::wire_format::LogColumn;
 use crate::input::{ReadTime, SourceFile};
 use crate::job::document::{At, Document};
 use crate::job::spec::LogSpec;
@@ -103,13 +103,13 @@ pub(super) fn event_time(
         return None;
     };
     let mut rule = rule?;
-    if let Some(told) = found.unit {
-        let plain = instants::rule(told, &rule, &column.value);
+    if let Some(unit) = found.unit {
+        let plain = instants::rule(unit, &rule, &column.value);
         let plain = plain.map_err(|error| document.fault(error, &column.span)).ok()?;
         return Some(ReadTime { column: column.value.clone(), rule: plain });
     }
     let of_log = LogColumn::named(&column.value).is_some_and(|own| {
-        own.is_time() && inferred.carried.as_ref().is_some_and(|log| log.framing.has(own))
+        own.is_time() && inferred.wire_format.as_ref().is_some_and(|log| log.framing.has(own))
     });
     // Kafka's own timestamps are milliseconds, so the job need not say it.
     if of_log && rule == TimeRule::Iso && found.ty == DataType::Int64 {

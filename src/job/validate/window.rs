@@ -189,10 +189,9 @@ fn offset(document: &Document, window: &WindowSpec, every: Option<Duration>) -> 
         Some(offset) if about_offset(offset) > LONGEST => too_long(&text.value),
         Some(offset) => match every {
             // A size that cannot be read is told already.
-            Some(every) if offset.months != 0 && measure(every) != Measure::Months => Error::job(format!(
-                "`{}` has months, but windows that start every {every} have none",
-                text.value
-            ))
+            Some(every) if offset.months != 0 && measure(every) != LengthClass::Months => Error::job(
+                format!("`{}` has months, but windows that start every {every} have none", text.value),
+            )
             .hint("the length of a month varies: give the offset in days or hours"),
             _ => return Some(offset),
         },
@@ -228,17 +227,17 @@ pub(super) fn slips(window: &Window) -> Option<String> {
 
 /// Lengths, days and weeks, months and longer: what can be counted in what.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Measure {
+enum LengthClass {
     Length,
     Days,
     Months,
 }
 
-fn measure(duration: Duration) -> Measure {
+fn measure(duration: Duration) -> LengthClass {
     match duration {
-        Duration::Length(_) => Measure::Length,
-        Duration::Calendar { unit: CalendarUnit::Day | CalendarUnit::Week, .. } => Measure::Days,
-        Duration::Calendar { .. } => Measure::Months,
+        Duration::Length(_) => LengthClass::Length,
+        Duration::Calendar { unit: CalendarUnit::Day | CalendarUnit::Week, .. } => LengthClass::Days,
+        Duration::Calendar { .. } => LengthClass::Months,
     }
 }
 
@@ -253,7 +252,7 @@ fn hopping(
     texts: (&At<String>, &At<String>),
 ) -> Option<()> {
     let error = match (measure(size), measure(slide)) {
-        (Measure::Days | Measure::Months, Measure::Length) => {
+        (LengthClass::Days | LengthClass::Months, LengthClass::Length) => {
             let error = Error::job(format!(
                 "a window of {size} on the calendar cannot start every `{}`, which is a duration",
                 texts.1.value
@@ -263,7 +262,7 @@ fn hopping(
                 None => error.hint("give `slide` in months, quarters or years too"),
             }
         }
-        (Measure::Months, Measure::Days) => {
+        (LengthClass::Months, LengthClass::Days) => {
             Error::job(format!("a window of {size} cannot start every {slide}"))
                 .hint("give `slide` in months, quarters or years, or the size in days")
         }
@@ -284,7 +283,7 @@ fn cumulative(
     }
     let error = Error::job(format!("a window of {size} cannot grow by {step} on the calendar"));
     let error = match (measure(size), in_hours(step)) {
-        (Measure::Length, Some(hint)) => error.hint(format!("{hint} for steps of that length")),
+        (LengthClass::Length, Some(hint)) => error.hint(format!("{hint} for steps of that length")),
         _ => error.hint("a `step` in months goes with a size in months, quarters or years"),
     };
     document.fault(error, &texts.1.span);

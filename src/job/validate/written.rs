@@ -3,7 +3,7 @@
 use super::faults::unknown_column;
 use crate::error::Error;
 use crate::input::infer::Inferred;
-use crate::input::written::{Written, WrittenColumns};
+use crate::input::written::{ValueFormat, WrittenColumns};
 use crate::job::document::{At, Document};
 use crate::job::spec::{LogSpec, WrittenSpec};
 use std::collections::BTreeMap;
@@ -20,13 +20,13 @@ pub(super) fn columns(document: &Document, spec: &LogSpec) -> Option<WrittenColu
     let all = spec.written.iter().find(|written| written.column.value == ALL);
     // What is said of `*` comes first, as a column adds to it.
     let base = match all {
-        Some(all) => Some(one(document, all, &Written::default())?),
+        Some(all) => Some(one(document, all, &ValueFormat::default())?),
         None => None,
     };
     let mut of = BTreeMap::new();
     let mut right = true;
     for column in spec.written.iter().filter(|written| written.column.value != ALL) {
-        match one(document, column, base.as_ref().unwrap_or(&Written::default())) {
+        match one(document, column, base.as_ref().unwrap_or(&ValueFormat::default())) {
             Some(written) => drop(of.insert(column.column.value.clone(), written)),
             None => right = false,
         }
@@ -44,8 +44,8 @@ pub(super) fn check_names(document: &Document, spec: &LogSpec, inferred: &Inferr
 }
 
 /// What is said of a column, on top of what is said of all; `None` after a fault.
-fn one(document: &Document, spec: &WrittenSpec, base: &Written) -> Option<Written> {
-    let texts = |said: &Option<Vec<At<String>>>, base: &[String]| match said {
+fn one(document: &Document, spec: &WrittenSpec, base: &ValueFormat) -> Option<ValueFormat> {
+    let texts = |declared: &Option<Vec<At<String>>>, base: &[String]| match declared {
         Some(words) => words.iter().map(|word| word.value.clone()).collect(),
         None => base.to_vec(),
     };
@@ -67,7 +67,7 @@ fn one(document: &Document, spec: &WrittenSpec, base: &Written) -> Option<Writte
         document.fault(error, &place.span);
         return None;
     }
-    let written = Written {
+    let written = ValueFormat {
         null: texts(&spec.null, &base.null),
         trim: spec.trim.as_ref().map_or(base.trim, |trim| trim.value),
         decimal,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[test]
 fn the_second_run_asks_nobody_and_refresh_asks_again() {
-    let server = Server::start(|path, before| match path {
+    let server = TestServer::start(|path, before| match path {
         "/none" => Response::new(410, ""),
         "/fail" => Response::new(400, ""),
         _ => Response::new(200, format!("{{ \"v\": \"{before}\", \"n\": [1.50, 1E5] }}")),
@@ -39,7 +39,7 @@ fn the_second_run_asks_nobody_and_refresh_asks_again() {
 
 #[test]
 fn a_run_that_needs_nothing_new_leaves_the_file_alone() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let (_folder, file) = file();
     run(&plan(&server), Some(&file), false, &[]).unwrap();
     assert!(!file.parent().unwrap().exists());
@@ -56,7 +56,8 @@ fn a_run_that_needs_nothing_new_leaves_the_file_alone() {
 
 #[test]
 fn a_refreshed_failure_forgets_the_old_answer() {
-    let server = Server::start(|path, before| if before == 0 { echo(path) } else { Response::new(400, "") });
+    let server =
+        TestServer::start(|path, before| if before == 0 { echo(path) } else { Response::new(400, "") });
     let (_folder, file) = file();
     let plan = ServicePlan { on_failure: OnFailure::Null, ..plan(&server) };
     run(&plan, Some(&file), false, &["a"]).unwrap();
@@ -67,7 +68,7 @@ fn a_refreshed_failure_forgets_the_old_answer() {
 
 #[test]
 fn a_run_that_ended_early_asks_nobody_twice() {
-    let server = Server::start(|path, before| match (path, before) {
+    let server = TestServer::start(|path, before| match (path, before) {
         ("/bad", 0) => Response::new(400, "").after(500),
         _ => echo(path),
     });
@@ -100,7 +101,7 @@ fn a_run_that_ended_early_asks_nobody_twice() {
 
 #[test]
 fn one_run_at_a_time_has_the_record() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let (_folder, file) = file();
     let first = Services::open(&[plan(&server)], Some(&file), false).unwrap();
     ask_all(&first, &["a"]).unwrap();
@@ -118,7 +119,7 @@ fn one_run_at_a_time_has_the_record() {
 
 #[test]
 fn a_record_that_cannot_be_read_is_named_by_line() {
-    let server = Server::start(|path, _| echo(path));
+    let server = TestServer::start(|path, _| echo(path));
     let url = server.url();
     let good = format!("{{\"url\":\"{url}/z\",\"status\":404}}\n");
     for (line, fault) in [
@@ -146,7 +147,7 @@ fn a_record_that_cannot_be_read_is_named_by_line() {
 
 #[test]
 fn null_is_a_body() {
-    let server = Server::start(|_, _| Response::new(200, "null"));
+    let server = TestServer::start(|_, _| Response::new(200, "null"));
     let (_folder, file) = file();
     for _ in 0..2 {
         let (answers, _) = run(&plan(&server), Some(&file), false, &["a"]).unwrap();

@@ -1,6 +1,6 @@
 use super::*;
 use crate::error::Kind;
-use crate::sink::{Account, Reject};
+use crate::sink::{Account, RejectedRecord};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::SystemTime;
@@ -58,8 +58,8 @@ fn targets(root: &Path) -> Vec<Target> {
 }
 
 /// What a job with these outputs names.
-fn named(targets: &[Target]) -> Named {
-    Named { outputs: targets.to_vec(), beside: vec![targets[0].path.with_file_name(REJECTS)] }
+fn named(targets: &[Target]) -> NamedPaths {
+    NamedPaths { outputs: targets.to_vec(), beside: vec![targets[0].path.with_file_name(REJECTS)] }
 }
 
 const FIRST: &[(usize, &str, &str)] = &[
@@ -157,7 +157,7 @@ fn correct(targets: &[Target], parts: &[(usize, &str, &str)]) -> Result<CommitRe
         changes.finish()?;
     }
     let mut rejects = RejectsWriter::create(&targets[0].path.with_file_name(REJECTS))?;
-    let reject = Reject { file: "a.csv", line: 1, byte: None, column: None, reason: "", raw: b"x" };
+    let reject = RejectedRecord { file: "a.csv", line: 1, byte: None, column: None, reason: "", raw: b"x" };
     rejects.write(&reject)?;
     tx.put_beside(rejects)?;
     tx.commit(targets.iter().map(|_| draft(parts.len() as u64)).collect())

@@ -10,25 +10,25 @@ use bytes::Bytes;
 pub(in crate::sink) const ZSTD_LEVEL: i32 = 1;
 
 /// One encoded column of a row group.
-pub(in crate::sink) enum Chunk {
+pub(in crate::sink) enum ColumnChunk {
     /// Pages written here.
     Pages(Bytes, Box<ColumnCloseResult>),
     /// Pages written by the crate.
     Crate(Box<ArrowColumnChunk>),
 }
 
-impl std::fmt::Debug for Chunk {
+impl std::fmt::Debug for ColumnChunk {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Chunk({} bytes)", self.bytes())
     }
 }
 
-impl Chunk {
+impl ColumnChunk {
     /// Its size in the file.
     pub fn bytes(&self) -> usize {
         match self {
-            Chunk::Pages(bytes, _) => bytes.len(),
-            Chunk::Crate(chunk) => chunk.close().bytes_written as usize,
+            ColumnChunk::Pages(bytes, _) => bytes.len(),
+            ColumnChunk::Crate(chunk) => chunk.close().bytes_written as usize,
         }
     }
 }

@@ -18,7 +18,7 @@ mod dictionary;
 mod pages;
 
 use super::TOOL;
-use super::encode::{Content, Encoded, Encoder};
+use super::encode::{Encoded, EncodedContent, Encoder};
 use super::stage::StagedFile;
 use crate::batch::{ColumnView, DataType, Schema};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
+use chunk::{ColumnChunk, ZSTD_LEVEL, failed_to_encode};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl ParquetEncoder {
     }
 
     /// The chunk of one column that is written here; `None` where the crate writes it.
-    fn own_chunk(&self, index: usize, array: &ArrayRef) -> Result<Option<Chunk>> {
+    fn own_chunk(&self, index: usize, array: &ArrayRef) -> Result<Option<ColumnChunk>> {
         // A dictionary can hold NULL as a value, and its codes do not show that.
         let nulls = array.logical_nulls().filter(|n| n.null_count() > 0);
         let nulls = nulls.as_ref();
@@ -76,15 +76,15 @@ impl ParquetEncoder {
     }
 
     /// The chunks of the columns in `wanted` by the crate's writer.
-    fn crate_chunks(&self, batch: &RecordBatch, wanted: &[usize]) -> Result<Vec<Chunk>> {
-        let encode = || -> ::parquet::errors::Result<Vec<Chunk>> {
+    fn crate_chunks(&self, batch: &RecordBatch, wanted: &[usize]) -> Result<Vec<ColumnChunk>> {
+        let encode = || -> ::parquet::errors::Result<Vec<ColumnChunk>> {
             let mut chunks = vec![];
             let writers = self.factory.create_column_writers(0)?.into_iter().enumerate();
             for (i, mut writer) in writers.filter(|(i, _)| wanted.contains(i)) {
                 for leaf in compute_leaves(self.schema.field(i), batch.column(i))? {
                     writer.write(&leaf)?;
                 }
-                chunks.push(Chunk::Crate(Box::new(writer.close()?)));
+                chunks.push(ColumnChunk::Crate(Box::new(writer.close()?)));
             }
             Ok(chunks)
         };
@@ -105,7 +105,7 @@ impl Encoder for ParquetEncoder {
             }
         }
         let chunks = chunks.into_iter().flatten().collect();
-        Ok(Encoded { rows: batch.num_rows() as u64, content: Content::RowGroup(chunks) })
+        Ok(Encoded { rows: batch.num_rows() as u64, content: EncodedContent::RowGroup(chunks) })
     }
 }
 
@@ -141,30 +141,30 @@ fn file_writer<W: io::Write + Send>(to: W, schema: &Schema) -> Result<Serialized
 }
 
 /// A Parquet file being put together.
-pub(super) struct ParquetFile {
+pub(super) struct ParquetPart {
     writer: SerializedFileWriter<StagedFile>,
     /// The staged file's path, for errors.
     path: PathBuf,
 }
 
-impl ParquetFile {
+impl ParquetPart {
     /// Begins a file in `staged`.
-    pub fn new(staged: StagedFile, schema: &Schema) -> Result<ParquetFile> {
+    pub fn new(staged: StagedFile, schema: &Schema) -> Result<ParquetPart> {
         let path = staged.on_disk().to_path_buf();
-        Ok(ParquetFile { writer: file_writer(staged, schema)?, path })
+        Ok(ParquetPart { writer: file_writer(staged, schema)?, path })
     }
 
     /// Appends a row group.
-    pub fn append(&mut self, chunks: Vec<Chunk>) -> Result<()> {
+    pub fn append(&mut self, chunks: Vec<ColumnChunk>) -> Result<()> {
         self.splice(chunks).map_err(|e| failed_to_write(&self.path, e))
     }
 
-    fn splice(&mut self, chunks: Vec<Chunk>) -> ::parquet::errors::Result<()> {
+    fn splice(&mut self, chunks: Vec<ColumnChunk>) -> ::parquet::errors::Result<()> {
         let mut group = self.writer.next_row_group()?;
         for chunk in chunks {
             match chunk {
-                Chunk::Pages(bytes, close) => group.append_column(&bytes, *close)?,
-                Chunk::Crate(chunk) => chunk.append_to_row_group(&mut group)?,
+                ColumnChunk::Pages(bytes, close) => group.append_column(&bytes, *close)?,
+                ColumnChunk::Crate(chunk) => chunk.append_to_row_group(&mut group)?,
             }
         }
         group.close()?;

@@ -3,7 +3,7 @@
 //! Version 1 data pages, as every reader knows them: definition levels (optional columns, one level), then
 //! values, compressed together.
 
-use super::chunk::{Chunk, ZSTD_LEVEL, failed_to_encode};
+use super::chunk::{ColumnChunk, ZSTD_LEVEL, failed_to_encode};
 use super::dictionary::{Coded, text_statistics};
 use crate::batch::TextView;
 use crate::error::{Error, Result};
@@ -28,7 +28,7 @@ pub(super) fn dictionary_chunk(
     rows: usize,
     nulls: Option<&NullBuffer>,
     coded: Coded,
-) -> Result<Chunk> {
+) -> Result<ColumnChunk> {
     let mut chunk = ChunkWriter::new(nulls);
     chunk.dictionary_page(&coded.values, coded.distinct)?;
     // The greatest code is `distinct - 1`, and `distinct` is at least one.
@@ -53,7 +53,7 @@ pub(super) fn plain_text_chunk(
     rows: usize,
     nulls: Option<&NullBuffer>,
     text: TextView<'_>,
-) -> Result<Chunk> {
+) -> Result<ColumnChunk> {
     let mut chunk = ChunkWriter::new(nulls);
     let mut bounds: Option<(&str, &str)> = None;
     let mut values = vec![];
@@ -153,7 +153,7 @@ impl<'a> ChunkWriter<'a> {
         Ok(())
     }
 
-    fn close(self, descr: ColumnDescPtr, rows: usize, statistics: Statistics) -> Result<Chunk> {
+    fn close(self, descr: ColumnDescPtr, rows: usize, statistics: Statistics) -> Result<ColumnChunk> {
         let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(failed_to_encode)?;
         let stats = |page_type, encoding, count| PageEncodingStats { page_type, encoding, count };
         let mut encodings = vec![Encoding::PLAIN, Encoding::RLE];
@@ -183,7 +183,7 @@ impl<'a> ChunkWriter<'a> {
             column_index: None,
             offset_index: None,
         };
-        Ok(Chunk::Pages(self.out.into(), Box::new(close)))
+        Ok(ColumnChunk::Pages(self.out.into(), Box::new(close)))
     }
 }
 

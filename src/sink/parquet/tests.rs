@@ -1,6 +1,6 @@
 use super::*;
 use crate::batch::Field;
-use crate::sink::{Format, PartWriter, Target, Transaction, encoder};
+use crate::sink::{OutputFormat, PartWriter, Target, Transaction, encoder};
 use crate::time::Zone;
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow_array::types::{Int32Type, UInt32Type};
@@ -26,9 +26,9 @@ fn schema() -> Schema {
 fn file_of(schema: &Schema, pieces: &[RecordBatch]) -> Vec<u8> {
     let tmp = tempfile::tempdir().unwrap();
     let tx = Transaction::begin(&[Target::folder(tmp.path().join("o"))]).unwrap();
-    let encoder = encoder(Format::Parquet, schema, &Zone::utc()).unwrap();
+    let encoder = encoder(OutputFormat::Parquet, schema, &Zone::utc()).unwrap();
     let staged = tx.stage(0, Path::new("p.parquet")).unwrap();
-    let mut part = PartWriter::new(staged, Format::Parquet, schema).unwrap();
+    let mut part = PartWriter::new(staged, OutputFormat::Parquet, schema).unwrap();
     for piece in pieces {
         part.append(encoder.encode(piece).unwrap()).unwrap();
     }
@@ -80,7 +80,7 @@ fn batch(columns: &[ArrayRef]) -> RecordBatch {
         .unwrap()
 }
 
-type Row = (
+type ParquetRow = (
     Option<String>,
     Option<bool>,
     Option<i64>,
@@ -91,7 +91,7 @@ type Row = (
     Option<i64>,
 );
 
-fn columns(rows: &[Row]) -> Vec<ArrayRef> {
+fn columns(rows: &[ParquetRow]) -> Vec<ArrayRef> {
     let text: StringViewArray = rows.iter().map(|r| r.0.as_deref()).collect();
     let small: Decimal128Array = rows.iter().map(|r| r.4.map(|v| i128::from(v % 10i64.pow(18)))).collect();
     let large: Decimal128Array = rows.iter().map(|r| r.5.map(|v| v % 10i128.pow(38))).collect();
@@ -107,7 +107,7 @@ fn columns(rows: &[Row]) -> Vec<ArrayRef> {
     ]
 }
 
-fn rows() -> impl Strategy<Value = Vec<Row>> {
+fn rows() -> impl Strategy<Value = Vec<ParquetRow>> {
     let text = prop_oneof!["[a-c]{0,2}", "\\PC{0,40}", Just("http://example.com/a/page.html".to_string())];
     let int = prop_oneof![-3i64..3, any::<i64>()];
     let row = (

@@ -45,7 +45,7 @@ fn batch() -> RecordBatch {
 }
 
 /// The file that pieces become, encoded one after the other or all at once.
-fn file_of(format: Format, pieces: &[RecordBatch], parallel: bool) -> Vec<u8> {
+fn file_of(format: OutputFormat, pieces: &[RecordBatch], parallel: bool) -> Vec<u8> {
     let tmp = tempfile::tempdir().unwrap();
     let target = Target::file(tmp.path().join("out"));
     let tx = Transaction::begin(std::slice::from_ref(&target)).unwrap();
@@ -67,7 +67,7 @@ fn file_of(format: Format, pieces: &[RecordBatch], parallel: bool) -> Vec<u8> {
 
 #[test]
 fn csv_text() {
-    let text = String::from_utf8(file_of(Format::Csv, &[batch()], false)).unwrap();
+    let text = String::from_utf8(file_of(OutputFormat::Csv, &[batch()], false)).unwrap();
     insta::assert_snapshot!(text.replace('\r', "<CR>").replace('\u{1}', "<1>"), @r#"
     "name, ""quoted""",ok,n,x,sum,day,at
     plain,true,1,0.1,12.50,1970-01-01,1970-01-01T01:00:00+01:00
@@ -82,7 +82,7 @@ fn csv_text() {
 
 #[test]
 fn json_lines_text() {
-    let text = String::from_utf8(file_of(Format::JsonLines, &[batch()], false)).unwrap();
+    let text = String::from_utf8(file_of(OutputFormat::JsonLines, &[batch()], false)).unwrap();
     insta::assert_snapshot!(text, @r#"
     {"name, \"quoted\"":"plain","ok":true,"n":1,"x":0.1,"sum":12.50,"day":"1970-01-01","at":"1970-01-01T01:00:00+01:00"}
     {"name, \"quoted\"":"","ok":false,"n":-9223372036854775808,"x":null,"sum":-0.05,"day":"2024-02-29","at":"1970-01-01T01:00:01.5+01:00"}
@@ -95,7 +95,7 @@ fn json_lines_text() {
 
 #[test]
 fn the_csv_crate_reads_it_back() {
-    let bytes = file_of(Format::Csv, &[batch(), batch()], false);
+    let bytes = file_of(OutputFormat::Csv, &[batch(), batch()], false);
     let mut reader = ::csv::Reader::from_reader(bytes.as_slice());
     assert_eq!(reader.headers().unwrap().get(0), Some("name, \"quoted\""));
     let records: Vec<::csv::StringRecord> = reader.records().map(|r| r.unwrap()).collect();
@@ -107,7 +107,7 @@ fn the_csv_crate_reads_it_back() {
 
 #[test]
 fn serde_json_reads_it_back() {
-    let text = String::from_utf8(file_of(Format::JsonLines, &[batch()], false)).unwrap();
+    let text = String::from_utf8(file_of(OutputFormat::JsonLines, &[batch()], false)).unwrap();
     let rows: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(rows[5]["name, \"quoted\""], "two\r\nlines\t\u{1}é");
     assert_eq!(rows[3]["sum"].to_string(), "100000000000000000000000000000000000.00");
@@ -137,7 +137,7 @@ fn threads_and_dictionaries_do_not_show() {
             RecordBatch::try_new(Arc::new(schema), columns).unwrap()
         })
         .collect();
-    for format in [Format::Parquet, Format::Csv, Format::JsonLines] {
+    for format in [OutputFormat::Parquet, OutputFormat::Csv, OutputFormat::JsonLines] {
         let wanted = file_of(format, &plain, false);
         assert!(file_of(format, &plain, true) == wanted, "{format:?} on many threads");
         assert!(file_of(format, &coded, true) == wanted, "{format:?} from a dictionary");
@@ -149,7 +149,7 @@ fn a_lone_null_is_not_an_empty_line() {
     let schema = Schema::new(vec![Field::new("n", DataType::Int64)]);
     let column: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
     let batch = RecordBatch::try_new(schema.arrow(), vec![column]).unwrap();
-    let encoded = encoder(Format::Csv, &schema, &Zone::utc()).unwrap().encode(&batch).unwrap();
-    let Content::Text(text) = encoded.content else { panic!("CSV is text") };
+    let encoded = encoder(OutputFormat::Csv, &schema, &Zone::utc()).unwrap().encode(&batch).unwrap();
+    let EncodedContent::Text(text) = encoded.content else { panic!("CSV is text") };
     assert_eq!(text, b"1\n\"\"\n");
 }

@@ -24,8 +24,8 @@ use crate::pg::{TableAddress, failed, quoted, sql_type};
 use arrow_array::{Array, RecordBatch};
 use copy::CopyText;
 use postgres::Client;
-use shape::{Shape, UniqueKey};
-pub use spec::TableSpec;
+use shape::{ServerTableShape, UniqueKey};
+pub use spec::PublishSpec;
 use spec::{GONE, PUT, Sent};
 use sql::Sql;
 use std::collections::BTreeSet;
@@ -48,10 +48,10 @@ pub struct Published {
 
 /// A table that is being brought up to date, in an open transaction. Dropped, it leaves the table as it was.
 pub struct Publishing<'a> {
-    spec: TableSpec<'a>,
+    spec: PublishSpec<'a>,
     client: Client,
     /// None where the table is not there yet.
-    shape: Option<Shape>,
+    shape: Option<ServerTableShape>,
     put: Sent,
     gone: Sent,
 }
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Publishing<'_> {
 ///
 /// # Errors
 /// As [`Publishing::begin`].
-pub fn check(spec: TableSpec) -> Result<()> {
+pub fn check(spec: PublishSpec) -> Result<()> {
     Publishing::begin(spec).map(drop)
 }
 
@@ -75,7 +75,7 @@ impl<'a> Publishing<'a> {
     ///
     /// # Errors
     /// A machine error: no connection. A job error: the table that is there does not fit the output.
-    pub fn begin(spec: TableSpec<'a>) -> Result<Publishing<'a>> {
+    pub fn begin(spec: PublishSpec<'a>) -> Result<Publishing<'a>> {
         let mut client = spec.address.server.connect()?;
         let wrong =
             |e: postgres::Error| failed(format!("cannot look at the table {}", spec.address.url()), &e);
@@ -90,7 +90,7 @@ impl<'a> Publishing<'a> {
         client
             .query("SELECT pg_advisory_xact_lock(1751607668, hashtext($1))", &[&spec.address.quoted()])
             .map_err(wrong)?;
-        let shape = Shape::look(&mut client, spec.address).map_err(wrong)?;
+        let shape = ServerTableShape::look(&mut client, spec.address).map_err(wrong)?;
         shape.as_ref().map_or(Ok(()), |shape| shape.fits(spec))?;
         Ok(Publishing { spec, client, shape, put: Sent::default(), gone: Sent::default() })
     }
@@ -130,7 +130,7 @@ impl<'a> Publishing<'a> {
         if created {
             self.create()?;
         }
-        let TableSpec { address, schema, .. } = self.spec;
+        let PublishSpec { address, schema, .. } = self.spec;
         let shape = self.shape.as_ref().expect("the table is there by now");
         if let (Some(null), UniqueKey::NullsDiffer) = (self.put.nulls.first(), shape.key(self.spec)) {
             return Err(no_null(address, &schema.fields[*null].name));
@@ -165,7 +165,7 @@ impl<'a> Publishing<'a> {
     }
 
     fn create(&mut self) -> Result<()> {
-        let TableSpec { address, schema, key } = self.spec;
+        let PublishSpec { address, schema, key } = self.spec;
         let wrong = |e: postgres::Error| failed(format!("cannot create the table {}", address.url()), &e);
         let columns = schema.fields.iter().map(|f| format!("{} {}", quoted(&f.name), sql_type(f.ty)));
         let keys: Vec<String> = key.iter().map(|&k| quoted(&schema.fields[k].name)).collect();
@@ -183,7 +183,7 @@ impl<'a> Publishing<'a> {
         let columns: Vec<String> = columns.chain([format!("{unique} ({})", keys.join(", "))]).collect();
         let sql = format!("CREATE TABLE {} (\n  {}\n)", address.quoted(), columns.join(",\n  "));
         self.client.batch_execute(&sql).map_err(wrong)?;
-        self.shape = Shape::look(&mut self.client, address).map_err(wrong)?;
+        self.shape = ServerTableShape::look(&mut self.client, address).map_err(wrong)?;
         Ok(())
     }
 
@@ -209,7 +209,7 @@ impl<'a> Publishing<'a> {
 /// Sends rows to a table of the connection, with these of the columns.
 fn copy(
     client: &mut Client,
-    spec: TableSpec,
+    spec: PublishSpec,
     to: &str,
     columns: &[usize],
     rows: impl Iterator<Item = Result<RecordBatch>>,

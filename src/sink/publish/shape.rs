@@ -1,6 +1,6 @@
 //! A table as it is: its columns and unique keys, and whether an output fits in it.
 
-use super::spec::TableSpec;
+use super::spec::PublishSpec;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::pg::{TableAddress, quoted, sql_type};
@@ -8,18 +8,18 @@ use postgres::Client;
 
 /// What a table is like.
 #[derive(Debug)]
-pub(super) struct Shape {
+pub(super) struct ServerTableShape {
     /// Its name with its schema, as SQL has it.
     pub name: String,
     /// `r` and `p` are tables.
     kind: String,
-    columns: Vec<Column>,
+    columns: Vec<ServerColumn>,
     /// The columns of each unique key, sorted, and whether NULL equals NULL in it.
     unique: Vec<(Vec<String>, bool)>,
 }
 
 #[derive(Debug)]
-struct Column {
+struct ServerColumn {
     name: String,
     ty: String,
     /// Whether a row must give it a value.
@@ -38,12 +38,12 @@ pub(super) enum UniqueKey {
     NullsEqual,
 }
 
-impl Shape {
+impl ServerTableShape {
     /// Looks at the table; `None` if it is not there.
     pub fn look(
         client: &mut Client,
         address: &TableAddress,
-    ) -> std::result::Result<Option<Shape>, postgres::Error> {
+    ) -> std::result::Result<Option<ServerTableShape>, postgres::Error> {
         // `to_regclass` gives NULL for a missing table, where a cast would fail and end the transaction.
         let table = client.query_opt(
             "SELECT c.oid, n.nspname::text, c.relname::text, c.relkind::text \
@@ -59,7 +59,7 @@ impl Shape {
              FROM pg_catalog.pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
             &[&oid],
         )?;
-        let columns = columns.iter().map(|row| Column {
+        let columns = columns.iter().map(|row| ServerColumn {
             name: row.get(0),
             ty: row.get(1),
             needed: row.get(2),
@@ -74,7 +74,7 @@ impl Shape {
                AND i.indpred IS NULL AND i.indexprs IS NULL",
             &[&oid],
         )?;
-        Ok(Some(Shape {
+        Ok(Some(ServerTableShape {
             name: format!("{}.{}", quoted(table.get(1)), quoted(table.get(2))),
             kind: table.get(3),
             columns: columns.collect(),
@@ -88,7 +88,7 @@ impl Shape {
     }
 
     /// How it tells the rows of `spec` apart.
-    pub fn key(&self, spec: TableSpec) -> UniqueKey {
+    pub fn key(&self, spec: PublishSpec) -> UniqueKey {
         let mut key: Vec<&str> = spec.key.iter().map(|&k| spec.schema.fields[k].name.as_str()).collect();
         // The catalog gives the columns sorted, so their order in the index does not matter.
         key.sort_unstable();
@@ -107,7 +107,7 @@ impl Shape {
     ///
     /// # Errors
     /// A job error for each thing that is in the way.
-    pub fn fits(&self, spec: TableSpec) -> Result<()> {
+    pub fn fits(&self, spec: PublishSpec) -> Result<()> {
         let url = spec.address.url();
         if !matches!(self.kind.as_str(), "r" | "p") {
             return Err(

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// A table, and what goes to it.
 #[derive(Debug, Clone, Copy)]
-pub struct TableSpec<'a> {
+pub struct PublishSpec<'a> {
     /// Where it is.
     pub address: &'a TableAddress,
     /// The columns that are written; it may have others.

@@ -1,19 +1,19 @@
 //! The statements that bring a table up to date with what was sent.
 
-use super::shape::Shape;
-use super::spec::{GONE, PUT, Sent, TableSpec};
+use super::shape::ServerTableShape;
+use super::spec::{GONE, PUT, PublishSpec, Sent};
 use crate::pg::quoted;
 
 /// The names of a table and of what is written to it.
 pub(super) struct Sql<'a> {
-    spec: TableSpec<'a>,
+    spec: PublishSpec<'a>,
     table: &'a str,
     /// Whether it is a partitioned table.
     pub partitioned: bool,
 }
 
 impl<'a> Sql<'a> {
-    pub fn new(spec: TableSpec<'a>, shape: &'a Shape) -> Sql<'a> {
+    pub fn new(spec: PublishSpec<'a>, shape: &'a ServerTableShape) -> Sql<'a> {
         Sql { spec, table: &shape.name, partitioned: shape.is_partitioned() }
     }
 

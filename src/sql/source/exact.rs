@@ -1,8 +1,8 @@
 //! DuckDB and PostgreSQL: relations that are exact.
 
-use super::files::{Layout, Part};
+use super::files::{FileSet, RecordLayout};
 use super::time::days_of_month;
-use super::{View, wanted};
+use super::{View, columns_read};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::{Compression, OnBadRecord, ReadColumn};
@@ -50,16 +50,16 @@ impl View<'_> {
     }
 
     /// The columns that are wanted, by their names; NULL where the files have them not.
-    fn raw_columns(&self, part: &Part) -> Vec<String> {
-        let all = wanted(self.read());
+    fn raw_columns(&self, part: &FileSet) -> Vec<String> {
+        let all = columns_read(self.read());
         all.iter()
             .map(|name| {
                 let quoted = self.ident(name);
                 let key = |key: &str| key.replace('"', "\\\"").replace('\'', "''");
                 match &part.layout {
-                    Layout::Csv(names) if names.contains(name) => quoted,
-                    Layout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
-                    Layout::Json => {
+                    RecordLayout::Csv(names) if names.contains(name) => quoted,
+                    RecordLayout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
+                    RecordLayout::Json => {
                         // A key may have a point in its own name: that key goes before the path.
                         let whole = format!("json ->> '$.\"{}\"'", key(name));
                         let path: Vec<String> = name.split('.').map(|k| format!("\"{}\"", key(k))).collect();
@@ -74,7 +74,7 @@ impl View<'_> {
             .collect()
     }
 
-    fn duckdb_files(&self, part: &Part) -> String {
+    fn duckdb_files(&self, part: &FileSet) -> String {
         let text = |value: &str| words::text(Dialect::DuckDb, value);
         let paths: Vec<String> = part.paths.iter().map(|path| text(&glob_as_it_is(path))).collect();
         let paths = format!("[{}]", paths.join(", "));
@@ -82,7 +82,7 @@ impl View<'_> {
         // A line that cannot be parsed is a bad record too, at which DuckDB would stop.
         let lenient = if reject { ", ignore_errors = true" } else { "" };
         match &part.layout {
-            Layout::Csv(names) => {
+            RecordLayout::Csv(names) => {
                 let columns: Vec<String> = names.iter().map(|n| format!("{}: 'VARCHAR'", text(n))).collect();
                 let header = self.read().names.is_none();
                 let delimiter = (self.read().delimiter as char).to_string();
@@ -95,8 +95,10 @@ impl View<'_> {
                     columns.join(", ")
                 )
             }
-            Layout::Json => format!("read_ndjson_objects({paths}{lenient})"),
-            Layout::Parquet(_) | Layout::Avro => format!("read_parquet({paths}, union_by_name = true)"),
+            RecordLayout::Json => format!("read_ndjson_objects({paths}{lenient})"),
+            RecordLayout::Parquet(_) | RecordLayout::Avro => {
+                format!("read_parquet({paths}, union_by_name = true)")
+            }
         }
     }
 
@@ -104,10 +106,10 @@ impl View<'_> {
     pub(super) fn postgres(&self) -> Result<Vec<String>> {
         self.no_avro()?;
         let table = self.ident(&self.text_name());
-        let mut names = wanted(self.read());
+        let mut names = columns_read(self.read());
         let mut load = String::new();
         if let [part] = self.parts
-            && let Layout::Csv(fields) = &part.layout
+            && let RecordLayout::Csv(fields) = &part.layout
         {
             // All fields of the files, so that people can load them as they are.
             names = fields.iter().chain(names.iter().filter(|n| !fields.contains(n))).cloned().collect();

@@ -1,7 +1,7 @@
 //! What stands in the files: the header lines of CSV, the schemas of Parquet. None of it by the readers of jobs.
 
 use crate::error::{Error, Result};
-use crate::input::{Compression, Format, ReadPlan, SourceFile};
+use crate::input::{Compression, InputFormat, ReadPlan, SourceFile};
 use arrow_schema::{DataType as ArrowType, FieldRef, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Type as Physical;
@@ -12,7 +12,7 @@ pub(super) const INT96: &str = "UTC, of INT96";
 
 /// How the records of a file are laid out.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Layout {
+pub(super) enum RecordLayout {
     /// CSV with these fields.
     Csv(Vec<String>),
     /// An object a line.
@@ -25,16 +25,16 @@ pub(super) enum Layout {
 
 /// Files of one layout and compression, one after the other in position order.
 #[derive(Debug)]
-pub(super) struct Part {
-    pub layout: Layout,
+pub(super) struct FileSet {
+    pub layout: RecordLayout,
     pub compression: Compression,
     /// The paths, as the job's pattern gave them.
     pub paths: Vec<String>,
 }
 
 /// The files of `read` as parts.
-pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
-    let mut parts: Vec<Part> = vec![];
+pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<FileSet>> {
+    let mut parts: Vec<FileSet> = vec![];
     for file in &read.files {
         let layout = layout(file, read, wanted)?;
         let path = file.opened.shell_path().display().to_string();
@@ -43,13 +43,13 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<Part>> {
             Some(part) if part.layout == layout && part.compression == file.shape.compression => {
                 part.paths.push(path)
             }
-            _ => parts.push(Part { layout, compression: file.shape.compression, paths: vec![path] }),
+            _ => parts.push(FileSet { layout, compression: file.shape.compression, paths: vec![path] }),
         }
     }
     Ok(parts)
 }
 
-fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layout> {
+fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<RecordLayout> {
     if !file.framing.is_plain() {
         let path = file.path.display();
         return Err(Error::job(format!(
@@ -69,7 +69,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
             .hint("`verify` without a server checks such a job with its own second reader")
             .hint("or write the records out: an [[output]] without a window, a .parquet file"));
     }
-    if let Some(name) = file.told.first() {
+    if let Some(name) = file.partition_columns.first() {
         return Err(Error::job(format!(
             "`{name}` is in the folder names of the files, which SQL cannot read"
         ))
@@ -89,13 +89,13 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
             .hint("compress it with gzip or Zstandard; `verify` without a server reads it as it is"));
     }
     Ok(match file.format {
-        Format::JsonLines => Layout::Json,
-        Format::Avro => Layout::Avro,
-        Format::Csv => match &read.names {
-            Some(names) => Layout::Csv(names.clone()),
-            None => Layout::Csv(header(file, read.delimiter)?),
+        InputFormat::JsonLines => RecordLayout::Json,
+        InputFormat::Avro => RecordLayout::Avro,
+        InputFormat::Csv => match &read.names {
+            Some(names) => RecordLayout::Csv(names.clone()),
+            None => RecordLayout::Csv(header(file, read.delimiter)?),
         },
-        Format::Parquet => {
+        InputFormat::Parquet => {
             let handle = file.opened.read()?;
             let damaged = |e: parquet::errors::ParquetError| {
                 Error::data(format!("cannot read {}", file.path.display())).caused_by(e)
@@ -111,7 +111,7 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Layou
                 true => ArrowType::Timestamp(TimeUnit::Nanosecond, Some(INT96.into())),
                 false => f.data_type().clone(),
             };
-            Layout::Parquet(
+            RecordLayout::Parquet(
                 fields.filter(|f| wanted.contains(f.name())).map(|f| (f.name().clone(), ty(f))).collect(),
             )
         }
@@ -136,14 +136,17 @@ fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
         record.iter().enumerate().map(|(i, name)| strip_mark(i, name).to_string()).collect();
     if found && !names.is_empty() {
         let first = reader.read_record(&mut record).unwrap_or(false).then_some(&record);
-        return Ok(told_apart(names, first.map(|first| (first.len(), first.iter().next_back() == Some("")))));
+        return Ok(unique_names(
+            names,
+            first.map(|first| (first.len(), first.iter().next_back() == Some(""))),
+        ));
     }
     Err(Error::data(format!("{} has no header line", file.path.display())))
 }
 
 /// The names as they are told apart: without spaces, `column_N` for none, `NAME_2` for the second of one name. `first` has
 /// the number of fields of the first record, and whether the last is empty.
-pub fn told_apart(header: Vec<String>, first: Option<(usize, bool)>) -> Vec<String> {
+pub fn unique_names(header: Vec<String>, first: Option<(usize, bool)>) -> Vec<String> {
     let mut header: Vec<String> = header
         .into_iter()
         .map(|name| {

@@ -1,7 +1,7 @@
 //! Spark, Flink and BigQuery: relations that no engine of ours has run.
 
-use super::files::{Layout, Part};
-use super::{View, own_time, wanted};
+use super::files::{FileSet, RecordLayout};
+use super::{View, columns_read, own_time};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::Compression;
@@ -32,7 +32,7 @@ impl View<'_> {
                 let name = self.ident(&format!("{}_{}", self.text_name(), selects.len()));
                 let columns = self.outline_columns(part)?;
                 let (format, schema, options) = match &part.layout {
-                    Layout::Csv(_) => (
+                    RecordLayout::Csv(_) => (
                         "csv",
                         format!(" ({})", columns.join(", ")),
                         // RFC 4180 doubles a quote within quotes; Spark's own default is a backslash before
@@ -43,9 +43,9 @@ impl View<'_> {
                             self.text(&(self.read().delimiter as char).to_string())
                         ),
                     ),
-                    Layout::Json => ("json", format!(" ({})", columns.join(", ")), String::new()),
-                    Layout::Parquet(_) => ("parquet", String::new(), String::new()),
-                    Layout::Avro => return Err(self.cannot("Avro files")),
+                    RecordLayout::Json => ("json", format!(" ({})", columns.join(", ")), String::new()),
+                    RecordLayout::Parquet(_) => ("parquet", String::new(), String::new()),
+                    RecordLayout::Avro => return Err(self.cannot("Avro files")),
                 };
                 out.push(format!(
                     "CREATE OR REPLACE TEMPORARY VIEW {name}{schema}\nUSING {format}\nOPTIONS (path {}{options})",
@@ -102,7 +102,7 @@ impl View<'_> {
             ));
             // The header line is a record to Flink.
             let without_header = match (&part.layout, &self.read().names) {
-                (Layout::Csv(names), None) => {
+                (RecordLayout::Csv(names), None) => {
                     let (name, text) = (self.ident(&names[0]), self.text(&names[0]));
                     format!(" WHERE {name} IS NULL OR {name} <> {text}")
                 }
@@ -114,20 +114,20 @@ impl View<'_> {
         Ok(out)
     }
 
-    fn flink_format(&self, part: &Part) -> Result<String> {
+    fn flink_format(&self, part: &FileSet) -> Result<String> {
         let delimiter = self.text(&(self.read().delimiter as char).to_string());
         Ok(match &part.layout {
             // An empty field is NULL, as a run reads it.
-            Layout::Csv(_) => format!(
+            RecordLayout::Csv(_) => format!(
                 "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
             ),
-            Layout::Json => "  'format' = 'json'".to_string(),
-            Layout::Parquet(_) => "  'format' = 'parquet'".to_string(),
-            Layout::Avro => return Err(self.cannot("Avro files")),
+            RecordLayout::Json => "  'format' = 'json'".to_string(),
+            RecordLayout::Parquet(_) => "  'format' = 'parquet'".to_string(),
+            RecordLayout::Avro => return Err(self.cannot("Avro files")),
         })
     }
 
-    fn flink_path(&self, part: &Part) -> Result<String> {
+    fn flink_path(&self, part: &FileSet) -> Result<String> {
         let [first, more @ ..] = part.paths.as_slice() else { return Err(self.cannot("no files")) };
         if more.is_empty() {
             return Ok(format!("  'path' = {}", self.text(first)));
@@ -157,18 +157,18 @@ impl View<'_> {
                 part.paths.iter().map(|path| self.text(&format!("gs://YOUR_BUCKET/{path}"))).collect();
             let uris = uris.join(", ");
             let options = match &part.layout {
-                Layout::Csv(_) => format!(
+                RecordLayout::Csv(_) => format!(
                     "format = 'CSV', uris = [{uris}], field_delimiter = {}, skip_leading_rows = {}, \
                      allow_quoted_newlines = true",
                     self.text(&(self.read().delimiter as char).to_string()),
                     u8::from(self.read().names.is_none())
                 ),
-                Layout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
-                Layout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
-                Layout::Avro => return Err(self.cannot("Avro files")),
+                RecordLayout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
+                RecordLayout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
+                RecordLayout::Avro => return Err(self.cannot("Avro files")),
             };
             let schema = match &part.layout {
-                Layout::Parquet(_) => String::new(),
+                RecordLayout::Parquet(_) => String::new(),
                 _ => format!(" (\n  {}\n)", columns.join(",\n  ")),
             };
             let table = self.part_name(selects.len());
@@ -188,7 +188,7 @@ impl View<'_> {
     }
 
     /// The columns of a part, without an order of records.
-    fn unordered(&self, part: &Part) -> String {
+    fn unordered(&self, part: &FileSet) -> String {
         let bigint = words::type_name(self.dialect, DataType::Int64);
         format!("{}, CAST(0 AS {bigint}) AS {}", self.outline_raw(part).join(", "), self.ident(POSITION))
     }
@@ -201,15 +201,15 @@ impl View<'_> {
     }
 
     /// The definitions of the columns of the files.
-    fn outline_columns(&self, part: &Part) -> Result<Vec<String>> {
+    fn outline_columns(&self, part: &FileSet) -> Result<Vec<String>> {
         let text = words::type_name(self.dialect, DataType::String);
         match &part.layout {
-            Layout::Csv(names) => {
+            RecordLayout::Csv(names) => {
                 Ok(names.iter().map(|name| format!("{} {text}", self.ident(name))).collect())
             }
-            Layout::Json => {
+            RecordLayout::Json => {
                 let mut roots: Vec<(String, Vec<String>)> = vec![];
-                for name in wanted(self.read()) {
+                for name in columns_read(self.read()) {
                     let (root, field) = match name.split_once('.') {
                         Some((_, path)) if path.contains('.') => {
                             return Err(self.cannot(&format!("`{name}`, more than one object deep")));
@@ -239,11 +239,11 @@ impl View<'_> {
                     })
                     .collect())
             }
-            Layout::Parquet(fields) => fields
+            RecordLayout::Parquet(fields) => fields
                 .iter()
                 .map(|(name, ty)| Ok(format!("{} {}", self.ident(name), self.file_type(name, ty)?)))
                 .collect(),
-            Layout::Avro => Err(self.cannot("Avro files")),
+            RecordLayout::Avro => Err(self.cannot("Avro files")),
         }
     }
 
@@ -267,14 +267,14 @@ impl View<'_> {
     }
 
     /// The columns that are wanted, by their names; NULL where the files have them not.
-    fn outline_raw(&self, part: &Part) -> Vec<String> {
+    fn outline_raw(&self, part: &FileSet) -> Vec<String> {
         let text = words::type_name(self.dialect, DataType::String);
         let raw = |name: &String| {
             let quoted = self.ident(name);
             match &part.layout {
-                Layout::Csv(names) if names.contains(name) => quoted,
-                Layout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
-                Layout::Json => match name.split_once('.') {
+                RecordLayout::Csv(names) if names.contains(name) => quoted,
+                RecordLayout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
+                RecordLayout::Json => match name.split_once('.') {
                     Some((root, field)) => {
                         format!("{}.{} AS {quoted}", self.ident(root), self.ident(field))
                     }
@@ -283,7 +283,7 @@ impl View<'_> {
                 _ => format!("CAST(NULL AS {text}) AS {quoted}"),
             }
         };
-        wanted(self.read()).iter().map(raw).collect()
+        columns_read(self.read()).iter().map(raw).collect()
     }
 }
 

@@ -3,8 +3,8 @@
 use super::View;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::written::Written;
-use crate::input::{Format, OnBadRecord};
+use crate::input::written::ValueFormat;
+use crate::input::{InputFormat, OnBadRecord};
 use crate::sql::{Dialect, words};
 
 impl View<'_> {
@@ -22,7 +22,7 @@ impl View<'_> {
             );
         }
         let marks = numeric && (written.decimal.is_some() || written.thousands.is_some());
-        let json = self.read().files.iter().any(|file| file.format != Format::Csv);
+        let json = self.read().files.iter().any(|file| file.format != InputFormat::Csv);
         if marks && (json || self.read().on_bad_record == OnBadRecord::Reject) {
             // A number of JSON has marks of its own, and which records are bad is told by more than their digits.
             return Err(self.cannot(&format!(
@@ -50,7 +50,7 @@ impl View<'_> {
         texts.iter().map(|text| words::text(self.dialect, text)).collect::<Vec<_>>().join(", ")
     }
 
-    fn trimmed(&self, written: &Written, name: &str, sql: String) -> Result<String> {
+    fn trimmed(&self, written: &ValueFormat, name: &str, sql: String) -> Result<String> {
         match (written.trim, self.dialect) {
             (false, _) => Ok(sql),
             // The characters are those of `trim_ascii`, which a run takes away.
@@ -62,7 +62,7 @@ impl View<'_> {
         }
     }
 
-    fn without_marks(&self, written: &Written, name: &str, mut sql: String) -> Result<String> {
+    fn without_marks(&self, written: &ValueFormat, name: &str, mut sql: String) -> Result<String> {
         // These go first: a decimal comma becomes a point below, which may be the mark between thousands
         // here.
         if let Some(mark) = written.thousands {

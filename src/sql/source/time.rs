@@ -6,7 +6,7 @@ use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::sink::value::TimeText;
 use crate::sql::{Dialect, patterns, words};
-use crate::time::{DAY, HOUR, MINUTE, Piece, TimeFormat, TimeRule, TimeUnit, Zone};
+use crate::time::{DAY, FormatPiece, HOUR, MINUTE, TimeFormat, TimeRule, TimeUnit, Zone};
 use arrow_schema::DataType as ArrowType;
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
 /// What makes the function that `instant_of_local` calls, where the zone's clock is changed: of a time
 /// that exists twice engines take the later, and a time in a gap they shift by its length.
 pub fn clock_functions(dialect: Dialect, zone: &Zone) -> Vec<String> {
-    let changes: Vec<Change> = changes(zone).collect();
+    let changes: Vec<ZoneTransition> = changes(zone).collect();
     let zone = zone.name();
     if changes.is_empty() || !matches!(dialect, Dialect::DuckDb | Dialect::Postgres) {
         return vec![];
@@ -315,7 +315,7 @@ impl View<'_> {
         if patterns::are_seconds(format) {
             return Ok(self.instant_of_decimal(text, TimeUnit::Second));
         }
-        let pattern = |pieces: &[Piece]| {
+        let pattern = |pieces: &[FormatPiece]| {
             patterns::of(self.dialect, pieces).map_err(|field| self.no_field(&field, format))
         };
         let variants = patterns::variants(format);
@@ -354,10 +354,10 @@ impl View<'_> {
         &self,
         text: &str,
         cut: &str,
-        variants: &[Vec<Piece>],
+        variants: &[Vec<FormatPiece>],
         format: &TimeFormat,
     ) -> Result<String> {
-        let read = |pieces: &Vec<Piece>| {
+        let read = |pieces: &Vec<FormatPiece>| {
             let pattern =
                 patterns::of(self.dialect, pieces).map_err(|field| self.no_field(&field, format))?;
             Ok(match format.is_zoned() {
@@ -440,7 +440,7 @@ pub(super) fn days_of_month(text: &str) -> String {
 }
 
 /// A change of the clock, in microseconds.
-pub(super) struct Change {
+pub(super) struct ZoneTransition {
     /// The first instant after it.
     at: i64,
     /// What the clock showed when it was changed, and by how much it was put forward (or back, if negative).
@@ -449,10 +449,10 @@ pub(super) struct Change {
 }
 
 /// When the clock of `zone` was or will be changed, from 1970 to 2100.
-pub(super) fn changes(zone: &Zone) -> impl Iterator<Item = Change> {
+pub(super) fn changes(zone: &Zone) -> impl Iterator<Item = ZoneTransition> {
     let mut clock = zone.clone();
     zone.changes(0, 130 * 366 * DAY).map(move |at| {
         let before = clock.offset(at - 1);
-        Change { at, shown: at + before, by: clock.offset(at) - before }
+        ZoneTransition { at, shown: at + before, by: clock.offset(at) - before }
     })
 }

@@ -24,28 +24,28 @@ use std::fmt;
 #[derive(Clone)]
 pub struct TimeFormat {
     text: String,
-    pieces: Vec<Piece>,
+    pieces: Vec<FormatPiece>,
     /// Whether a word of it says UTC.
     utc: bool,
     /// What a test has planted.
     #[cfg(test)]
-    fault: Option<crate::planted::Fault>,
+    fault: Option<crate::planted::InjectedFault>,
 }
 
 /// A piece of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub enum FormatPiece {
     /// What stands in the text as it is here.
     Text(String),
     /// Blanks, tabs or line ends: one or more of them, whichever.
     Blank(String),
     /// A part of the time.
-    Field(Field, Pad),
+    Field(FormatField, Pad),
 }
 
 /// A part of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
+pub enum FormatField {
     /// `%Y`: four digits.
     Year,
     /// `%y`: two digits, of 1969 to 2068.
@@ -124,21 +124,22 @@ impl TimeFormat {
     }
 
     /// What it consists of, without `%F` and others that stand for several.
-    pub fn pieces(&self) -> &[Piece] {
+    pub fn pieces(&self) -> &[FormatPiece] {
         &self.pieces
     }
 
     /// Its parts of a time, in order.
-    pub fn fields(&self) -> impl Iterator<Item = Field> {
+    pub fn fields(&self) -> impl Iterator<Item = FormatField> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Field(field, _) => Some(*field),
+            FormatPiece::Field(field, _) => Some(*field),
             _ => None,
         })
     }
 
     /// Whether a text says its offset, its zone, or seconds since 1970 by itself.
     pub fn is_zoned(&self) -> bool {
-        self.fields().any(|f| matches!(f, Field::Epoch | Field::Offset { .. } | Field::ZoneName))
+        self.fields()
+            .any(|f| matches!(f, FormatField::Epoch | FormatField::Offset { .. } | FormatField::ZoneName))
     }
 
     /// Whether all texts are in UTC, as a word of the format says.
@@ -169,11 +170,11 @@ impl fmt::Display for TimeFormat {
     }
 }
 
-impl Field {
+impl FormatField {
     /// The letters that it is written with.
     pub fn letters(self) -> String {
         match self {
-            Field::Fraction { point, digits } => {
+            FormatField::Fraction { point, digits } => {
                 let digits = digits.map_or_else(String::new, |n| n.to_string());
                 format!("%{}{digits}f", if point { "." } else { "" })
             }
@@ -184,30 +185,30 @@ impl Field {
     /// The letters of a field, but for those of decimals, which have more than these.
     pub fn letter(self) -> &'static str {
         match self {
-            Field::Year => "%Y",
-            Field::ShortYear => "%y",
-            Field::Month => "%m",
-            Field::MonthName { long: true } => "%B",
-            Field::MonthName { long: false } => "%b",
-            Field::Day => "%d",
-            Field::DayOfYear => "%j",
-            Field::Hour => "%H",
-            Field::Hour12 => "%I",
-            Field::HalfDay { upper: true } => "%p",
-            Field::HalfDay { upper: false } => "%P",
-            Field::Minute => "%M",
-            Field::Second => "%S",
-            Field::Fraction { .. } => "%f",
-            Field::Epoch => "%s",
-            Field::Offset { colon: false } => "%z",
-            Field::Offset { colon: true } => "%:z",
-            Field::ZoneName => "%Z",
-            Field::DayName { long: true } => "%A",
-            Field::DayName { long: false } => "%a",
-            Field::DayNumber { sunday: false } => "%u",
-            Field::DayNumber { sunday: true } => "%w",
-            Field::IsoYear => "%G",
-            Field::IsoWeek => "%V",
+            FormatField::Year => "%Y",
+            FormatField::ShortYear => "%y",
+            FormatField::Month => "%m",
+            FormatField::MonthName { long: true } => "%B",
+            FormatField::MonthName { long: false } => "%b",
+            FormatField::Day => "%d",
+            FormatField::DayOfYear => "%j",
+            FormatField::Hour => "%H",
+            FormatField::Hour12 => "%I",
+            FormatField::HalfDay { upper: true } => "%p",
+            FormatField::HalfDay { upper: false } => "%P",
+            FormatField::Minute => "%M",
+            FormatField::Second => "%S",
+            FormatField::Fraction { .. } => "%f",
+            FormatField::Epoch => "%s",
+            FormatField::Offset { colon: false } => "%z",
+            FormatField::Offset { colon: true } => "%:z",
+            FormatField::ZoneName => "%Z",
+            FormatField::DayName { long: true } => "%A",
+            FormatField::DayName { long: false } => "%a",
+            FormatField::DayNumber { sunday: false } => "%u",
+            FormatField::DayNumber { sunday: true } => "%w",
+            FormatField::IsoYear => "%G",
+            FormatField::IsoWeek => "%V",
         }
     }
 
@@ -215,18 +216,18 @@ impl Field {
     /// one of any length.
     pub fn width(self) -> Option<usize> {
         Some(match self {
-            Field::Year | Field::IsoYear => 4,
-            Field::DayOfYear => 3,
-            Field::ShortYear
-            | Field::Month
-            | Field::Day
-            | Field::Hour
-            | Field::Hour12
-            | Field::Minute
-            | Field::Second
-            | Field::IsoWeek => 2,
-            Field::DayNumber { .. } => 1,
-            Field::Fraction { point: false, digits } => usize::from(digits?),
+            FormatField::Year | FormatField::IsoYear => 4,
+            FormatField::DayOfYear => 3,
+            FormatField::ShortYear
+            | FormatField::Month
+            | FormatField::Day
+            | FormatField::Hour
+            | FormatField::Hour12
+            | FormatField::Minute
+            | FormatField::Second
+            | FormatField::IsoWeek => 2,
+            FormatField::DayNumber { .. } => 1,
+            FormatField::Fraction { point: false, digits } => usize::from(digits?),
             _ => return None,
         })
     }

@@ -1,6 +1,6 @@
 //! A format out of its text, and whether it says an instant.
 
-use super::{Field, Pad, Piece, TimeFormat};
+use super::{FormatField, FormatPiece, Pad, TimeFormat};
 use crate::error::{Error, Result};
 use crate::time::Zone;
 use std::iter::Peekable;
@@ -35,7 +35,7 @@ impl TimeFormat {
 }
 
 /// The pieces of a format.
-fn pieces(format: &str) -> Result<Vec<Piece>> {
+fn pieces(format: &str) -> Result<Vec<FormatPiece>> {
     let mut out = Pieces(vec![]);
     let mut rest = format.chars().peekable();
     while let Some(c) = rest.next() {
@@ -47,25 +47,25 @@ fn pieces(format: &str) -> Result<Vec<Piece>> {
     Ok(out.0)
 }
 
-struct Pieces(Vec<Piece>);
+struct Pieces(Vec<FormatPiece>);
 
 impl Pieces {
     fn text(&mut self, c: char) {
         // Blanks are pieces of their own, as one blank of the format reads any number of them.
         let blank = matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c');
         match (self.0.last_mut(), blank) {
-            (Some(Piece::Text(text)), false) | (Some(Piece::Blank(text)), true) => text.push(c),
-            (_, false) => self.0.push(Piece::Text(c.into())),
-            (_, true) => self.0.push(Piece::Blank(c.into())),
+            (Some(FormatPiece::Text(text)), false) | (Some(FormatPiece::Blank(text)), true) => text.push(c),
+            (_, false) => self.0.push(FormatPiece::Text(c.into())),
+            (_, true) => self.0.push(FormatPiece::Blank(c.into())),
         }
     }
 
-    fn field(&mut self, field: Field, pad: Pad) {
-        self.0.push(Piece::Field(field, pad));
+    fn field(&mut self, field: FormatField, pad: Pad) {
+        self.0.push(FormatPiece::Field(field, pad));
     }
 
     /// What `%F` and others stand for.
-    fn all(&mut self, fields: &[(Field, Option<char>)]) {
+    fn all(&mut self, fields: &[(FormatField, Option<char>)]) {
         for (field, after) in fields {
             self.field(*field, Pad::Zero);
             after.iter().for_each(|c| self.text(*c));
@@ -93,72 +93,89 @@ fn specifier(format: &str, rest: &mut Peekable<Chars>, out: &mut Pieces) -> Resu
         'n' => out.text('\n'),
         't' => out.text('\t'),
         'F' => {
-            out.all(&[(Field::Year, Some('-')), (Field::Month, Some('-')), (Field::Day, None)]);
+            out.all(&[
+                (FormatField::Year, Some('-')),
+                (FormatField::Month, Some('-')),
+                (FormatField::Day, None),
+            ]);
         }
         'D' => {
-            out.all(&[(Field::Month, Some('/')), (Field::Day, Some('/')), (Field::ShortYear, None)]);
+            out.all(&[
+                (FormatField::Month, Some('/')),
+                (FormatField::Day, Some('/')),
+                (FormatField::ShortYear, None),
+            ]);
         }
         'T' => {
-            out.all(&[(Field::Hour, Some(':')), (Field::Minute, Some(':')), (Field::Second, None)]);
+            out.all(&[
+                (FormatField::Hour, Some(':')),
+                (FormatField::Minute, Some(':')),
+                (FormatField::Second, None),
+            ]);
         }
-        'R' => out.all(&[(Field::Hour, Some(':')), (Field::Minute, None)]),
+        'R' => out.all(&[(FormatField::Hour, Some(':')), (FormatField::Minute, None)]),
         'r' => out.all(&[
-            (Field::Hour12, Some(':')),
-            (Field::Minute, Some(':')),
-            (Field::Second, Some(' ')),
-            (Field::HalfDay { upper: true }, None),
+            (FormatField::Hour12, Some(':')),
+            (FormatField::Minute, Some(':')),
+            (FormatField::Second, Some(' ')),
+            (FormatField::HalfDay { upper: true }, None),
         ]),
         // strftime pads these three letters with a blank where the format does not say otherwise.
-        'e' => out.field(Field::Day, pad.unwrap_or(Pad::Blank)),
-        'k' => out.field(Field::Hour, pad.unwrap_or(Pad::Blank)),
-        'l' => out.field(Field::Hour12, pad.unwrap_or(Pad::Blank)),
+        'e' => out.field(FormatField::Day, pad.unwrap_or(Pad::Blank)),
+        'k' => out.field(FormatField::Hour, pad.unwrap_or(Pad::Blank)),
+        'l' => out.field(FormatField::Hour12, pad.unwrap_or(Pad::Blank)),
         '.' => out.field(fraction(format, true, None, rest)?, Pad::Zero),
         '3' | '6' | '9' => out.field(fraction(format, false, Some(letter), rest)?, Pad::Zero),
-        ':' if rest.next_if_eq(&'z').is_some() => out.field(Field::Offset { colon: true }, Pad::Zero),
+        ':' if rest.next_if_eq(&'z').is_some() => out.field(FormatField::Offset { colon: true }, Pad::Zero),
         letter => out.field(plain(letter).ok_or_else(|| unknown(format, letter, rest))?, zero),
     }
     Ok(())
 }
 
-fn plain(letter: char) -> Option<Field> {
+fn plain(letter: char) -> Option<FormatField> {
     Some(match letter {
-        'Y' => Field::Year,
-        'y' => Field::ShortYear,
-        'm' => Field::Month,
-        'B' => Field::MonthName { long: true },
-        'b' | 'h' => Field::MonthName { long: false },
-        'd' => Field::Day,
-        'j' => Field::DayOfYear,
-        'H' => Field::Hour,
-        'I' => Field::Hour12,
-        'p' => Field::HalfDay { upper: true },
-        'P' => Field::HalfDay { upper: false },
-        'M' => Field::Minute,
-        'S' => Field::Second,
+        'Y' => FormatField::Year,
+        'y' => FormatField::ShortYear,
+        'm' => FormatField::Month,
+        'B' => FormatField::MonthName { long: true },
+        'b' | 'h' => FormatField::MonthName { long: false },
+        'd' => FormatField::Day,
+        'j' => FormatField::DayOfYear,
+        'H' => FormatField::Hour,
+        'I' => FormatField::Hour12,
+        'p' => FormatField::HalfDay { upper: true },
+        'P' => FormatField::HalfDay { upper: false },
+        'M' => FormatField::Minute,
+        'S' => FormatField::Second,
         // chrono reads `%f` as nanoseconds, Python as decimals of a second: here it is always decimals.
-        'f' => Field::Fraction { point: false, digits: None },
-        's' => Field::Epoch,
-        'z' => Field::Offset { colon: false },
-        'Z' => Field::ZoneName,
-        'A' => Field::DayName { long: true },
-        'a' => Field::DayName { long: false },
-        'u' => Field::DayNumber { sunday: false },
-        'w' => Field::DayNumber { sunday: true },
-        'G' => Field::IsoYear,
-        'V' => Field::IsoWeek,
+        'f' => FormatField::Fraction { point: false, digits: None },
+        's' => FormatField::Epoch,
+        'z' => FormatField::Offset { colon: false },
+        'Z' => FormatField::ZoneName,
+        'A' => FormatField::DayName { long: true },
+        'a' => FormatField::DayName { long: false },
+        'u' => FormatField::DayNumber { sunday: false },
+        'w' => FormatField::DayNumber { sunday: true },
+        'G' => FormatField::IsoYear,
+        'V' => FormatField::IsoWeek,
         _ => return None,
     })
 }
 
 /// `%.f`, `%.3f` or `%3f`, of which `digit` was read already.
-fn fraction(format: &str, point: bool, digit: Option<char>, rest: &mut Peekable<Chars>) -> Result<Field> {
+fn fraction(
+    format: &str,
+    point: bool,
+    digit: Option<char>,
+    rest: &mut Peekable<Chars>,
+) -> Result<FormatField> {
     let digit = digit.or_else(|| rest.next_if(|c| matches!(c, '3' | '6' | '9')));
     if rest.next_if_eq(&'f').is_none() {
         let begun: String = point.then_some('.').into_iter().chain(digit).collect();
         return Err(Error::job(format!("`%{begun}` in the time format `{format}` is unknown"))
             .hint("the fraction of a second is %f, %3f, %6f or %9f, and with its point %.f or %.3f"));
     }
-    Ok(Field::Fraction { point, digits: digit.and_then(|c| c.to_digit(10)).map(|n| n as u8) })
+    Ok(FormatField::Fraction { point, digits: digit.and_then(|c| c.to_digit(10)).map(|n| n as u8) })
 }
 
 #[cold]
@@ -184,26 +201,26 @@ fn unknown(format: &str, letter: char, rest: &mut Peekable<Chars>) -> Error {
 }
 
 /// A part of a time that a format has once at most.
-fn part(field: Field) -> &'static str {
+fn part(field: FormatField) -> &'static str {
     match field {
-        Field::Year | Field::ShortYear | Field::IsoYear => "year",
-        Field::Month | Field::MonthName { .. } => "month",
-        Field::Day | Field::DayOfYear => "day",
-        Field::Hour | Field::Hour12 => "hour",
-        Field::HalfDay { .. } => "half of the day",
-        Field::Minute => "minute",
-        Field::Second => "second",
-        Field::Fraction { .. } => "decimals",
-        Field::Epoch => "seconds since 1970",
-        Field::Offset { .. } | Field::ZoneName => "zone",
-        Field::DayName { .. } | Field::DayNumber { .. } => "day of the week",
-        Field::IsoWeek => "week",
+        FormatField::Year | FormatField::ShortYear | FormatField::IsoYear => "year",
+        FormatField::Month | FormatField::MonthName { .. } => "month",
+        FormatField::Day | FormatField::DayOfYear => "day",
+        FormatField::Hour | FormatField::Hour12 => "hour",
+        FormatField::HalfDay { .. } => "half of the day",
+        FormatField::Minute => "minute",
+        FormatField::Second => "second",
+        FormatField::Fraction { .. } => "decimals",
+        FormatField::Epoch => "seconds since 1970",
+        FormatField::Offset { .. } | FormatField::ZoneName => "zone",
+        FormatField::DayName { .. } | FormatField::DayNumber { .. } => "day of the week",
+        FormatField::IsoWeek => "week",
     }
 }
 
 /// Whether texts of the format can be read, and say an instant or a local time.
 fn check(format: &TimeFormat) -> Result<()> {
-    let fields: Vec<Field> = format.fields().collect();
+    let fields: Vec<FormatField> = format.fields().collect();
     for (i, field) in fields.iter().enumerate() {
         // Two fields of one part may contradict each other, and which of them is right is open.
         if let Some(other) = fields[..i].iter().find(|other| part(**other) == part(*field)) {
@@ -215,8 +232,8 @@ fn check(format: &TimeFormat) -> Result<()> {
     numbers_end(format)?;
     zone_words(format)?;
     let has = |name: &str| fields.iter().copied().find(|field| part(*field) == name);
-    if fields.contains(&Field::Epoch) {
-        let other = fields.iter().find(|f| !matches!(f, Field::Epoch | Field::Fraction { .. }));
+    if fields.contains(&FormatField::Epoch) {
+        let other = fields.iter().find(|f| !matches!(f, FormatField::Epoch | FormatField::Fraction { .. }));
         return match other {
             Some(other) => {
                 Err(wrong(format, &format!("has {} together with %s, which is an instant", other.letters()))
@@ -228,10 +245,10 @@ fn check(format: &TimeFormat) -> Result<()> {
     let missing = |what: &str, hint: &str| Err(wrong(format, what).hint(hint));
     date(format, &has)?;
     match (has("hour"), has("half of the day")) {
-        (Some(Field::Hour12), None) => {
+        (Some(FormatField::Hour12), None) => {
             missing("has the hour as %I, but not AM or PM", "add %p, or write %H for 24 hours")
         }
-        (Some(Field::Hour), Some(_)) => {
+        (Some(FormatField::Hour), Some(_)) => {
             missing("has AM or PM together with a 24-hour hour", "write %I for %H, or leave it out")
         }
         (None, Some(_)) => missing("has AM or PM without an hour", "add %I"),
@@ -251,11 +268,11 @@ fn check(format: &TimeFormat) -> Result<()> {
 }
 
 /// Whether the format says a day.
-fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> {
+fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<FormatField>) -> Result<()> {
     let missing = |what: &str, hint: &str| Err(wrong(format, what).hint(hint));
-    let of_week = has("year") == Some(Field::IsoYear) || has("week").is_some();
+    let of_week = has("year") == Some(FormatField::IsoYear) || has("week").is_some();
     if of_week {
-        let whole = has("year") == Some(Field::IsoYear) && has("week").is_some();
+        let whole = has("year") == Some(FormatField::IsoYear) && has("week").is_some();
         return match (has("month").or(has("day")), whole && has("day of the week").is_some()) {
             (Some(other), _) => missing(
                 &format!("has {} together with an ISO week", other.letters()),
@@ -267,11 +284,11 @@ fn date(format: &TimeFormat, has: &dyn Fn(&str) -> Option<Field>) -> Result<()> 
     }
     match (has("year"), has("month"), has("day")) {
         (None, ..) => missing("has no year", "add %Y; a time without a year cannot be read"),
-        (_, Some(month), Some(Field::DayOfYear)) => missing(
+        (_, Some(month), Some(FormatField::DayOfYear)) => missing(
             &format!("has {} together with the day of the year, %j", month.letters()),
             "keep one of them",
         ),
-        (_, _, Some(Field::DayOfYear)) | (_, Some(_), Some(_)) => Ok(()),
+        (_, _, Some(FormatField::DayOfYear)) | (_, Some(_), Some(_)) => Ok(()),
         (_, None, Some(_)) => missing("has the day without the month", "add %m or %b"),
         // The first day of the month, or of the year: unless the rest of the format says that a day is meant.
         (_, _, None) => match has("hour").or(has("minute")).or(has("day of the week")) {
@@ -293,12 +310,14 @@ fn wrong(format: &TimeFormat, what: &str) -> Error {
 fn numbers_end(format: &TimeFormat) -> Result<()> {
     // The reader never goes back, so the format alone must tell where each number ends.
     for pair in format.pieces().windows(2) {
-        let Piece::Field(field, pad) = &pair[0] else { continue };
+        let FormatPiece::Field(field, pad) = &pair[0] else { continue };
         let ends = match field {
             // A zone's name takes all characters that names may have: a field after it would be swallowed.
-            Field::ZoneName => !matches!(&pair[1], Piece::Field(..)) && !begins(&pair[1], is_of_name),
-            Field::Offset { .. } => !begins(&pair[1], |c| c.is_ascii_digit() || c == ':'),
-            Field::Epoch | Field::Fraction { .. } if field.width().is_none() => {
+            FormatField::ZoneName => {
+                !matches!(&pair[1], FormatPiece::Field(..)) && !begins(&pair[1], is_of_name)
+            }
+            FormatField::Offset { .. } => !begins(&pair[1], |c| c.is_ascii_digit() || c == ':'),
+            FormatField::Epoch | FormatField::Fraction { .. } if field.width().is_none() => {
                 !begins(&pair[1], |c| c.is_ascii_digit())
             }
             // Padded numbers have all of their digits, so only numbers without padding need an end.
@@ -314,12 +333,13 @@ fn numbers_end(format: &TimeFormat) -> Result<()> {
 }
 
 /// Whether a text of the piece may begin with such a character, or with a digit.
-fn begins(piece: &Piece, is: fn(char) -> bool) -> bool {
+fn begins(piece: &FormatPiece, is: fn(char) -> bool) -> bool {
     match piece {
-        Piece::Text(text) => text.starts_with(is),
-        Piece::Blank(_) => false,
-        Piece::Field(field, _) => {
-            field.width().is_some() || matches!(field, Field::Epoch | Field::Fraction { point: false, .. })
+        FormatPiece::Text(text) => text.starts_with(is),
+        FormatPiece::Blank(_) => false,
+        FormatPiece::Field(field, _) => {
+            field.width().is_some()
+                || matches!(field, FormatField::Epoch | FormatField::Fraction { point: false, .. })
         }
     }
 }
@@ -335,15 +355,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a word of the format says that times are of UTC; not where the texts say it themselves.
-fn says_utc(pieces: &[Piece]) -> bool {
+fn says_utc(pieces: &[FormatPiece]) -> bool {
     let mut after = false;
     let mut says = false;
     for piece in pieces {
         match piece {
-            Piece::Field(Field::Epoch | Field::Offset { .. } | Field::ZoneName, _) => return false,
-            Piece::Field(..) => after = true,
-            Piece::Blank(_) => {}
-            Piece::Text(text) => {
+            FormatPiece::Field(
+                FormatField::Epoch | FormatField::Offset { .. } | FormatField::ZoneName,
+                _,
+            ) => return false,
+            FormatPiece::Field(..) => after = true,
+            FormatPiece::Blank(_) => {}
+            FormatPiece::Text(text) => {
                 let utc =
                     |word: &str| word == "UT" || ["UTC", "GMT"].iter().any(|w| w.eq_ignore_ascii_case(word));
                 says |= words(text).any(|word| utc(word) || after && word.eq_ignore_ascii_case("z"));
@@ -361,8 +384,8 @@ fn zone_words(format: &TimeFormat) -> Result<()> {
     let mut hour = false;
     for piece in format.pieces() {
         match piece {
-            Piece::Field(Field::Hour | Field::Hour12, _) => hour = true,
-            Piece::Text(text) => {
+            FormatPiece::Field(FormatField::Hour | FormatField::Hour12, _) => hour = true,
+            FormatPiece::Text(text) => {
                 if let Some(word) = words(text).find(|word| names_zone(word)) {
                     return Err(wrong(
                         format,

@@ -1,12 +1,12 @@
 //! Reads a text by a format: one pass over its bytes, without going back.
 
-use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat};
+use super::{DAYS, FormatField, FormatPiece, MONTHS, Pad, TimeFormat};
 use crate::time::zone::days_in_month;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeError, Zone, days_from_civil, iso_week, monday, weekday};
 
 /// What the fields of a text said.
 #[derive(Default)]
-struct Said<'t> {
+struct ParsedFields<'t> {
     year: i64,
     month: u32,
     day: u32,
@@ -32,136 +32,141 @@ impl TimeFormat {
     /// # Errors
     /// It is not of this format, or names a zone that is not known.
     pub fn read(&self, text: &[u8], zone: &mut Zone) -> Result<i64, TimeError> {
-        let said = self.said(text.trim_ascii()).ok_or(TimeError::Unreadable)?;
-        if let Some(seconds) = said.epoch {
-            return said.since_1970(seconds).ok_or(TimeError::OutOfRange);
+        let parsed = self.parsed(text.trim_ascii()).ok_or(TimeError::Unreadable)?;
+        if let Some(seconds) = parsed.epoch {
+            return parsed.since_1970(seconds).ok_or(TimeError::OutOfRange);
         }
         // Years have four digits at most, so the product cannot overflow.
-        let local = self.days(&said).ok_or(TimeError::Unreadable)? * DAY + said.time_of_day();
+        let local = self.days(&parsed).ok_or(TimeError::Unreadable)? * DAY + parsed.time_of_day();
         #[cfg(test)]
         if let Some(fault) = self.fault {
-            use crate::planted::Fault;
+            use crate::planted::InjectedFault;
             match fault {
-                Fault::Midnight => return Ok(zone.instant(local - local.rem_euclid(DAY))),
-                Fault::FractionOfNanos => return Ok(zone.instant(local - said.micros + said.micros / 1000)),
-                Fault::UtcIgnored | Fault::ZoneSkipped => return Ok(zone.instant(local)),
+                InjectedFault::Midnight => return Ok(zone.instant(local - local.rem_euclid(DAY))),
+                InjectedFault::FractionOfNanos => {
+                    return Ok(zone.instant(local - parsed.micros + parsed.micros / 1000));
+                }
+                InjectedFault::UtcIgnored | InjectedFault::ZoneSkipped => return Ok(zone.instant(local)),
                 _ => {}
             }
         }
-        if let Some(name) = said.zone {
+        if let Some(name) = parsed.zone {
             return in_named(name, local, zone);
         }
-        Ok(if self.utc || self.is_zoned() { local - said.offset } else { zone.instant(local) })
+        Ok(if self.utc || self.is_zoned() { local - parsed.offset } else { zone.instant(local) })
     }
 
-    fn said<'t>(&self, mut rest: &'t [u8]) -> Option<Said<'t>> {
+    fn parsed<'t>(&self, mut rest: &'t [u8]) -> Option<ParsedFields<'t>> {
         // A month or a day that the format does not have is the first.
-        let mut said = Said { month: 1, day: 1, ..Said::default() };
+        let mut parsed = ParsedFields { month: 1, day: 1, ..ParsedFields::default() };
         // An empty format does not have a last piece: the index wraps, and equals none.
         let last = self.pieces.len().wrapping_sub(1);
         for (i, piece) in self.pieces.iter().enumerate() {
             match piece {
-                Piece::Text(text) => rest = rest.strip_prefix(text.as_bytes())?,
+                FormatPiece::Text(text) => rest = rest.strip_prefix(text.as_bytes())?,
                 // Those of the text are gone.
-                Piece::Blank(_) if i == 0 || i == last => {}
-                Piece::Blank(_) => {
+                FormatPiece::Blank(_) if i == 0 || i == last => {}
+                FormatPiece::Blank(_) => {
                     let blanks = rest.iter().take_while(|c| c.is_ascii_whitespace()).count();
                     rest = &rest[blanks..];
                     if blanks == 0 {
                         return None;
                     }
                 }
-                Piece::Field(field, pad) => {
+                FormatPiece::Field(field, pad) => {
                     // In front of a digit a number must have all of its digits, or a text could be read in
                     // two ways.
                     let full = self.pieces.get(i + 1).is_some_and(begins_with_digit);
-                    said.field(*field, *pad, full, &mut rest)?;
+                    parsed.field(*field, *pad, full, &mut rest)?;
                 }
             }
         }
-        rest.is_empty().then_some(said)
+        rest.is_empty().then_some(parsed)
     }
 
     /// The days since 1970 of the date, if there is such a date.
-    fn days(&self, said: &Said) -> Option<i64> {
-        let days = if said.week > 0 {
+    fn days(&self, parsed: &ParsedFields) -> Option<i64> {
+        let days = if parsed.week > 0 {
             // ISO 8601: 4 January always lies in the first week.
-            let january = days_from_civil(said.year, 1, 4);
-            let days = monday(january) + (said.week - 1) * 7 + said.weekday?;
+            let january = days_from_civil(parsed.year, 1, 4);
+            let days = monday(january) + (parsed.week - 1) * 7 + parsed.weekday?;
             // Only some years have a week 53: in the others the day found is of the next ISO year.
-            (iso_week(days) == (said.year, said.week)).then_some(days)?
-        } else if said.day_of_year > 0 {
-            let first = days_from_civil(said.year, 1, 1);
-            let length = days_from_civil(said.year + 1, 1, 1) - first;
-            (said.day_of_year <= length).then_some(first + said.day_of_year - 1)?
+            (iso_week(days) == (parsed.year, parsed.week)).then_some(days)?
+        } else if parsed.day_of_year > 0 {
+            let first = days_from_civil(parsed.year, 1, 1);
+            let length = days_from_civil(parsed.year + 1, 1, 1) - first;
+            (parsed.day_of_year <= length).then_some(first + parsed.day_of_year - 1)?
         } else {
-            let last = days_in_month(said.year as u32, said.month);
-            (1..=last).contains(&said.day).then(|| days_from_civil(said.year, said.month, said.day))?
+            let last = days_in_month(parsed.year as u32, parsed.month);
+            (1..=last)
+                .contains(&parsed.day)
+                .then(|| days_from_civil(parsed.year, parsed.month, parsed.day))?
         };
         // A day of the week that is not that of the date says that the date is read wrong.
-        said.weekday.is_none_or(|day| day + 1 == weekday(days)).then_some(days)
+        parsed.weekday.is_none_or(|day| day + 1 == weekday(days)).then_some(days)
     }
 }
 
 /// Whether texts of the piece begin with a digit (or with the blank in its place).
-fn begins_with_digit(piece: &Piece) -> bool {
+fn begins_with_digit(piece: &FormatPiece) -> bool {
     match piece {
-        Piece::Text(text) => text.as_bytes()[0].is_ascii_digit(),
-        Piece::Blank(_) => false,
-        Piece::Field(field, _) => {
-            field.width().is_some() || matches!(field, Field::Epoch | Field::Fraction { point: false, .. })
+        FormatPiece::Text(text) => text.as_bytes()[0].is_ascii_digit(),
+        FormatPiece::Blank(_) => false,
+        FormatPiece::Field(field, _) => {
+            field.width().is_some()
+                || matches!(field, FormatField::Epoch | FormatField::Fraction { point: false, .. })
         }
     }
 }
 
-impl<'t> Said<'t> {
+impl<'t> ParsedFields<'t> {
     /// Reads one field off the front of `rest`.
     #[inline]
-    fn field(&mut self, field: Field, pad: Pad, full: bool, rest: &mut &'t [u8]) -> Option<()> {
+    fn field(&mut self, field: FormatField, pad: Pad, full: bool, rest: &mut &'t [u8]) -> Option<()> {
         let mut number = |from: i64, to: i64| {
             let n = number(rest, field.width()?, pad, full)?;
             (from..=to).contains(&n).then_some(n)
         };
         match field {
-            Field::Year | Field::IsoYear => {
+            FormatField::Year | FormatField::IsoYear => {
                 self.year = number_of_four(rest)?;
             }
-            Field::ShortYear => {
+            FormatField::ShortYear => {
                 let short = number(0, 99)?;
                 // The pivot of POSIX: 69 to 99 are years of the 20th century.
                 self.year = short + if short < 69 { 2000 } else { 1900 };
             }
-            Field::Month => self.month = number(1, 12)? as u32,
-            Field::MonthName { long } => self.month = name(rest, &MONTHS, long)? as u32 + 1,
-            Field::Day => self.day = number(1, 31)? as u32,
-            Field::DayOfYear => self.day_of_year = number(1, 366)?,
-            Field::Hour => self.hour = number(0, 23)?,
-            Field::Hour12 => self.hour = number(1, 12)?,
-            Field::HalfDay { .. } => {
+            FormatField::Month => self.month = number(1, 12)? as u32,
+            FormatField::MonthName { long } => self.month = name(rest, &MONTHS, long)? as u32 + 1,
+            FormatField::Day => self.day = number(1, 31)? as u32,
+            FormatField::DayOfYear => self.day_of_year = number(1, 366)?,
+            FormatField::Hour => self.hour = number(0, 23)?,
+            FormatField::Hour12 => self.hour = number(1, 12)?,
+            FormatField::HalfDay { .. } => {
                 let (half, after) = rest.split_at_checked(2)?;
                 self.afternoon = Some(half.eq_ignore_ascii_case(b"pm"));
                 (self.afternoon == Some(true) || half.eq_ignore_ascii_case(b"am")).then_some(())?;
                 *rest = after;
             }
-            Field::Minute => self.minute = number(0, 59)?,
-            Field::Second => self.second = number(0, 60)?,
-            Field::Fraction { point, digits } => self.fraction(point, digits, rest)?,
-            Field::Epoch => self.epoch(rest)?,
-            Field::Offset { .. } => {
+            FormatField::Minute => self.minute = number(0, 59)?,
+            FormatField::Second => self.second = number(0, 60)?,
+            FormatField::Fraction { point, digits } => self.fraction(point, digits, rest)?,
+            FormatField::Epoch => self.epoch(rest)?,
+            FormatField::Offset { .. } => {
                 let (offset, length) = offset(rest)?;
                 self.offset = offset;
                 *rest = &rest[length..];
             }
-            Field::ZoneName => {
+            FormatField::ZoneName => {
                 let length = rest.iter().take_while(|c| super::parse::is_of_name(char::from(**c))).count();
                 self.zone = Some(&rest[..length]).filter(|name| !name.is_empty());
                 self.zone?;
                 *rest = &rest[length..];
             }
-            Field::DayName { long } => self.weekday = Some(name(rest, &DAYS, long)? as i64),
-            Field::DayNumber { sunday: false } => self.weekday = Some(number(1, 7)? - 1),
-            Field::DayNumber { sunday: true } => self.weekday = Some((number(0, 6)? + 6) % 7),
-            Field::IsoWeek => self.week = number(1, 53)?,
+            FormatField::DayName { long } => self.weekday = Some(name(rest, &DAYS, long)? as i64),
+            FormatField::DayNumber { sunday: false } => self.weekday = Some(number(1, 7)? - 1),
+            FormatField::DayNumber { sunday: true } => self.weekday = Some((number(0, 6)? + 6) % 7),
+            FormatField::IsoWeek => self.week = number(1, 53)?,
         }
         Some(())
     }

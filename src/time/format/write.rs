@@ -1,6 +1,6 @@
 //! Writes a time by a format.
 
-use super::{DAYS, Field, MONTHS, Pad, Piece, TimeFormat};
+use super::{DAYS, FormatField, FormatPiece, MONTHS, Pad, TimeFormat};
 use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone, civil_from_days, days_from_civil, iso_week, weekday};
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ impl TimeFormat {
     pub fn write_instant(&self, instant: i64, zone: &mut Zone, out: &mut String) {
         let offset = zone.offset(instant);
         // The name is looked up only where it is written.
-        let name = match self.fields().any(|field| field == Field::ZoneName) {
+        let name = match self.fields().any(|field| field == FormatField::ZoneName) {
             true => zone.abbreviation(instant),
             false => String::new(),
         };
@@ -19,14 +19,14 @@ impl TimeFormat {
     /// Writes a local time, of an offset from UTC (both in microseconds) and a name of the zone.
     pub fn write(&self, local: i64, offset: i64, zone: &str, out: &mut String) {
         // Seconds since 1970 and their decimals are one number, also where it is below zero.
-        let has = |is: fn(Field) -> bool| self.fields().any(is);
-        let number = has(|f| f == Field::Epoch) && has(|f| matches!(f, Field::Fraction { .. }));
-        let at = At { local, offset, number };
+        let has = |is: fn(FormatField) -> bool| self.fields().any(is);
+        let number = has(|f| f == FormatField::Epoch) && has(|f| matches!(f, FormatField::Fraction { .. }));
+        let at = WriteTime { local, offset, number };
         for piece in &self.pieces {
             match piece {
-                Piece::Text(text) | Piece::Blank(text) => out.push_str(text),
-                Piece::Field(Field::ZoneName, _) => out.push_str(zone),
-                Piece::Field(field, pad) => {
+                FormatPiece::Text(text) | FormatPiece::Blank(text) => out.push_str(text),
+                FormatPiece::Field(FormatField::ZoneName, _) => out.push_str(zone),
+                FormatPiece::Field(field, pad) => {
                     // Writing to a text does not fail.
                     let _ = write_field(*field, *pad, at, out);
                 }
@@ -37,22 +37,22 @@ impl TimeFormat {
 
 /// What is written.
 #[derive(Clone, Copy)]
-struct At {
+struct WriteTime {
     local: i64,
     offset: i64,
     /// Whether decimals are those of seconds since 1970.
     number: bool,
 }
 
-impl At {
+impl WriteTime {
     /// The microseconds of its second.
     fn micros(self) -> i64 {
         if self.number { (self.local - self.offset).abs() % SECOND } else { self.local.rem_euclid(SECOND) }
     }
 }
 
-fn write_field(field: Field, pad: Pad, at: At, out: &mut String) -> std::fmt::Result {
-    let At { local, offset, number: as_number } = at;
+fn write_field(field: FormatField, pad: Pad, at: WriteTime, out: &mut String) -> std::fmt::Result {
+    let WriteTime { local, offset, number: as_number } = at;
     let (days, time) = (local.div_euclid(DAY), local.rem_euclid(DAY));
     let (year, month, day) = civil_from_days(days);
     let hour = time / HOUR;
@@ -63,38 +63,38 @@ fn write_field(field: Field, pad: Pad, at: At, out: &mut String) -> std::fmt::Re
         Pad::None => write!(out, "{n}"),
     };
     match field {
-        Field::Year => number(year, 4),
-        Field::ShortYear => number(year.rem_euclid(100), 2),
-        Field::Month => number(month.into(), 2),
-        Field::MonthName { long } => write_name(MONTHS[month as usize - 1], long, out),
-        Field::Day => number(day.into(), 2),
-        Field::DayOfYear => number(days - days_from_civil(year, 1, 1) + 1, 3),
-        Field::Hour => number(hour, 2),
+        FormatField::Year => number(year, 4),
+        FormatField::ShortYear => number(year.rem_euclid(100), 2),
+        FormatField::Month => number(month.into(), 2),
+        FormatField::MonthName { long } => write_name(MONTHS[month as usize - 1], long, out),
+        FormatField::Day => number(day.into(), 2),
+        FormatField::DayOfYear => number(days - days_from_civil(year, 1, 1) + 1, 3),
+        FormatField::Hour => number(hour, 2),
         // Hours 0 and 12 are both written as 12.
-        Field::Hour12 => number((hour + 11) % 12 + 1, 2),
-        Field::HalfDay { upper: true } => write!(out, "{half}"),
-        Field::HalfDay { upper: false } => write!(out, "{}", half.to_ascii_lowercase()),
-        Field::Minute => number(time % HOUR / MINUTE, 2),
-        Field::Second => number(time % MINUTE / SECOND, 2),
-        Field::Fraction { point, digits } => write_fraction(at.micros(), point, digits, out),
-        Field::Epoch => {
+        FormatField::Hour12 => number((hour + 11) % 12 + 1, 2),
+        FormatField::HalfDay { upper: true } => write!(out, "{half}"),
+        FormatField::HalfDay { upper: false } => write!(out, "{}", half.to_ascii_lowercase()),
+        FormatField::Minute => number(time % HOUR / MINUTE, 2),
+        FormatField::Second => number(time % MINUTE / SECOND, 2),
+        FormatField::Fraction { point, digits } => write_fraction(at.micros(), point, digits, out),
+        FormatField::Epoch => {
             let since = local - offset;
             let sign = if since < 0 { "-" } else { "" };
             let seconds = if as_number { since.abs() / SECOND } else { since.div_euclid(SECOND).abs() };
             write!(out, "{sign}{seconds}")
         }
-        Field::Offset { colon } => {
+        FormatField::Offset { colon } => {
             // `%z` has hours and minutes alone, so the seconds of old local mean times are cut.
             let (sign, minutes) = (if offset < 0 { '-' } else { '+' }, offset.abs() / MINUTE);
             let colon = if colon { ":" } else { "" };
             write!(out, "{sign}{:02}{colon}{:02}", minutes / 60, minutes % 60)
         }
-        Field::ZoneName => Ok(()),
-        Field::DayName { long } => write_name(DAYS[weekday(days) as usize - 1], long, out),
-        Field::DayNumber { sunday: false } => number(weekday(days), 1),
-        Field::DayNumber { sunday: true } => number(weekday(days) % 7, 1),
-        Field::IsoYear => number(iso_week(days).0, 4),
-        Field::IsoWeek => number(iso_week(days).1, 2),
+        FormatField::ZoneName => Ok(()),
+        FormatField::DayName { long } => write_name(DAYS[weekday(days) as usize - 1], long, out),
+        FormatField::DayNumber { sunday: false } => number(weekday(days), 1),
+        FormatField::DayNumber { sunday: true } => number(weekday(days) % 7, 1),
+        FormatField::IsoYear => number(iso_week(days).0, 4),
+        FormatField::IsoWeek => number(iso_week(days).1, 2),
     }
 }
 

@@ -1,11 +1,11 @@
 //! Columns as they are read, and their values as they are compared.
 
-use super::meaning::{Kind, Meaning};
+use super::meaning::{ColumnKind, Meaning};
 use super::value::{
     Digest, NULL, SECOND, Value, float_digest, instant_text, long_digest, nearest_float, number,
     scaled_digest, ten_to, view_digest,
 };
-use super::written::Written;
+use super::written::ResultFormat;
 use crate::error::{Error, Result};
 use crate::sink::value::{decimal_text, push_date, push_float};
 use arrow_array::cast::AsArray;
@@ -35,31 +35,31 @@ pub(super) enum Cells {
     /// Instants in units of so many nanoseconds.
     Time(ScalarBuffer<i64>, Option<NullBuffer>, i64),
     Text(StringViewArray),
-    Untyped(StringViewArray, Arc<Written>),
+    Untyped(StringViewArray, Arc<ResultFormat>),
     /// The same text in every row, from the path of the file.
     Constant(Option<String>),
 }
 
 /// What kind of column an Arrow type is.
-pub(super) fn kind(ty: &ArrowType) -> Kind {
+pub(super) fn kind(ty: &ArrowType) -> ColumnKind {
     match ty {
-        ArrowType::Null => Kind::Nothing,
-        ArrowType::Boolean => Kind::Bool,
+        ArrowType::Null => ColumnKind::Nothing,
+        ArrowType::Boolean => ColumnKind::Bool,
         // A uint64 may be above all int64, so it is an exact number of 20 digits.
-        ArrowType::UInt64 => Kind::Decimal(20, 0),
-        ty if ty.is_integer() => Kind::Int,
-        ty if ty.is_floating() => Kind::Float,
+        ArrowType::UInt64 => ColumnKind::Decimal(20, 0),
+        ty if ty.is_integer() => ColumnKind::Int,
+        ty if ty.is_floating() => ColumnKind::Float,
         // A decimal of negative scale has a type that our results never have, so it is foreign.
         ArrowType::Decimal32(p, s) | ArrowType::Decimal64(p, s) | ArrowType::Decimal128(p, s) if *s >= 0 => {
-            Kind::Decimal(*p, *s as u8)
+            ColumnKind::Decimal(*p, *s as u8)
         }
-        ArrowType::Date32 => Kind::Date,
-        ArrowType::Date64 | ArrowType::Timestamp(..) => Kind::Time,
+        ArrowType::Date32 => ColumnKind::Date,
+        ArrowType::Date64 | ArrowType::Timestamp(..) => ColumnKind::Time,
         ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View | ArrowType::FixedSizeBinary(16) => {
-            Kind::Text
+            ColumnKind::Text
         }
         ArrowType::Dictionary(_, values) => kind(values),
-        other => Kind::Foreign(foreign(other)),
+        other => ColumnKind::Foreign(foreign(other)),
     }
 }
 
@@ -100,16 +100,18 @@ impl Cells {
             return Ok(Cells::Text(uuids(array)));
         }
         Ok(match kind(array.data_type()) {
-            Kind::Nothing => Cells::Nothing,
-            Kind::Bool => Cells::Bool(array.as_boolean().clone()),
-            Kind::Int => Cells::Int(cast(&ArrowType::Int64)?.as_primitive::<Int64Type>().clone()),
-            Kind::Float => Cells::Float(cast(&ArrowType::Float64)?.as_primitive::<Float64Type>().clone()),
-            Kind::Decimal(precision, scale) => {
+            ColumnKind::Nothing => Cells::Nothing,
+            ColumnKind::Bool => Cells::Bool(array.as_boolean().clone()),
+            ColumnKind::Int => Cells::Int(cast(&ArrowType::Int64)?.as_primitive::<Int64Type>().clone()),
+            ColumnKind::Float => {
+                Cells::Float(cast(&ArrowType::Float64)?.as_primitive::<Float64Type>().clone())
+            }
+            ColumnKind::Decimal(precision, scale) => {
                 let array = cast(&ArrowType::Decimal128(precision, scale as i8))?;
                 Cells::Decimal(array.as_primitive::<Decimal128Type>().clone(), scale)
             }
-            Kind::Date => Cells::Date(array.as_primitive::<Date32Type>().clone()),
-            Kind::Time => match array.data_type() {
+            ColumnKind::Date => Cells::Date(array.as_primitive::<Date32Type>().clone()),
+            ColumnKind::Time => match array.data_type() {
                 ArrowType::Timestamp(TimeUnit::Second, _) => {
                     return time(array.as_primitive::<TimestampSecondType>().values(), array, 1_000_000_000);
                 }
@@ -128,8 +130,8 @@ impl Cells {
                     return time(values, &array, 1_000_000);
                 }
             },
-            Kind::Text => Cells::Text(cast(&ArrowType::Utf8View)?.as_string_view().clone()),
-            Kind::Untyped | Kind::Foreign(_) => {
+            ColumnKind::Text => Cells::Text(cast(&ArrowType::Utf8View)?.as_string_view().clone()),
+            ColumnKind::Untyped | ColumnKind::Foreign(_) => {
                 return Err(Error::machine(format!("cannot compare values of type {}", array.data_type())));
             }
         })
@@ -139,7 +141,7 @@ impl Cells {
     ///
     /// # Errors
     /// As of [`Cells::of`].
-    pub fn of_side(array: &ArrayRef, written: &Written) -> Result<Cells> {
+    pub fn of_side(array: &ArrayRef, written: &ResultFormat) -> Result<Cells> {
         // A timestamp without a zone is a wall-clock time in Arrow: only these are moved into the declared
         // zone.
         let local = matches!(array.data_type(), ArrowType::Timestamp(_, None)) && written.zone.is_some();
@@ -239,7 +241,7 @@ impl Cells {
             Cells::Text(a) => Value::Text(a.value(row).to_string()),
             Cells::Untyped(a, written) => written.read(a.value(row), meaning),
             Cells::Constant(text) => {
-                text.as_ref().map_or(Value::Null, |text| Written::default().read(text, meaning))
+                text.as_ref().map_or(Value::Null, |text| ResultFormat::default().read(text, meaning))
             }
         }
     }

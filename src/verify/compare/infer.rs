@@ -4,14 +4,14 @@ use super::column::Cells;
 use super::meaning::Meaning;
 use super::side::Side;
 use super::value::{instant, surely_number};
-use super::work::{Compared, scan};
-use super::written::{Written, is_null_word};
+use super::work::{ComparedColumn, scan};
+use super::written::{ResultFormat, is_null_word};
 use crate::error::Result;
 use std::sync::Mutex;
 
 /// What all values seen so far could be.
 #[derive(Debug, Clone, Copy)]
-struct Guess {
+struct TypeGuess {
     any: bool,
     number: bool,
     scale: u8,
@@ -19,10 +19,10 @@ struct Guess {
     bool: bool,
 }
 
-impl Guess {
-    const OPEN: Guess = Guess { any: false, number: true, scale: 0, instant: true, bool: true };
+impl TypeGuess {
+    const OPEN: TypeGuess = TypeGuess { any: false, number: true, scale: 0, instant: true, bool: true };
 
-    fn see(&mut self, text: &str, written: &Written) {
+    fn see(&mut self, text: &str, written: &ResultFormat) {
         // The empty text is NULL in all types but text, and so are words for it.
         if text.is_empty() || is_null_word(text) {
             return;
@@ -41,8 +41,8 @@ impl Guess {
         self.bool = self.bool && matches!(text, "true" | "false");
     }
 
-    fn both(self, other: Guess) -> Guess {
-        Guess {
+    fn both(self, other: TypeGuess) -> TypeGuess {
+        TypeGuess {
             any: self.any | other.any,
             number: self.number & other.number,
             scale: self.scale.max(other.scale),
@@ -53,22 +53,22 @@ impl Guess {
 
     fn meaning(self) -> Meaning {
         match self {
-            Guess { any: false, .. } => Meaning::Text,
-            Guess { number: true, scale, .. } => Meaning::Number(scale),
-            Guess { instant: true, .. } => Meaning::Instant,
-            Guess { bool: true, .. } => Meaning::Bool,
+            TypeGuess { any: false, .. } => Meaning::Text,
+            TypeGuess { number: true, scale, .. } => Meaning::Number(scale),
+            TypeGuess { instant: true, .. } => Meaning::Instant,
+            TypeGuess { bool: true, .. } => Meaning::Bool,
             _ => Meaning::Text,
         }
     }
 }
 
 /// Gives `columns` the meaning that all of their values have.
-pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result<()> {
+pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut ComparedColumn>) -> Result<()> {
     if columns.is_empty() {
         return Ok(());
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let guesses = Mutex::new(vec![Guess::OPEN; names.len()]);
+    let guesses = Mutex::new(vec![TypeGuess::OPEN; names.len()]);
     scan(
         sides,
         &[0, 1],
@@ -76,13 +76,13 @@ pub(super) fn meanings(sides: &[Side; 2], columns: Vec<&mut Compared>) -> Result
         |_, _| true,
         |_, piece| {
             // A guess for each piece, so that the lock is taken once for a piece rather than for a value.
-            let mut seen = vec![Guess::OPEN; piece.cells.len()];
+            let mut seen = vec![TypeGuess::OPEN; piece.cells.len()];
             for (guess, cells) in seen.iter_mut().zip(&piece.cells) {
                 match cells {
                     Cells::Untyped(texts, written) => {
                         texts.iter().flatten().for_each(|text| guess.see(text, written));
                     }
-                    Cells::Constant(Some(text)) => guess.see(text, &Written::default()),
+                    Cells::Constant(Some(text)) => guess.see(text, &ResultFormat::default()),
                     _ => {}
                 }
             }

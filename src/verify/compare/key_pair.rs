@@ -2,16 +2,16 @@
 
 use super::meaning::Meaning;
 use super::value::{Digest, NULL, Value};
-use super::work::Compared;
+use super::work::ComparedColumn;
 
 /// A row that is not the same: its places here and there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct KeyPair {
     pub(super) here: u64,
     pub(super) there: u64,
 }
 
-impl Pair {
+impl KeyPair {
     pub fn here(self) -> Option<u64> {
         (self.here != NONE).then_some(self.here)
     }
@@ -32,7 +32,7 @@ pub(super) struct Repeated {
 }
 
 /// Whether two values of a column are the same.
-pub(super) fn same(column: &Compared, here: &Value, there: &Value) -> bool {
+pub(super) fn same(column: &ComparedColumn, here: &Value, there: &Value) -> bool {
     let near = |tolerance| {
         let [a, b] = [here, there].map(|value| subtractable(value, column.meaning));
         a == b || near(column.meaning, tolerance, a, b)

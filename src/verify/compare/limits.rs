@@ -1,6 +1,6 @@
 //! How much memory a comparison may hold.
 
-use super::Rules;
+use super::ComparisonRules;
 use super::value::Digest;
 
 /// How much is held at once.
@@ -18,10 +18,10 @@ impl Limits {
     /// With less than this, nothing can be done in a reasonable time.
     pub(super) const LEAST: u64 = 64 << 20;
 
-    pub fn of(rules: &Rules) -> Limits {
+    pub fn of(rules: &ComparisonRules) -> Limits {
         let memory = usize::try_from(rules.memory.max(Limits::LEAST)).unwrap_or(usize::MAX);
         // Each thread adds into cells of its own.
-        let cell = size_of::<Cell>() * rules.threads.max(1);
+        let cell = size_of::<HashDifference>() * rules.threads.max(1);
         let buckets = (memory / 8 / cell).clamp(1 << 10, 1 << 21);
         // Hashes and words have eight bytes each and may take a third of the memory; they are not held
         // together.
@@ -31,12 +31,12 @@ impl Limits {
 
 /// The sum of the hashes here less those there, and how many rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Cell {
+pub(super) struct HashDifference {
     pub(super) sums: Digest,
     pub(super) rows: [u32; 2],
 }
 
-impl Cell {
+impl HashDifference {
     pub(super) fn add(&mut self, side: usize, hash: Digest) {
         match side {
             0 => {
@@ -52,7 +52,7 @@ impl Cell {
         self.rows[side] = self.rows[side].wrapping_add(1);
     }
 
-    pub(super) fn merge(&mut self, other: &Cell) {
+    pub(super) fn merge(&mut self, other: &HashDifference) {
         self.sums.0 = self.sums.0.wrapping_add(other.sums.0);
         self.sums.1 = self.sums.1.wrapping_add(other.sums.1);
         self.rows[0] = self.rows[0].wrapping_add(other.rows[0]);

@@ -1,26 +1,29 @@
 //! Which columns of the two sides are compared, and as what.
 
-use super::meaning::{Kind, Meaning, Verdict, verdict};
-use super::side::{Column, Side};
-use super::work::{Columns, Compared};
-use super::{Rules, SchemaDifference, Side as Which, infer};
+use super::meaning::{ColumnKind, ColumnVerdict, Meaning, verdict};
+use super::side::{Side, SideColumn};
+use super::work::{ComparedColumn, ComparedColumns};
+use super::{ComparisonRules, SchemaDifference, WhichSide, infer};
 use crate::error::{Error, Result};
 
 /// Pairs the columns of both sides; what cannot be paired is a difference of the schema.
 ///
 /// # Errors
 /// Names in the rules that are wrong; a key that cannot be compared; no column in common.
-pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<SchemaDifference>)> {
+pub(super) fn columns(
+    sides: &[Side; 2],
+    rules: &ComparisonRules,
+) -> Result<(ComparedColumns, Vec<SchemaDifference>)> {
     check_names(sides, rules)?;
     let [here, there] = sides;
     let find = |side: &Side, name: &str| side.columns.iter().find(|column| column.name == name).cloned();
     let mut schema = vec![];
-    let mut all: Vec<(Compared, bool)> = vec![];
+    let mut all: Vec<(ComparedColumn, bool)> = vec![];
     for column in here.columns.iter().filter(|column| !rules.ignore.contains(&column.name)) {
         let Some(other) = find(there, &column.name) else {
             // The path may repeat what the rows say, so a column of one path alone is not a difference.
             if !column.in_path {
-                schema.push(SchemaDifference::Only(Which::Here, column.name.clone()));
+                schema.push(SchemaDifference::Only(WhichSide::Here, column.name.clone()));
             }
             continue;
         };
@@ -29,16 +32,18 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
         let tolerance = tolerance.map(|(_, a, r)| (*a, *r)).filter(|(a, r)| *a > 0.0 || *r > 0.0);
         let name = column.name.clone();
         match verdict(column.kinds.iter().chain(&other.kinds), tolerance.is_some()) {
-            Verdict::As(meaning) => all.push((Compared { name, meaning, tolerance }, false)),
-            Verdict::ByValues => all.push((Compared { name, meaning: Meaning::Text, tolerance }, true)),
-            Verdict::Apart => {
+            ColumnVerdict::As(meaning) => all.push((ComparedColumn { name, meaning, tolerance }, false)),
+            ColumnVerdict::ByValues => {
+                all.push((ComparedColumn { name, meaning: Meaning::Text, tolerance }, true))
+            }
+            ColumnVerdict::Apart => {
                 schema.push(SchemaDifference::Types(name, type_name(column), type_name(&other)))
             }
         }
     }
     for column in &there.columns {
         if find(here, &column.name).is_none() && !column.in_path && !rules.ignore.contains(&column.name) {
-            schema.push(SchemaDifference::Only(Which::There, column.name.clone()));
+            schema.push(SchemaDifference::Only(WhichSide::There, column.name.clone()));
         }
     }
     if let Some(name) = rules.keys.iter().find(|key| all.iter().all(|(column, _)| column.name != **key)) {
@@ -50,7 +55,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
         return Err(no_columns(sides));
     }
     infer::meanings(sides, all.iter_mut().filter(|(_, open)| *open).map(|(column, _)| column).collect())?;
-    let mut all: Vec<Compared> = all.into_iter().map(|(column, _)| column).collect();
+    let mut all: Vec<ComparedColumn> = all.into_iter().map(|(column, _)| column).collect();
     for column in all.iter_mut().filter(|column| column.tolerance.is_some()) {
         if matches!(column.meaning, Meaning::Text | Meaning::Bool) {
             return Err(Error::job(format!(
@@ -59,7 +64,7 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
             )));
         }
     }
-    let place = |column: &Compared| rules.keys.iter().position(|key| *key == column.name);
+    let place = |column: &ComparedColumn| rules.keys.iter().position(|key| *key == column.name);
     // The sort is stable: keys come in the order of the rules, and other columns keep theirs.
     all.sort_by_key(|column| place(column).unwrap_or(usize::MAX));
     let whole = rules.keys.is_empty();
@@ -73,16 +78,16 @@ pub(super) fn columns(sides: &[Side; 2], rules: &Rules) -> Result<(Columns, Vec<
             error
         });
     }
-    Ok((Columns { all, keys, whole }, schema))
+    Ok((ComparedColumns { all, keys, whole }, schema))
 }
 
-fn type_name(column: &Column) -> String {
+fn type_name(column: &SideColumn) -> String {
     let names: Vec<String> =
-        column.kinds.iter().filter(|kind| **kind != Kind::Nothing).map(Kind::name).collect();
-    if names.is_empty() { Kind::Nothing.name() } else { names.join(" and ") }
+        column.kinds.iter().filter(|kind| **kind != ColumnKind::Nothing).map(ColumnKind::name).collect();
+    if names.is_empty() { ColumnKind::Nothing.name() } else { names.join(" and ") }
 }
 
-fn check_names(sides: &[Side; 2], rules: &Rules) -> Result<()> {
+fn check_names(sides: &[Side; 2], rules: &ComparisonRules) -> Result<()> {
     let has = |side: &Side, name: &str| side.columns.iter().any(|column| column.name == name);
     let known = |side: &Side| side.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>();
     for (i, key) in rules.keys.iter().enumerate() {

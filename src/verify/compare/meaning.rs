@@ -2,7 +2,7 @@
 
 /// The type of a column in one file or table.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum ColumnKind {
     /// NULL alone.
     Nothing,
     Bool,
@@ -19,20 +19,20 @@ pub(super) enum Kind {
     Foreign(String),
 }
 
-impl Kind {
+impl ColumnKind {
     /// Its name as schemas have it.
     pub fn name(&self) -> String {
         match self {
-            Kind::Nothing => "null".to_string(),
-            Kind::Bool => "bool".to_string(),
-            Kind::Int => "int64".to_string(),
-            Kind::Float => "float64".to_string(),
-            Kind::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
-            Kind::Date => "date".to_string(),
-            Kind::Time => "timestamp".to_string(),
-            Kind::Text => "string".to_string(),
-            Kind::Untyped => "text".to_string(),
-            Kind::Foreign(name) => name.clone(),
+            ColumnKind::Nothing => "null".to_string(),
+            ColumnKind::Bool => "bool".to_string(),
+            ColumnKind::Int => "int64".to_string(),
+            ColumnKind::Float => "float64".to_string(),
+            ColumnKind::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+            ColumnKind::Date => "date".to_string(),
+            ColumnKind::Time => "timestamp".to_string(),
+            ColumnKind::Text => "string".to_string(),
+            ColumnKind::Untyped => "text".to_string(),
+            ColumnKind::Foreign(name) => name.clone(),
         }
     }
 }
@@ -65,7 +65,7 @@ impl Meaning {
 
 /// How a column of these kinds, of all files of both sides, is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ColumnVerdict {
     As(Meaning),
     /// All of it is text without types: its values decide.
     ByValues,
@@ -74,36 +74,37 @@ pub(super) enum Verdict {
 }
 
 /// See the contract of [`super`]. With a `tolerance` numbers are to be subtracted.
-pub(super) fn verdict<'a>(kinds: impl IntoIterator<Item = &'a Kind>, tolerance: bool) -> Verdict {
+pub(super) fn verdict<'a>(kinds: impl IntoIterator<Item = &'a ColumnKind>, tolerance: bool) -> ColumnVerdict {
     // A file in which the column is NULL throughout does not decide its type.
-    let kinds: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Nothing).collect();
-    let untyped = kinds.contains(&&Kind::Untyped);
-    let typed: Vec<&Kind> = kinds.into_iter().filter(|kind| **kind != Kind::Untyped).collect();
-    let all = |is: fn(&Kind) -> bool| typed.iter().all(|kind| is(kind));
-    let any = |is: fn(&Kind) -> bool| typed.iter().any(|kind| is(kind));
+    let kinds: Vec<&ColumnKind> = kinds.into_iter().filter(|kind| **kind != ColumnKind::Nothing).collect();
+    let untyped = kinds.contains(&&ColumnKind::Untyped);
+    let typed: Vec<&ColumnKind> = kinds.into_iter().filter(|kind| **kind != ColumnKind::Untyped).collect();
+    let all = |is: fn(&ColumnKind) -> bool| typed.iter().all(|kind| is(kind));
+    let any = |is: fn(&ColumnKind) -> bool| typed.iter().any(|kind| is(kind));
     let meaning = match () {
-        () if typed.is_empty() && untyped => return Verdict::ByValues,
+        () if typed.is_empty() && untyped => return ColumnVerdict::ByValues,
         () if typed.is_empty() => Meaning::Nothing,
-        () if all(|kind| *kind == Kind::Text) => Meaning::Text,
-        () if all(|kind| *kind == Kind::Bool) => Meaning::Bool,
-        () if all(|kind| matches!(kind, Kind::Date | Kind::Time)) => Meaning::Instant,
-        () if all(|kind| matches!(kind, Kind::Int | Kind::Float | Kind::Decimal(..))) => {
-            let float = any(|kind| *kind == Kind::Float);
-            let scale = |kind: &&Kind| if let Kind::Decimal(_, scale) = kind { *scale } else { 0 };
+        () if all(|kind| *kind == ColumnKind::Text) => Meaning::Text,
+        () if all(|kind| *kind == ColumnKind::Bool) => Meaning::Bool,
+        () if all(|kind| matches!(kind, ColumnKind::Date | ColumnKind::Time)) => Meaning::Instant,
+        () if all(|kind| matches!(kind, ColumnKind::Int | ColumnKind::Float | ColumnKind::Decimal(..))) => {
+            let float = any(|kind| *kind == ColumnKind::Float);
+            let scale =
+                |kind: &&ColumnKind| if let ColumnKind::Decimal(_, scale) = kind { *scale } else { 0 };
             let scale = typed.iter().map(scale).max().unwrap_or(0);
             match (float, tolerance) {
                 (true, true) => Meaning::Float,
                 // Among whole numbers a float is one of them or none.
-                (true, false) if scale == 0 && !all(|kind| *kind == Kind::Float) => Meaning::Number(0),
+                (true, false) if scale == 0 && !all(|kind| *kind == ColumnKind::Float) => Meaning::Number(0),
                 (true, false) => Meaning::Float,
                 // What a text has of digits past the scale is to be subtracted too.
                 (false, true) if untyped => Meaning::Number(scale.max(18)),
                 (false, _) => Meaning::Number(scale),
             }
         }
-        () => return Verdict::Apart,
+        () => return ColumnVerdict::Apart,
     };
-    Verdict::As(meaning)
+    ColumnVerdict::As(meaning)
 }
 
 /// Digits after the point of an instant in seconds.

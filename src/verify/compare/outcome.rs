@@ -1,6 +1,6 @@
 //! What is compared, by which rules, and what came of it.
 
-use super::written::Written;
+use super::written::ResultFormat;
 use crate::batch::Schema;
 use crate::input::SourceFile;
 use crate::sink::fields;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 /// A result to be compared.
 #[derive(Debug, Clone)]
-pub enum Table {
+pub enum ResultTable {
     /// In memory.
     Rows {
         /// The columns of every batch.
@@ -26,7 +26,7 @@ pub enum Table {
 
 /// What counts as the same.
 #[derive(Debug, Clone, Default)]
-pub struct Rules {
+pub struct ComparisonRules {
     /// The columns that pair rows; all columns where there are none.
     pub keys: Vec<String>,
     /// Columns that are not compared.
@@ -34,7 +34,7 @@ pub struct Rules {
     /// By column: the absolute and the relative difference that is none.
     pub tolerance: Vec<(String, f64, f64)>,
     /// How the other side is written.
-    pub there: Written,
+    pub there: ResultFormat,
     /// How many differing rows are kept in full.
     pub show: usize,
     /// Bytes of memory.
@@ -82,7 +82,7 @@ impl Comparison {
 /// Which side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Side {
+pub enum WhichSide {
     /// Ours.
     Here,
     /// Theirs.
@@ -93,7 +93,7 @@ pub enum Side {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaDifference {
     /// Only one side has it.
-    Only(Side, String),
+    Only(WhichSide, String),
     /// The types have no values in common: name, type here, type there.
     Types(String, String, String),
 }
@@ -120,7 +120,7 @@ pub struct RowDifference {
     /// Key columns and values.
     pub key: Vec<(String, Option<String>)>,
     /// The side that alone has it; none where both have it.
-    pub only: Option<Side>,
+    pub only: Option<WhichSide>,
     /// The columns that differ, with the values here and there; of a row of one side all that are no keys.
     pub cells: Vec<(String, Option<String>, Option<String>)>,
 }
@@ -129,7 +129,7 @@ pub struct RowDifference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Duplicate {
     /// Where.
-    pub side: Side,
+    pub side: WhichSide,
     /// Key columns and values.
     #[serde(serialize_with = "fields::object")]
     pub key: Vec<(String, Option<String>)>,

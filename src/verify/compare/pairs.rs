@@ -1,12 +1,12 @@
 //! The second look: rows of buckets that are not the same are paired by the hashes of their keys, and their columns compared by the
 //! hashes of the values.
 
-use super::key_pair::{NONE, Pair, Repeated, THERE, near, subtractable};
+use super::key_pair::{KeyPair, NONE, Repeated, THERE, near, subtractable};
 use super::shown::First;
-use super::side::Piece;
-use super::sums::{Marks, PerThread, Sums, hash};
+use super::side::CellRows;
+use super::sums::{BucketMarks, BucketSums, PerThread, hash};
 use super::value::{Digest, NULL};
-use super::work::{Compared, Work};
+use super::work::{ComparedColumn, ComparisonWork};
 use super::{ColumnCount, Comparison};
 use crate::error::Result;
 use rayon::prelude::*;
@@ -18,36 +18,39 @@ const PARTS: usize = 64;
 
 /// How the words of a row are laid out: the hash of its key, its side and place, then a word of each column, or two where
 /// there is a tolerance.
-struct Layout<'a> {
-    columns: &'a [Compared],
+struct RowWords<'a> {
+    columns: &'a [ComparedColumn],
     words: usize,
 }
 
-impl<'a> Layout<'a> {
-    fn of(columns: &'a [Compared]) -> Layout<'a> {
+impl<'a> RowWords<'a> {
+    fn of(columns: &'a [ComparedColumn]) -> RowWords<'a> {
         let words =
             2 + columns.iter().map(|column| 1 + usize::from(column.tolerance.is_some())).sum::<usize>();
-        Layout { columns, words }
+        RowWords { columns, words }
     }
 }
 
 /// What came of some rows.
 #[derive(Default)]
-struct Found {
+struct PairTally {
     matched: u64,
     only: [u64; 2],
     differing: u64,
     /// Of each column: NULL here, NULL there, different.
     columns: Vec<[u64; 3]>,
-    pairs: Vec<Pair>,
+    pairs: Vec<KeyPair>,
     repeated: Vec<Repeated>,
     repeated_keys: u64,
 }
 
 /// Pairs what the sums left open. Gives the counts, the first rows that are not the same and the first keys that come again.
-pub(super) fn classify(work: &Work, sums: &Sums) -> Result<(Comparison, Vec<Pair>, Vec<Repeated>)> {
-    let layout = Layout::of(&work.columns.all[work.columns.keys..]);
-    let mut total = Found { columns: vec![[0; 3]; layout.columns.len()], ..Found::default() };
+pub(super) fn classify(
+    work: &ComparisonWork,
+    sums: &BucketSums,
+) -> Result<(Comparison, Vec<KeyPair>, Vec<Repeated>)> {
+    let layout = RowWords::of(&work.columns.all[work.columns.keys..]);
+    let mut total = PairTally { columns: vec![[0; 3]; layout.columns.len()], ..PairTally::default() };
     let (mut first_pairs, mut first_repeated) = (First::new(work), First::new(work));
     // All rows of a key lie in one bucket, so ranges of buckets are paired one after the other within memory.
     for range in goes(sums, work.limits.words / layout.words) {
@@ -74,7 +77,7 @@ pub(super) fn classify(work: &Work, sums: &Sums) -> Result<(Comparison, Vec<Pair
     }
     let matched = sums.matched + total.matched;
     let both = matched + total.differing;
-    let count = |(column, [null_here, null_there, different]): (&Compared, [u64; 3])| ColumnCount {
+    let count = |(column, [null_here, null_there, different]): (&ComparedColumn, [u64; 3])| ColumnCount {
         name: column.name.clone(),
         matched: both - null_here - null_there - different,
         null_here,
@@ -96,7 +99,7 @@ pub(super) fn classify(work: &Work, sums: &Sums) -> Result<(Comparison, Vec<Pair
 }
 
 /// Ranges of buckets whose open rows are at most `most`, or one bucket.
-fn goes(sums: &Sums, most: usize) -> Vec<Range<usize>> {
+fn goes(sums: &BucketSums, most: usize) -> Vec<Range<usize>> {
     let mut ranges = vec![];
     let (mut from, mut rows) = (0, 0);
     for (i, open) in sums.open.iter().enumerate() {
@@ -114,7 +117,7 @@ fn goes(sums: &Sums, most: usize) -> Vec<Range<usize>> {
 }
 
 #[derive(Default)]
-struct Kept {
+struct KeptRows {
     states: Vec<Digest>,
     rows: Vec<usize>,
     parts: Vec<Vec<u64>>,
@@ -122,10 +125,15 @@ struct Kept {
 }
 
 /// Pairs the open rows of a range of buckets.
-fn go(work: &Work, sums: &Sums, layout: &Layout, range: Range<usize>) -> Result<Vec<Found>> {
-    let kept: PerThread<Kept> = PerThread::new(work.threads);
+fn go(
+    work: &ComparisonWork,
+    sums: &BucketSums,
+    layout: &RowWords,
+    range: Range<usize>,
+) -> Result<Vec<PairTally>> {
+    let kept: PerThread<KeptRows> = PerThread::new(work.threads);
     let all = work.columns.all.len();
-    let mut wanted = Marks::new(sums.open.len());
+    let mut wanted = BucketMarks::new(sums.open.len());
     range.clone().filter(|bucket| sums.open[*bucket] > 0).for_each(|bucket| wanted.add(bucket));
     // A part without a row of these buckets is not read again.
     let has = |side: usize, part: usize| sums.has[side][part].meets(&wanted);
@@ -148,13 +156,13 @@ fn go(work: &Work, sums: &Sums, layout: &Layout, range: Range<usize>) -> Result<
 
 /// Takes the rows of `piece` whose buckets are open and in `range`.
 fn keep(
-    work: &Work,
-    sums: &Sums,
-    layout: &Layout,
+    work: &ComparisonWork,
+    sums: &BucketSums,
+    layout: &RowWords,
     range: &Range<usize>,
     side: usize,
-    piece: &Piece,
-    kept: &mut Kept,
+    piece: &CellRows,
+    kept: &mut KeptRows,
 ) {
     let keys = work.columns.keys;
     kept.states.clear();
@@ -166,7 +174,7 @@ fn keep(
     };
     kept.rows.clear();
     kept.rows.extend((0..piece.rows).filter(open));
-    let Kept { states, rows, parts, words } = kept;
+    let KeptRows { states, rows, parts, words } = kept;
     if rows.is_empty() {
         return;
     }
@@ -206,8 +214,8 @@ fn keep(
 }
 
 /// Pairs rows that are all there are of their keys.
-fn paired(work: &Work, layout: &Layout, words: &[u64]) -> Found {
-    let mut found = Found { columns: vec![[0; 3]; layout.columns.len()], ..Found::default() };
+fn paired(work: &ComparisonWork, layout: &RowWords, words: &[u64]) -> PairTally {
+    let mut found = PairTally { columns: vec![[0; 3]; layout.columns.len()], ..PairTally::default() };
     let row = |i: u32| &words[i as usize * layout.words..][..layout.words];
     let mut order: Vec<(u64, u32)> =
         (0..(words.len() / layout.words) as u32).map(|i| (row(i)[0], i)).collect();
@@ -228,9 +236,9 @@ fn paired(work: &Work, layout: &Layout, words: &[u64]) -> Found {
     found
 }
 
-impl Found {
+impl PairTally {
     /// The rows of one key, of which a side has several or none.
-    fn group(&mut self, work: &Work, layout: &Layout, here: Vec<&[u64]>, there: Vec<&[u64]>) {
+    fn group(&mut self, work: &ComparisonWork, layout: &RowWords, here: Vec<&[u64]>, there: Vec<&[u64]>) {
         if !work.columns.whole && (here.len() > 1 || there.len() > 1) {
             self.repeated_keys += 1;
             for (rows, is_there) in
@@ -253,9 +261,9 @@ impl Found {
         }
     }
 
-    fn pair(&mut self, layout: &Layout, here: Option<&[u64]>, there: Option<&[u64]>) {
+    fn pair(&mut self, layout: &RowWords, here: Option<&[u64]>, there: Option<&[u64]>) {
         let place = |row: Option<&[u64]>| row.map_or(NONE, |row| row[1]);
-        let pair = Pair { here: place(here), there: place(there) };
+        let pair = KeyPair { here: place(here), there: place(there) };
         match (here, there) {
             (Some(here), Some(there)) => {
                 if self.compare(layout, here, there) {
@@ -271,7 +279,7 @@ impl Found {
     }
 
     /// Whether two rows are the same; counts the columns that are not.
-    fn compare(&mut self, layout: &Layout, here: &[u64], there: &[u64]) -> bool {
+    fn compare(&mut self, layout: &RowWords, here: &[u64], there: &[u64]) -> bool {
         // The first two words are the hash of the key and the place.
         if here[2..] == there[2..] {
             return true;

@@ -1,14 +1,14 @@
 //! One of the two results: its columns, and its rows in parts that can be read at the same time.
 
 use super::column::{Cells, kind};
-use super::meaning::Kind;
-use super::text::TextFile;
-use super::written::Written;
-use super::{Side as Which, Table};
+use super::meaning::ColumnKind;
+use super::text::ResultText;
+use super::written::ResultFormat;
+use super::{ResultTable, WhichSide};
 use crate::error::{Error, Result};
-use crate::input::told::told;
+use crate::input::partition_columns;
 use crate::input::{
-    Format, Inputs, Opened, SourceFile, damaged_parquet as damaged, files, guarded_parquet as guarded,
+    InputFormat, Inputs, Opened, SourceFile, damaged_parquet as damaged, files, guarded_parquet as guarded,
     load_parquet as load,
 };
 use arrow_array::{ArrayRef, RecordBatch};
@@ -28,10 +28,10 @@ const SLICE: usize = 1 << 20;
 
 /// A column of a side.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(super) struct SideColumn {
     pub name: String,
     /// Of each of the files that have it, each kind once.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<ColumnKind>,
     /// It stands in paths alone.
     pub in_path: bool,
 }
@@ -39,27 +39,27 @@ pub(super) struct Column {
 /// A result that has been opened.
 #[derive(Debug)]
 pub(super) struct Side {
-    pub columns: Vec<Column>,
-    pub parts: Vec<Part>,
+    pub columns: Vec<SideColumn>,
+    pub parts: Vec<SidePart>,
     /// How it is written.
-    written: Arc<Written>,
+    written: Arc<ResultFormat>,
     /// The names here of columns that are called otherwise in the files.
     called: HashMap<String, String>,
 }
 
 /// Some of the rows of a side, in their order.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum SidePart {
     Batch(RecordBatch),
-    Parquet { file: Arc<ParquetFile>, row_group: usize, from: usize, rows: usize },
-    Text { file: Box<TextFile>, constants: Constants },
+    Parquet { file: Arc<ParquetResult>, row_group: usize, from: usize, rows: usize },
+    Text { file: Box<ResultText>, constants: Constants },
 }
 
 /// Columns in the path of a file, and their values.
 type Constants = Vec<(String, Option<String>)>;
 
 #[derive(Debug)]
-pub(super) struct ParquetFile {
+pub(super) struct ParquetResult {
     path: PathBuf,
     opened: Opened,
     metadata: ArrowReaderMetadata,
@@ -67,7 +67,7 @@ pub(super) struct ParquetFile {
 }
 
 /// Rows that have been read.
-pub(super) struct Piece {
+pub(super) struct CellRows {
     pub cells: Vec<Cells>,
     pub rows: usize,
     /// Where the rows are in their side; they follow each other.
@@ -85,11 +85,16 @@ impl Side {
     ///
     /// # Errors
     /// A file that is not there or cannot be read; a column twice.
-    pub fn open(table: &Table, which: Which, written: &Arc<Written>, others: &[String]) -> Result<Side> {
+    pub fn open(
+        table: &ResultTable,
+        which: WhichSide,
+        written: &Arc<ResultFormat>,
+        others: &[String],
+    ) -> Result<Side> {
         let (written, called) = (written.clone(), HashMap::new());
         let mut side = Side { columns: vec![], parts: vec![], written, called };
         match table {
-            Table::Rows { schema, batches } => {
+            ResultTable::Rows { schema, batches } => {
                 // A result without batches has columns all the same.
                 for field in schema.arrow().fields() {
                     side.column(field.name(), kind(field.data_type()), false);
@@ -98,32 +103,32 @@ impl Side {
                     side.batch(batch, which)?;
                 }
             }
-            Table::Files(_) | Table::Opened(_) => {
+            ResultTable::Files(_) | ResultTable::Opened(_) => {
                 let files = match table {
-                    Table::Opened(files) => files.clone(),
-                    Table::Files(paths) => files::listed(paths, None, &Inputs::default())?,
-                    Table::Rows { .. } => vec![],
+                    ResultTable::Opened(files) => files.clone(),
+                    ResultTable::Files(paths) => files::listed(paths, None, &Inputs::default())?,
+                    ResultTable::Rows { .. } => vec![],
                 };
                 for file in files {
-                    let constants = told(&file.path);
-                    if file.format == Format::Parquet {
+                    let constants = partition_columns::of_path(&file.path);
+                    if file.format == InputFormat::Parquet {
                         side.parquet(&file, constants, which)?;
                         continue;
                     }
-                    if file.format == Format::Avro {
+                    if file.format == InputFormat::Avro {
                         return Err(Error::job(format!(
                             "{} is Avro, which cannot be compared",
                             file.path.display()
                         ))
                         .hint("results may be Parquet, CSV or JSON Lines"));
                     }
-                    let file = TextFile::open(file, &side.written, others)?;
+                    let file = ResultText::open(file, &side.written, others)?;
                     once(file.names.iter(), which, &file.path().display().to_string())?;
                     for name in &file.names {
-                        side.column(name, Kind::Untyped, false);
+                        side.column(name, ColumnKind::Untyped, false);
                     }
                     side.constants(&constants);
-                    side.parts.push(Part::Text { file: Box::new(file), constants });
+                    side.parts.push(SidePart::Text { file: Box::new(file), constants });
                 }
             }
         }
@@ -133,13 +138,13 @@ impl Side {
     /// Whether it is JSON Lines without a record, which have the columns that they should have.
     pub fn is_blank(&self) -> bool {
         self.columns.is_empty()
-            && self.parts.iter().all(|part| matches!(part, Part::Text { .. }))
+            && self.parts.iter().all(|part| matches!(part, SidePart::Text { .. }))
             && !self.parts.is_empty()
     }
 
     /// Takes the columns of `other` for its own.
     pub fn columns_of(&mut self, other: &Side) {
-        let none = |column: &Column| Column { kinds: vec![Kind::Nothing], ..column.clone() };
+        let none = |column: &SideColumn| SideColumn { kinds: vec![ColumnKind::Nothing], ..column.clone() };
         self.columns = other.columns.iter().map(none).collect();
     }
 
@@ -179,7 +184,7 @@ impl Side {
     pub fn found(&self) -> (Vec<String>, Vec<(String, String, String)>) {
         let (mut notes, mut words) = (vec![], vec![]);
         for part in &self.parts {
-            let Part::Text { file, .. } = part else { continue };
+            let SidePart::Text { file, .. } = part else { continue };
             notes.extend(file.notes.clone());
             for ((column, word), line) in file.null_words() {
                 let name =
@@ -190,7 +195,7 @@ impl Side {
         (notes, words)
     }
 
-    fn column(&mut self, name: &str, kind: Kind, in_path: bool) {
+    fn column(&mut self, name: &str, kind: ColumnKind, in_path: bool) {
         match self.columns.iter_mut().find(|column| column.name == name) {
             Some(column) => {
                 // One file that holds the column itself makes it a column of the result.
@@ -199,17 +204,17 @@ impl Side {
                     column.kinds.push(kind);
                 }
             }
-            None => self.columns.push(Column { name: name.to_string(), kinds: vec![kind], in_path }),
+            None => self.columns.push(SideColumn { name: name.to_string(), kinds: vec![kind], in_path }),
         }
     }
 
     fn constants(&mut self, constants: &Constants) {
         for (name, _) in constants {
-            self.column(name, Kind::Untyped, true);
+            self.column(name, ColumnKind::Untyped, true);
         }
     }
 
-    fn batch(&mut self, batch: &RecordBatch, which: Which) -> Result<()> {
+    fn batch(&mut self, batch: &RecordBatch, which: WhichSide) -> Result<()> {
         let schema = batch.schema();
         once(schema.fields().iter().map(|field| field.name()), which, "a table")?;
         for field in schema.fields() {
@@ -217,12 +222,12 @@ impl Side {
         }
         // Slices are several tasks; they share the values.
         for from in (0..batch.num_rows()).step_by(SLICE) {
-            self.parts.push(Part::Batch(batch.slice(from, SLICE.min(batch.num_rows() - from))));
+            self.parts.push(SidePart::Batch(batch.slice(from, SLICE.min(batch.num_rows() - from))));
         }
         Ok(())
     }
 
-    fn parquet(&mut self, file: &SourceFile, constants: Constants, which: Which) -> Result<()> {
+    fn parquet(&mut self, file: &SourceFile, constants: Constants, which: WhichSide) -> Result<()> {
         let (path, handle) = (&file.path, file.opened.read()?);
         // The reader may panic over damaged bytes; `guarded` makes an error of that.
         let metadata = guarded(path, || load(path, &handle))?;
@@ -241,20 +246,20 @@ impl Side {
             // Row counts have a sign in Parquet, and a damaged file may have a negative one.
             metadata.metadata().row_groups().iter().map(|group| group.num_rows().max(0) as usize).collect();
         let file =
-            Arc::new(ParquetFile { path: path.clone(), opened: file.opened.clone(), metadata, constants });
+            Arc::new(ParquetResult { path: path.clone(), opened: file.opened.clone(), metadata, constants });
         for (row_group, all) in groups.into_iter().enumerate() {
             for from in (0..all).step_by(SLICE) {
                 let rows = SLICE.min(all - from);
-                self.parts.push(Part::Parquet { file: file.clone(), row_group, from, rows });
+                self.parts.push(SidePart::Parquet { file: file.clone(), row_group, from, rows });
             }
         }
         Ok(())
     }
 
     /// The number of the part that a piece is of, and whether one worker reads it, whose rows it then has all of.
-    pub fn part_of(&self, piece: &Piece) -> (usize, bool) {
+    pub fn part_of(&self, piece: &CellRows) -> (usize, bool) {
         let part = (piece.first >> 40) as usize;
-        (part, !matches!(self.parts[part], Part::Text { .. }))
+        (part, !matches!(self.parts[part], SidePart::Text { .. }))
     }
 
     /// How many rows there are; none where only reading tells.
@@ -262,9 +267,9 @@ impl Side {
         self.parts
             .iter()
             .map(|part| match part {
-                Part::Batch(batch) => Some(batch.num_rows() as u64),
-                Part::Parquet { rows, .. } => Some(*rows as u64),
-                Part::Text { .. } => None,
+                SidePart::Batch(batch) => Some(batch.num_rows() as u64),
+                SidePart::Parquet { rows, .. } => Some(*rows as u64),
+                SidePart::Text { .. } => None,
             })
             .sum()
     }
@@ -274,7 +279,7 @@ impl Side {
         &self,
         part: usize,
         names: &[&str],
-        see: &(impl Fn(&Piece) -> Result<()> + Sync),
+        see: &(impl Fn(&CellRows) -> Result<()> + Sync),
     ) -> Result<()> {
         self.read_own(part, &self.in_files(names), see)
     }
@@ -284,20 +289,20 @@ impl Side {
         &self,
         part: usize,
         names: &[&str],
-        see: &(impl Fn(&Piece) -> Result<()> + Sync),
+        see: &(impl Fn(&CellRows) -> Result<()> + Sync),
     ) -> Result<()> {
         let piece = |batch: &RecordBatch, constants: &Constants, first| {
             piece(batch, names, constants, first, &self.written)
         };
         match &self.parts[part] {
-            Part::Batch(batch) => {
+            SidePart::Batch(batch) => {
                 for from in (0..batch.num_rows()).step_by(BATCH) {
                     let slice = batch.slice(from, BATCH.min(batch.num_rows() - from));
                     see(&piece(&slice, &vec![], place(part, from as u64))?)?;
                 }
                 Ok(())
             }
-            Part::Parquet { file, row_group, from, rows } => {
+            SidePart::Parquet { file, row_group, from, rows } => {
                 let all = file.metadata.metadata().row_group(*row_group).num_rows().max(0) as usize;
                 let selection = (*rows < all).then(|| {
                     let rest = all - from - rows;
@@ -313,7 +318,7 @@ impl Side {
                 })
             }
             // Records can be cut off a text in order only, so one thread cuts and the others parse.
-            Part::Text { file, constants } => file.chunks()?.par_bridge().try_for_each(|chunk| {
+            SidePart::Text { file, constants } => file.chunks()?.par_bridge().try_for_each(|chunk| {
                 let chunk = chunk?;
                 let (mut cells, rows) = file.columns(&chunk, names)?;
                 for (cells, name) in cells.iter_mut().zip(names) {
@@ -323,18 +328,18 @@ impl Side {
                         *cells = Cells::Constant(value.clone());
                     }
                 }
-                see(&Piece { cells, rows, first: place(part, chunk.first) })
+                see(&CellRows { cells, rows, first: place(part, chunk.first) })
             }),
         }
     }
 
-    /// Reads the columns `names` of the rows at `places`, which ascend: [`Piece::first`] is not to be used, as the
+    /// Reads the columns `names` of the rows at `places`, which ascend: [`CellRows::first`] is not to be used, as the
     /// rows' places are given apart.
     pub fn pick(
         &self,
         places: &[u64],
         names: &[&str],
-        see: &(impl Fn(&Piece, &[(usize, u64)]) -> Result<()> + Sync),
+        see: &(impl Fn(&CellRows, &[(usize, u64)]) -> Result<()> + Sync),
     ) -> Result<()> {
         let names = &self.in_files(names);
         places.par_chunk_by(|a, b| a >> 40 == b >> 40).try_for_each(|places| {
@@ -342,7 +347,7 @@ impl Side {
             // A read of single rows costs more per row, so it pays only where few rows are wanted.
             let sparse = |rows: usize| places.len() * 16 < rows;
             match &self.parts[part] {
-                Part::Parquet { file, row_group, from, rows } if sparse(*rows) => {
+                SidePart::Parquet { file, row_group, from, rows } if sparse(*rows) => {
                     let all = file.metadata.metadata().row_group(*row_group).num_rows().max(0) as usize;
                     let row = |place: u64| (place & ((1 << 40) - 1)) as usize + from;
                     let ranges = places.iter().map(|place| row(*place)..row(*place) + 1);
@@ -369,7 +374,7 @@ impl Side {
     }
 }
 
-impl ParquetFile {
+impl ParquetResult {
     fn read(
         &self,
         row_group: usize,
@@ -409,8 +414,8 @@ fn piece(
     names: &[&str],
     constants: &Constants,
     first: u64,
-    written: &Written,
-) -> Result<Piece> {
+    written: &ResultFormat,
+) -> Result<CellRows> {
     let cells = names.iter().map(|name| {
         let own = |array: &ArrayRef| Cells::of_side(array, written);
         let constant = || constants.iter().find(|(constant, _)| constant == name);
@@ -420,16 +425,16 @@ fn piece(
             None => Ok(constant().map_or(Cells::Nothing, |(_, value)| Cells::Constant(value.clone()))),
         }
     });
-    Ok(Piece { cells: cells.collect::<Result<_>>()?, rows: batch.num_rows(), first })
+    Ok(CellRows { cells: cells.collect::<Result<_>>()?, rows: batch.num_rows(), first })
 }
 
 /// Refuses a name that comes twice: nobody could say which of the two is meant.
-fn once<'a>(names: impl Iterator<Item = &'a String>, which: Which, place: &str) -> Result<()> {
+fn once<'a>(names: impl Iterator<Item = &'a String>, which: WhichSide, place: &str) -> Result<()> {
     let names: Vec<&String> = names.collect();
     match (1..names.len()).find(|i| names[..*i].contains(&names[*i])) {
         None => Ok(()),
         Some(i) => {
-            let side = if which == Which::Here { "here" } else { "there" };
+            let side = if which == WhichSide::Here { "here" } else { "there" };
             Err(Error::data(format!("{side}, {place} has two columns `{}`", names[i])))
         }
     }

@@ -1,10 +1,10 @@
 //! The first look: rows are hashed into buckets, and buckets whose sums are equal are the same on both sides.
 
-use super::limits::Cell;
+use super::limits::HashDifference;
 use super::mix::Mixer;
-use super::side::{Piece, Side};
+use super::side::{CellRows, Side};
 use super::value::Digest;
-use super::work::Work;
+use super::work::ComparisonWork;
 use crate::error::Result;
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What is known after the first look.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(super) struct BucketSums {
     /// Rows in all.
     pub rows: [u64; 2],
     /// Rows of buckets that are done with, of either side.
@@ -20,11 +20,11 @@ pub(super) struct Sums {
     /// By bucket: the rows of both sides that have to be looked at again.
     pub open: Vec<u32>,
     /// Of each side, by part, which buckets it has rows of.
-    pub has: [Vec<Marks>; 2],
+    pub has: [Vec<BucketMarks>; 2],
     pub mixer: Mixer,
 }
 
-impl Sums {
+impl BucketSums {
     /// The bucket of a key by the first half of its hash.
     #[inline]
     pub fn bucket(&self, hash: u64) -> usize {
@@ -35,15 +35,15 @@ impl Sums {
 /// Which buckets there are rows of: a bit for all whose numbers have the same last bits. None of a part that was
 /// not read in order, which may have any.
 #[derive(Debug, Default)]
-pub(super) struct Marks(Vec<u64>);
+pub(super) struct BucketMarks(Vec<u64>);
 
-impl Marks {
+impl BucketMarks {
     /// Bits, at most: few parts of a result have a bucket, and all parts' bits fit in some MB.
     const MOST: usize = 1 << 20;
 
     /// For so many buckets, a power of two.
-    pub fn new(buckets: usize) -> Marks {
-        Marks(vec![0; buckets.min(Marks::MOST).div_ceil(64)])
+    pub fn new(buckets: usize) -> BucketMarks {
+        BucketMarks(vec![0; buckets.min(BucketMarks::MOST).div_ceil(64)])
     }
 
     #[inline]
@@ -53,7 +53,7 @@ impl Marks {
     }
 
     /// Whether a bucket may be in both.
-    pub fn meets(&self, other: &Marks) -> bool {
+    pub fn meets(&self, other: &BucketMarks) -> bool {
         self.0.is_empty() || self.0.iter().zip(&other.0).any(|(a, b)| a & b != 0)
     }
 }
@@ -86,9 +86,9 @@ impl<T: Default> PerThread<T> {
 
 /// Hashes the first `columns` columns of a piece on top of what `states` has.
 pub(super) fn hash(
-    work: &Work,
+    work: &ComparisonWork,
     mixer: &Mixer,
-    piece: &Piece,
+    piece: &CellRows,
     columns: std::ops::Range<usize>,
     states: &mut [Digest],
 ) {
@@ -101,15 +101,15 @@ pub(super) fn hash(
 const LISTS: usize = 256;
 
 #[derive(Default)]
-struct Tally {
-    cells: Vec<Cell>,
+struct BucketTally {
+    cells: Vec<HashDifference>,
     rows: [u64; 2],
     states: Vec<Digest>,
     buckets: Vec<u32>,
     lists: Vec<Vec<u64>>,
 }
 
-impl Tally {
+impl BucketTally {
     fn list(&mut self, hash: u64) {
         if self.lists.is_empty() {
             self.lists = vec![vec![]; LISTS];
@@ -119,7 +119,7 @@ impl Tally {
 }
 
 /// Reads both sides once.
-pub(super) fn add_up(work: &Work) -> Result<Sums> {
+pub(super) fn add_up(work: &ComparisonWork) -> Result<BucketSums> {
     let mixer = Mixer::new();
     let known = work.sides.each_ref().map(|side| side.rows());
     // Text does not tell its number of rows: eight million are assumed.
@@ -134,14 +134,14 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
         _ => 0,
     };
     let (count, full) = (AtomicUsize::new(0), AtomicBool::new(work.columns.whole));
-    let tallies: PerThread<Tally> = PerThread::new(work.threads);
+    let tallies: PerThread<BucketTally> = PerThread::new(work.threads);
     let (keys, all) = (work.columns.keys, work.columns.all.len());
     let unmarked = |side: &Side| side.parts.iter().map(|_| Mutex::default()).collect();
-    let marks: [Vec<Mutex<Option<Marks>>>; 2] = work.sides.each_ref().map(unmarked);
+    let marks: [Vec<Mutex<Option<BucketMarks>>>; 2] = work.sides.each_ref().map(unmarked);
     work.scan(&[0, 1], &work.columns.names(all), |side, piece| {
         let tally = &mut *tallies.mine();
         if tally.cells.is_empty() {
-            tally.cells = vec![Cell::default(); buckets];
+            tally.cells = vec![HashDifference::default(); buckets];
         }
         tally.rows[side] += piece.rows as u64;
         tally.states.clear();
@@ -163,7 +163,7 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
         let (part, in_order) = work.sides[side].part_of(piece);
         if in_order {
             let mut marks = marks[side][part].lock().unwrap_or_else(PoisonError::into_inner);
-            let marks = marks.get_or_insert_with(|| Marks::new(buckets));
+            let marks = marks.get_or_insert_with(|| BucketMarks::new(buckets));
             tally.buckets.iter().for_each(|bucket| marks.add(*bucket as usize));
         }
         hash(work, &mixer, piece, keys..all, &mut tally.states);
@@ -197,15 +197,16 @@ pub(super) fn add_up(work: &Work) -> Result<Sums> {
         }
     }
     let has = marks.map(|parts| {
-        let marks = |part: Mutex<Option<Marks>>| part.into_inner().unwrap_or_else(|e| e.into_inner());
+        let marks = |part: Mutex<Option<BucketMarks>>| part.into_inner().unwrap_or_else(|e| e.into_inner());
         parts.into_iter().map(|part| marks(part).unwrap_or_default()).collect()
     });
-    Ok(Sums { rows, matched, open, has, mixer })
+    Ok(BucketSums { rows, matched, open, has, mixer })
 }
 
-fn merged(tallies: &mut [Tally], buckets: usize) -> Vec<Cell> {
+fn merged(tallies: &mut [BucketTally], buckets: usize) -> Vec<HashDifference> {
     let mut parts = tallies.iter_mut().map(|tally| std::mem::take(&mut tally.cells));
-    let mut sum = parts.find(|cells| !cells.is_empty()).unwrap_or_else(|| vec![Cell::default(); buckets]);
+    let mut sum =
+        parts.find(|cells| !cells.is_empty()).unwrap_or_else(|| vec![HashDifference::default(); buckets]);
     for cells in parts.filter(|cells| !cells.is_empty()) {
         sum.par_iter_mut().zip(&cells).for_each(|(sum, cell)| sum.merge(cell));
     }
@@ -230,12 +231,12 @@ fn repeated(lists: Vec<Vec<Vec<u64>>>) -> Vec<u64> {
 }
 
 /// As many goes over the keys of a side as its hashes need that memory does not hold at once.
-fn listed_in_goes(work: &Work, mixer: &Mixer, side: usize, rows: u64) -> Result<Vec<u64>> {
+fn listed_in_goes(work: &ComparisonWork, mixer: &Mixer, side: usize, rows: u64) -> Result<Vec<u64>> {
     let keys = work.columns.keys;
     let goes = rows.div_ceil(work.limits.listed.max(1) as u64).max(1);
     let mut again = vec![];
     for go in 0..goes {
-        let tallies: PerThread<Tally> = PerThread::new(work.threads);
+        let tallies: PerThread<BucketTally> = PerThread::new(work.threads);
         work.scan(&[side], &work.columns.names(keys), |_, piece| {
             let tally = &mut *tallies.mine();
             tally.states.clear();

@@ -22,14 +22,14 @@ use std::sync::Arc;
 const NONE: [i64; 0] = [];
 
 /// A table of these columns.
-fn table(columns: Vec<(&str, ArrayRef)>) -> Table {
+fn table(columns: Vec<(&str, ArrayRef)>) -> ResultTable {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true)));
-    Table::Rows { schema: Schema::default(), batches: vec![batch.unwrap()] }
+    ResultTable::Rows { schema: Schema::default(), batches: vec![batch.unwrap()] }
 }
 
-fn rules(keys: &[&str]) -> Rules {
+fn rules(keys: &[&str]) -> ComparisonRules {
     let keys = keys.iter().map(|key| key.to_string()).collect();
-    Rules { keys, show: 10, memory: 1 << 30, threads: 2, ..Rules::default() }
+    ComparisonRules { keys, show: 10, memory: 1 << 30, threads: 2, ..ComparisonRules::default() }
 }
 
 /// A column `v` beside another, under the keys 0, 1, 2…
@@ -67,7 +67,7 @@ fn against_text(name: &str, text: &str, values: ArrayRef) -> Comparison {
     write(&path, text).unwrap();
     let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..values.len() as i64));
     let here = table(vec![("k", keys), ("v", values)]);
-    compare(&here, &Table::Files(vec![path]), &rules(&["k"])).unwrap()
+    compare(&here, &ResultTable::Files(vec![path]), &rules(&["k"])).unwrap()
 }
 
 /// Which texts of a CSV file are not the values, which are as many.
@@ -247,7 +247,7 @@ fn json_lines_have_nulls_where_names_are_missing() {
         write(&path, bytes).unwrap();
         let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..5));
         let here = table(vec![("k", keys), ("v", values())]);
-        let again = compare(&here, &Table::Files(vec![path]), &rules(&["k"])).unwrap();
+        let again = compare(&here, &ResultTable::Files(vec![path]), &rules(&["k"])).unwrap();
         assert_eq!(again, found);
     }
 }
@@ -259,7 +259,8 @@ fn without_types_the_values_decide() {
         let [a, b] = ["a.csv", "b.csv"].map(|name| folder.path().join(name));
         write(&a, format!("k,v\n{here}")).unwrap();
         write(&b, format!("k,v\n{there}")).unwrap();
-        let found = compare(&Table::Files(vec![a]), &Table::Files(vec![b]), &rules(&["k"])).unwrap();
+        let found =
+            compare(&ResultTable::Files(vec![a]), &ResultTable::Files(vec![b]), &rules(&["k"])).unwrap();
         (found.matched, found.differing)
     };
     assert_eq!(both("1,1.50\n2,-3\n", "1.0,1.5\n2,-3.0\n"), (2, 0));
@@ -287,13 +288,13 @@ fn columns_of_the_path_count_where_the_other_side_has_them() {
     let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 1, 2]));
     let hours: ArrayRef = Arc::new(Int64Array::from(vec![Some(7), Some(8), None, None]));
     let there = table(vec![("date", days.clone()), ("k", keys.clone()), ("hour", hours)]);
-    let found = compare(&Table::Files(files.clone()), &there, &rules(&["date", "k"])).unwrap();
+    let found = compare(&ResultTable::Files(files.clone()), &there, &rules(&["date", "k"])).unwrap();
     assert_eq!((found.matched, found.differing, found.schema.len()), (3, 1, 0));
     assert_eq!(found.rows[0].key[0], ("date".to_string(), Some("2024-02-29".to_string())));
     assert_eq!(found.rows[0].cells[0], ("hour".to_string(), Some("07".to_string()), Some("8".to_string())));
     // Nobody misses the hour.
     let there = table(vec![("date", days), ("k", keys)]);
-    assert!(compare(&Table::Files(files), &there, &rules(&["date", "k"])).unwrap().same());
+    assert!(compare(&ResultTable::Files(files), &there, &rules(&["date", "k"])).unwrap().same());
 }
 
 #[test]
@@ -305,7 +306,7 @@ fn uuids_and_other_widths_of_files_are_read() {
     let file = parquet(&folder.path().join("a.parquet"), vec![("k", Arc::new(bytes.finish()))]);
     let keys: ArrayRef =
         Arc::new(StringArray::from(vec![None, Some("12121212-1212-1212-1212-121212121212")]));
-    assert!(compare(&Table::Files(vec![file]), &table(vec![("k", keys)]), &rules(&[])).unwrap().same());
+    assert!(compare(&ResultTable::Files(vec![file]), &table(vec![("k", keys)]), &rules(&[])).unwrap().same());
 }
 
 #[test]
@@ -317,12 +318,12 @@ fn columns_that_cannot_be_compared_are_named() {
     // One that is written otherwise is the same column, unless two of them could be meant.
     let there = table(vec![("total", ints()), ("TOTAL", ints()), ("v", texts), ("k", ints()), ("n", ints())]);
     let ignore = vec!["left out".to_string()];
-    let found = compare(&here, &there, &Rules { ignore, ..rules(&["k"]) }).unwrap();
+    let found = compare(&here, &there, &ComparisonRules { ignore, ..rules(&["k"]) }).unwrap();
     let wanted = [
         SchemaDifference::Types("v".into(), "int64".into(), "string".into()),
-        SchemaDifference::Only(Side::Here, "Total".into()),
-        SchemaDifference::Only(Side::There, "total".into()),
-        SchemaDifference::Only(Side::There, "TOTAL".into()),
+        SchemaDifference::Only(WhichSide::Here, "Total".into()),
+        SchemaDifference::Only(WhichSide::There, "total".into()),
+        SchemaDifference::Only(WhichSide::There, "TOTAL".into()),
     ];
     assert_eq!(found.schema, wanted);
     assert_eq!((found.matched, found.columns.len(), found.same()), (2, 1, false));
@@ -335,7 +336,7 @@ fn wrong_rules_are_refused() {
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
     let here = table(vec![("seller", ints()), ("name", texts.clone())]);
     let there = table(vec![("Seller", ints()), ("SELLER", ints()), ("name", ints())]);
-    let said = |rules: Rules| compare(&here, &there, &rules).unwrap_err().to_string();
+    let said = |rules: ComparisonRules| compare(&here, &there, &rules).unwrap_err().to_string();
     insta::assert_snapshot!(said(rules(&["seller"])), @r"
     error: the key `seller` is not a column there
       hint: the column is `Seller`: names are case-sensitive
@@ -352,15 +353,15 @@ fn wrong_rules_are_refused() {
     error: the two results have no common column that can be compared
       cause: here are `seller`, `name`; there are `Seller`, `SELLER`, `name`
     ");
-    insta::assert_snapshot!(said(Rules { ignore: vec!["nam".into()], ..rules(&[]) }), @r"
+    insta::assert_snapshot!(said(ComparisonRules { ignore: vec!["nam".into()], ..rules(&[]) }), @r"
     error: to be left out is `nam`, which neither side has
       hint: did you mean `name`?
     ");
     let tolerance = vec![("name".to_string(), -1.0, 0.0)];
-    insta::assert_snapshot!(said(Rules { tolerance, ..rules(&[]) }), @"error: the tolerance of `name` is negative");
+    insta::assert_snapshot!(said(ComparisonRules { tolerance, ..rules(&[]) }), @"error: the tolerance of `name` is negative");
     let both = table(vec![("name", texts), ("k", ints())]);
     let near = |name: &str, keys: &[&str]| {
-        let rules = Rules { tolerance: vec![(name.to_string(), 1.0, 0.0)], ..rules(keys) };
+        let rules = ComparisonRules { tolerance: vec![(name.to_string(), 1.0, 0.0)], ..rules(keys) };
         compare(&both, &both, &rules).unwrap_err().to_string()
     };
     insta::assert_snapshot!(near("name", &["k"]), @"error: `name` does not contain numbers, so it cannot have a tolerance");
@@ -373,7 +374,7 @@ fn files_that_are_no_results_are_refused() {
     let said = |name: &str, text: &str| {
         let path = folder.path().join(name);
         write(&path, text).unwrap();
-        let tables = Table::Files(vec![path]);
+        let tables = ResultTable::Files(vec![path]);
         let error = compare(&tables, &tables, &rules(&[])).unwrap_err().to_string();
         error.replace(&folder.path().display().to_string(), "…")
     };
@@ -394,7 +395,7 @@ fn near_numbers_are_the_same_within_a_tolerance() {
         let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(0..here.len() as i64));
         let sides = [here, there].map(|values| table(vec![("k", keys.clone()), ("v", values)]));
         let tolerance = vec![("v".to_string(), absolute, relative)];
-        let found = compare(&sides[0], &sides[1], &Rules { tolerance, ..rules(&["k"]) }).unwrap();
+        let found = compare(&sides[0], &sides[1], &ComparisonRules { tolerance, ..rules(&["k"]) }).unwrap();
         found.rows.iter().map(|row| row.key[0].1.as_ref().unwrap().parse().unwrap()).collect::<Vec<i64>>()
     };
     let cents = |values: [Option<i128>; 4]| -> ArrayRef { Arc::new(decimal(values.to_vec(), 10, 2)) };
@@ -417,7 +418,8 @@ fn near_numbers_are_the_same_within_a_tolerance() {
             ("v", Arc::new(decimal(vec![Some(150); 3], 10, 2))),
         ]);
         let tolerance = vec![("v".to_string(), 0.01, 0.0)];
-        compare(&here, &Table::Files(vec![path]), &Rules { tolerance, ..rules(&["k"]) }).unwrap()
+        compare(&here, &ResultTable::Files(vec![path]), &ComparisonRules { tolerance, ..rules(&["k"]) })
+            .unwrap()
     };
     assert_eq!((found.matched, found.rows[0].key[0].1.as_deref()), (2, Some("2")));
 }
@@ -432,15 +434,18 @@ fn a_key_that_comes_again_is_named_on_its_side() {
     let found = compare(&twice, &twice, &rules(&["k"])).unwrap();
     let key = vec![("k".to_string(), Some("2".to_string()))];
     let again = |side, rows| Duplicate { side, key: key.clone(), rows };
-    assert_eq!(found.duplicates, [again(Side::Here, 2), again(Side::There, 2)]);
+    assert_eq!(found.duplicates, [again(WhichSide::Here, 2), again(WhichSide::There, 2)]);
     assert_eq!((found.matched, found.duplicate_keys, found.same()), (3, 1, false));
     // Those that are the same are paired first, whatever their order.
     let other = side(vec![2, 1, 2, 2], vec![21, 10, 22, 20]);
     let found = compare(&twice, &other, &rules(&["k"])).unwrap();
     assert_eq!((found.matched, found.differing, found.only_there), (2, 1, 1));
-    assert_eq!(found.duplicates, [again(Side::Here, 2), again(Side::There, 3)]);
+    assert_eq!(found.duplicates, [again(WhichSide::Here, 2), again(WhichSide::There, 3)]);
     assert_eq!(found.rows[0].cells, [("v".to_string(), Some("20".to_string()), Some("21".to_string()))]);
-    assert_eq!((found.rows[1].only, &found.rows[1].cells[0].2), (Some(Side::There), &Some("22".to_string())));
+    assert_eq!(
+        (found.rows[1].only, &found.rows[1].cells[0].2),
+        (Some(WhichSide::There), &Some("22".to_string()))
+    );
     // Without a key a row may come as often as it likes.
     let found = compare(&twice, &other, &rules(&[])).unwrap();
     assert_eq!((found.matched, found.only_here, found.only_there, found.duplicate_keys), (2, 1, 2, 0));
@@ -449,7 +454,7 @@ fn a_key_that_comes_again_is_named_on_its_side() {
 #[test]
 fn empty_results_are_compared_too() {
     let schema = Schema::new(vec![Field::new("k", DataType::Int64), Field::new("v", DataType::String)]);
-    let none = Table::Rows { schema, batches: vec![] };
+    let none = ResultTable::Rows { schema, batches: vec![] };
     assert!(compare(&none, &none, &rules(&["k"])).unwrap().same());
     let one = table(vec![
         ("k", Arc::new(Int64Array::from(vec![5]))),
@@ -459,5 +464,5 @@ fn empty_results_are_compared_too() {
     assert_eq!((found.here, found.there, found.only_there), (0, 1, 1));
     let cells = vec![("v".to_string(), None, Some("x".to_string()))];
     let key = vec![("k".to_string(), Some("5".to_string()))];
-    assert_eq!(found.rows, [RowDifference { key, only: Some(Side::There), cells }]);
+    assert_eq!(found.rows, [RowDifference { key, only: Some(WhichSide::There), cells }]);
 }

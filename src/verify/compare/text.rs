@@ -10,10 +10,10 @@
 
 use super::super::raw::shape::content;
 use super::column::Cells;
-use super::written::{Names, Written, is_null_word};
+use super::written::{ColumnNames, ResultFormat, is_null_word};
 use crate::error::{Error, Result};
 use crate::input::fields::{FieldKind, csv_field, undouble};
-use crate::input::{Compression, Format, SourceFile};
+use crate::input::{Compression, InputFormat, SourceFile};
 use arrow_array::builder::StringViewBuilder;
 use rayon::prelude::*;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -29,7 +29,7 @@ const CHUNK: usize = 1 << 20;
 
 /// A text file, and the names of its columns.
 #[derive(Debug)]
-pub(super) struct TextFile {
+pub(super) struct ResultText {
     file: SourceFile,
     /// Between the fields of CSV; none of JSON Lines.
     comma: Option<u8>,
@@ -37,7 +37,7 @@ pub(super) struct TextFile {
     pub names: Vec<String>,
     /// Whether its first line has them.
     header: bool,
-    written: Arc<Written>,
+    written: Arc<ResultFormat>,
     /// By column, the words for NULL that it has, with the first line of each.
     words: Mutex<BTreeMap<(String, String), u64>>,
     /// What was found by itself, in words.
@@ -45,7 +45,7 @@ pub(super) struct TextFile {
 }
 
 /// Some whole records.
-pub(super) struct Chunk {
+pub(super) struct ResultChunk {
     /// The number of the first of them in its file, from 0.
     pub first: u64,
     /// The line that it begins on, from 1.
@@ -53,28 +53,28 @@ pub(super) struct Chunk {
     bytes: Vec<u8>,
 }
 
-impl TextFile {
+impl ResultText {
     /// Opens a file and finds the names of its columns, for which JSON Lines are read to their end.
     ///
     /// # Errors
     /// A machine error: it cannot be read. A data error: no header, or records that are none.
-    pub fn open(file: SourceFile, written: &Arc<Written>, others: &[String]) -> Result<TextFile> {
+    pub fn open(file: SourceFile, written: &Arc<ResultFormat>, others: &[String]) -> Result<ResultText> {
         let tabs = file.path.to_string_lossy().to_ascii_lowercase().contains(".tsv");
         let usual = written.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
-        let comma = (file.format == Format::Csv).then_some(usual);
+        let comma = (file.format == InputFormat::Csv).then_some(usual);
         let (words, written) = (Mutex::default(), written.clone());
-        let mut text = TextFile { file, comma, names: vec![], header: true, written, words, notes: vec![] };
+        let mut text = ResultText { file, comma, names: vec![], header: true, written, words, notes: vec![] };
         match comma {
             Some(_) => {
                 let mut first = vec![];
-                Records::open(&text)?.record(&mut first)?;
+                TextRecords::open(&text)?.record(&mut first)?;
                 let comma = text.delimiter(&first, usual)?;
                 text.comma = Some(comma);
-                text.header = text.written.names == Names::Header;
+                text.header = text.written.names == ColumnNames::Header;
                 text.names = match &text.written.names {
-                    Names::Header => fields(&first, comma).map(Option::unwrap_or_default).collect(),
-                    Names::Same => others.to_vec(),
-                    Names::Are(names) => names.clone(),
+                    ColumnNames::Header => fields(&first, comma).map(Option::unwrap_or_default).collect(),
+                    ColumnNames::Same => others.to_vec(),
+                    ColumnNames::Are(names) => names.clone(),
                 };
                 let count = fields(&first, comma).count();
                 if !text.header && count != text.names.len() && !first.is_empty() {
@@ -170,8 +170,8 @@ impl TextFile {
     }
 
     /// The records of the file, piece by piece.
-    pub fn chunks(&self) -> Result<Records<'_>> {
-        let mut records = Records::open(self)?;
+    pub fn chunks(&self) -> Result<TextRecords<'_>> {
+        let mut records = TextRecords::open(self)?;
         if self.comma.is_some() && self.header {
             records.record(&mut vec![])?;
         }
@@ -179,7 +179,7 @@ impl TextFile {
     }
 
     /// The columns `names` of some records, and how many records there are. What the file has not is NULL.
-    pub fn columns(&self, chunk: &Chunk, names: &[&str]) -> Result<(Vec<Cells>, usize)> {
+    pub fn columns(&self, chunk: &ResultChunk, names: &[&str]) -> Result<(Vec<Cells>, usize)> {
         let mut builders: Vec<StringViewBuilder> = names.iter().map(|_| StringViewBuilder::new()).collect();
         let (mut rows, mut seen) = (0, vec![]);
         let declared = |text: &str| self.written.nulls.iter().any(|word| word == text);
@@ -240,7 +240,7 @@ impl TextFile {
         Ok((builders.into_iter().map(cells).collect(), rows))
     }
 
-    fn objects<'a>(&'a self, chunk: &'a Chunk) -> impl Iterator<Item = Result<Object<'a>>> + 'a {
+    fn objects<'a>(&'a self, chunk: &'a ResultChunk) -> impl Iterator<Item = Result<JsonObject<'a>>> + 'a {
         let lines = chunk.bytes.split(|b| *b == b'\n').zip(chunk.line..);
         // Lines have their numbers before blank ones go, so that an error names the line of the file.
         let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
@@ -255,12 +255,12 @@ impl TextFile {
     }
 }
 
-trait Length {
+trait BuilderLength {
     /// How many rows have been given to a builder.
     fn values_written(&self) -> usize;
 }
 
-impl Length for StringViewBuilder {
+impl BuilderLength for StringViewBuilder {
     fn values_written(&self) -> usize {
         arrow_array::builder::ArrayBuilder::len(self)
     }
@@ -268,20 +268,20 @@ impl Length for StringViewBuilder {
 
 /// The keys of an object and what stands there, in the order of the text.
 #[derive(Default)]
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+struct JsonObject<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a> Object<'a> {
+impl<'a> JsonObject<'a> {
     /// The value of a key, or at the end of the path that its dots make. Of a key that comes twice the last value counts.
     fn at(&self, name: &str) -> Option<&'a RawValue> {
         let of = |wanted: &str| self.0.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| *value);
         of(name).or_else(|| {
             let mut dots = name.match_indices('.');
-            dots.find_map(|(dot, _)| Object::of(of(&name[..dot])?)?.at(&name[dot + 1..]))
+            dots.find_map(|(dot, _)| JsonObject::of(of(&name[..dot])?)?.at(&name[dot + 1..]))
         })
     }
 
     /// The object that stands there, if it is one.
-    fn of(value: &'a RawValue) -> Option<Object<'a>> {
+    fn of(value: &'a RawValue) -> Option<JsonObject<'a>> {
         // A raw value starts with its first token, as serde_json leaves out the space before it.
         value.get().starts_with('{').then(|| serde_json::from_str(value.get()).ok())?
     }
@@ -291,7 +291,7 @@ impl<'a> Object<'a> {
         let above = path.len();
         for (key, value) in &self.0 {
             path.push_str(key);
-            match Object::of(value).filter(|_| others.is_record(path)) {
+            match JsonObject::of(value).filter(|_| others.is_record(path)) {
                 Some(object) => {
                     path.push('.');
                     object.names(path, others, give);
@@ -327,8 +327,8 @@ impl<'a> Others<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Object<'a>, D::Error> {
+impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<JsonObject<'a>, D::Error> {
         from.deserialize_map(Entries)
     }
 }
@@ -336,14 +336,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 struct Entries;
 
 impl<'de> Visitor<'de> for Entries {
-    type Value = Object<'de>;
+    type Value = JsonObject<'de>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Object<'de>, A::Error> {
-        let mut object = Object::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<JsonObject<'de>, A::Error> {
+        let mut object = JsonObject::default();
         while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
             object.0.push((key, value));
         }
@@ -360,16 +360,16 @@ fn text_of(value: &RawValue) -> Option<String> {
 }
 
 /// Reads a file record by record.
-pub(super) struct Records<'a> {
-    text: &'a TextFile,
+pub(super) struct TextRecords<'a> {
+    text: &'a ResultText,
     from: Box<dyn BufRead + Send>,
     records: u64,
     line: u64,
     failed: bool,
 }
 
-impl<'a> Records<'a> {
-    fn open(text: &'a TextFile) -> Result<Records<'a>> {
+impl<'a> TextRecords<'a> {
+    fn open(text: &'a ResultText) -> Result<TextRecords<'a>> {
         let failed = |e| Error::io("read", &text.file.path, e);
         let file = text.file.opened.read()?;
         let decoded: Box<dyn Read + Send> = match text.file.shape.compression {
@@ -387,7 +387,7 @@ impl<'a> Records<'a> {
         if from.fill_buf().map_err(failed)?.starts_with("\u{feff}".as_bytes()) {
             from.consume(3);
         }
-        Ok(Records { text, from, records: 0, line: 1, failed: false })
+        Ok(TextRecords { text, from, records: 0, line: 1, failed: false })
     }
 
     /// Appends the next record with its line end; nothing at the end of the file.
@@ -413,15 +413,15 @@ fn quotes(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'"', bytes).count()
 }
 
-impl Iterator for Records<'_> {
-    type Item = Result<Chunk>;
+impl Iterator for TextRecords<'_> {
+    type Item = Result<ResultChunk>;
 
-    fn next(&mut self) -> Option<Result<Chunk>> {
+    fn next(&mut self) -> Option<Result<ResultChunk>> {
         // After an error the place in the file is not known, and the parallel bridge goes on asking.
         if self.failed {
             return None;
         }
-        let mut chunk = Chunk { first: self.records, line: self.line, bytes: vec![] };
+        let mut chunk = ResultChunk { first: self.records, line: self.line, bytes: vec![] };
         while chunk.bytes.len() < CHUNK {
             let start = chunk.bytes.len();
             match self.record(&mut chunk.bytes) {

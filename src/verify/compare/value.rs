@@ -242,7 +242,7 @@ fn truth(text: &str) -> Option<bool> {
 
 /// A number as text has it: sign, digits, point, exponent; `NaN`, `inf`.
 fn exact(text: &str, scale: u8) -> Option<Value> {
-    let Some(Digits { negative, whole, fraction, exponent }) = digits(text) else {
+    let Some(DecimalText { negative, whole, fraction, exponent }) = digits(text) else {
         let unsigned = text.trim_start_matches(['-', '+']);
         let named = ["nan", "inf", "infinity"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
         return if named { text.parse().ok().map(Value::float) } else { None };
@@ -269,14 +269,14 @@ fn exact(text: &str, scale: u8) -> Option<Value> {
     })
 }
 
-struct Digits<'a> {
+struct DecimalText<'a> {
     negative: bool,
     whole: &'a str,
     fraction: &'a str,
     exponent: i64,
 }
 
-fn digits(text: &str) -> Option<Digits<'_>> {
+fn digits(text: &str) -> Option<DecimalText<'_>> {
     let negative = text.starts_with('-');
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (number, exponent) = match unsigned.find(['e', 'E']) {
@@ -287,7 +287,7 @@ fn digits(text: &str) -> Option<Digits<'_>> {
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let plain = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    (plain(whole) && plain(fraction) && whole.len() + fraction.len() > 0).then_some(Digits {
+    (plain(whole) && plain(fraction) && whole.len() + fraction.len() > 0).then_some(DecimalText {
         negative,
         whole,
         fraction,
@@ -300,7 +300,7 @@ pub(super) fn surely_number(text: &str) -> Option<u8> {
     if text.starts_with('+') {
         return None;
     }
-    let Some(Digits { whole, fraction, exponent, .. }) = digits(text) else {
+    let Some(DecimalText { whole, fraction, exponent, .. }) = digits(text) else {
         // `NaN` and `inf` are numbers without digits.
         return exact(text, 0).map(|_| 0);
     };

@@ -24,7 +24,7 @@ pub(super) fn is_null_word(text: &str) -> bool {
 
 /// Where the names of the columns of CSV are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Names {
+pub enum ColumnNames {
     /// In the first line.
     #[default]
     Header,
@@ -36,11 +36,11 @@ pub enum Names {
 
 /// How a result of somebody else is written.
 #[derive(Debug, Clone, Default)]
-pub struct Written {
+pub struct ResultFormat {
     /// The byte between the fields of CSV; found if there is none.
     pub delimiter: Option<u8>,
     /// The names of the columns.
-    pub names: Names,
+    pub names: ColumnNames,
     /// Words that are NULL in every column.
     pub nulls: Vec<String>,
     /// Whose local times those without an offset are; UTC if there is none.
@@ -49,11 +49,15 @@ pub struct Written {
     pub decimal_comma: bool,
 }
 
-impl Written {
+impl ResultFormat {
     /// Whether nothing is said.
     pub fn is_plain(&self) -> bool {
-        let Written { delimiter, names, nulls, zone, decimal_comma } = self;
-        delimiter.is_none() && *names == Names::Header && nulls.is_empty() && zone.is_none() && !decimal_comma
+        let ResultFormat { delimiter, names, nulls, zone, decimal_comma } = self;
+        delimiter.is_none()
+            && *names == ColumnNames::Header
+            && nulls.is_empty()
+            && zone.is_none()
+            && !decimal_comma
     }
 
     /// Reads a text as a value of `meaning`. The empty text and words for NULL are NULL, but where texts are meant.
@@ -118,7 +122,7 @@ mod tests {
 
     #[test]
     fn numbers_with_commas_are_those_that_are_grouped_right() {
-        let commas = Written { decimal_comma: true, ..Written::default() };
+        let commas = ResultFormat { decimal_comma: true, ..ResultFormat::default() };
         let of = |text: &'static str| commas.number(text).map(Cow::into_owned);
         assert_eq!(of("1.234.567,89").as_deref(), Some("1234567.89"));
         assert_eq!(of("-3,5").as_deref(), Some("-3.5"));
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn words_for_null_are_texts_among_texts() {
-        let plain = Written::default();
+        let plain = ResultFormat::default();
         assert_eq!(plain.read("\\N", Meaning::Number(2)), Value::Null);
         assert_eq!(plain.read(" NULL ", Meaning::Instant), Value::Null);
         assert_eq!(plain.read("NA", Meaning::Text), Value::Text("NA".into()));

@@ -3,9 +3,9 @@
 //! The crate does not tell `""` from nothing, and takes `"a"b` for `ab`. Both are seen in the bytes of a record,
 //! whose place the crate gives.
 
-use super::part::{File, Part, Wanted, without_bom};
+use super::part::{File, RawColumn, RawFile, without_bom};
 use crate::error::{Error, Result};
-use crate::sql::source::told_apart;
+use crate::sql::source::unique_names;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringViewBuilder;
 use csv::{ByteRecord, Position, ReaderBuilder, Terminator};
@@ -14,14 +14,14 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 /// The rows of a file.
-pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> {
+pub(super) fn read(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<RawFile> {
     let text = without_bom(text);
-    let mut records = Records::of(file, text);
+    let mut records = CsvRecordIter::of(file, text);
     let names = match &file.plan.names {
         Some(names) => names.clone(),
         None => match records.next()? {
             // Without a header there are no columns and no records.
-            None => return Ok(Part { columns: vec![None; wanted.len()], numbers: vec![], records: 0 }),
+            None => return Ok(RawFile { columns: vec![None; wanted.len()], numbers: vec![], records: 0 }),
             Some(Err(what)) => {
                 return Err(Error::data(format!("{}: the header line is {what}", file.path.display())));
             }
@@ -38,7 +38,7 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
                 });
                 // The first record helps to name the columns, and has to be read again as data.
                 records.reader.seek(place).map_err(|e| records.failed(e))?;
-                told_apart(names, first)
+                unique_names(names, first)
             }
         },
     };
@@ -71,11 +71,11 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
     }
     let columns = columns.iter_mut().zip(&fields);
     let columns = columns.map(|(column, field)| field.map(|_| Arc::new(column.finish()) as ArrayRef));
-    Ok(Part { columns: columns.collect(), numbers, records: number })
+    Ok(RawFile { columns: columns.collect(), numbers, records: number })
 }
 
 /// The plain form of a field; nothing between quotes is the empty text.
-fn plain<'a>(wanted: &Wanted, value: &'a str, quoted: bool) -> Option<Cow<'a, str>> {
+fn plain<'a>(wanted: &RawColumn, value: &'a str, quoted: bool) -> Option<Cow<'a, str>> {
     let spaces = quoted && wanted.text && value.chars().all(|c| c.is_ascii_whitespace());
     match wanted.plain(value) {
         None if spaces => Some("".into()),
@@ -85,7 +85,7 @@ fn plain<'a>(wanted: &Wanted, value: &'a str, quoted: bool) -> Option<Cow<'a, st
 }
 
 /// The records of a text, one at a time.
-struct Records<'a> {
+struct CsvRecordIter<'a> {
     path: &'a std::path::Path,
     text: &'a [u8],
     delimiter: u8,
@@ -99,13 +99,13 @@ struct Records<'a> {
     suspect: bool,
 }
 
-impl<'a> Records<'a> {
-    fn of(file: &File<'a>, text: &'a [u8]) -> Records<'a> {
+impl<'a> CsvRecordIter<'a> {
+    fn of(file: &File<'a>, text: &'a [u8]) -> CsvRecordIter<'a> {
         let mut builder = ReaderBuilder::new();
         // Lines end in `\n` or `\r\n`; a `\r` alone is data.
         builder.delimiter(file.plan.delimiter).has_headers(false).flexible(true);
         builder.terminator(Terminator::Any(b'\n'));
-        Records {
+        CsvRecordIter {
             path: file.path,
             text,
             delimiter: file.plan.delimiter,

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The values of an object as they stand, in their order; of a key that comes twice the last.
-type Object<'a> = BTreeMap<String, &'a RawValue>;
+type RawObject<'a> = BTreeMap<String, &'a RawValue>;
 
 /// The records of a file of documents, one to a line.
 ///
@@ -55,7 +55,7 @@ fn inside<'a>(text: &'a str, pointer: &str) -> Option<&'a str> {
         let items: Vec<&'a RawValue> = serde_json::from_str(text).ok()?;
         items.get(key.parse::<usize>().ok()?)?.get()
     } else {
-        let fields: Object<'a> = serde_json::from_str(text).ok()?;
+        let fields: RawObject<'a> = serde_json::from_str(text).ok()?;
         fields.get(&key)?.get()
     };
     inside(value, more)
@@ -70,7 +70,7 @@ pub(super) fn unnested(list: &str, text: &[u8]) -> Vec<u8> {
     {
         // `!` is not JSON: the line becomes a bad record and keeps its number.
         let line = std::str::from_utf8(line).unwrap_or("!");
-        let Ok(fields) = serde_json::from_str::<Object>(line) else {
+        let Ok(fields) = serde_json::from_str::<RawObject>(line) else {
             record(line, &mut out);
             continue;
         };
@@ -96,14 +96,14 @@ pub(super) fn unnested(list: &str, text: &[u8]) -> Vec<u8> {
 /// The value at the end of a path of keys.
 fn at<'a>(text: &'a str, path: &[&str]) -> Option<&'a str> {
     let [key, rest @ ..] = path else { return Some(text) };
-    let fields: Object<'a> = serde_json::from_str(text).ok()?;
+    let fields: RawObject<'a> = serde_json::from_str(text).ok()?;
     at(fields.get(*key)?.get(), rest)
 }
 
 /// The object `text` with another value at the end of a path of keys.
 fn with(text: &str, path: &[&str], value: &str) -> Option<String> {
     let [key, rest @ ..] = path else { return Some(value.to_string()) };
-    let fields: Object = serde_json::from_str(text).ok()?;
+    let fields: RawObject = serde_json::from_str(text).ok()?;
     let inner = match rest {
         [] => value.to_string(),
         _ => with(fields.get(*key)?.get(), rest, value)?,

@@ -1,6 +1,6 @@
 //! JSON Lines by `serde_json`: one object a line, of which the wanted keys are kept as they stand.
 
-use super::part::{File, Part, Wanted, without_bom};
+use super::part::{File, RawColumn, RawFile, without_bom};
 use crate::error::Result;
 use arrow_array::ArrayRef;
 use arrow_array::builder::StringViewBuilder;
@@ -12,9 +12,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The rows of a file.
-pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> {
+pub(super) fn read(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<RawFile> {
     let paths: Vec<Vec<&str>> = wanted.iter().map(|column| column.name.split('.').collect()).collect();
-    let keys = Keys::of(wanted, &paths);
+    let keys = SoughtKeys::of(wanted, &paths);
     let mut columns: Vec<StringViewBuilder> = wanted.iter().map(|_| StringViewBuilder::new()).collect();
     let (mut numbers, mut number) = (vec![], 0);
     for line in without_bom(text).split(|&c| c == b'\n') {
@@ -36,17 +36,17 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[Wanted]) -> Result<Part> 
         }
     }
     let columns = columns.iter_mut().map(|column| Some(Arc::new(column.finish()) as ArrayRef));
-    Ok(Part { columns: columns.collect(), numbers, records: number })
+    Ok(RawFile { columns: columns.collect(), numbers, records: number })
 }
 
 /// The values of a line, per wanted column; or why it is no record.
 fn values(
     line: &str,
-    wanted: &[Wanted],
+    wanted: &[RawColumn],
     paths: &[Vec<&str>],
-    keys: &Keys,
+    keys: &SoughtKeys,
 ) -> std::result::Result<Vec<Option<String>>, String> {
-    let found = Object::read(line, &keys.0)?;
+    let found = ObjectSeed::read(line, &keys.0)?;
     let of = |key: &str| keys.0.iter().position(|known| *known == key).and_then(|i| found[i]);
     wanted
         .iter()
@@ -76,7 +76,7 @@ fn inside<'a>(raw: Option<&'a RawValue>, path: &[&str]) -> std::result::Result<O
     match (raw, path) {
         (None, _) | (_, []) => Ok(raw),
         (Some(raw), [key, rest @ ..]) if raw.get().starts_with('{') => {
-            inside(Object::read(raw.get(), &[key])?[0], rest)
+            inside(ObjectSeed::read(raw.get(), &[key])?[0], rest)
         }
         _ => Ok(None),
     }
@@ -102,35 +102,35 @@ fn whole(number: &str) -> Option<String> {
 }
 
 /// The keys of a record that are looked for.
-struct Keys<'a>(Vec<&'a str>);
+struct SoughtKeys<'a>(Vec<&'a str>);
 
-impl<'a> Keys<'a> {
-    fn of(wanted: &'a [Wanted], paths: &[Vec<&'a str>]) -> Keys<'a> {
+impl<'a> SoughtKeys<'a> {
+    fn of(wanted: &'a [RawColumn], paths: &[Vec<&'a str>]) -> SoughtKeys<'a> {
         let mut keys: Vec<&str> = wanted.iter().map(|column| column.name.as_str()).collect();
         keys.extend(paths.iter().map(|path| path[0]));
         keys.sort_unstable();
         keys.dedup();
-        Keys(keys)
+        SoughtKeys(keys)
     }
 }
 
 /// Takes the values of some keys out of an object. Of a key that comes twice the last value stays.
-struct Object<'k>(&'k [&'k str]);
+struct ObjectSeed<'k>(&'k [&'k str]);
 
-impl<'k> Object<'k> {
+impl<'k> ObjectSeed<'k> {
     fn read<'de>(
         text: &'de str,
         keys: &'k [&'k str],
     ) -> std::result::Result<Vec<Option<&'de RawValue>>, String> {
         let mut from = serde_json::Deserializer::from_str(text);
-        let found = from.deserialize_map(Object(keys)).map_err(|e| e.to_string())?;
+        let found = from.deserialize_map(ObjectSeed(keys)).map_err(|e| e.to_string())?;
         // Without this check `{} x` would pass for an object.
         from.end().map_err(|e| e.to_string())?;
         Ok(found)
     }
 }
 
-impl<'de> Visitor<'de> for Object<'_> {
+impl<'de> Visitor<'de> for ObjectSeed<'_> {
     type Value = Vec<Option<&'de RawValue>>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Object<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
         let mut found = vec![None; self.0.len()];
-        while let Some(key) = map.next_key_seed(Key(self.0))? {
+        while let Some(key) = map.next_key_seed(KeySeed(self.0))? {
             match key {
                 Some(key) => found[key] = Some(map.next_value()?),
                 None => {
@@ -153,9 +153,9 @@ impl<'de> Visitor<'de> for Object<'_> {
 }
 
 /// The number of a key among those that are looked for.
-struct Key<'k>(&'k [&'k str]);
+struct KeySeed<'k>(&'k [&'k str]);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> std::result::Result<Self::Value, D::Error> {
@@ -163,7 +163,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
     }
 }
 
-impl Visitor<'_> for Key<'_> {
+impl Visitor<'_> for KeySeed<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {

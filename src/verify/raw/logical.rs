@@ -49,9 +49,9 @@ fn rewrite(schema: &Value, value: &mut Value) -> Option<bool> {
 }
 
 /// What makes a value plain.
-type Read = fn(&Value, &Value) -> Option<Value>;
+type Convert = fn(&Value, &Value) -> Option<Value>;
 
-fn logical(schema: &Value) -> Option<Read> {
+fn logical(schema: &Value) -> Option<Convert> {
     let name = schema["name"].as_str()?;
     let (package, name) = name.rsplit_once('.')?;
     Some(match (package, name) {

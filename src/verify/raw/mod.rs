@@ -12,7 +12,6 @@
 //! * Columns of Parquet keep their types, unless files differ in them: then all are text.
 //! * All of it is held in memory, which is what a referee of other people's code asks for.
 
-mod carried;
 mod csv;
 mod documents;
 mod jsonl;
@@ -24,19 +23,20 @@ pub(super) mod shape;
 mod sheet;
 mod spelled;
 pub(super) mod text;
+mod wire_format;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::input::derived::Source;
-use crate::input::told::told;
-use crate::input::{Format, ReadColumn, ReadPlan, SourceFile};
+use crate::input::derived::DerivedFrom;
+use crate::input::partition_columns;
+use crate::input::{InputFormat, ReadColumn, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
 pub(in crate::verify) use part::bad_record;
 pub(in crate::verify) use part::is_computed;
-use part::{File, Part, Wanted};
+use part::{File, RawColumn, RawFile};
 use rayon::prelude::*;
 use shape::content;
 use spelled::Spelled;
@@ -74,11 +74,12 @@ impl RawTable {
 /// A data error or a machine error: a file that cannot be read, or is of a format that this reader does not know.
 pub fn read(relation: &Relation) -> Result<RawTable> {
     let plan = relation.read;
-    let wanted = wanted(plan);
+    let wanted = raw_columns(plan);
     one_type(plan)?;
-    let parts: Vec<Result<Part>> = plan.files.par_iter().map(|file| read_file(file, plan, &wanted)).collect();
+    let parts: Vec<Result<RawFile>> =
+        plan.files.par_iter().map(|file| read_file(file, plan, &wanted)).collect();
     // Collected in file order first, so that the error is that of the first bad file on each run.
-    let parts = parts.into_iter().collect::<Result<Vec<Part>>>()?;
+    let parts = parts.into_iter().collect::<Result<Vec<RawFile>>>()?;
     let mut first = Vec::with_capacity(parts.len());
     let mut positions: Vec<i64> = Vec::with_capacity(parts.iter().map(|part| part.numbers.len()).sum());
     let mut records = 0;
@@ -116,14 +117,14 @@ pub(super) fn time_column(plan: &ReadPlan) -> Option<&str> {
     (plan.time.rule != TimeRule::Untimed).then_some(plan.time.column.as_str())
 }
 
-fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
-    let mut all: Vec<Wanted> = vec![];
+fn raw_columns(plan: &ReadPlan) -> Vec<RawColumn> {
+    let mut all: Vec<RawColumn> = vec![];
     let mut want = |name: &str, integer: bool, text: bool, json: bool| match all
         .iter_mut()
         .find(|known| known.name == name)
     {
         Some(known) => (known.integer, known.text) = (known.integer || integer, known.text || text),
-        None => all.push(Wanted { name: name.to_string(), integer, text, json, spelled: None }),
+        None => all.push(RawColumn { name: name.to_string(), integer, text, json, spelled: None }),
     };
     for column in plan.columns.iter().filter(|column| !is_computed(plan, &column.name)) {
         want(&column.name, column.ty == DataType::Int64, column.ty.is_text(), column.ty == DataType::Json);
@@ -140,10 +141,11 @@ fn wanted(plan: &ReadPlan) -> Vec<Wanted> {
     all
 }
 
-fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part> {
+fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result<RawFile> {
     let mut part = records(file, plan, wanted)?;
-    for (name, value) in told(&file.path) {
-        let Some(i) = wanted.iter().position(|column| column.name == name && file.told.contains(&name))
+    for (name, value) in partition_columns::of_path(&file.path) {
+        let Some(i) =
+            wanted.iter().position(|column| column.name == name && file.partition_columns.contains(&name))
         else {
             continue;
         };
@@ -152,7 +154,7 @@ fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Pa
         part.columns[i] = Some(Arc::new(StringViewArray::from(vec![value.as_deref(); part.numbers.len()])));
     }
     // Expressions may speak of the file that a record is in.
-    let names = plan.derived.iter().filter(|derived| matches!(derived.from, Source::File));
+    let names = plan.derived.iter().filter(|derived| matches!(derived.from, DerivedFrom::File));
     for name in names.map(|derived| &plan.columns[derived.column].name) {
         if let Some(i) = wanted.iter().position(|column| column.name == *name) {
             let path = file.path.display().to_string();
@@ -164,26 +166,26 @@ fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Pa
     Ok(part)
 }
 
-fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part> {
+fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result<RawFile> {
     let of = File { path: &file.path, plan };
     match file.format {
-        Format::Csv => csv::read(&of, &content(file)?, wanted),
-        Format::JsonLines => {
+        InputFormat::Csv => csv::read(&of, &content(file)?, wanted),
+        InputFormat::JsonLines => {
             let mut text = documents::lines(file, &content(file)?)?;
             if !file.framing.is_plain() {
-                text = carried::unwrapped(file, &text);
+                text = wire_format::unwrapped(file, &text);
             }
             if let Some(list) = &file.unnest {
                 text = documents::unnested(list, &text);
             }
             jsonl::read(&of, &text, wanted)
         }
-        Format::Parquet => {
+        InputFormat::Parquet => {
             let mut part = parquet::read(&of, file, wanted)?;
-            carried::named(file, wanted, &mut part);
+            wire_format::named(file, wanted, &mut part);
             Ok(part)
         }
-        Format::Avro => {
+        InputFormat::Avro => {
             Err(Error::job(format!("{}: the referee cannot read Avro files", file.path.display()))
                 .hint("verify with another SQL engine: give its result as a file, or on stdin"))
         }
@@ -191,7 +193,7 @@ fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[Wanted]) -> Result<Part
 }
 
 /// One column over all files.
-fn joined(parts: &[Part], column: usize) -> Result<ArrayRef> {
+fn joined(parts: &[RawFile], column: usize) -> Result<ArrayRef> {
     let mut types =
         parts.iter().filter_map(|part| part.columns[column].as_ref()).map(|array| array.data_type());
     let first = types.next().cloned().unwrap_or(ArrowType::Utf8View);

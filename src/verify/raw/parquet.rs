@@ -1,7 +1,7 @@
 //! Parquet by arrow's reader: columns as they are.
 
 use super::nested::clocks;
-use super::{File, Part, Wanted, nested};
+use super::{File, RawColumn, RawFile, nested};
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
 use arrow_array::cast::AsArray;
@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::sync::Arc;
 
 /// The rows of a file.
-pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Part> {
+pub(super) fn read(file: &File, of: &SourceFile, wanted: &[RawColumn]) -> Result<RawFile> {
     let path = file.path;
     let failed = |e: &dyn std::fmt::Display| {
         Error::data(format!("{} cannot be read as Parquet", path.display())).caused_by(e)
@@ -78,7 +78,7 @@ pub(super) fn read(file: &File, of: &SourceFile, wanted: &[Wanted]) -> Result<Pa
     };
     let columns =
         wanted.iter().zip(&columns).map(|(column, found)| found.map(|_| joined(&column.name)).transpose());
-    Ok(Part {
+    Ok(RawFile {
         columns: columns.collect::<Result<Vec<_>>>()?,
         numbers: (0..rows as u64).collect(),
         records: rows as u64,

@@ -2,7 +2,7 @@
 
 use super::spelled::Spelled;
 use crate::error::{Error, Result};
-use crate::input::derived::Source;
+use crate::input::derived::DerivedFrom;
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::time::TimeRule;
 use arrow_array::ArrayRef;
@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A column that is read.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct RawColumn {
     pub(super) name: String,
     /// Whether an integer is to be made of it.
     pub(super) integer: bool,
@@ -23,7 +23,7 @@ pub(super) struct Wanted {
     pub(super) spelled: Option<Spelled>,
 }
 
-impl Wanted {
+impl RawColumn {
     /// The plain form of a text; none where it is NULL.
     pub(super) fn plain<'a>(&self, text: &'a str) -> Option<Cow<'a, str>> {
         self.spelled.as_ref().map_or(Some(Cow::Borrowed(text)), |spelled| spelled.plain(text))
@@ -31,7 +31,7 @@ impl Wanted {
 }
 
 /// The rows of one file.
-pub(super) struct Part {
+pub(super) struct RawFile {
     /// Per wanted column, its values; none where the file lacks it.
     pub(super) columns: Vec<Option<ArrayRef>>,
     /// Of each row, the number of its record.
@@ -80,6 +80,6 @@ pub(super) fn without_bom(text: &[u8]) -> &[u8] {
 
 /// Whether an expression gives the column, and no file has it.
 pub(in crate::verify) fn is_computed(plan: &ReadPlan, name: &str) -> bool {
-    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, Source::Sql(_)));
+    let of_sql = plan.derived.iter().filter(|derived| matches!(derived.from, DerivedFrom::Sql(_)));
     of_sql.map(|derived| &plan.columns[derived.column].name).any(|computed| computed == name)
 }

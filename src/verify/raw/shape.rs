@@ -2,7 +2,7 @@
 //! no code of the readers of jobs. What unpacks, decodes and opens workbooks are libraries that both use.
 
 use crate::error::{Error, Result};
-use crate::input::shape::{Form, Rules};
+use crate::input::shape::{Form, LineRules};
 use crate::input::{Compression, SourceFile};
 use regex::bytes::{Captures, Regex};
 use std::io::Read;
@@ -60,10 +60,10 @@ pub(in crate::verify) fn content(file: &SourceFile) -> Result<Vec<u8>> {
 const SPACED: &str = r#"\A *(?:"(?P<q>(?:[^"\\]|\\.)*)"|(?P<p>[^ "][^ ]*))(?: +|\z)"#;
 
 /// What makes the fields of a line; none where it is none of its kind.
-type Fields = Box<dyn Fn(&[u8]) -> Option<Row>>;
+type LineFields = Box<dyn Fn(&[u8]) -> Option<FieldBytes>>;
 
 /// The fields of a record.
-type Row = Vec<Vec<u8>>;
+type FieldBytes = Vec<Vec<u8>>;
 
 fn regex(pattern: &str) -> Result<Regex> {
     // Logs may have bytes that are not UTF-8, and these have to match too.
@@ -72,7 +72,7 @@ fn regex(pattern: &str) -> Result<Regex> {
 }
 
 /// Fields one by one, each by a pattern.
-fn by(pattern: &str) -> Result<Fields> {
+fn by(pattern: &str) -> Result<LineFields> {
     let pattern = regex(pattern)?;
     Ok(Box::new(move |line: &[u8]| {
         let mut rest = line.trim_ascii();
@@ -107,7 +107,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 }
 
 /// Lines of the common (seven fields) or combined format (nine).
-fn requests(fields: usize) -> Result<Fields> {
+fn requests(fields: usize) -> Result<LineFields> {
     let quoted = r#""((?:[^"\\]|\\.)*)""#;
     let more = if fields == 9 { format!(" +{quoted} +{quoted}") } else { String::new() };
     let time = r"\[(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)\]";
@@ -141,17 +141,17 @@ fn requests(fields: usize) -> Result<Fields> {
 /// The extended format of the W3C.
 fn extended(lines: &[&[u8]], file: &SourceFile) -> Result<Vec<u8>> {
     let tokens = by(SPACED)?;
-    let (mut names, mut rows): (Option<Row>, Vec<Row>) = (None, vec![]);
+    let (mut names, mut rows): (Option<FieldBytes>, Vec<FieldBytes>) = (None, vec![]);
     let wrong = |what: &str| Error::data(format!("{}: {what}", file.path.display()));
     for line in lines {
-        if let Some(told) = line.strip_prefix(b"#Fields:") {
-            let told: Vec<Vec<u8>> = String::from_utf8_lossy(told)
+        if let Some(header) = line.strip_prefix(b"#Fields:") {
+            let header: Vec<Vec<u8>> = String::from_utf8_lossy(header)
                 .split_whitespace()
                 .map(|name| name.as_bytes().to_vec())
                 .collect();
             match &names {
-                None => names = Some(told),
-                Some(known) if *known == told => {}
+                None => names = Some(header),
+                Some(known) if *known == header => {}
                 Some(_) => return Err(wrong("its `#Fields:` change")),
             }
         } else if !line.starts_with(b"#") && !line.trim_ascii().is_empty() {
@@ -198,7 +198,11 @@ fn cut(line: &[u8], widths: &[usize]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Lines as CSV; one that is none of its kind is a record of one field.
-fn written(lines: Vec<&[u8]>, fields: &dyn Fn(&[u8]) -> Option<Row>, file: &SourceFile) -> Result<Vec<u8>> {
+fn written(
+    lines: Vec<&[u8]>,
+    fields: &dyn Fn(&[u8]) -> Option<FieldBytes>,
+    file: &SourceFile,
+) -> Result<Vec<u8>> {
     let lines = lines.into_iter().filter(|line| !line.trim_ascii().is_empty());
     super::sheet::csv(lines.map(|line| fields(line).unwrap_or_else(|| vec![line.to_vec()])), file)
 }
@@ -261,7 +265,7 @@ fn decoded(text: &[u8], encoding: &'static encoding_rs::Encoding) -> Vec<u8> {
 fn records_only(
     text: &[u8],
     skip: usize,
-    rules: &Rules,
+    rules: &LineRules,
     delimiter: u8,
     file: &SourceFile,
 ) -> Result<Vec<u8>> {

@@ -2,14 +2,14 @@
 //! and unit that there may be.
 
 use crate::batch::DataType;
-use crate::input::written::Written;
+use crate::input::written::ValueFormat;
 use regex::Regex;
 use std::borrow::Cow;
 
 /// How the texts of one column are taken to their plain form.
 #[derive(Debug, Clone)]
 pub(super) struct Spelled {
-    written: Written,
+    written: ValueFormat,
     ty: Option<DataType>,
     /// Of numbers: the expressions of their digits, and what may stand around them with whether it says `below zero`.
     digits: Vec<Regex>,
@@ -19,7 +19,7 @@ pub(super) struct Spelled {
 
 impl Spelled {
     /// For a column that is read as `ty`; none is said of a time.
-    pub(super) fn new(written: &Written, ty: Option<DataType>) -> Spelled {
+    pub(super) fn new(written: &ValueFormat, ty: Option<DataType>) -> Spelled {
         let numeric = ty.is_some_and(DataType::is_number) && marked(written);
         let digits = if numeric { digits(written) } else { vec![] };
         let (before, after) = if numeric { around(written) } else { (vec![], vec![]) };
@@ -82,7 +82,7 @@ impl Spelled {
 }
 
 /// Whether numbers have marks, signs or units of their own.
-fn marked(written: &Written) -> bool {
+fn marked(written: &ValueFormat) -> bool {
     written.decimal.is_some()
         || written.thousands.is_some()
         || written.accounting
@@ -100,7 +100,7 @@ fn alike(mark: char) -> Vec<char> {
     }
 }
 
-fn digits(written: &Written) -> Vec<Regex> {
+fn digits(written: &ValueFormat) -> Vec<Regex> {
     let decimal = regex::escape(&written.decimal.unwrap_or('.').to_string());
     let exponent = "(?:[eE][+-]?[0-9]+)?";
     let mut all =
@@ -117,7 +117,7 @@ fn digits(written: &Written) -> Vec<Regex> {
 
 /// What may stand before a number and after it: the text, its signs, its units, whether it means `below zero`.
 #[allow(clippy::type_complexity)]
-fn around(written: &Written) -> (Vec<(String, u8, u8, bool)>, Vec<(String, u8, u8, bool)>) {
+fn around(written: &ValueFormat) -> (Vec<(String, u8, u8, bool)>, Vec<(String, u8, u8, bool)>) {
     let spaces: Vec<String> =
         std::iter::once(String::new()).chain(alike(' ').into_iter().map(String::from)).collect();
     let mut signs = vec![
@@ -198,12 +198,12 @@ mod tests {
         ) {
             let units = vec!["$".to_string(), "EUR".to_string()];
             let written = match style {
-                0 => Written { thousands: Some(','), ..Written::default() },
-                1 => Written { thousands: Some('.'), decimal: Some(','), units, accounting: true, ..Written::default() },
-                2 => Written { decimal: Some(','), accounting: true, ..Written::default() },
-                3 => Written { thousands: Some(' '), units, trim: true, ..Written::default() },
-                4 => Written { thousands: Some('\''), accounting: true, ..Written::default() },
-                _ => Written { units, accounting: true, null: vec!["-".into()], ..Written::default() },
+                0 => ValueFormat { thousands: Some(','), ..ValueFormat::default() },
+                1 => ValueFormat { thousands: Some('.'), decimal: Some(','), units, accounting: true, ..ValueFormat::default() },
+                2 => ValueFormat { decimal: Some(','), accounting: true, ..ValueFormat::default() },
+                3 => ValueFormat { thousands: Some(' '), units, trim: true, ..ValueFormat::default() },
+                4 => ValueFormat { thousands: Some('\''), accounting: true, ..ValueFormat::default() },
+                _ => ValueFormat { units, accounting: true, null: vec!["-".into()], ..ValueFormat::default() },
             };
             let text = parts.concat();
             let ty = DataType::Decimal { precision: 38, scale: 4 };

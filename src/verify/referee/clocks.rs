@@ -1,7 +1,7 @@
 //! What only a time zone can tell, as functions of Polars' SQL: [`words`] names them, and `chrono` computes them.
 
 use super::clock::Clock;
-use super::formats::Form;
+use super::formats::TimePattern;
 use super::instants::Rule;
 use crate::sql::expr::polars as words;
 use chrono::{DateTime, Offset, TimeZone};
@@ -10,14 +10,14 @@ use polars::prelude::{IntoColumn, NewChunkedArray};
 use polars_sql::function_registry::FunctionRegistry;
 
 /// The functions, for the job's zone.
-pub struct Clocks {
+pub struct ClockFunctions {
     zone: String,
 }
 
-impl Clocks {
+impl ClockFunctions {
     /// The functions for a job in the zone of this IANA name.
-    pub fn of(zone: &str) -> Clocks {
-        Clocks { zone: zone.to_string() }
+    pub fn of(zone: &str) -> ClockFunctions {
+        ClockFunctions { zone: zone.to_string() }
     }
 
     /// The function of a name.
@@ -74,7 +74,7 @@ impl Clocks {
                 let clock = Clock::of(&zone);
                 pl::map_multiple(
                     move |args| {
-                        let form = Form::of(word(args)?).map_err(|e| failed(&e.to_string()))?;
+                        let form = TimePattern::of(word(args)?).map_err(|e| failed(&e.to_string()))?;
                         let rule = Rule::Form(Box::new(form));
                         int_of_text(&args[0], |text| clock.text(text, &rule))
                     },
@@ -121,7 +121,7 @@ fn rounded(value: f64, scale: i32) -> Option<String> {
     Some(format!("{sign}{whole}.{fraction}"))
 }
 
-impl FunctionRegistry for Clocks {
+impl FunctionRegistry for ClockFunctions {
     fn register(&mut self, name: &str, _: pl::UserDefinedFunction) -> pl::PolarsResult<()> {
         Err(failed(&format!("`{name}` cannot be registered here")))
     }

@@ -9,7 +9,7 @@ use super::clock::Clock;
 use super::typed::{self, Typed, times_of};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
-use crate::input::derived::{Derived, Source};
+use crate::input::derived::{Derived, DerivedFrom};
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::sql::{self, Dialect, POSITION, Relation, TIME};
 use crate::time::TimeRule;
@@ -22,13 +22,13 @@ use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 const RECORDS: &str = "_records";
 
 /// Gives the rows of a statement over relations of these names and columns.
-pub type Run<'a> = &'a mut dyn FnMut(&str, &Typed, &str) -> Result<RecordBatch>;
+pub type RunStatement<'a> = &'a mut dyn FnMut(&str, &Typed, &str) -> Result<RecordBatch>;
 
 /// The rows of `relation`, as [`typed::rows`]; `run` computes a statement over one relation.
 ///
 /// # Errors
 /// As of [`typed::rows`]; what Polars cannot compute.
-pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
+pub fn rows(relation: &Relation, more: usize, run: RunStatement) -> Result<Typed> {
     let plan = relation.read;
     if plan.arrival.as_ref().is_some_and(|arrival| plan.derives(&arrival.column)) || plan.max_ahead.is_some()
     {
@@ -50,7 +50,7 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
     let bare_relation = Relation { name: relation.name.clone(), read: &bare, fields };
     let mut rows = typed::rows(&bare_relation, more)?;
     for derived in &plan.derived {
-        let Source::Sql(expr) = &derived.from else { continue };
+        let DerivedFrom::Sql(expr) = &derived.from else { continue };
         let name = &plan.columns[derived.column].name;
         let ident = |name: &str| sql::words::ident(Dialect::Polars, name);
         let value = sql::expr::translate(Dialect::Polars, expr, &|i| ident(&plan.columns[i].name))?;
@@ -68,11 +68,11 @@ pub fn rows(relation: &Relation, more: usize, run: Run) -> Result<Typed> {
 fn bare(plan: &ReadPlan) -> ReadPlan {
     let mut bare = plan.clone();
     bare.columns.retain(|column| !is_computed(plan, &column.name));
-    let files = plan.derived.iter().filter(|derived| matches!(derived.from, Source::File));
+    let files = plan.derived.iter().filter(|derived| matches!(derived.from, DerivedFrom::File));
     let files = files.map(|derived| {
         let name = &plan.columns[derived.column].name;
         let column = bare.columns.iter().position(|column| column.name == *name);
-        Derived { column: column.unwrap_or(0), from: Source::File }
+        Derived { column: column.unwrap_or(0), from: DerivedFrom::File }
     });
     bare.derived = files.collect();
     // The event time is read later, from the column that is computed.

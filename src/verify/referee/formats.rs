@@ -13,21 +13,21 @@ use regex::{Captures, Regex};
 
 /// A format.
 #[derive(Debug)]
-pub struct Form {
+pub struct TimePattern {
     shape: Regex,
     /// Of each group of the expression, what it holds.
-    groups: Vec<Group>,
+    groups: Vec<GroupMeaning>,
     /// Whether a word of the format says UTC.
     utc: bool,
 }
 
 /// Takes a number as a part of a time, if it can be one.
-type Set = fn(&mut Parsed, i64) -> Option<()>;
+type SetTimePart = fn(&mut Parsed, i64) -> Option<()>;
 
 /// What a group of the expression holds.
 #[derive(Debug, Clone, Copy)]
-enum Group {
-    Number(Set),
+enum GroupMeaning {
+    Number(SetTimePart),
     Month,
     Weekday,
     Half,
@@ -37,18 +37,18 @@ enum Group {
     Zone,
 }
 
-impl Form {
+impl TimePattern {
     /// A reader of texts of `format`.
     ///
     /// # Errors
     /// A job error: the format has a part that this reader does not know.
-    pub fn of(format: &str) -> Result<Form> {
+    pub fn of(format: &str) -> Result<TimePattern> {
         let unknown = || {
             Error::job(format!("the referee cannot read times of the format `{format}`"))
                 .hint("verify with another SQL engine: give its result as a file, or on stdin")
         };
         let items: Vec<Item> = StrftimeItems::new(format).collect();
-        let mut parts: Vec<Part> = vec![];
+        let mut parts: Vec<RegexPart> = vec![];
         for item in &items {
             let part = part(item).ok_or_else(unknown)?;
             // Blanks after blanks are the same blanks.
@@ -71,29 +71,29 @@ impl Form {
             groups.extend(part.group);
         }
         let shape = Regex::new(&format!("^(?:{shape})$")).map_err(|_| unknown())?;
-        Ok(Form { shape, groups, utc: says_utc(format) })
+        Ok(TimePattern { shape, groups, utc: says_utc(format) })
     }
 
     /// The instant that a text says, in microseconds.
     pub fn read(&self, text: &str, clock: &Clock) -> Option<i64> {
         let text = text.trim_matches([' ', '\t', '\n', '\r', '\x0c']);
         let found = self.shape.captures(text)?;
-        let mut said = Parsed::new();
+        let mut parsed = Parsed::new();
         let (mut micros, mut cut, mut epoch, mut offset, mut zone) = (0, false, None, None, None);
         for (i, group) in self.groups.iter().enumerate() {
             let Some(text) = found.get(i + 1).map(|group| group.as_str()) else { continue };
             match group {
-                Group::Number(set) => set(&mut said, text.trim_start().parse().ok()?)?,
-                Group::Month => said.set_month(i64::from(month(text)?)).ok().map(|_| ())?,
-                Group::Weekday => said.set_weekday(text.parse().ok()?).ok().map(|_| ())?,
-                Group::Half => said.set_ampm(text.eq_ignore_ascii_case("pm")).ok().map(|_| ())?,
-                Group::Fraction => {
+                GroupMeaning::Number(set) => set(&mut parsed, text.trim_start().parse().ok()?)?,
+                GroupMeaning::Month => parsed.set_month(i64::from(month(text)?)).ok().map(|_| ())?,
+                GroupMeaning::Weekday => parsed.set_weekday(text.parse().ok()?).ok().map(|_| ())?,
+                GroupMeaning::Half => parsed.set_ampm(text.eq_ignore_ascii_case("pm")).ok().map(|_| ())?,
+                GroupMeaning::Fraction => {
                     micros = format!("{text:0<6}")[..6].parse().ok()?;
                     cut = text.bytes().skip(6).any(|digit| digit != b'0');
                 }
-                Group::Epoch => epoch = Some(text),
-                Group::Offset => offset = Some(seconds_of(text)?),
-                Group::Zone => zone = Some(text),
+                GroupMeaning::Epoch => epoch = Some(text),
+                GroupMeaning::Offset => offset = Some(seconds_of(text)?),
+                GroupMeaning::Zone => zone = Some(text),
             }
         }
         if let Some(epoch) = epoch {
@@ -105,7 +105,7 @@ impl Form {
                 whole + micros
             });
         }
-        let local = date_time(said)?.checked_add_signed(TimeDelta::microseconds(micros))?;
+        let local = date_time(parsed)?.checked_add_signed(TimeDelta::microseconds(micros))?;
         let instant = match (zone, offset) {
             (Some(zone), _) => in_zone(zone, local, clock)?,
             (_, Some(seconds)) => local.and_utc().timestamp_micros() - seconds * 1_000_000,
@@ -117,74 +117,77 @@ impl Form {
 }
 
 /// The time of whole seconds that was said; midnight where no hour was, the first of a month or year where no day was.
-fn date_time(mut said: Parsed) -> Option<NaiveDateTime> {
-    if said.ordinal().is_none() && said.isoweek().is_none() && said.day().is_none() {
-        said.set_day(1).ok()?;
-        if said.month().is_none() {
-            said.set_month(1).ok()?;
+fn date_time(mut parsed: Parsed) -> Option<NaiveDateTime> {
+    if parsed.ordinal().is_none() && parsed.isoweek().is_none() && parsed.day().is_none() {
+        parsed.set_day(1).ok()?;
+        if parsed.month().is_none() {
+            parsed.set_month(1).ok()?;
         }
     }
-    let date = said.to_naive_date().ok()?;
-    let time = if said.minute().is_some() { said.to_naive_time().ok()? } else { NaiveTime::MIN };
+    let date = parsed.to_naive_date().ok()?;
+    let time = if parsed.minute().is_some() { parsed.to_naive_time().ok()? } else { NaiveTime::MIN };
     Some(date.and_time(time))
 }
 
 /// A part of a format as a regular expression.
-struct Part {
+struct RegexPart {
     shape: String,
     /// The expression where a digit follows.
     full: Option<String>,
-    group: Option<Group>,
+    group: Option<GroupMeaning>,
     /// Whether it begins with a digit, and whether it is of blanks.
     digit: bool,
     blank: bool,
 }
 
-fn part(item: &Item) -> Option<Part> {
+fn part(item: &Item) -> Option<RegexPart> {
     let blanks = |text: &str| text.bytes().all(|c| matches!(c, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c'));
-    let of = |shape: String, group| Part { shape, full: None, group, digit: false, blank: false };
-    let digits = |shape: &str, group| Part { digit: true, ..of(shape.to_string(), Some(group)) };
+    let of = |shape: String, group| RegexPart { shape, full: None, group, digit: false, blank: false };
+    let digits = |shape: &str, group| RegexPart { digit: true, ..of(shape.to_string(), Some(group)) };
     Some(match item {
         Item::Space(text) if blanks(text) => {
-            Part { blank: true, ..of("[ \\t\\n\\r\\x0c]+".to_string(), None) }
+            RegexPart { blank: true, ..of("[ \\t\\n\\r\\x0c]+".to_string(), None) }
         }
         Item::OwnedSpace(text) if blanks(text) => part(&Item::Space(text))?,
-        Item::Literal(text) | Item::Space(text) => {
-            Part { digit: text.starts_with(|c: char| c.is_ascii_digit()), ..of(regex::escape(text), None) }
-        }
+        Item::Literal(text) | Item::Space(text) => RegexPart {
+            digit: text.starts_with(|c: char| c.is_ascii_digit()),
+            ..of(regex::escape(text), None)
+        },
         Item::OwnedLiteral(text) | Item::OwnedSpace(text) => part(&Item::Literal(text))?,
-        Item::Numeric(Numeric::Nanosecond, _) => digits("([0-9]+)", Group::Fraction),
-        Item::Numeric(Numeric::Timestamp, _) => digits("([-+]?[0-9]+)", Group::Epoch),
+        Item::Numeric(Numeric::Nanosecond, _) => digits("([0-9]+)", GroupMeaning::Fraction),
+        Item::Numeric(Numeric::Timestamp, _) => digits("([-+]?[0-9]+)", GroupMeaning::Epoch),
         Item::Numeric(number, pad) => numeric(number, *pad)?,
         Item::Fixed(fixed) => match fixed {
             Fixed::ShortMonthName => {
-                of("((?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)".into(), Some(Group::Month))
+                of("((?i)jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)".into(), Some(GroupMeaning::Month))
             }
             Fixed::LongMonthName => of(
                 "((?i)january|february|march|april|may|june|july|august|september|october|november|december)"
                     .into(),
-                Some(Group::Month),
+                Some(GroupMeaning::Month),
             ),
-            Fixed::ShortWeekdayName => of("((?i)mon|tue|wed|thu|fri|sat|sun)".into(), Some(Group::Weekday)),
+            Fixed::ShortWeekdayName => {
+                of("((?i)mon|tue|wed|thu|fri|sat|sun)".into(), Some(GroupMeaning::Weekday))
+            }
             Fixed::LongWeekdayName => of(
                 "((?i)monday|tuesday|wednesday|thursday|friday|saturday|sunday)".into(),
-                Some(Group::Weekday),
+                Some(GroupMeaning::Weekday),
             ),
-            Fixed::LowerAmPm | Fixed::UpperAmPm => of("((?i)am|pm)".into(), Some(Group::Half)),
+            Fixed::LowerAmPm | Fixed::UpperAmPm => of("((?i)am|pm)".into(), Some(GroupMeaning::Half)),
             // `%.f` is a fraction of any length, or nothing at all.
             Fixed::Nanosecond | Fixed::Nanosecond3 | Fixed::Nanosecond6 | Fixed::Nanosecond9 => {
-                of("(?:\\.([0-9]+))?".into(), Some(Group::Fraction))
+                of("(?:\\.([0-9]+))?".into(), Some(GroupMeaning::Fraction))
             }
             Fixed::TimezoneOffset | Fixed::TimezoneOffsetColon => {
-                of("([Zz]|[-+][0-9]{2}(?::?[0-9]{2})?)".into(), Some(Group::Offset))
+                of("([Zz]|[-+][0-9]{2}(?::?[0-9]{2})?)".into(), Some(GroupMeaning::Offset))
             }
-            Fixed::TimezoneName => of("([A-Za-z0-9_+/-]+)".into(), Some(Group::Zone)),
+            Fixed::TimezoneName => of("([A-Za-z0-9_+/-]+)".into(), Some(GroupMeaning::Zone)),
             // Of the decimals without a point chrono tells no more than that they are its own.
             _ => {
                 let lengths = [(3, "%3f"), (6, "%6f"), (9, "%9f")];
                 let is = |letters: &str| StrftimeItems::new(letters).next().as_ref() == Some(item);
                 let (length, _) = lengths.into_iter().find(|(_, letters)| is(letters))?;
-                digits(&format!("([0-9]{{{length}}})"), Group::Fraction)
+                digits(&format!("([0-9]{{{length}}})"), GroupMeaning::Fraction)
             }
         },
         Item::Error => return None,
@@ -192,30 +195,30 @@ fn part(item: &Item) -> Option<Part> {
 }
 
 /// A number of a few digits. As many as it may have where another digit follows it.
-fn numeric(number: &Numeric, pad: Pad) -> Option<Part> {
-    let (width, set): (usize, Set) = match number {
-        Numeric::Year => (4, |said, n| said.set_year(n).ok().map(|_| ())),
+fn numeric(number: &Numeric, pad: Pad) -> Option<RegexPart> {
+    let (width, set): (usize, SetTimePart) = match number {
+        Numeric::Year => (4, |parsed, n| parsed.set_year(n).ok().map(|_| ())),
         // As POSIX and Python have it: 69 is of the last century.
         Numeric::YearMod100 => {
-            (2, |said, n| said.set_year(if n < 69 { 2000 + n } else { 1900 + n }).ok().map(|_| ()))
+            (2, |parsed, n| parsed.set_year(if n < 69 { 2000 + n } else { 1900 + n }).ok().map(|_| ()))
         }
-        Numeric::Month => (2, |said, n| said.set_month(n).ok().map(|_| ())),
-        Numeric::Day => (2, |said, n| said.set_day(n).ok().map(|_| ())),
-        Numeric::Ordinal => (3, |said, n| said.set_ordinal(n).ok().map(|_| ())),
-        Numeric::Hour => (2, |said, n| said.set_hour(n).ok().map(|_| ())),
-        Numeric::Hour12 => (2, |said, n| said.set_hour12(n).ok().map(|_| ())),
-        Numeric::Minute => (2, |said, n| said.set_minute(n).ok().map(|_| ())),
-        Numeric::Second => (2, |said, n| said.set_second(n).ok().map(|_| ())),
-        Numeric::IsoYear => (4, |said, n| said.set_isoyear(n).ok().map(|_| ())),
-        Numeric::IsoWeek => (2, |said, n| said.set_isoweek(n).ok().map(|_| ())),
-        Numeric::WeekdayFromMon => (1, |said, n| {
+        Numeric::Month => (2, |parsed, n| parsed.set_month(n).ok().map(|_| ())),
+        Numeric::Day => (2, |parsed, n| parsed.set_day(n).ok().map(|_| ())),
+        Numeric::Ordinal => (3, |parsed, n| parsed.set_ordinal(n).ok().map(|_| ())),
+        Numeric::Hour => (2, |parsed, n| parsed.set_hour(n).ok().map(|_| ())),
+        Numeric::Hour12 => (2, |parsed, n| parsed.set_hour12(n).ok().map(|_| ())),
+        Numeric::Minute => (2, |parsed, n| parsed.set_minute(n).ok().map(|_| ())),
+        Numeric::Second => (2, |parsed, n| parsed.set_second(n).ok().map(|_| ())),
+        Numeric::IsoYear => (4, |parsed, n| parsed.set_isoyear(n).ok().map(|_| ())),
+        Numeric::IsoWeek => (2, |parsed, n| parsed.set_isoweek(n).ok().map(|_| ())),
+        Numeric::WeekdayFromMon => (1, |parsed, n| {
             let day = Weekday::try_from(u8::try_from(n - 1).ok()?).ok()?;
-            said.set_weekday(day).ok().map(|_| ())
+            parsed.set_weekday(day).ok().map(|_| ())
         }),
-        Numeric::NumDaysFromSun => (1, |said, n| {
+        Numeric::NumDaysFromSun => (1, |parsed, n| {
             (0..7).contains(&n).then_some(())?;
             let day = Weekday::try_from(u8::try_from((n + 6) % 7).ok()?).ok()?;
-            said.set_weekday(day).ok().map(|_| ())
+            parsed.set_weekday(day).ok().map(|_| ())
         }),
         _ => return None,
     };
@@ -229,7 +232,7 @@ fn numeric(number: &Numeric, pad: Pad) -> Option<Part> {
         full = format!("(?: [0-9]|{full})");
     }
     let (shape, full) = (format!("({shape})"), Some(format!("({full})")));
-    Some(Part { shape, full, group: Some(Group::Number(set)), digit: true, blank: false })
+    Some(RegexPart { shape, full, group: Some(GroupMeaning::Number(set)), digit: true, blank: false })
 }
 
 fn month(name: &str) -> Option<u32> {

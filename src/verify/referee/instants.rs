@@ -6,7 +6,7 @@
 //! end of the gap. Times outside the years 1900 to 2200 are none.
 
 use super::clock::Clock;
-use super::formats::{Form, seconds_of};
+use super::formats::{TimePattern, seconds_of};
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit};
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
@@ -19,7 +19,7 @@ pub enum Rule {
     /// ISO-8601.
     Iso,
     /// A strftime format.
-    Form(Box<Form>),
+    Form(Box<TimePattern>),
     /// The first of them that reads a text.
     AnyOf(Vec<Rule>),
     /// All are of the instant 0.
@@ -35,7 +35,7 @@ impl Rule {
         Ok(match rule {
             TimeRule::Epoch(unit) => Rule::Epoch(*unit),
             TimeRule::Iso => Rule::Iso,
-            TimeRule::Format(format) => Rule::Form(Box::new(Form::of(format.text())?)),
+            TimeRule::Format(format) => Rule::Form(Box::new(TimePattern::of(format.text())?)),
             TimeRule::AnyOf(rules) => Rule::AnyOf(rules.iter().map(Rule::of).collect::<Result<_>>()?),
             TimeRule::Untimed => Rule::Untimed,
         })

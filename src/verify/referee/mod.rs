@@ -57,7 +57,7 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     start()?;
-    let registry = Arc::new(clocks::Clocks::of(plan.zone.name()));
+    let registry = Arc::new(clocks::ClockFunctions::of(plan.zone.name()));
     let mut context = SQLContext::new().with_function_registry(registry);
     let zone = plan.zone.name();
     let mut times: Option<(i64, i64)> = None;

@@ -3,7 +3,7 @@
 //! Polars computes a CTE again for each of its readers, so a chain of steps that each read the one before twice would cost
 //! twice as much with every step. And it forgets the functions that are registered where it computes a CTE.
 
-use crate::expr::walk::{Step, walk};
+use crate::expr::walk::{TreeStep, walk};
 use crate::sql::expr::polars;
 use sqlparser::ast::{Cte, Query, Statement, With};
 use sqlparser::dialect::GenericDialect;
@@ -11,7 +11,7 @@ use sqlparser::parser::Parser;
 
 /// What is to be computed before a statement.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Stages {
+pub struct SplitQuery {
     /// Names of relations, and the statements that give their rows; each may read those before it.
     pub first: Vec<(String, String)>,
     /// The statement that is left.
@@ -19,12 +19,12 @@ pub struct Stages {
 }
 
 /// The stages of `query`. One that is not understood here is left as it is, for Polars to judge.
-pub fn of(query: &str) -> Stages {
+pub fn of(query: &str) -> SplitQuery {
     crate::expr::with_stack(|| cut(query))
-        .unwrap_or_else(|| Stages { first: vec![], last: query.to_string() })
+        .unwrap_or_else(|| SplitQuery { first: vec![], last: query.to_string() })
 }
 
-fn cut(query: &str) -> Option<Stages> {
+fn cut(query: &str) -> Option<SplitQuery> {
     let mut statements = Parser::parse_sql(&GenericDialect {}, query).ok()?;
     let Some(Statement::Query(mut query)) = statements.pop().filter(|_| statements.is_empty()) else {
         return None;
@@ -32,7 +32,7 @@ fn cut(query: &str) -> Option<Stages> {
     // Names of inner queries could hide those of outer ones.
     let mut nested = 0;
     walk(&*query, |step| {
-        if let Step::Query(query) = step {
+        if let TreeStep::Query(query) = step {
             nested += usize::from(query.with.is_some());
         }
     });
@@ -45,7 +45,7 @@ fn cut(query: &str) -> Option<Stages> {
         let of = |query: &Query| {
             let mut count = 0;
             walk(query, |step| {
-                let Step::Relation(relation) = step else { return };
+                let TreeStep::Relation(relation) = step else { return };
                 let parts = &relation.0;
                 let ident = parts.last().and_then(|part| part.as_ident());
                 count += usize::from(parts.len() == 1 && ident.is_some_and(|ident| ident.value == name));
@@ -71,7 +71,7 @@ fn cut(query: &str) -> Option<Stages> {
         }
     }
     let last = after(&waiting, &query);
-    Some(Stages { first, last })
+    Some(SplitQuery { first, last })
 }
 
 #[cfg(test)]
@@ -114,7 +114,7 @@ mod tests {
             "WITH a AS (SELECT 1 AS x) SELECT * FROM (WITH a AS (SELECT 2 AS x) SELECT * FROM a) JOIN a ON true JOIN a AS b ON true",
             "WITH a (x) AS (SELECT 1) SELECT * FROM a JOIN a AS b USING (x)",
         ] {
-            assert_eq!(of(query), Stages { first: vec![], last: query.to_string() });
+            assert_eq!(of(query), SplitQuery { first: vec![], last: query.to_string() });
         }
     }
 }

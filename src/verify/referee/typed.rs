@@ -72,20 +72,20 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
     let arrival = plan.arrival.as_ref().filter(|arrival| **arrival != plan.time);
     let arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
 
-    let read = |column: &ReadColumn| -> Result<Read> {
+    let read = |column: &ReadColumn| -> Result<TypedColumn> {
         let copy_of = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
         if let Some(time) = event_time.as_ref().filter(|_| copy_of(&plan.time)) {
-            return Ok(Read { array: time.array.clone(), bad: vec![] });
+            return Ok(TypedColumn { array: time.array.clone(), bad: vec![] });
         }
         if let Some(arrival) = arrival.as_ref().filter(|_| plan.arrival.as_ref().is_some_and(copy_of)) {
-            return Ok(Read { array: arrival.array.clone(), bad: vec![] });
+            return Ok(TypedColumn { array: arrival.array.clone(), bad: vec![] });
         }
         let array =
             raw.column(&column.name).ok_or_else(|| Error::data(format!("no column `{}`", column.name)))?;
         cast(array, column, &clock)
     };
-    let columns: Vec<Result<Read>> = plan.columns.par_iter().map(read).collect();
-    let mut columns = columns.into_iter().collect::<Result<Vec<Read>>>()?;
+    let columns: Vec<Result<TypedColumn>> = plan.columns.par_iter().map(read).collect();
+    let mut columns = columns.into_iter().collect::<Result<Vec<TypedColumn>>>()?;
     let own = columns.len() - more;
     let mut fields = relation.fields.clone();
     for (column, read) in plan.columns.iter().zip(&mut columns).skip(own) {
@@ -120,14 +120,14 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
 fn kept<'a>(
     plan: &ReadPlan,
     raw: &RawTable,
-    columns: impl Iterator<Item = (&'a str, &'a Read)>,
-    event_time: Option<&Read>,
-    arrival: Option<&Read>,
+    columns: impl Iterator<Item = (&'a str, &'a TypedColumn)>,
+    event_time: Option<&TypedColumn>,
+    arrival: Option<&TypedColumn>,
 ) -> Result<Option<BooleanArray>> {
     let mut keep = vec![true; raw.rows];
     // Records that are ahead of their arrival are no faults, whatever else is wrong with them.
     if let (Some(most), Some(time)) = (plan.max_ahead, event_time) {
-        let instants = |read: &Read| read.array.as_primitive::<TimestampMicrosecondType>().clone();
+        let instants = |read: &TypedColumn| read.array.as_primitive::<TimestampMicrosecondType>().clone();
         // A record without an arrival of its own arrives at its event time, and so it is never ahead.
         let (times, arrivals) = (instants(time), instants(arrival.unwrap_or(time)));
         for (row, keep) in keep.iter_mut().enumerate() {
@@ -161,7 +161,7 @@ fn kept<'a>(
 }
 
 /// A column, and the rows whose value could not be read.
-pub(super) struct Read {
+pub(super) struct TypedColumn {
     pub array: ArrayRef,
     pub bad: Vec<(usize, String)>,
 }
@@ -171,7 +171,7 @@ fn each<V, T: ArrowPrimitiveType>(
     values: impl Iterator<Item = Option<V>>,
     ty: ArrowType,
     mut read: impl FnMut(V) -> std::result::Result<T::Native, String>,
-) -> Read {
+) -> TypedColumn {
     let mut bad = vec![];
     let read = values.enumerate().map(|(row, value)| match read(value?) {
         Ok(value) => Some(value),
@@ -181,18 +181,18 @@ fn each<V, T: ArrowPrimitiveType>(
         }
     });
     let array: PrimitiveArray<T> = read.collect();
-    Read { array: Arc::new(array.with_data_type(ty)), bad }
+    TypedColumn { array: Arc::new(array.with_data_type(ty)), bad }
 }
 
 /// An event time or arrival: as each, and NULL is bad.
-fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<Read> {
+fn times(raw: &RawTable, time: &ReadTime, clock: &Clock) -> Result<TypedColumn> {
     let array =
         raw.column(&time.column).ok_or_else(|| Error::data(format!("no column `{}`", time.column)))?;
     times_of(array, time, clock)
 }
 
 /// As [`times`], of these values.
-pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Result<Read> {
+pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Result<TypedColumn> {
     let rule = Rule::of(&time.rule)?;
     let no_time = |text: &dyn std::fmt::Display| format!("`{text}` is not a time that can be read");
     let ty = DataType::Timestamp.arrow();
@@ -234,7 +234,7 @@ pub(super) fn times_of(array: &ArrayRef, time: &ReadTime, clock: &Clock) -> Resu
 }
 
 /// The instants of a column of dates or timestamps: local ones in the clock's zone.
-fn instants(array: &ArrayRef, clock: &Clock) -> Result<Read> {
+fn instants(array: &ArrayRef, clock: &Clock) -> Result<TypedColumn> {
     let failed = |e| Error::data("a column of times").caused_by(e);
     let ty = DataType::Timestamp.arrow();
     let in_zone = |t: i64| clock.local(t).ok_or_else(|| values::not_a(&t.to_string(), "timestamp"));
@@ -247,7 +247,7 @@ fn instants(array: &ArrayRef, clock: &Clock) -> Result<Read> {
                 None => each::<_, TimestampMicrosecondType>(values.iter(), ty, in_zone),
             }
         }
-        ArrowType::Null => Read { array: new_null_array(&ty, array.len()), bad: vec![] },
+        ArrowType::Null => TypedColumn { array: new_null_array(&ty, array.len()), bad: vec![] },
         _ => {
             let days = arrow_cast::cast(array, &ArrowType::Date32).map_err(failed)?;
             let midnight = |day: i32| in_zone(i64::from(day) * 86_400_000_000);
@@ -257,15 +257,15 @@ fn instants(array: &ArrayRef, clock: &Clock) -> Result<Read> {
 }
 
 /// A column as the plan wants it.
-fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
+fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<TypedColumn> {
     let ty = column.ty;
     let found = array.data_type();
     let same = *found == ty.arrow() && !matches!(ty, DataType::Timestamp | DataType::Json);
     if same {
-        return Ok(Read { array: array.clone(), bad: vec![] });
+        return Ok(TypedColumn { array: array.clone(), bad: vec![] });
     }
     if *found == ArrowType::Null {
-        return Ok(Read { array: new_null_array(&ty.arrow(), array.len()), bad: vec![] });
+        return Ok(TypedColumn { array: new_null_array(&ty.arrow(), array.len()), bad: vec![] });
     }
     if ty == DataType::Timestamp && *found != ArrowType::Utf8View {
         return match found {
@@ -287,7 +287,7 @@ fn cast(array: &ArrayRef, column: &ReadColumn, clock: &Clock) -> Result<Read> {
     }
     if found.is_floating() && ty == DataType::Float64 {
         let wide = arrow_cast::cast(array, &ArrowType::Float64).map_err(|_| impossible(found, column))?;
-        return Ok(Read { array: wide, bad: vec![] });
+        return Ok(TypedColumn { array: wide, bad: vec![] });
     }
     let texts = text::of(array)?;
     let exact = found.is_integer();
@@ -299,18 +299,18 @@ fn impossible(found: &ArrowType, column: &ReadColumn) -> Error {
 }
 
 /// A column of texts as the plan wants it; `exact` says that a float may not round them.
-fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: bool) -> Read {
+fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: bool) -> TypedColumn {
     let ty = column.ty.arrow();
     let values = texts.iter();
     match column.ty {
-        DataType::String => Read { array: Arc::new(texts.clone()), bad: vec![] },
+        DataType::String => TypedColumn { array: Arc::new(texts.clone()), bad: vec![] },
         DataType::Json => {
             let no_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_err();
             let bad = values.enumerate().filter_map(|(row, text)| {
                 let text = text.filter(|text| !text.is_empty() && no_json(text))?;
                 Some((row, values::not_a(text, column.ty)))
             });
-            Read { bad: bad.collect(), array: Arc::new(texts.clone()) }
+            TypedColumn { bad: bad.collect(), array: Arc::new(texts.clone()) }
         }
         DataType::Int64 => each::<_, Int64Type>(values, ty, |t| values::integer(t, column.inferred)),
         DataType::Float64 if exact => each::<_, Float64Type>(values, ty, |t| {
@@ -336,7 +336,7 @@ fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: b
                 }
             });
             let array: BooleanArray = read.collect();
-            Read { array: Arc::new(array), bad }
+            TypedColumn { array: Arc::new(array), bad }
         }
     }
 }

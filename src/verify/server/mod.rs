@@ -13,9 +13,9 @@
 mod rows;
 
 use crate::error::{Error, Result, Snippet};
-use crate::pg::{self, Server};
+use crate::pg::{self, ServerAddress};
 use crate::plan::Plan;
-use crate::sql::{self, Relation, Script};
+use crate::sql::{self, Relation, SqlScript};
 use crate::verify::raw::{self, text};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, StringViewArray};
@@ -31,7 +31,7 @@ const CHUNK: usize = 1 << 16;
 ///
 /// # Errors
 /// A machine error of the connection; a job error where the server refuses the SQL, with its words and place.
-pub fn run(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch> {
+pub fn run(plan: &Plan, script: &SqlScript, server: &ServerAddress) -> Result<RecordBatch> {
     let mut client = server.connect()?;
     set_up(&mut client, plan, script)?;
     answer(&mut client, &script.query)
@@ -41,7 +41,7 @@ pub fn run(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch>
 ///
 /// # Errors
 /// As of [`run`].
-pub fn run_own(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBatch> {
+pub fn run_own(plan: &Plan, script: &SqlScript, server: &ServerAddress) -> Result<RecordBatch> {
     let mut client = server.connect()?;
     set_up(&mut client, plan, script)?;
     // The views are computed as the setup wants it, before the zone is another.
@@ -62,7 +62,7 @@ pub fn run_own(plan: &Plan, script: &Script, server: &Server) -> Result<RecordBa
 }
 
 /// The relations of a plan, out of its records.
-fn set_up(client: &mut Client, plan: &Plan, script: &Script) -> Result<()> {
+fn set_up(client: &mut Client, plan: &Plan, script: &SqlScript) -> Result<()> {
     // `datestyle` decides how dates become text and back, and a database may set another.
     client
         .batch_execute("SET datestyle TO ISO; SET client_min_messages TO error")
@@ -87,7 +87,7 @@ fn answer(client: &mut Client, query: &str) -> Result<RecordBatch> {
         .batch_execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         .map_err(|e| pg::failed("cannot make the session read-only", &e))?;
     let statement = client.prepare(query).map_err(|e| refused(query, &e))?;
-    let mut result = rows::Rows::of(statement.columns())?;
+    let mut result = rows::ServerRows::of(statement.columns())?;
     let nothing: [&dyn postgres::types::ToSql; 0] = [];
     // Rows come one at a time: `query` would hold the whole answer beside the columns.
     let mut found = client.query_raw(&statement, nothing).map_err(|e| refused(query, &e))?;
@@ -166,10 +166,10 @@ fn escape(text: &str, out: &mut Vec<u8>) {
 
 /// The error for a statement that the server does not run: its words, and its place in the statement.
 fn refused(statement: &str, cause: &postgres::Error) -> Error {
-    let Some(said) = cause.as_db_error() else {
+    let Some(db_error) = cause.as_db_error() else {
         return pg::failed("the connection to the server failed", cause);
     };
-    let code = said.code().code();
+    let code = db_error.code().code();
     // The first two of the five characters of a SQLSTATE are its class.
     let mut error = match &code[..2] {
         // Values that cannot be computed, as a division by zero.
@@ -180,14 +180,14 @@ fn refused(statement: &str, cause: &postgres::Error) -> Error {
         }
         _ => Error::job("PostgreSQL refuses the statement"),
     };
-    error = error.caused_by(format!("{} ({code})", said.message()));
-    for more in [said.detail(), said.where_()].into_iter().flatten() {
+    error = error.caused_by(format!("{} ({code})", db_error.message()));
+    for more in [db_error.detail(), db_error.where_()].into_iter().flatten() {
         error = error.caused_by(more);
     }
-    if let Some(hint) = said.hint() {
+    if let Some(hint) = db_error.hint() {
         error = error.hint(hint);
     }
-    match said.position() {
+    match db_error.position() {
         Some(postgres::error::ErrorPosition::Original(character)) => {
             error.at(place(statement, *character as usize))
         }

@@ -15,23 +15,23 @@ const EPOCH_DAYS: i32 = 10_957;
 const EPOCH_MICROS: i64 = 10_957 * 86_400_000_000;
 
 /// Rows, column by column.
-pub struct Rows {
-    columns: Vec<(String, Values)>,
+pub struct ServerRows {
+    columns: Vec<(String, ServerValues)>,
     rows: usize,
 }
 
 /// The values of a column.
-enum Values {
+enum ServerValues {
     Native(NativeBuilder, NullBufferBuilder),
     /// Integers of four bytes, without a sign.
     Oid(Vec<Option<i64>>),
     /// And the precision and scale that the column is declared with.
-    Numeric(Vec<Option<Number>>, Option<(u8, u8)>),
+    Numeric(Vec<Option<ServerNumeric>>, Option<(u8, u8)>),
     Text(StringViewBuilder),
 }
 
 /// A numeric.
-enum Number {
+enum ServerNumeric {
     /// An integer and its places after the point.
     Exact(i128, u8),
     /// One of more than 38 digits, or no number.
@@ -39,14 +39,14 @@ enum Number {
 }
 
 /// The bytes of a value.
-struct Raw<'a>(&'a [u8]);
+struct ValueBytes<'a>(&'a [u8]);
 
-impl<'a> FromSql<'a> for Raw<'a> {
+impl<'a> FromSql<'a> for ValueBytes<'a> {
     fn from_sql(
         _: &Type,
         raw: &'a [u8],
-    ) -> std::result::Result<Raw<'a>, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Raw(raw))
+    ) -> std::result::Result<ValueBytes<'a>, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(ValueBytes(raw))
     }
 
     fn accepts(_: &Type) -> bool {
@@ -55,25 +55,25 @@ impl<'a> FromSql<'a> for Raw<'a> {
     }
 }
 
-impl Rows {
+impl ServerRows {
     /// No rows of these columns.
     ///
     /// # Errors
     /// A job error: a column of a type that none of ours holds.
-    pub fn of(columns: &[Column]) -> Result<Rows> {
-        let of = |column: &Column| -> Result<(String, Values)> {
+    pub fn of(columns: &[Column]) -> Result<ServerRows> {
+        let of = |column: &Column| -> Result<(String, ServerValues)> {
             let (name, ty) = (column.name(), column.type_());
             let values = match *ty {
-                Type::BOOL => Values::of(DataType::Bool),
-                Type::INT2 | Type::INT4 | Type::INT8 => Values::of(DataType::Int64),
-                Type::OID => Values::Oid(vec![]),
-                Type::FLOAT4 | Type::FLOAT8 => Values::of(DataType::Float64),
-                Type::NUMERIC => Values::Numeric(vec![], declared(column.type_modifier())),
+                Type::BOOL => ServerValues::of(DataType::Bool),
+                Type::INT2 | Type::INT4 | Type::INT8 => ServerValues::of(DataType::Int64),
+                Type::OID => ServerValues::Oid(vec![]),
+                Type::FLOAT4 | Type::FLOAT8 => ServerValues::of(DataType::Float64),
+                Type::NUMERIC => ServerValues::Numeric(vec![], declared(column.type_modifier())),
                 Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME | Type::UNKNOWN => {
-                    Values::of(DataType::String)
+                    ServerValues::of(DataType::String)
                 }
-                Type::DATE => Values::of(DataType::Date),
-                Type::TIMESTAMP | Type::TIMESTAMPTZ => Values::of(DataType::Timestamp),
+                Type::DATE => ServerValues::of(DataType::Date),
+                Type::TIMESTAMP | Type::TIMESTAMPTZ => ServerValues::of(DataType::Timestamp),
                 _ => {
                     let what = format!(
                         "the column `{name}` of the result has the type {ty}, which a column cannot hold"
@@ -83,7 +83,7 @@ impl Rows {
             };
             Ok((name.to_string(), values))
         };
-        Ok(Rows { columns: columns.iter().map(of).collect::<Result<_>>()?, rows: 0 })
+        Ok(ServerRows { columns: columns.iter().map(of).collect::<Result<_>>()?, rows: 0 })
     }
 
     /// Appends a row.
@@ -92,7 +92,8 @@ impl Rows {
     /// A data error: an infinite date or time, which no column can hold.
     pub fn push(&mut self, row: &Row) -> Result<()> {
         for (i, (name, values)) in self.columns.iter_mut().enumerate() {
-            let raw: Option<Raw> = row.try_get(i).map_err(|e| crate::pg::failed("cannot read a row", &e))?;
+            let raw: Option<ValueBytes> =
+                row.try_get(i).map_err(|e| crate::pg::failed("cannot read a row", &e))?;
             values.push(raw.map(|raw| raw.0)).ok_or_else(|| {
                 Error::data(format!(
                     "the column `{name}` of the result has a value that a column cannot hold"
@@ -147,33 +148,33 @@ fn since_1970<T: PartialEq>(value: T, infinite: [T; 2], shifted: impl Fn(&T) -> 
     shifted(&value).filter(|_| !infinite.contains(&value))
 }
 
-impl Values {
-    fn of(ty: DataType) -> Values {
+impl ServerValues {
+    fn of(ty: DataType) -> ServerValues {
         match NativeBuilder::new(ty, 0) {
-            Some(values) => Values::Native(values, NullBufferBuilder::new(0)),
-            None => Values::Text(StringViewBuilder::new()),
+            Some(values) => ServerValues::Native(values, NullBufferBuilder::new(0)),
+            None => ServerValues::Text(StringViewBuilder::new()),
         }
     }
 
     /// Appends a value; none where no column can hold it.
     fn push(&mut self, raw: Option<&[u8]>) -> Option<()> {
         match (self, raw) {
-            (Values::Native(values, nulls), None) => {
+            (ServerValues::Native(values, nulls), None) => {
                 values.push_default();
                 nulls.append_null();
             }
-            (Values::Native(values, nulls), Some(raw)) => {
+            (ServerValues::Native(values, nulls), Some(raw)) => {
                 push_native(values, raw)?;
                 nulls.append_non_null();
             }
-            (Values::Oid(values), _) => {
+            (ServerValues::Oid(values), _) => {
                 let oid = |raw: &[u8]| Some(Some(u32::from_be_bytes(raw.try_into().ok()?).into()));
                 values.push(raw.map_or(Some(None), oid)?);
             }
-            (Values::Numeric(values, _), _) => {
-                values.push(raw.map_or(Some(None), |raw| Number::of(raw).map(Some))?);
+            (ServerValues::Numeric(values, _), _) => {
+                values.push(raw.map_or(Some(None), |raw| ServerNumeric::of(raw).map(Some))?);
             }
-            (Values::Text(values), _) => {
+            (ServerValues::Text(values), _) => {
                 values.append_option(raw.map_or(Some(None), |raw| std::str::from_utf8(raw).ok().map(Some))?);
             }
         }
@@ -182,10 +183,10 @@ impl Values {
 
     fn finish(self) -> (DataType, ArrayRef) {
         match self {
-            Values::Native(mut values, mut nulls) => (values.ty(), values.finish(nulls.finish())),
-            Values::Oid(values) => (DataType::Int64, Arc::new(Int64Array::from(values))),
-            Values::Numeric(values, declared) => numerics(values, declared),
-            Values::Text(mut values) => (DataType::String, Arc::new(values.finish())),
+            ServerValues::Native(mut values, mut nulls) => (values.ty(), values.finish(nulls.finish())),
+            ServerValues::Oid(values) => (DataType::Int64, Arc::new(Int64Array::from(values))),
+            ServerValues::Numeric(values, declared) => numerics(values, declared),
+            ServerValues::Text(mut values) => (DataType::String, Arc::new(values.finish())),
         }
     }
 }
@@ -212,12 +213,12 @@ fn push_native(values: &mut NativeBuilder, raw: &[u8]) -> Option<()> {
     Some(())
 }
 
-impl Number {
+impl ServerNumeric {
     /// Of PostgreSQL's digits to the base 10,000: their number, the power of the first, sign, places, digits.
-    fn of(raw: &[u8]) -> Option<Number> {
+    fn of(raw: &[u8]) -> Option<ServerNumeric> {
         let word = |i: usize| Some(u16::from_be_bytes(raw.get(2 * i..2 * i + 2)?.try_into().ok()?));
         let (count, weight, sign, places) = (word(0)?, word(1)? as i16, word(2)?, word(3)?);
-        let special = |text: &str| Some(Number::Long(text.to_string()));
+        let special = |text: &str| Some(ServerNumeric::Long(text.to_string()));
         // The word for the sign: plus, minus, NaN, and the infinities that PostgreSQL 14 added.
         match sign {
             0x0000 | 0x4000 => {}
@@ -247,7 +248,7 @@ impl Number {
         let minus = if sign == 0x4000 { "-" } else { "" };
         if significant.len() <= 38 && places <= 38 {
             let value: i128 = if significant.is_empty() { 0 } else { significant.parse().ok()? };
-            return Some(Number::Exact(if sign == 0x4000 { -value } else { value }, places as u8));
+            return Some(ServerNumeric::Exact(if sign == 0x4000 { -value } else { value }, places as u8));
         }
         let point = digits.len() - usize::from(places);
         let whole = match digits[..point].trim_start_matches('0') {
@@ -255,33 +256,33 @@ impl Number {
             whole => whole,
         };
         let point_part = if places > 0 { format!(".{}", &digits[point..]) } else { String::new() };
-        Some(Number::Long(format!("{minus}{whole}{point_part}")))
+        Some(ServerNumeric::Long(format!("{minus}{whole}{point_part}")))
     }
 }
 
 /// As decimals, or as text where one is no decimal.
-fn numerics(values: Vec<Option<Number>>, declared: Option<(u8, u8)>) -> (DataType, ArrayRef) {
+fn numerics(values: Vec<Option<ServerNumeric>>, declared: Option<(u8, u8)>) -> (DataType, ArrayRef) {
     let places = values.iter().flatten().map(|value| match value {
-        Number::Exact(_, places) => *places,
-        Number::Long(_) => 0,
+        ServerNumeric::Exact(_, places) => *places,
+        ServerNumeric::Long(_) => 0,
     });
     let (precision, scale) = declared.unwrap_or((38, places.max().unwrap_or(0)));
-    let scaled = |value: &Option<Number>| match value {
+    let scaled = |value: &Option<ServerNumeric>| match value {
         None => Some(None),
-        Some(Number::Exact(value, places)) => {
+        Some(ServerNumeric::Exact(value, places)) => {
             let more = 10i128.checked_pow(u32::from(scale.checked_sub(*places)?))?;
             let value = value.checked_mul(more)?;
             (value.unsigned_abs() < 10u128.pow(u32::from(precision))).then_some(Some(value))
         }
-        Some(Number::Long(_)) => None,
+        Some(ServerNumeric::Long(_)) => None,
     };
     if let Some(all) = values.iter().map(scaled).collect::<Option<Vec<Option<i128>>>>() {
         let ty = DataType::Decimal { precision, scale };
         return (ty, collect_array(ty, all.into_iter()));
     }
-    let shown = |value: &Number| match value {
-        Number::Exact(value, places) => text::decimal(*value, *places as i8),
-        Number::Long(text) => text.clone(),
+    let shown = |value: &ServerNumeric| match value {
+        ServerNumeric::Exact(value, places) => text::decimal(*value, *places as i8),
+        ServerNumeric::Long(text) => text.clone(),
     };
     let all: StringViewArray = values.iter().map(|value| value.as_ref().map(shown)).collect();
     (DataType::String, Arc::new(all))
@@ -291,15 +292,15 @@ fn numerics(values: Vec<Option<Number>>, declared: Option<(u8, u8)>) -> (DataTyp
 mod tests {
     use super::*;
 
-    fn number(words: &[u16]) -> Option<Number> {
-        Number::of(&words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>())
+    fn number(words: &[u16]) -> Option<ServerNumeric> {
+        ServerNumeric::of(&words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<u8>>())
     }
 
     fn shown(words: &[u16]) -> String {
         match number(words) {
             None => "none".into(),
-            Some(Number::Exact(value, places)) => text::decimal(value, places as i8),
-            Some(Number::Long(text)) => format!("long {text}"),
+            Some(ServerNumeric::Exact(value, places)) => text::decimal(value, places as i8),
+            Some(ServerNumeric::Long(text)) => format!("long {text}"),
         }
     }
 
@@ -322,11 +323,13 @@ mod tests {
     #[test]
     fn numerics_of_more_than_38_digits_are_text() {
         let of = |values, declared| numerics(values, declared);
-        let (ty, _) = of(vec![Some(Number::Exact(1, 2)), None, Some(Number::Exact(5, 0))], None);
+        let (ty, _) =
+            of(vec![Some(ServerNumeric::Exact(1, 2)), None, Some(ServerNumeric::Exact(5, 0))], None);
         assert_eq!(ty, DataType::Decimal { precision: 38, scale: 2 });
-        let (ty, _) = of(vec![Some(Number::Exact(1, 2))], Some((18, 2)));
+        let (ty, _) = of(vec![Some(ServerNumeric::Exact(1, 2))], Some((18, 2)));
         assert_eq!(ty, DataType::Decimal { precision: 18, scale: 2 });
-        let (ty, array) = of(vec![Some(Number::Exact(i128::MAX / 10, 0)), Some(Number::Exact(5, 2))], None);
+        let (ty, array) =
+            of(vec![Some(ServerNumeric::Exact(i128::MAX / 10, 0)), Some(ServerNumeric::Exact(5, 2))], None);
         assert_eq!((ty, array.len()), (DataType::String, 2));
     }
 }

@@ -2,17 +2,17 @@
 
 use super::*;
 use crate::clock::Lap;
-use crate::engine::{Stage, StageTimes, Work};
+use crate::engine::{SpentWork, StageTimes, TimedStage};
 use crate::sink::{Account, Watermarks};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// A line of values: name, labels, value.
-type Sample = (String, BTreeMap<String, String>, f64);
+type MetricSample = (String, BTreeMap<String, String>, f64);
 
 /// Reads the exposition format strictly: HELP and TYPE before the samples of each metric and once, no series
 /// twice, no metric in two places, names and escapes as they have to be.
-fn parsed(text: &str) -> Vec<Sample> {
+fn parsed(text: &str) -> Vec<MetricSample> {
     assert!(text.ends_with('\n') && !text.contains("\n\n"), "{text}");
     let (mut samples, mut series, mut seen) = (vec![], BTreeSet::new(), BTreeSet::new());
     let mut current = String::new();
@@ -79,11 +79,12 @@ fn text(job: &str, facts: &Facts, success: bool, old: &str) -> String {
     let times = StageTimes::default();
     let began = Instant::now();
     let lap = Lap { began, ended: began + Duration::from_millis(1500), cpu: Duration::from_millis(2500) };
-    times.add(Stage::Read, Work { rows: 0, bytes: 340_500, lap });
-    times.add(Stage::Fold, Work { rows: 7, bytes: 0, lap });
+    times.add(TimedStage::Read, SpentWork { rows: 0, bytes: 340_500, lap });
+    times.add(TimedStage::Fold, SpentWork { rows: 7, bytes: 0, lap });
     let stages = times.report();
     let took = Duration::from_millis(2250);
-    let run = Run { command: "run", job, facts, stages: &stages, success, took, memory: Some(1 << 20) };
+    let run =
+        CommandMetrics { command: "run", job, facts, stages: &stages, success, took, memory: Some(1 << 20) };
     run.text(Duration::from_secs(1_717_290_000), old).unwrap()
 }
 

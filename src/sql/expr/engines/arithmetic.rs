@@ -1,13 +1,13 @@
 //! Arithmetic. Decimals are exact in every engine; what differs is how many digits a result keeps.
 
-use super::{Printer, power, unit};
+use super::{DialectPrinter, power, unit};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
-use crate::expr::tree::{Call, Kind, Literal, Node, Op};
+use crate::expr::tree::{Call, Literal, Node, NodeKind, Op};
 use crate::sql::Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// `a op b`.
     pub(super) fn arithmetic(&self, node: &Node, call: &Call) -> Result<String> {
         let (a, b) = (&call.args[0], &call.args[1]);
@@ -44,7 +44,7 @@ impl Printer<'_> {
         }
         // NaN divided by zero is NaN.
         let is_number =
-            node.ty != Type::FLOAT || matches!(&a.kind, Kind::Cast(of, _) if of.ty.scale().is_some());
+            node.ty != Type::FLOAT || matches!(&a.kind, NodeKind::Cast(of, _) if of.ty.scale().is_some());
         let right = if divides && is_number { self.divisor(b)? } else { self.tight(b)? };
         Ok(format!("{left} {op} {right}"))
     }
@@ -81,7 +81,7 @@ impl Printer<'_> {
         let scale = |node: &Node| u32::from(node.ty.scale().unwrap_or(0));
         match (&node.kind, node.ty) {
             (_, Type::Of(DataType::Int64)) => 20,
-            (Kind::Call(call), _) if matches!(call.op, Op::Plus | Op::Minus | Op::Times) => {
+            (NodeKind::Call(call), _) if matches!(call.op, Op::Plus | Op::Minus | Op::Times) => {
                 let (a, b) = (&call.args[0], &call.args[1]);
                 let (p, q) = (self.digits(a), self.digits(b));
                 match call.op {

@@ -1,10 +1,10 @@
 //! Operations, each by the file that prints it.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::error::Result;
 use crate::expr::tree::{Call, Node, Op};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// The SQL of an operation. Every [`Op`] is here, so a new one is printed or refused on purpose.
     pub(super) fn call(&self, node: &Node, call: &Call) -> Result<String> {
         use Op::*;

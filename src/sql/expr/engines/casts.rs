@@ -1,6 +1,6 @@
 //! Casts.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
@@ -13,7 +13,7 @@ use Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 const TRUE: &str = "'t', 'tr', 'tru', 'true', 'y', 'ye', 'yes', 'on', '1'";
 const FALSE: &str = "'f', 'fa', 'fal', 'fals', 'false', 'n', 'no', 'of', 'off', '0'";
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// `inner` as a value of the type of `node`.
     pub(super) fn cast(&self, node: &Node, inner: &Node, casting: Casting) -> Result<String> {
         if casting == Casting::Tried

@@ -1,11 +1,11 @@
 //! Codes, hashes and JSON.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::error::Result;
 use crate::expr::tree::{Call, Op};
 use crate::sql::Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// Hashes, hexadecimal digits and Base64.
     pub(super) fn coded(&self, call: &Call) -> Result<String> {
         let sql = if call.op == Op::ToHex { self.long(&call.args[0])? } else { self.sql(&call.args[0])? };

@@ -1,20 +1,20 @@
 //! Lengths of time that are added, and days.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::error::Result;
-use crate::expr::tree::{Call, Kind, Literal, Node, Op};
+use crate::expr::tree::{Call, Literal, Node, NodeKind, Op};
 use crate::expr::{Interval, Type};
 use crate::sql::Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 use crate::sql::words;
 use crate::time::{HOUR, MINUTE, SECOND};
 
 /// A length of time that is added: so often, where a number of times is said.
-struct Length {
+struct EngineInterval {
     interval: Interval,
     times: Option<String>,
 }
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// A moment and a length of time.
     pub(super) fn moved(&self, call: &Call) -> Result<String> {
         let of = &call.args[0];
@@ -53,16 +53,16 @@ impl Printer<'_> {
     }
 
     /// A length of time, if it is a literal or a number of times one; backwards where it is taken away.
-    fn length(&self, node: &Node, backwards: bool) -> Option<Length> {
+    fn length(&self, node: &Node, backwards: bool) -> Option<EngineInterval> {
         let sign = if backwards { -1 } else { 1 };
         match &node.kind {
-            Kind::Literal(Literal::Interval(interval)) => {
-                Some(Length { interval: interval.times(sign)?, times: None })
+            NodeKind::Literal(Literal::Interval(interval)) => {
+                Some(EngineInterval { interval: interval.times(sign)?, times: None })
             }
-            Kind::Call(Call { op: Op::IntervalTimes, args, .. }) => match args[0].as_literal()? {
+            NodeKind::Call(Call { op: Op::IntervalTimes, args, .. }) => match args[0].as_literal()? {
                 Literal::Interval(interval) => {
                     let times = self.long(&args[1]).ok()?;
-                    Some(Length { interval: interval.times(sign)?, times: Some(times) })
+                    Some(EngineInterval { interval: interval.times(sign)?, times: Some(times) })
                 }
                 _ => None,
             },
@@ -71,7 +71,7 @@ impl Printer<'_> {
     }
 
     /// A moment so many microseconds later.
-    fn shifted(&self, call: &Call, sql: &str, length: &Length, on_clock: bool) -> Result<String> {
+    fn shifted(&self, call: &Call, sql: &str, length: &EngineInterval, on_clock: bool) -> Result<String> {
         let micros = length.interval.micros;
         if self.dialect == Flink && micros % 1000 != 0 {
             return Err(self.no_op(call.op));

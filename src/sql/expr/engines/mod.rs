@@ -22,7 +22,7 @@ mod texts;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::expr;
-use crate::expr::tree::{Kind, Literal, Node, Op};
+use crate::expr::tree::{Literal, Node, NodeKind, Op};
 use crate::expr::{Interval, Type};
 use crate::sql::{Dialect, words};
 use crate::time::Zone;
@@ -30,7 +30,7 @@ use crate::time::Zone;
 /// The SQL of `node`.
 pub fn sql(dialect: Dialect, node: &Node, zone: &Zone, column: &dyn Fn(usize) -> String) -> Result<String> {
     let node = &expr::with_instants(node, zone);
-    let printer = Printer { dialect, zone, column };
+    let printer = DialectPrinter { dialect, zone, column };
     // A column of 32 bits would be one of 64 to a later step.
     if dialect != Dialect::BigQuery && printer.is_short(node) {
         return Ok(printer.cast_to(&printer.sql(node)?, DataType::Int64));
@@ -39,21 +39,21 @@ pub fn sql(dialect: Dialect, node: &Node, zone: &Zone, column: &dyn Fn(usize) ->
 }
 
 /// The way from a tree to the text of one dialect.
-struct Printer<'a> {
+struct DialectPrinter<'a> {
     dialect: Dialect,
     zone: &'a Zone,
     column: &'a dyn Fn(usize) -> String,
 }
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// The SQL of `node`.
     fn sql(&self, node: &Node) -> Result<String> {
         match &node.kind {
-            Kind::Column(place) => Ok((self.column)(*place)),
-            Kind::Literal(literal) => self.literal(literal, node.ty),
-            Kind::Cast(inner, casting) => self.cast(node, inner, *casting),
-            Kind::Case(branches, otherwise) => self.case(branches, otherwise),
-            Kind::Call(call) => self.call(node, call),
+            NodeKind::Column(place) => Ok((self.column)(*place)),
+            NodeKind::Literal(literal) => self.literal(literal, node.ty),
+            NodeKind::Cast(inner, casting) => self.cast(node, inner, *casting),
+            NodeKind::Case(branches, otherwise) => self.case(branches, otherwise),
+            NodeKind::Call(call) => self.call(node, call),
         }
     }
 
@@ -210,14 +210,14 @@ impl Printer<'_> {
         }
         let Interval { months, days, micros } = interval;
         let parts = [(i64::from(months), "months"), (i64::from(days), "days"), (micros, "microseconds")];
-        let said: Vec<String> = parts
+        let interval: Vec<String> = parts
             .iter()
             .filter(|(count, _)| *count != 0)
             .map(|(count, unit)| format!("{count} {unit}"))
             .collect();
         // An empty INTERVAL is an error in PostgreSQL.
-        let said = if said.is_empty() { "0 days".to_string() } else { said.join(" ") };
-        Ok(format!("INTERVAL '{said}'"))
+        let interval = if interval.is_empty() { "0 days".to_string() } else { interval.join(" ") };
+        Ok(format!("INTERVAL '{interval}'"))
     }
 
     /// Whether an engine with integers of 32 bits would give `node` in them.
@@ -227,11 +227,11 @@ impl Printer<'_> {
         }
         let short = |node: &Node| self.is_short(node) || node.as_literal() == Some(&Literal::Null);
         match &node.kind {
-            Kind::Literal(Literal::Int(value)) => i32::try_from(*value).is_ok(),
-            Kind::Case(branches, otherwise) => {
+            NodeKind::Literal(Literal::Int(value)) => i32::try_from(*value).is_ok(),
+            NodeKind::Case(branches, otherwise) => {
                 branches.iter().all(|(_, then)| short(then)) && short(otherwise)
             }
-            Kind::Call(call) => match call.op {
+            NodeKind::Call(call) => match call.op {
                 Op::Negate | Op::Abs | Op::BitNot | Op::Floor | Op::Ceil | Op::NullIf => {
                     self.is_short(&call.args[0])
                 }

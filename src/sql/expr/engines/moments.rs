@@ -1,16 +1,16 @@
 //! Times. An instant is seen on the clock of the job's zone.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::expr::tree::{Call, Kind, Node, Op};
-use crate::expr::{TimeField as Field, Type};
+use crate::expr::tree::{Call, Node, NodeKind, Op};
+use crate::expr::{TimeField, Type};
 use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
 use crate::sql::source::instant_of_local;
 use crate::sql::{patterns, words};
 use crate::time::{DAY, TimeFormat};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// What the clock shows at a moment: a time in no zone, or the day itself.
     pub(super) fn clock(&self, node: &Node) -> Result<String> {
         let sql = self.sql(node)?;
@@ -63,41 +63,41 @@ impl Printer<'_> {
     }
 
     /// `EXTRACT(field FROM …)`.
-    pub(super) fn extract(&self, node: &Node, call: &Call, field: Field) -> Result<String> {
+    pub(super) fn extract(&self, node: &Node, call: &Call, field: TimeField) -> Result<String> {
         let of = &call.args[0];
         match (field, of.ty) {
-            (Field::Epoch, Type::Interval) => return self.seconds(node, of),
-            (Field::Epoch, _) => return Ok(self.in_units(&self.micros(of)?, node)),
-            (Field::Second | Field::Millisecond | Field::Microsecond, _) => {
+            (TimeField::Epoch, Type::Interval) => return self.seconds(node, of),
+            (TimeField::Epoch, _) => return Ok(self.in_units(&self.micros(of)?, node)),
+            (TimeField::Second | TimeField::Millisecond | TimeField::Microsecond, _) => {
                 return self.fraction(node, of, field);
             }
             _ => {}
         }
         let clock = match field {
-            Field::Hour | Field::Minute => self.full_clock(of)?,
+            TimeField::Hour | TimeField::Minute => self.full_clock(of)?,
             _ => self.clock(of)?,
         };
         self.part(field, &clock).ok_or_else(|| self.no_op(call.op))
     }
 
     /// A part of what a clock shows, as a 64-bit integer.
-    fn part(&self, field: Field, clock: &str) -> Option<String> {
+    fn part(&self, field: TimeField, clock: &str) -> Option<String> {
         let part = match (field, self.dialect) {
-            (Field::Century | Field::Decade, Spark | Flink | BigQuery) => return None,
-            (Field::Week | Field::IsoYear | Field::IsoDayOfWeek, Flink) => return None,
-            (Field::IsoYear, Spark) => "YEAROFWEEK".into(),
-            (Field::IsoDayOfWeek, Spark) => "DAYOFWEEK_ISO".into(),
+            (TimeField::Century | TimeField::Decade, Spark | Flink | BigQuery) => return None,
+            (TimeField::Week | TimeField::IsoYear | TimeField::IsoDayOfWeek, Flink) => return None,
+            (TimeField::IsoYear, Spark) => "YEAROFWEEK".into(),
+            (TimeField::IsoDayOfWeek, Spark) => "DAYOFWEEK_ISO".into(),
             // Sunday is 1 in these.
-            (Field::DayOfWeek, Spark | BigQuery) => "DAYOFWEEK".into(),
-            (Field::IsoDayOfWeek, BigQuery) => "DAYOFWEEK".into(),
-            (Field::Week, BigQuery) => "ISOWEEK".into(),
-            (Field::DayOfYear, BigQuery) => "DAYOFYEAR".into(),
+            (TimeField::DayOfWeek, Spark | BigQuery) => "DAYOFWEEK".into(),
+            (TimeField::IsoDayOfWeek, BigQuery) => "DAYOFWEEK".into(),
+            (TimeField::Week, BigQuery) => "ISOWEEK".into(),
+            (TimeField::DayOfYear, BigQuery) => "DAYOFYEAR".into(),
             (field, _) => field.name().to_uppercase(),
         };
         let sql = format!("EXTRACT({part} FROM {clock})");
         let sql = match (field, self.dialect) {
-            (Field::DayOfWeek, Spark | BigQuery | Flink) => format!("({sql} - 1)"),
-            (Field::IsoDayOfWeek, BigQuery) => format!("(MOD({sql} + 5, 7) + 1)"),
+            (TimeField::DayOfWeek, Spark | BigQuery | Flink) => format!("({sql} - 1)"),
+            (TimeField::IsoDayOfWeek, BigQuery) => format!("(MOD({sql} + 5, 7) + 1)"),
             _ => sql,
         };
         Some(match self.dialect {
@@ -107,7 +107,7 @@ impl Printer<'_> {
     }
 
     /// The seconds of the minute, in parts of them.
-    fn fraction(&self, node: &Node, of: &Node, field: Field) -> Result<String> {
+    fn fraction(&self, node: &Node, of: &Node, field: TimeField) -> Result<String> {
         let clock = self.full_clock(of)?;
         let micros = match self.dialect {
             DuckDb | Postgres => format!("EXTRACT(MICROSECONDS FROM {clock})"),
@@ -121,15 +121,15 @@ impl Printer<'_> {
             _ => return Err(self.no_words(format!("EXTRACT({} FROM …)", field.name()))),
         };
         match (field, self.dialect) {
-            (Field::Microsecond, DuckDb | BigQuery) => Ok(micros),
-            (Field::Microsecond, _) => Ok(self.cast_to(&micros, DataType::Int64)),
+            (TimeField::Microsecond, DuckDb | BigQuery) => Ok(micros),
+            (TimeField::Microsecond, _) => Ok(self.cast_to(&micros, DataType::Int64)),
             _ => Ok(self.in_units(&micros, node)),
         }
     }
 
     /// The seconds of a length of time.
     fn seconds(&self, node: &Node, of: &Node) -> Result<String> {
-        if let Kind::Call(call) = &of.kind
+        if let NodeKind::Call(call) = &of.kind
             && call.op == Op::TimeBetween
         {
             let (a, b) = (self.micros(&call.args[0])?, self.micros(&call.args[1])?);
@@ -144,10 +144,10 @@ impl Printer<'_> {
     }
 
     /// The beginning of a unit.
-    pub(super) fn truncated(&self, call: &Call, field: Field) -> Result<String> {
+    pub(super) fn truncated(&self, call: &Call, field: TimeField) -> Result<String> {
         let of = &call.args[0];
         let sql = self.sql(of)?;
-        if field == Field::Microsecond {
+        if field == TimeField::Microsecond {
             return Ok(sql);
         }
         let clock = words::closed(&self.clock(of)?);
@@ -173,25 +173,25 @@ impl Printer<'_> {
     }
 
     /// What a clock shows where the unit begins that it is in.
-    fn begin(&self, field: Field, clock: &str) -> Option<String> {
+    fn begin(&self, field: TimeField, clock: &str) -> Option<String> {
         let name = field.name().to_uppercase();
         Some(match (self.dialect, field) {
-            (Postgres, Field::IsoYear) | (DuckDb, Field::Century) => return None,
+            (Postgres, TimeField::IsoYear) | (DuckDb, TimeField::Century) => return None,
             (DuckDb | Postgres, _) => format!("DATE_TRUNC('{}', {clock})", field.name()),
-            (_, Field::Century | Field::Decade) | (Spark | Flink, Field::IsoYear) => return None,
-            (Spark, Field::Millisecond) => format!("DATE_TRUNC('MILLISECOND', {clock})"),
+            (_, TimeField::Century | TimeField::Decade) | (Spark | Flink, TimeField::IsoYear) => return None,
+            (Spark, TimeField::Millisecond) => format!("DATE_TRUNC('MILLISECOND', {clock})"),
             (Spark, _) => format!("DATE_TRUNC('{name}', {clock})"),
-            (BigQuery, Field::Week) => format!("DATETIME_TRUNC({clock}, ISOWEEK)"),
-            (BigQuery, Field::Millisecond) => format!("DATETIME_TRUNC({clock}, MILLISECOND)"),
+            (BigQuery, TimeField::Week) => format!("DATETIME_TRUNC({clock}, ISOWEEK)"),
+            (BigQuery, TimeField::Millisecond) => format!("DATETIME_TRUNC({clock}, MILLISECOND)"),
             (BigQuery, _) => format!("DATETIME_TRUNC({clock}, {name})"),
             // Its weeks begin on Sunday.
-            (_, Field::Week | Field::Millisecond) => return None,
+            (_, TimeField::Week | TimeField::Millisecond) => return None,
             _ => format!("CAST(FLOOR({clock} TO {name}) AS TIMESTAMP(3))"),
         })
     }
 
     /// How often a unit begins between two moments.
-    pub(super) fn boundaries(&self, call: &Call, field: Field) -> Result<String> {
+    pub(super) fn boundaries(&self, call: &Call, field: TimeField) -> Result<String> {
         let none = || self.no_op(call.op);
         if let Some(length) = field.length() {
             let begin = |node: &Node| -> Result<String> {
@@ -208,14 +208,16 @@ impl Printer<'_> {
     }
 
     /// A number that grows by one where a unit begins again, of what a clock shows.
-    fn number(&self, field: Field, clock: &str) -> Option<String> {
-        let part = |field: Field| self.part(field, clock);
+    fn number(&self, field: TimeField, clock: &str) -> Option<String> {
+        let part = |field: TimeField| self.part(field, clock);
         Some(match field {
-            Field::Quarter => format!("({} * 4 + {})", part(Field::Year)?, part(field)?),
-            Field::Month => format!("({} * 12 + {})", part(Field::Year)?, part(field)?),
-            Field::Day => self.day_number(clock),
+            TimeField::Quarter => format!("({} * 4 + {})", part(TimeField::Year)?, part(field)?),
+            TimeField::Month => format!("({} * 12 + {})", part(TimeField::Year)?, part(field)?),
+            TimeField::Day => self.day_number(clock),
             // Weeks begin on Monday; 1970 began on a Thursday.
-            Field::Week => words::floor_div(self.dialect, &format!("({} + 3)", self.day_number(clock)), 7),
+            TimeField::Week => {
+                words::floor_div(self.dialect, &format!("({} + 3)", self.day_number(clock)), 7)
+            }
             _ => part(field)?,
         })
     }
@@ -237,12 +239,12 @@ impl Printer<'_> {
     }
 
     /// How many whole units there are between two moments: those that are always of one length, and days on the clock.
-    pub(super) fn whole_units(&self, call: &Call, field: Field) -> Result<String> {
+    pub(super) fn whole_units(&self, call: &Call, field: TimeField) -> Result<String> {
         let (from, to) = (&call.args[0], &call.args[1]);
         let (unit, on_clock) = match (field, field.length()) {
             (_, Some(length)) => (length, false),
-            (Field::Week, _) => (7 * DAY, true),
-            (Field::Day, _) => (DAY, true),
+            (TimeField::Week, _) => (7 * DAY, true),
+            (TimeField::Day, _) => (DAY, true),
             _ => return Err(self.no_op(call.op)),
         };
         let micros = |node: &Node| -> Result<String> {

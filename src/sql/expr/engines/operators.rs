@@ -1,15 +1,15 @@
 //! Logic, comparisons and choices.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::error::Result;
 use crate::expr::Type;
-use crate::expr::tree::{Call, Kind, Node, Op};
+use crate::expr::tree::{Call, Node, NodeKind, Op};
 use crate::sql::Dialect;
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// `NOT node`.
     pub(super) fn not(&self, node: &Node) -> Result<String> {
-        if let Kind::Call(call) = &node.kind {
+        if let NodeKind::Call(call) = &node.kind {
             match call.op {
                 Op::IsNull | Op::IsTrue | Op::IsFalse => return self.test(call, "IS NOT"),
                 Op::In | Op::Between => return self.among(call, "NOT "),
@@ -35,7 +35,7 @@ impl Printer<'_> {
     pub(super) fn chain(&self, call: &Call) -> Result<String> {
         let word = if call.op == Op::And { " AND " } else { " OR " };
         let side = |node: &Node| match &node.kind {
-            Kind::Call(call) if binds_tighter(call) => self.sql(node),
+            NodeKind::Call(call) if binds_tighter(call) => self.sql(node),
             _ => self.tight(node),
         };
         Ok(call.args.iter().map(side).collect::<Result<Vec<_>>>()?.join(word))
@@ -57,7 +57,7 @@ impl Printer<'_> {
     /// "C", what is made of other values is not.
     fn ordered(&self, args: &[Node]) -> Result<String> {
         let sql = self.tight(&args[0])?;
-        let known = args.iter().any(|arg| matches!(arg.kind, Kind::Column(_)));
+        let known = args.iter().any(|arg| matches!(arg.kind, NodeKind::Column(_)));
         Ok(match self.dialect == Dialect::Postgres && args[0].ty == Type::TEXT && !known {
             true => format!("({sql} COLLATE \"C\")"),
             false => sql,
@@ -121,7 +121,7 @@ fn binds_tighter(call: &Call) -> bool {
     let compares =
         matches!(call.op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::IsNull | Op::In);
     let negated = match call.args.first().map(|arg| &arg.kind) {
-        Some(Kind::Call(inner)) => call.op == Op::Not && matches!(inner.op, Op::IsNull | Op::In),
+        Some(NodeKind::Call(inner)) => call.op == Op::Not && matches!(inner.op, Op::IsNull | Op::In),
         _ => false,
     };
     compares || negated

@@ -3,12 +3,12 @@
 //! A pattern of LIKE has `\` as its escape unless it names another; printed, it is `\` always. Regular expressions are
 //! those of Rust's `regex`; the engines know them as far as [`regex_for`] says.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::error::Result;
 use crate::expr::tree::{Call, Node, Op};
 use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     pub(super) fn like(&self, call: &Call, not: &str) -> Result<String> {
         let sql = self.tight(&call.args[0])?;
         let escape = call.args.get(2).map(|escape| escape.as_text().unwrap_or_default());

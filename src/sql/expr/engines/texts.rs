@@ -1,12 +1,12 @@
 //! Functions of text. Lengths and positions count characters.
 
-use super::Printer;
+use super::DialectPrinter;
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::tree::{Call, Node, Op};
 use crate::sql::Dialect::{BigQuery, DuckDb, Flink, Postgres, Spark};
 
-impl Printer<'_> {
+impl DialectPrinter<'_> {
     /// An integer that an engine gives in 32 bits, in 64.
     fn widened(&self, sql: String) -> String {
         match self.dialect {

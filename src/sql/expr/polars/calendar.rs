@@ -1,13 +1,13 @@
 //! Months and what is made of them, days by their numbers, and lengths of time that are computed.
 
-use super::{Printer, int};
+use super::{PolarsPrinter, int};
 use crate::error::Result;
-use crate::expr::tree::{Call, Kind, Literal, Node, Op};
-use crate::expr::{TimeField as Field, Type};
+use crate::expr::tree::{Call, Literal, Node, NodeKind, Op};
+use crate::expr::{TimeField, Type};
 use crate::time::DAY;
 
 /// A length of time: months that are the same for all rows, days and microseconds as SQL.
-pub(super) struct Length {
+pub(super) struct PolarsInterval {
     pub months: i32,
     pub days: Option<String>,
     pub micros: Option<String>,
@@ -35,7 +35,7 @@ fn made(year: &str, month: &str, of_month: &str) -> String {
     )
 }
 
-impl Printer<'_> {
+impl PolarsPrinter<'_> {
     pub(super) fn make_date(&self, args: &[Node]) -> Result<String> {
         Ok(made(&self.sql(&args[0])?, &self.sql(&args[1])?, &self.sql(&args[2])?))
     }
@@ -47,40 +47,40 @@ impl Printer<'_> {
     }
 
     /// The number of the day on which the unit begins that `clock` is in.
-    pub(super) fn first_day(&self, field: Field, clock: &str) -> Result<String> {
+    pub(super) fn first_day(&self, field: TimeField, clock: &str) -> Result<String> {
         let number = format!("({clock} // {DAY})");
         let year = || part("year", clock);
         let january = |year: String| format!("CAST({} AS BIGINT)", made(&year, "1", "1"));
         Ok(match field {
-            Field::Day => number,
-            Field::Week => format!("({number} - (({number} + 3) % 7))"),
-            Field::Month => format!("({number} - {} + 1)", part("day", clock)),
-            Field::Quarter => {
+            TimeField::Day => number,
+            TimeField::Week => format!("({number} - (({number} + 3) % 7))"),
+            TimeField::Month => format!("({number} - {} + 1)", part("day", clock)),
+            TimeField::Quarter => {
                 let month = format!("({} * 3 - 2)", part("quarter", clock));
                 format!("CAST({} AS BIGINT)", made(&year(), &month, "1"))
             }
-            Field::Year => format!("({number} - {} + 1)", part("doy", clock)),
-            Field::Decade => january(format!("({} // 10 * 10)", year())),
-            Field::Century => january(format!("(({} - 1) // 100 * 100 + 1)", year())),
+            TimeField::Year => format!("({number} - {} + 1)", part("doy", clock)),
+            TimeField::Decade => january(format!("({} // 10 * 10)", year())),
+            TimeField::Century => january(format!("(({} - 1) // 100 * 100 + 1)", year())),
             _ => return Err(self.no_words(&format!("date_trunc('{}')", field.name()))),
         })
     }
 
     /// How many whole units of days or months there are between two moments.
-    pub(super) fn whole_units(&self, field: Field, from: &Node, to: &Node) -> Result<String> {
+    pub(super) fn whole_units(&self, field: TimeField, from: &Node, to: &Node) -> Result<String> {
         let (from, to) = (self.micros(from)?, self.micros(to)?);
         // Counted from the earlier moment on, so the number is cut towards zero in both directions.
         let sign = format!("(CASE WHEN {to} < {from} THEN -1 WHEN {to} >= {from} THEN 1 END)");
         let first = self.local(&format!("LEAST({from}, {to})"));
         let last = self.local(&format!("GREATEST({from}, {to})"));
         let months = match field {
-            Field::Day => return Ok(format!("({sign} * (({last} - {first}) // {DAY}))")),
-            Field::Week => return Ok(format!("({sign} * (({last} - {first}) // {}))", 7 * DAY)),
-            Field::Month => 1,
-            Field::Quarter => 3,
-            Field::Year => 12,
-            Field::Decade => 120,
-            Field::Century => 1200,
+            TimeField::Day => return Ok(format!("({sign} * (({last} - {first}) // {DAY}))")),
+            TimeField::Week => return Ok(format!("({sign} * (({last} - {first}) // {}))", 7 * DAY)),
+            TimeField::Month => 1,
+            TimeField::Quarter => 3,
+            TimeField::Year => 12,
+            TimeField::Decade => 120,
+            TimeField::Century => 1200,
             _ => return Err(self.no_words(&format!("date_sub('{}')", field.name()))),
         };
         let (a, b) = (part("day", &first), part("day", &last));
@@ -96,19 +96,19 @@ impl Printer<'_> {
     }
 
     /// A length of time, so many times.
-    pub(super) fn length(&self, node: &Node, times: i64) -> Result<Length> {
+    pub(super) fn length(&self, node: &Node, times: i64) -> Result<PolarsInterval> {
         let no_words = || self.no_words("an interval that is computed so");
         match &node.kind {
-            Kind::Literal(Literal::Interval(interval)) => {
+            NodeKind::Literal(Literal::Interval(interval)) => {
                 let interval = interval.times(times).ok_or_else(no_words)?;
                 let some = |value: i64| (value != 0).then(|| int(value));
-                Ok(Length {
+                Ok(PolarsInterval {
                     months: interval.months,
                     days: some(interval.days.into()),
                     micros: some(interval.micros),
                 })
             }
-            Kind::Call(Call { op: Op::IntervalTimes, args, .. }) => {
+            NodeKind::Call(Call { op: Op::IntervalTimes, args, .. }) => {
                 let one = self.length(&args[0], times)?;
                 let count = self.sql(&args[1])?;
                 // Polars moves by months that are the same for all rows.
@@ -116,18 +116,18 @@ impl Printer<'_> {
                     return Err(no_words());
                 }
                 // An interval is NULL where its number is, also of no length.
-                let so_many = |part: Option<String>| part.map(|part| format!("({part} * {count})"));
-                let micros = so_many(one.micros).unwrap_or_else(|| format!("(0 * {count})"));
-                Ok(Length { months: 0, days: so_many(one.days), micros: Some(micros) })
+                let multiplied = |part: Option<String>| part.map(|part| format!("({part} * {count})"));
+                let micros = multiplied(one.micros).unwrap_or_else(|| format!("(0 * {count})"));
+                Ok(PolarsInterval { months: 0, days: multiplied(one.days), micros: Some(micros) })
             }
-            Kind::Call(Call { op: op @ (Op::IntervalPlus | Op::IntervalMinus), args, .. }) => {
+            NodeKind::Call(Call { op: op @ (Op::IntervalPlus | Op::IntervalMinus), args, .. }) => {
                 let one = self.length(&args[0], times)?;
                 let two = self.length(&args[1], if *op == Op::IntervalPlus { times } else { -times })?;
                 let sum = |a: Option<String>, b: Option<String>| match (a, b) {
                     (Some(a), Some(b)) => Some(format!("({a} + {b})")),
                     (a, b) => a.or(b),
                 };
-                Ok(Length {
+                Ok(PolarsInterval {
                     months: one.months.checked_add(two.months).ok_or_else(no_words)?,
                     days: sum(one.days, two.days),
                     micros: sum(one.micros, two.micros),
@@ -138,7 +138,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn later(&self, time: &Node, length: &Node, times: i64) -> Result<String> {
-        let Length { months, days, micros } = self.length(length, times)?;
+        let PolarsInterval { months, days, micros } = self.length(length, times)?;
         let mut at = self.micros(time)?;
         if months != 0 || days.is_some() {
             let is_instant = time.ty == Type::TIME;

@@ -16,7 +16,7 @@ mod texts;
 
 use crate::error::{Error, Result};
 use crate::expr::Type;
-use crate::expr::tree::{Call, Kind, Literal, Node, Op};
+use crate::expr::tree::{Call, Literal, Node, NodeKind, Op};
 use crate::sql::{Dialect, words};
 use crate::time::Zone;
 
@@ -40,33 +40,33 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// The SQL of `node`.
 pub fn sql(node: &Node, zone: &Zone, column: &dyn Fn(usize) -> String) -> Result<String> {
-    let sql = Printer { zone, column }.sql(node)?;
+    let sql = PolarsPrinter { zone, column }.sql(node)?;
     match sql.len() > MOST_BYTES {
         true => Err(Error::job("the expression is too long for the SQL of Polars")),
         false => Ok(sql),
     }
 }
 
-struct Printer<'a> {
+struct PolarsPrinter<'a> {
     zone: &'a Zone,
     column: &'a dyn Fn(usize) -> String,
 }
 
-impl Printer<'_> {
+impl PolarsPrinter<'_> {
     /// The SQL of `node`; it reads as one word.
     fn sql(&self, node: &Node) -> Result<String> {
         match &node.kind {
-            Kind::Column(place) => Ok(words::closed(&(self.column)(*place))),
-            Kind::Literal(literal) => self.literal(node, literal),
-            Kind::Case(branches, otherwise) => {
+            NodeKind::Column(place) => Ok(words::closed(&(self.column)(*place))),
+            NodeKind::Literal(literal) => self.literal(node, literal),
+            NodeKind::Case(branches, otherwise) => {
                 let mut out = String::from("(CASE");
                 for (when, then) in branches {
                     out += &format!(" WHEN {} THEN {}", self.sql(when)?, self.sql(then)?);
                 }
                 Ok(format!("{out} ELSE {} END)", self.sql(otherwise)?))
             }
-            Kind::Cast(inner, _) => self.cast(inner, node.ty),
-            Kind::Call(call) => self.call(call, node),
+            NodeKind::Cast(inner, _) => self.cast(inner, node.ty),
+            NodeKind::Call(call) => self.call(call, node),
         }
         // Checked at every level: a text that doubles at each of them would fill the memory before the end.
         .and_then(|sql| match sql.len() > MOST_BYTES {

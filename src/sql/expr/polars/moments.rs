@@ -2,21 +2,23 @@
 
 use super::calendar::part;
 use super::numbers::product;
-use super::{INSTANT, ISO, LOCAL, Printer, STRPTIME, TIME, decimal, int};
+use super::{INSTANT, ISO, LOCAL, PolarsPrinter, STRPTIME, TIME, decimal, int};
 use crate::error::Result;
-use crate::expr::tree::{Call, Kind, Literal, Node, Op};
-use crate::expr::{TimeField as Field, Type};
+use crate::expr::tree::{Call, Literal, Node, NodeKind, Op};
+use crate::expr::{TimeField, Type};
 use crate::sql::{Dialect, words};
 use crate::time::DAY;
 
-impl Printer<'_> {
+impl PolarsPrinter<'_> {
     /// The microseconds of an instant, of what a clock shows, and of a day.
     pub(super) fn micros(&self, node: &Node) -> Result<String> {
         match (&node.kind, node.ty) {
-            (Kind::Literal(Literal::Micros(micros)), _) => Ok(int(*micros)),
+            (NodeKind::Literal(Literal::Micros(micros)), _) => Ok(int(*micros)),
             (_, Type::DATE) => Ok(format!("(CAST({} AS BIGINT) * {DAY})", self.sql(node)?)),
-            (Kind::Call(call), Type::TIME | Type::Clock) if super::is_moment(call.op) => self.instant(call),
-            (Kind::Cast(inner, _), Type::TIME | Type::Clock) => self.cast_micros(inner, node.ty),
+            (NodeKind::Call(call), Type::TIME | Type::Clock) if super::is_moment(call.op) => {
+                self.instant(call)
+            }
+            (NodeKind::Cast(inner, _), Type::TIME | Type::Clock) => self.cast_micros(inner, node.ty),
             (_, Type::TIME) => Ok(format!("CAST({} AS BIGINT)", self.sql(node)?)),
             _ => Err(self.no_words("a time without a zone")),
         }
@@ -117,21 +119,23 @@ impl Printer<'_> {
         }
     }
 
-    fn extract(&self, field: Field, time: &Node, node: &Node) -> Result<String> {
+    fn extract(&self, field: TimeField, time: &Node, node: &Node) -> Result<String> {
         let parts = |micros: String| -> String {
             let scale = node.ty.scale().unwrap_or(0);
             product(&format!("TRY_CAST({micros} AS DECIMAL(38, 0))"), 0, &decimal(1, scale), scale, scale)
         };
         if time.ty == Type::Interval {
-            let Kind::Call(Call { op: Op::TimeBetween, args, .. }) = &time.kind else {
+            let NodeKind::Call(Call { op: Op::TimeBetween, args, .. }) = &time.kind else {
                 return Err(self.no_words("EXTRACT from an interval"));
             };
             return Ok(parts(format!("({} - {})", self.micros(&args[0])?, self.micros(&args[1])?)));
         }
         Ok(match field {
-            Field::Epoch => parts(self.micros(time)?),
-            Field::Second | Field::Millisecond => parts(format!("({} % 60000000)", self.clock(time)?)),
-            Field::Microsecond => format!("({} % 60000000)", self.clock(time)?),
+            TimeField::Epoch => parts(self.micros(time)?),
+            TimeField::Second | TimeField::Millisecond => {
+                parts(format!("({} % 60000000)", self.clock(time)?))
+            }
+            TimeField::Microsecond => format!("({} % 60000000)", self.clock(time)?),
             _ => {
                 let time = match time.ty {
                     Type::Clock => format!("CAST({} AS TIMESTAMP)", self.micros(time)?),
@@ -156,7 +160,7 @@ impl Printer<'_> {
         Ok(format!("{STRPTIME}({}, {})", self.sql(&call.args[0])?, self.sql(&call.args[1])?))
     }
 
-    fn boundaries(&self, field: Field, from: &Node, to: &Node) -> Result<String> {
+    fn boundaries(&self, field: TimeField, from: &Node, to: &Node) -> Result<String> {
         if let Some(unit) = field.length() {
             let begin = |node: &Node| Ok::<_, crate::error::Error>(self.begin(&self.micros(node)?, unit));
             return Ok(format!("(({} - {}) // {unit})", begin(to)?, begin(from)?));
@@ -166,15 +170,15 @@ impl Printer<'_> {
             let day = format!("({clock} // {DAY})");
             let part = |field: &str| part(field, &clock);
             Ok(match field {
-                Field::Day => day,
+                TimeField::Day => day,
                 // The first Monday after 1969-12-29 is its own number.
-                Field::Week => format!("(({day} + 3) // 7)"),
-                Field::Month => format!("({} * 12 + {})", part("year"), part("month")),
-                Field::Quarter => format!("({} * 4 + {})", part("year"), part("quarter")),
-                Field::Year => part("year"),
-                Field::Decade => format!("({} // 10)", part("year")),
-                Field::Century => format!("(({} - 1) // 100)", part("year")),
-                Field::IsoYear => part("isoyear"),
+                TimeField::Week => format!("(({day} + 3) // 7)"),
+                TimeField::Month => format!("({} * 12 + {})", part("year"), part("month")),
+                TimeField::Quarter => format!("({} * 4 + {})", part("year"), part("quarter")),
+                TimeField::Year => part("year"),
+                TimeField::Decade => format!("({} // 10)", part("year")),
+                TimeField::Century => format!("(({} - 1) // 100)", part("year")),
+                TimeField::IsoYear => part("isoyear"),
                 _ => return Err(self.no_words("date_diff")),
             })
         };
@@ -205,7 +209,7 @@ impl Printer<'_> {
         })
     }
 
-    fn truncated(&self, field: Field, time: &Node) -> Result<String> {
+    fn truncated(&self, field: TimeField, time: &Node) -> Result<String> {
         let is_instant = time.ty == Type::TIME;
         let micros = self.micros(time)?;
         let clock = if is_instant { self.local(&micros) } else { micros.clone() };

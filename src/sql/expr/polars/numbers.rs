@@ -1,13 +1,13 @@
 //! Numbers, and casts.
 
-use super::{DECIMAL, ISO, Printer, decimal};
+use super::{DECIMAL, ISO, PolarsPrinter, decimal};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
-use crate::expr::tree::{Call, Kind, Node, Op};
+use crate::expr::tree::{Call, Node, NodeKind, Op};
 use crate::time::DAY;
 
-impl Printer<'_> {
+impl PolarsPrinter<'_> {
     pub(super) fn number(&self, call: &Call, node: &Node) -> Result<String> {
         let args = &call.args;
         if matches!(call.op, Op::Round | Op::Trunc) {
@@ -63,7 +63,7 @@ impl Printer<'_> {
         let product = call.op == Op::Times;
         let mut terms = vec![];
         let mut left = node;
-        while let Kind::Call(Call { op, args, .. }) = &left.kind
+        while let NodeKind::Call(Call { op, args, .. }) = &left.kind
             && left.ty == node.ty
             && (*op == Op::Times) == product
             && matches!(op, Op::Plus | Op::Minus | Op::Times)
@@ -396,7 +396,7 @@ fn trimmed(sql: &str) -> String {
 /// The first column that is read.
 fn first_column(node: &Node) -> Option<usize> {
     match &node.kind {
-        Kind::Column(place) => Some(*place),
+        NodeKind::Column(place) => Some(*place),
         _ => node.parts().into_iter().find_map(first_column),
     }
 }

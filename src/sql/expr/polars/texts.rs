@@ -1,11 +1,11 @@
 //! Texts and patterns.
 
-use super::Printer;
+use super::PolarsPrinter;
 use crate::error::Result;
 use crate::expr::tree::{Call, Node, Op};
 use crate::sql::{Dialect, words};
 
-impl Printer<'_> {
+impl PolarsPrinter<'_> {
     pub(super) fn text(&self, call: &Call) -> Result<String> {
         let args = &call.args;
         let sql = self.sql(&args[0])?;

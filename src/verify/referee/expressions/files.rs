@@ -1,6 +1,6 @@
 //! The expressions of tests/expressions, which other engines compute too, in Polars; and the whole table of functions.
 
-use super::{Outcome, Rows, compared};
+use super::{Evaluated, RelationRows, compared};
 use crate::batch::{DataType, Field, Schema};
 use crate::expr::functions;
 use crate::job::{self, JobSpec, Overrides};
@@ -42,7 +42,7 @@ const COLUMNS: [(&str, DataType); 20] = {
 };
 
 /// The rows of `rows.csv`, as the referee reads them.
-fn rows(zone: &str) -> Rows {
+fn rows(zone: &str) -> RelationRows {
     let types: Vec<String> = COLUMNS
         .iter()
         .filter(|(name, _)| *name != "at")
@@ -60,7 +60,7 @@ fn rows(zone: &str) -> Rows {
     let query = format!("SELECT {} FROM source ORDER BY id", names.join(", "));
     let batch = super::super::run(&plan, &query).unwrap_or_else(|e| panic!("{e}"));
     let fields = COLUMNS.iter().map(|(name, ty)| Field::new(*name, *ty)).collect();
-    Rows::new(Schema::new(fields), batch.columns().to_vec())
+    RelationRows::new(Schema::new(fields), batch.columns().to_vec())
 }
 
 /// The expressions of a file: what is indented is said to other engines.
@@ -78,11 +78,11 @@ fn agree(names: &[&str], zones: &[&str]) -> usize {
         let zone = Zone::named(zone).unwrap();
         for sql in names.iter().flat_map(|name| expressions(name)) {
             match compared(&sql, &rows, &[1, 17], &zone) {
-                Outcome::Compared(found) => {
+                Evaluated::Compared(found) => {
                     wrong.extend(found.into_iter().take(1));
                     count += 1;
                 }
-                Outcome::Refused(why) => *refused.entry(why).or_default() += 1,
+                Evaluated::Refused(why) => *refused.entry(why).or_default() += 1,
             }
         }
     }
@@ -131,12 +131,12 @@ const UNSAID: [(&str, &str); 20] = [
 fn each_function_is_said_to_polars_or_listed() {
     let schema = Schema::new(vec![Field::new("id", DataType::Int64)]);
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
-    let rows = Rows::new(schema, vec![ids]);
+    let rows = RelationRows::new(schema, vec![ids]);
     let (mut wrong, mut unsaid) = (vec![], vec![]);
     for function in functions::all().flat_map(|(_, functions)| functions) {
         match compared(function.example.0, &rows, &[0], &Zone::utc()) {
-            Outcome::Compared(found) => wrong.extend(found),
-            Outcome::Refused(_) => unsaid.push(function.name),
+            Evaluated::Compared(found) => wrong.extend(found),
+            Evaluated::Refused(_) => unsaid.push(function.name),
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));

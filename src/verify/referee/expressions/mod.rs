@@ -15,23 +15,23 @@ use polars::sql::SQLContext;
 use std::sync::Arc;
 
 /// Rows to compute expressions of.
-struct Rows {
+struct RelationRows {
     schema: Schema,
     columns: Vec<ArrayRef>,
     count: usize,
 }
 
-impl Rows {
-    fn new(schema: Schema, columns: Vec<ArrayRef>) -> Rows {
+impl RelationRows {
+    fn new(schema: Schema, columns: Vec<ArrayRef>) -> RelationRows {
         let count = columns.first().map_or(0, |column| column.len());
-        Rows { schema, columns, count }
+        RelationRows { schema, columns, count }
     }
 
     /// Those in these places.
-    fn at(&self, places: &[usize]) -> Rows {
+    fn at(&self, places: &[usize]) -> RelationRows {
         let places = UInt32Array::from_iter_values(places.iter().map(|place| *place as u32));
         let taken = |column: &ArrayRef| arrow_select::take::take(column, &places, None).unwrap();
-        Rows {
+        RelationRows {
             schema: self.schema.clone(),
             columns: self.columns.iter().map(taken).collect(),
             count: places.len(),
@@ -40,9 +40,14 @@ impl Rows {
 }
 
 /// What Polars makes of the printed `sql`, and its type there. The rows lie in `parts`.
-fn by_polars(sql: &str, rows: &Rows, parts: usize, zone: &str) -> Result<(ArrayRef, pl::DataType), String> {
+fn by_polars(
+    sql: &str,
+    rows: &RelationRows,
+    parts: usize,
+    zone: &str,
+) -> Result<(ArrayRef, pl::DataType), String> {
     start().unwrap();
-    let registry = Arc::new(clocks::Clocks::of(zone));
+    let registry = Arc::new(clocks::ClockFunctions::of(zone));
     let mut context = SQLContext::new().with_function_registry(registry);
     let frame = rows.schema.fields.iter().zip(&rows.columns);
     let frame = frame.map(|(f, a)| bridge::to_polars(&f.name, f.ty, a, zone));
@@ -91,7 +96,7 @@ fn is_typed(ty: DataType, found: &pl::DataType) -> bool {
 }
 
 /// What came of an expression.
-enum Outcome {
+enum Evaluated {
     /// Polars has no words for it.
     Refused(String),
     /// Where Polars and the engine differ.
@@ -99,15 +104,15 @@ enum Outcome {
 }
 
 /// Computes `sql` here and in Polars: of all rows that have a value at once, of a few of them, and of `alone` alone.
-fn compared(sql: &str, rows: &Rows, alone: &[usize], zone: &Zone) -> Outcome {
+fn compared(sql: &str, rows: &RelationRows, alone: &[usize], zone: &Zone) -> Evaluated {
     // What no job can say is no matter here.
-    let Ok(expr) = Expr::compile(sql, &rows.schema, zone) else { return Outcome::Compared(vec![]) };
+    let Ok(expr) = Expr::compile(sql, &rows.schema, zone) else { return Evaluated::Compared(vec![]) };
     let column = |number: usize| format!("\"{}\"", rows.schema.fields[number].name);
     let printed = match translate(Dialect::Polars, &expr, &column) {
         Ok(printed) => printed,
-        Err(error) => return Outcome::Refused(error.message().to_string()),
+        Err(error) => return Evaluated::Refused(error.message().to_string()),
     };
-    let of = |rows: &Rows| expr.evaluate(rows.count, |number| &rows.columns[number]);
+    let of = |rows: &RelationRows| expr.evaluate(rows.count, |number| &rows.columns[number]);
     let wanted: Vec<Option<String>> = match of(rows) {
         Ok(array) => (0..rows.count).map(|row| Some(shown(&array, row))).collect(),
         Err(_) => {
@@ -144,7 +149,7 @@ fn compared(sql: &str, rows: &Rows, alone: &[usize], zone: &Zone) -> Outcome {
     check(&kept, 1);
     check(&kept, 3);
     alone.iter().filter(|row| kept.contains(row)).for_each(|row| check(&[*row], 1));
-    Outcome::Compared(out)
+    Evaluated::Compared(out)
 }
 
 /// What is said to Polars, and computed there as here.
@@ -424,15 +429,15 @@ const ZONES: [&str; 4] = ["UTC", "Asia/Jakarta", "America/New_York", "Australia/
 #[test]
 fn polars_computes_what_the_engine_computes() {
     let (schema, columns) = rows::rows();
-    let rows = Rows::new(schema, columns);
+    let rows = RelationRows::new(schema, columns);
     let all: Vec<usize> = (0..rows.count).collect();
     let mut wrong = vec![];
     for zone in ZONES {
         let zone = Zone::named(zone).unwrap();
         for sql in SAID {
             match compared(sql, &rows, &all, &zone) {
-                Outcome::Compared(found) => wrong.extend(found.into_iter().take(2)),
-                Outcome::Refused(why) => wrong.push(format!("{sql}: {why}")),
+                Evaluated::Compared(found) => wrong.extend(found.into_iter().take(2)),
+                Evaluated::Refused(why) => wrong.push(format!("{sql}: {why}")),
             }
         }
     }

@@ -7,7 +7,7 @@
 //! * A value of another kind than its schema says has a fault.
 
 use crate::batch::DataType;
-use crate::input::jsonl::{Kind, unescape};
+use crate::input::jsonl::{JsonKind, unescape};
 use crate::input::value::shown;
 use crate::time::{TimeUnit, civil_from_days};
 use base64::Engine;
@@ -23,7 +23,7 @@ const DIGITS: u8 = 38;
 
 /// What values of a field stand for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::input) enum Logical {
+pub(in crate::input) enum ConnectLogical {
     /// Base64 of an integer in two's complement, big-endian, divided by 10 to the power `scale`.
     Decimal {
         scale: i32,
@@ -40,12 +40,12 @@ pub(in crate::input) enum Logical {
     TimeOfDay(TimeUnit),
 }
 
-impl Logical {
+impl ConnectLogical {
     /// What the schema of a field names, if it is one of these.
     ///
     /// # Errors
     /// A decimal without a scale that can be used.
-    pub fn of(schema: &serde_json::Value) -> Result<Option<Logical>, String> {
+    pub fn of(schema: &serde_json::Value) -> Result<Option<ConnectLogical>, String> {
         let Some(name) = schema.get("name").and_then(serde_json::Value::as_str) else { return Ok(None) };
         let parameter = |name: &str| match schema.get("parameters")?.get(name)? {
             serde_json::Value::String(digits) => digits.parse::<i32>().ok(),
@@ -56,20 +56,20 @@ impl Logical {
                 let scale = parameter("scale").filter(|scale| scale.abs() <= FURTHEST);
                 let scale = scale.ok_or("the schema has a decimal without a valid `scale`")?;
                 let precision = parameter("connect.decimal.precision").and_then(|p| u8::try_from(p).ok());
-                Logical::Decimal { scale, precision }
+                ConnectLogical::Decimal { scale, precision }
             }
-            "io.debezium.data.VariableScaleDecimal" => Logical::VariableDecimal,
-            "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => Logical::Date,
+            "io.debezium.data.VariableScaleDecimal" => ConnectLogical::VariableDecimal,
+            "org.apache.kafka.connect.data.Date" | "io.debezium.time.Date" => ConnectLogical::Date,
             "org.apache.kafka.connect.data.Timestamp" | "io.debezium.time.Timestamp" => {
-                Logical::Instant(TimeUnit::Milli)
+                ConnectLogical::Instant(TimeUnit::Milli)
             }
-            "io.debezium.time.MicroTimestamp" => Logical::Instant(TimeUnit::Micro),
-            "io.debezium.time.NanoTimestamp" => Logical::Instant(TimeUnit::Nano),
+            "io.debezium.time.MicroTimestamp" => ConnectLogical::Instant(TimeUnit::Micro),
+            "io.debezium.time.NanoTimestamp" => ConnectLogical::Instant(TimeUnit::Nano),
             "org.apache.kafka.connect.data.Time" | "io.debezium.time.Time" => {
-                Logical::TimeOfDay(TimeUnit::Milli)
+                ConnectLogical::TimeOfDay(TimeUnit::Milli)
             }
-            "io.debezium.time.MicroTime" => Logical::TimeOfDay(TimeUnit::Micro),
-            "io.debezium.time.NanoTime" => Logical::TimeOfDay(TimeUnit::Nano),
+            "io.debezium.time.MicroTime" => ConnectLogical::TimeOfDay(TimeUnit::Micro),
+            "io.debezium.time.NanoTime" => ConnectLogical::TimeOfDay(TimeUnit::Nano),
             _ => return Ok(None),
         }))
     }
@@ -83,23 +83,23 @@ impl Logical {
             DataType::Decimal { precision: if scale > precision { DIGITS } else { precision }, scale }
         };
         match self {
-            Logical::Decimal { scale, .. } if scale < 0 => decimal(None, 0),
-            Logical::Decimal { scale, precision } => decimal(precision, scale),
-            Logical::VariableDecimal => {
+            ConnectLogical::Decimal { scale, .. } if scale < 0 => decimal(None, 0),
+            ConnectLogical::Decimal { scale, precision } => decimal(precision, scale),
+            ConnectLogical::VariableDecimal => {
                 let digits = example.and_then(|number| number.split_once('.')).map_or(0, |(_, f)| f.len());
                 decimal(None, digits as i32)
             }
-            Logical::Date => DataType::Date,
-            Logical::Instant(_) => DataType::Timestamp,
-            Logical::TimeOfDay(_) => DataType::String,
+            ConnectLogical::Date => DataType::Date,
+            ConnectLogical::Instant(_) => DataType::Timestamp,
+            ConnectLogical::TimeOfDay(_) => DataType::String,
         }
     }
 
     /// The unit of its numbers, where they are times of the calendar.
     pub fn unit(self) -> Option<TimeUnit> {
         match self {
-            Logical::Date => Some(TimeUnit::Day),
-            Logical::Instant(unit) => Some(unit),
+            ConnectLogical::Date => Some(TimeUnit::Day),
+            ConnectLogical::Instant(unit) => Some(unit),
             _ => None,
         }
     }
@@ -107,11 +107,11 @@ impl Logical {
     /// What it is, in words: `days`, `a decimal of scale 2`.
     pub fn words(self) -> String {
         match self {
-            Logical::Decimal { scale, .. } => format!("a decimal of scale {scale}"),
-            Logical::VariableDecimal => "a decimal with its own scale".to_string(),
-            Logical::Date => "days since 1970".to_string(),
-            Logical::Instant(unit) => format!("{} since 1970", unit.words()),
-            Logical::TimeOfDay(unit) => format!("{} since midnight", unit.words()),
+            ConnectLogical::Decimal { scale, .. } => format!("a decimal of scale {scale}"),
+            ConnectLogical::VariableDecimal => "a decimal with its own scale".to_string(),
+            ConnectLogical::Date => "days since 1970".to_string(),
+            ConnectLogical::Instant(unit) => format!("{} since 1970", unit.words()),
+            ConnectLogical::TimeOfDay(unit) => format!("{} since midnight", unit.words()),
         }
     }
 
@@ -119,30 +119,30 @@ impl Logical {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn write(self, kind: Kind, text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    pub fn write(self, kind: JsonKind, text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         let unlike = || format!("`{}` is not {}, although its schema says so", shown(text), self.words());
-        if let Logical::Decimal { scale, .. } = self {
+        if let ConnectLogical::Decimal { scale, .. } = self {
             return match kind {
-                Kind::Text | Kind::Escaped => decimal(kind, text, scale, out).ok_or_else(unlike),
+                JsonKind::Text | JsonKind::Escaped => decimal(kind, text, scale, out).ok_or_else(unlike),
                 // `decimal.format=NUMERIC` of the JsonConverter.
-                Kind::Number => {
+                JsonKind::Number => {
                     out.extend_from_slice(text);
                     Ok(())
                 }
                 _ => Err(unlike()),
             };
         }
-        if self == Logical::VariableDecimal {
+        if self == ConnectLogical::VariableDecimal {
             return variable(text, out).ok_or_else(unlike);
         }
-        let number = std::str::from_utf8(text).ok().filter(|_| kind == Kind::Number);
+        let number = std::str::from_utf8(text).ok().filter(|_| kind == JsonKind::Number);
         let number = number.and_then(|digits| digits.parse::<i64>().ok()).ok_or_else(unlike)?;
         let before = out.len();
         out.push(b'"');
         // Nanoseconds of the years 1 to 9999 do not fit an `i64`, so these are reckoned in 128 bits.
         let written = match self {
-            Logical::Date => date(number, out),
-            Logical::Instant(unit) => instant(i128::from(number) * nanos(unit), out),
+            ConnectLogical::Date => date(number, out),
+            ConnectLogical::Instant(unit) => instant(i128::from(number) * nanos(unit), out),
             _ => time_of_day(i128::from(number) * self.of_time(), out),
         };
         match written {
@@ -157,7 +157,7 @@ impl Logical {
 
     /// Nanoseconds to a unit of a time of day.
     fn of_time(self) -> i128 {
-        if let Logical::TimeOfDay(unit) = self { nanos(unit) } else { 1 }
+        if let ConnectLogical::TimeOfDay(unit) = self { nanos(unit) } else { 1 }
     }
 }
 
@@ -174,9 +174,9 @@ fn nanos(unit: TimeUnit) -> i128 {
 }
 
 /// The digits of the integer that `text` is the base64 of, with a point before the last `scale`.
-fn decimal(kind: Kind, text: &[u8], scale: i32, out: &mut Vec<u8>) -> Option<()> {
+fn decimal(kind: JsonKind, text: &[u8], scale: i32, out: &mut Vec<u8>) -> Option<()> {
     let mut room = vec![];
-    let text = if kind == Kind::Escaped {
+    let text = if kind == JsonKind::Escaped {
         unescape(text, &mut room);
         &room
     } else {
@@ -215,7 +215,7 @@ fn variable(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if scale.abs() > FURTHEST {
         return None;
     }
-    decimal(Kind::Text, value.as_bytes(), scale, out)
+    decimal(JsonKind::Text, value.as_bytes(), scale, out)
 }
 
 /// `YYYY-MM-DD`; none outside of the years 1 to 9999.

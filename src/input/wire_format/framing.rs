@@ -5,7 +5,7 @@ use super::console::ConsoleFields;
 
 /// What frames the records of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Carrier {
+pub enum WireFormat {
     /// Nothing: a file holds values.
     #[default]
     Plain,
@@ -17,10 +17,10 @@ pub enum Carrier {
     Console(ConsoleFields),
 }
 
-impl Carrier {
+impl WireFormat {
     /// Whether nothing frames the records.
     pub fn is_plain(&self) -> bool {
-        *self == Carrier::Plain
+        *self == WireFormat::Plain
     }
 }
 
@@ -40,7 +40,7 @@ pub enum Envelope {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Framing {
     /// What frames them.
-    pub carrier: Carrier,
+    pub wire_format: WireFormat,
     /// What is around their values.
     pub envelope: Envelope,
 }
@@ -111,18 +111,18 @@ impl LogColumn {
 impl Framing {
     /// Whether a file holds its records as they are.
     pub fn is_plain(&self) -> bool {
-        self.carrier == Carrier::Plain && self.envelope == Envelope::None
+        self.wire_format == WireFormat::Plain && self.envelope == Envelope::None
     }
 
     /// The name of Kafka Connect's file, if it is one.
     pub fn connect(&self) -> Option<&ConnectName> {
-        if let Carrier::Connect(name) = &self.carrier { Some(name) } else { None }
+        if let WireFormat::Connect(name) = &self.wire_format { Some(name) } else { None }
     }
 
     /// Whether every record has this column, if only as NULL.
     pub fn has(&self, column: LogColumn) -> bool {
-        let fields = if let Carrier::Console(fields) = &self.carrier { Some(fields) } else { None };
-        let (kcat, connect) = (self.carrier == Carrier::Kcat, self.connect().is_some());
+        let fields = if let WireFormat::Console(fields) = &self.wire_format { Some(fields) } else { None };
+        let (kcat, connect) = (self.wire_format == WireFormat::Kcat, self.connect().is_some());
         let changes = self.envelope == Envelope::Debezium;
         match column {
             LogColumn::Topic => kcat || connect,

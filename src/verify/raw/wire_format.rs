@@ -1,9 +1,9 @@
-//! Lines of Kafka's tools as lines of plain JSON, by `serde_json`: the second reader of what carries records.
+//! Lines of Kafka's tools as lines of plain JSON, by `serde_json`: the second reader of wire formats.
 
 use super::logical;
-use super::part::{Part, Wanted};
+use super::part::{RawColumn, RawFile};
 use crate::input::SourceFile;
-use crate::input::carried::{Carrier, Envelope, Framing};
+use crate::input::wire_format::{Envelope, Framing, WireFormat};
 use arrow_array::{ArrayRef, Int64Array, StringViewArray};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 /// The values of an object as they stand; of a key that comes twice the last.
-type Object<'a> = BTreeMap<String, &'a RawValue>;
+type EnvelopeObject<'a> = BTreeMap<String, &'a RawValue>;
 
-/// A value that is carried.
-enum Value {
+/// A value inside an envelope.
+enum EnvelopeValue {
     Null,
     /// JSON.
     Object(String),
@@ -38,8 +38,8 @@ pub(super) fn unwrapped(file: &SourceFile, text: &[u8]) -> Vec<u8> {
 }
 
 /// Fills in what the name of a file of Kafka Connect says of its rows.
-pub(super) fn named(file: &SourceFile, wanted: &[Wanted], part: &mut Part) {
-    let Carrier::Connect(name) = &file.framing.carrier else { return };
+pub(super) fn named(file: &SourceFile, wanted: &[RawColumn], part: &mut RawFile) {
+    let WireFormat::Connect(name) = &file.framing.wire_format else { return };
     for (column, values) in wanted.iter().zip(&mut part.columns) {
         let rows = &part.numbers;
         *values = Some(match column.name.as_str() {
@@ -56,16 +56,16 @@ pub(super) fn named(file: &SourceFile, wanted: &[Wanted], part: &mut Part) {
 /// The record of a line: empty for a tombstone, none for a line that is no record.
 fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
     let mut own: BTreeMap<&str, String> = BTreeMap::new();
-    let mut value = match &framing.carrier {
-        Carrier::Plain => of_text(line),
-        Carrier::Connect(name) => {
+    let mut value = match &framing.wire_format {
+        WireFormat::Plain => of_text(line),
+        WireFormat::Connect(name) => {
             own.insert("_topic", quoted(&name.topic));
             own.insert("_partition", name.partition.to_string());
             own.insert("_offset", (name.start + number).to_string());
             of_text(line)
         }
-        Carrier::Kcat => {
-            let line: Object = serde_json::from_str(line).ok()?;
+        WireFormat::Kcat => {
+            let line: EnvelopeObject = serde_json::from_str(line).ok()?;
             own.insert("_topic", quoted(&string(line.get("topic")?)?));
             for (name, key) in [("_partition", "partition"), ("_offset", "offset")] {
                 own.insert(name, line.get(key)?.get().parse::<i64>().ok()?.to_string());
@@ -82,7 +82,7 @@ fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
             }
             string(payload).map_or_else(|| of_text(payload.get()), |text| of_text(&text))
         }
-        Carrier::Console(fields) => {
+        WireFormat::Console(fields) => {
             let before = [
                 fields.timestamp,
                 fields.partition,
@@ -132,11 +132,11 @@ fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
         },
     }
     let mut fields = match &value {
-        Value::Null => Object::new(),
-        Value::Object(text) => serde_json::from_str(text).ok()?,
-        Value::Text(text) => {
+        EnvelopeValue::Null => EnvelopeObject::new(),
+        EnvelopeValue::Object(text) => serde_json::from_str(text).ok()?,
+        EnvelopeValue::Text(text) => {
             own.insert("_value", quoted(text));
-            Object::new()
+            EnvelopeObject::new()
         }
     };
     // What Kafka says of a record goes before a field of the same name.
@@ -152,11 +152,11 @@ fn record(framing: &Framing, line: &str, number: i64) -> Option<String> {
     Some(out + "}")
 }
 
-fn of_text(text: &str) -> Value {
+fn of_text(text: &str) -> EnvelopeValue {
     match text.trim() {
-        "null" => Value::Null,
-        object if object.starts_with('{') => Value::Object(object.to_string()),
-        _ => Value::Text(text.to_string()),
+        "null" => EnvelopeValue::Null,
+        object if object.starts_with('{') => EnvelopeValue::Object(object.to_string()),
+        _ => EnvelopeValue::Text(text.to_string()),
     }
 }
 
@@ -169,29 +169,29 @@ fn quoted(text: &str) -> String {
 }
 
 /// The payload of a value with its schema.
-fn payload(value: Value) -> Option<Value> {
+fn payload(value: EnvelopeValue) -> Option<EnvelopeValue> {
     let text = match value {
-        Value::Null => return Some(Value::Null),
-        Value::Object(text) => text,
-        Value::Text(_) => return None,
+        EnvelopeValue::Null => return Some(EnvelopeValue::Null),
+        EnvelopeValue::Object(text) => text,
+        EnvelopeValue::Text(_) => return None,
     };
-    let fields: Object = serde_json::from_str(&text).ok()?;
+    let fields: EnvelopeObject = serde_json::from_str(&text).ok()?;
     let schema = serde_json::from_str(fields.get("schema")?.get()).ok()?;
     let payload = logical::plain(&schema, fields.get("payload")?.get())?;
     Some(match serde_json::from_str(&payload) {
-        Ok(text) => Value::Text(text),
+        Ok(text) => EnvelopeValue::Text(text),
         Err(_) => of_text(&payload),
     })
 }
 
 /// The row of a change event; the inner one is none of a tombstone.
-fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value>> {
+fn change(value: EnvelopeValue, own: &mut BTreeMap<&str, String>) -> Option<Option<EnvelopeValue>> {
     let text = match value {
-        Value::Null => return Some(None),
-        Value::Object(text) => text,
-        Value::Text(_) => return None,
+        EnvelopeValue::Null => return Some(None),
+        EnvelopeValue::Object(text) => text,
+        EnvelopeValue::Text(_) => return None,
     };
-    let mut event: Object = serde_json::from_str(&text).ok()?;
+    let mut event: EnvelopeObject = serde_json::from_str(&text).ok()?;
     let mut schema = serde_json::Value::Null;
     // With its schema turned on, Debezium puts the event into the payload of an envelope.
     if !event.contains_key("op") && event.contains_key("schema") {
@@ -208,7 +208,7 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
             raw.map(|raw| raw.get()).filter(|raw| raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()));
         digits.unwrap_or("null").to_string()
     };
-    let source: Object =
+    let source: EnvelopeObject =
         event.get("source").and_then(|source| serde_json::from_str(source.get()).ok()).unwrap_or_default();
     own.insert("_timestamp", number(event.get("ts_ms")));
     own.insert("_source_ts", number(source.get("ts_ms")));
@@ -219,7 +219,7 @@ fn change(value: Value, own: &mut BTreeMap<&str, String>) -> Option<Option<Value
     let row = logical::plain(logical::field(&schema, name), row)?;
     own.insert("_op", quoted(&op));
     match of_text(&row) {
-        Value::Text(_) => None,
+        EnvelopeValue::Text(_) => None,
         row => Some(Some(row)),
     }
 }

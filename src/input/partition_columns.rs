@@ -1,4 +1,4 @@
-//! Columns that folders tell: below `region=eu/` every record has the column `region`, as Hive and Spark lay tables out.
+//! Partition columns: below the folder `region=eu/` every record has the column `region`, as in Hive and Spark.
 //!
 //! # Contract
 //! * A folder `name=value` of a file's path tells a column; in both `%3A` stands for `:`, and
@@ -6,8 +6,8 @@
 //! * Such a column is read where the job declares its type and no file has it; then the path of every file has to
 //!   tell it. What a file has itself is never replaced.
 
-use super::carried::Carrier;
 use super::columnar::{FileType, constant, repeated};
+use super::wire_format::WireFormat;
 use super::{ReadColumn, ReadPlan, SourceFile};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -60,7 +60,7 @@ pub(super) fn unescaped(text: &str) -> Vec<u8> {
 }
 
 /// The columns that the folders of `path` tell, from the outermost, and their values.
-pub fn told(path: &Path) -> Vec<(String, Option<String>)> {
+pub fn of_path(path: &Path) -> Vec<(String, Option<String>)> {
     let folders = path.parent().into_iter().flat_map(|folder| folder.components());
     let one = |folder: &str| {
         let (name, value) = folder.split_once('=')?;
@@ -71,16 +71,16 @@ pub fn told(path: &Path) -> Vec<(String, Option<String>)> {
 
 /// What the folders of `path` tell of the column `name`, if anything.
 pub fn value(path: &Path, name: &str) -> Option<Option<String>> {
-    told(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
+    of_path(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
 }
 
 /// The columns that the folders of some of `files` tell, each once, and the first value of each, empty where all are
 /// NULL. Not of files of Kafka Connect.
 pub fn first(files: &[SourceFile]) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = vec![];
-    // Folders that carriers make are not the log's.
-    let files = files.iter().filter(|file| file.framing.carrier == Carrier::Plain);
-    for (name, value) in files.flat_map(|file| told(&file.path)) {
+    // Folders that Kafka Connect makes are not columns of the log.
+    let files = files.iter().filter(|file| file.framing.wire_format == WireFormat::Plain);
+    for (name, value) in files.flat_map(|file| of_path(&file.path)) {
         match found.iter_mut().find(|(known, _)| *known == name) {
             // NULL does not show the type of a column, so a later value takes its place.
             Some((_, first)) if first.is_empty() => *first = value.unwrap_or_default(),
@@ -101,29 +101,29 @@ pub fn note<'a>(files: &'a mut [SourceFile], name: &str) -> Option<&'a Path> {
     if let Some(at) = files.iter().position(|file| value(&file.path, name).is_none()) {
         return Some(&files[at].path);
     }
-    files.iter_mut().for_each(|file| file.told.push(name.to_string()));
+    files.iter_mut().for_each(|file| file.partition_columns.push(name.to_string()));
     None
 }
 
-/// The values of told columns in each file.
-pub(super) struct ToldColumns {
+/// The values of partition columns in each file.
+pub(super) struct PartitionColumns {
     /// By file, columns of the plan and their one value.
     files: Vec<Vec<(usize, ArrayRef)>>,
 }
 
-impl ToldColumns {
+impl PartitionColumns {
     /// Those of the files of `plan`.
     ///
     /// # Errors
-    /// A data error: a path tells no value, or one that is not of the column's type.
-    pub fn of(plan: &ReadPlan) -> Result<ToldColumns> {
+    /// A data error: a path has no value, or one that is not of the column's type.
+    pub fn of(plan: &ReadPlan) -> Result<PartitionColumns> {
         // Read once for each file, before any record: a wrong name of a folder fails at the start.
         let of_file = |file: &SourceFile| {
             let columns = plan.columns.iter().enumerate();
-            let told = columns.filter(|(_, column)| file.told.contains(&column.name));
-            told.map(|(i, column)| Ok((i, one(plan, file, column)?))).collect()
+            let own = columns.filter(|(_, column)| file.partition_columns.contains(&column.name));
+            own.map(|(i, column)| Ok((i, one(plan, file, column)?))).collect()
         };
-        Ok(ToldColumns { files: plan.files.iter().map(of_file).collect::<Result<_>>()? })
+        Ok(PartitionColumns { files: plan.files.iter().map(of_file).collect::<Result<_>>()? })
     }
 
     /// Puts the values of file number `file` into a batch of it.
@@ -137,7 +137,7 @@ impl ToldColumns {
 
 /// The value of a column that the folders of a file tell, an array of one.
 fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayRef> {
-    let value = value(&file.path, &column.name).ok_or_else(|| untold(&file.path, &column.name))?;
+    let value = value(&file.path, &column.name).ok_or_else(|| missing(&file.path, &column.name))?;
     // It is read like a text of a file, so that the same rules hold for columns of folders and of files.
     let text: ArrayRef = Arc::new(StringViewArray::from(vec![value.as_deref()]));
     let of = FileType { ty: text.data_type().clone(), uuid: false, name: "string".into() };
@@ -147,8 +147,8 @@ fn one(plan: &ReadPlan, file: &SourceFile, column: &ReadColumn) -> Result<ArrayR
     })
 }
 
-/// The error for a file whose path tells no column `name`.
-pub fn untold(path: &Path, name: &str) -> Error {
+/// The error for a file whose path does not have the column `name`.
+pub fn missing(path: &Path, name: &str) -> Error {
     Error::data(format!(
         "no file has a column `{name}`, and no folder of {} is named {name}=VALUE",
         path.display()
@@ -162,21 +162,21 @@ mod tests {
 
     #[test]
     fn folders_tell_names_and_values() {
-        let told = |path: &str| told(Path::new(path));
+        let columns = |path: &str| of_path(Path::new(path));
         let some = |name: &str, value: &str| (name.to_string(), Some(value.to_string()));
         assert_eq!(
-            told("x/region=eu/day=2024-06-01/part-0.csv"),
+            columns("x/region=eu/day=2024-06-01/part-0.csv"),
             [some("region", "eu"), some("day", "2024-06-01")]
         );
-        assert_eq!(told("a%3Db=c%3A d%/f.csv"), [some("a=b", "c: d%")]);
-        assert_eq!(told("k=__HIVE_DEFAULT_PARTITION__/f.csv"), [("k".to_string(), None)]);
-        assert_eq!(told("k=%00/k=/f.csv"), [some("k", ""), some("k", "")]);
+        assert_eq!(columns("a%3Db=c%3A d%/f.csv"), [some("a=b", "c: d%")]);
+        assert_eq!(columns("k=__HIVE_DEFAULT_PARTITION__/f.csv"), [("k".to_string(), None)]);
+        assert_eq!(columns("k=%00/k=/f.csv"), [some("k", ""), some("k", "")]);
         assert_eq!(
-            told("k=%00%00/k=%5F_HIVE_DEFAULT_PARTITION__/f.csv"),
+            columns("k=%00%00/k=%5F_HIVE_DEFAULT_PARTITION__/f.csv"),
             [some("k", "\0"), some("k", NULL_FOLDER)]
         );
-        assert_eq!(told("=x/y/z=1.csv"), []);
-        assert_eq!(told("k=%+5/k=%/k=%4/f.csv"), [some("k", "%+5"), some("k", "%"), some("k", "%4")]);
+        assert_eq!(columns("=x/y/z=1.csv"), []);
+        assert_eq!(columns("k=%+5/k=%/k=%4/f.csv"), [some("k", "%+5"), some("k", "%"), some("k", "%4")]);
     }
 
     #[test]

@@ -4,20 +4,20 @@
 //! a sixth to its escapes, the rest to what plain lines take.
 
 use super::kcat::KcatReader;
-use super::parts::{Fault, Parts, Text, Value, json_fault};
-use super::schema::{Schema, Schemas, Typed};
-use super::{Carrier, Envelope, Framing, LogColumn, LogPlace, Wanted};
+use super::parts::{EnvelopeFault, LogText, RecordParts, RecordValue, json_fault};
+use super::schema::{ConnectSchema, Schemas, TypedPayload};
+use super::{Envelope, Framing, LogColumn, LogColumnSet, LogPlace, WireFormat};
 use crate::batch::Position;
 use crate::input::BadRecord;
 use crate::input::bad::BadRecords;
-use crate::input::jsonl::{Cursor, Kind, RecordReader, Span};
+use crate::input::jsonl::{JsonCursor, JsonKind, RecordReader, Span};
 use crate::input::text::TextChunk;
 use crate::input::value::shown;
 use std::sync::Arc;
 
 /// What a line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::input) enum Line {
+pub(in crate::input) enum UnwrappedLine {
     /// A record: a line of JSON was appended.
     Record,
     /// A tombstone, which is no record; where it stands, if the log says.
@@ -26,11 +26,11 @@ pub(in crate::input) enum Line {
 
 /// Unwraps lines; every worker has its own.
 pub(in crate::input) struct Unwrapper {
-    wanted: Wanted,
+    wanted: LogColumnSet,
     kcat: KcatReader,
     envelopes: EnvelopeReader,
     /// What the schema of the last record says of its row, where it names a logical type.
-    typed: Option<Arc<Typed>>,
+    typed: Option<Arc<TypedPayload>>,
 }
 
 /// The lines of a chunk, unwrapped.
@@ -45,7 +45,7 @@ pub(in crate::input) struct Unwrapped {
 }
 
 impl Unwrapper {
-    pub fn new(wanted: Wanted) -> Unwrapper {
+    pub fn new(wanted: LogColumnSet) -> Unwrapper {
         Unwrapper { wanted, kcat: KcatReader::new(), envelopes: EnvelopeReader::new(), typed: None }
     }
 
@@ -73,9 +73,9 @@ impl Unwrapper {
                 false => Err(no_utf8(line)),
             };
             match outcome {
-                Ok(Line::Record) => out.offsets.push(at),
-                Ok(Line::Tombstone(place)) => out.passed.extend(place),
-                Err(Fault { reason }) => {
+                Ok(UnwrappedLine::Record) => out.offsets.push(at),
+                Ok(UnwrappedLine::Tombstone(place)) => out.passed.extend(place),
+                Err(EnvelopeFault { reason }) => {
                     // The fault may come after a part of the line was written.
                     out.bytes.truncate(before);
                     let raw = line[..line.len().min(BadRecord::MAX_RAW)].to_vec();
@@ -95,22 +95,22 @@ impl Unwrapper {
         line: &[u8],
         number: u64,
         out: &mut Vec<u8>,
-    ) -> Result<Line, Fault> {
+    ) -> Result<UnwrappedLine, EnvelopeFault> {
         let mut offset = itoa::Buffer::default();
         let mut partition = itoa::Buffer::default();
-        let mut parts = match &framing.carrier {
-            Carrier::Plain => Parts { value: Value::of_text(line), ..Parts::default() },
-            Carrier::Connect(name) => Parts {
-                topic: Text::Escaped(name.topic.as_bytes()),
+        let mut parts = match &framing.wire_format {
+            WireFormat::Plain => RecordParts { value: RecordValue::of_text(line), ..RecordParts::default() },
+            WireFormat::Connect(name) => RecordParts {
+                topic: LogText::Escaped(name.topic.as_bytes()),
                 partition: Some(partition.digits(name.partition)),
                 // Connect writes one record to a line, so a line's number tells its offset.
                 offset: Some(offset.digits(name.start.saturating_add_unsigned(number))),
-                value: Value::of_text(line),
-                ..Parts::default()
+                value: RecordValue::of_text(line),
+                ..RecordParts::default()
             },
-            Carrier::Kcat => self.kcat.parts(line)?,
-            Carrier::Console(fields) => fields.parts(line).map_err(|expected| {
-                Fault::new(format!(
+            WireFormat::Kcat => self.kcat.parts(line)?,
+            WireFormat::Console(fields) => fields.parts(line).map_err(|expected| {
+                EnvelopeFault::new(format!(
                     "it is not a line of kafka-console-consumer with {}: expected {expected}",
                     fields.words()
                 ))
@@ -127,73 +127,74 @@ impl Unwrapper {
                 parts.value = value;
                 self.typed = typed;
                 if let Some(typed) = &self.typed
-                    && let Value::Object(text) | Value::Text(text) | Value::Escaped(text) = value
+                    && let RecordValue::Object(text) | RecordValue::Text(text) | RecordValue::Escaped(text) =
+                        value
                     && typed.alone(kind, text, &mut room)?
                 {
-                    parts.value = Value::Text(&room);
+                    parts.value = RecordValue::Text(&room);
                 }
             }
             Envelope::Debezium => match self.envelopes.change(parts.value)? {
                 Some(found) => {
                     self.typed = found.typed.clone();
-                    // Of a change event the time is Debezium's, also where the carrier tells one.
+                    // Of a change event the time is Debezium's, also where the wire format has one.
                     parts.timestamp = found.timestamp;
                     parts.value = found.row;
                     change = Some(found);
                 }
-                None => return Ok(Line::Tombstone(place(&parts))),
+                None => return Ok(UnwrappedLine::Tombstone(place(&parts))),
             },
         }
-        let mut writer = Writer { out, wanted: self.wanted, first: true };
+        let mut writer = LineWriter { out, wanted: self.wanted, first: true };
         match (&self.typed, parts.value) {
-            (Some(typed), Value::Object(text)) => writer.row(typed, text)?,
+            (Some(typed), RecordValue::Object(text)) => writer.row(typed, text)?,
             (_, value) => writer.value(value)?,
         }
         // Of a key that comes twice the last value counts, so these columns hide fields of their names.
         writer.own(framing, &parts, change.as_ref());
         writer.out.extend_from_slice(b"}\n");
-        Ok(Line::Record)
+        Ok(UnwrappedLine::Record)
     }
 
     /// What the schema of the line that was unwrapped last says of its row, where it names a logical type.
-    pub fn typed(&self) -> Option<&Arc<Typed>> {
+    pub fn typed(&self) -> Option<&Arc<TypedPayload>> {
         self.typed.as_ref()
     }
 
-    /// The value that `line` carries, if it is one of its carrier, and no tombstone.
-    pub(super) fn value<'a>(&'a mut self, carrier: &Carrier, line: &'a [u8]) -> Option<&'a [u8]> {
-        let value = match carrier {
-            Carrier::Plain | Carrier::Connect(_) => Value::of_text(line),
-            Carrier::Kcat => self.kcat.parts(line).ok()?.value,
-            Carrier::Console(fields) => fields.parts(line).ok()?.value,
+    /// The value of `line`, if it is in the wire format and not a tombstone.
+    pub(super) fn value<'a>(&'a mut self, wire_format: &WireFormat, line: &'a [u8]) -> Option<&'a [u8]> {
+        let value = match wire_format {
+            WireFormat::Plain | WireFormat::Connect(_) => RecordValue::of_text(line),
+            WireFormat::Kcat => self.kcat.parts(line).ok()?.value,
+            WireFormat::Console(fields) => fields.parts(line).ok()?.value,
         };
         match value {
-            Value::Object(text) | Value::Text(text) | Value::Escaped(text) => Some(text),
-            Value::Null => None,
+            RecordValue::Object(text) | RecordValue::Text(text) | RecordValue::Escaped(text) => Some(text),
+            RecordValue::Null => None,
         }
     }
 
     /// Why what was made of `line` is no JSON.
     #[cold]
     pub fn broken(&mut self, framing: &Framing, line: &[u8]) -> String {
-        json_fault("the value", self.value(&framing.carrier, line).unwrap_or_default()).reason
+        json_fault("the value", self.value(&framing.wire_format, line).unwrap_or_default()).reason
     }
 }
 
 /// Where a record stands, if the log says.
-fn place(parts: &Parts) -> Option<LogPlace> {
+fn place(parts: &RecordParts) -> Option<LogPlace> {
     let number = |digits: &[u8]| std::str::from_utf8(digits).ok()?.parse().ok();
     let topic = match parts.topic {
-        Text::Plain(text) | Text::Escaped(text) => Some(String::from_utf8_lossy(text).into_owned()),
-        Text::Untold | Text::Null => None,
+        LogText::Plain(text) | LogText::Escaped(text) => Some(String::from_utf8_lossy(text).into_owned()),
+        LogText::Untold | LogText::Null => None,
     };
     Some(LogPlace { topic, partition: number(parts.partition?)?, offset: number(parts.offset?)? })
 }
 
 #[cold]
-fn no_utf8(line: &[u8]) -> Fault {
+fn no_utf8(line: &[u8]) -> EnvelopeFault {
     let valid = std::str::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
-    Fault::new(format!("byte {} of the line is not valid UTF-8", valid + 1))
+    EnvelopeFault::new(format!("byte {} of the line is not valid UTF-8", valid + 1))
 }
 
 /// Digits of a number, without an allocation.
@@ -219,20 +220,20 @@ mod itoa {
 }
 
 /// Writes one line.
-struct Writer<'a> {
+struct LineWriter<'a> {
     out: &'a mut Vec<u8>,
-    wanted: Wanted,
+    wanted: LogColumnSet,
     /// Whether no field is written yet.
     first: bool,
 }
 
-impl Writer<'_> {
+impl LineWriter<'_> {
     /// Opens the object with the fields of the value.
-    fn value(&mut self, value: Value) -> Result<(), Fault> {
+    fn value(&mut self, value: RecordValue) -> Result<(), EnvelopeFault> {
         self.out.push(b'{');
         match value {
-            Value::Null => {}
-            Value::Object(text) => {
+            RecordValue::Null => {}
+            RecordValue::Object(text) => {
                 let Some(inside) = text.strip_prefix(b"{").and_then(|t| t.strip_suffix(b"}")) else {
                     return Err(json_fault("the value", text));
                 };
@@ -240,14 +241,14 @@ impl Writer<'_> {
                 self.out.extend_from_slice(inside);
                 self.first = inside.is_empty();
             }
-            Value::Text(text) => self.texts(LogColumn::Value, Text::Plain(text)),
-            Value::Escaped(text) => self.texts(LogColumn::Value, Text::Escaped(text)),
+            RecordValue::Text(text) => self.texts(LogColumn::Value, LogText::Plain(text)),
+            RecordValue::Escaped(text) => self.texts(LogColumn::Value, LogText::Escaped(text)),
         }
         Ok(())
     }
 
     /// Opens the object with the fields of a row of which some are of logical types.
-    fn row(&mut self, typed: &Typed, text: &[u8]) -> Result<(), Fault> {
+    fn row(&mut self, typed: &TypedPayload, text: &[u8]) -> Result<(), EnvelopeFault> {
         let start = self.out.len();
         typed.write(text, self.out)?;
         let end = self.out.trim_ascii_end().len();
@@ -260,8 +261,8 @@ impl Writer<'_> {
     }
 
     /// The log's own columns.
-    fn own(&mut self, framing: &Framing, parts: &Parts, change: Option<&Change>) {
-        if framing.carrier != Carrier::Plain {
+    fn own(&mut self, framing: &Framing, parts: &RecordParts, change: Option<&ChangeEvent>) {
+        if framing.wire_format != WireFormat::Plain {
             self.texts(LogColumn::Topic, parts.topic);
             self.digits(LogColumn::Partition, parts.partition);
             self.digits(LogColumn::Offset, parts.offset);
@@ -302,15 +303,15 @@ impl Writer<'_> {
         }
     }
 
-    fn texts(&mut self, column: LogColumn, text: Text) {
-        if text == Text::Untold || !self.wanted.has(column) {
+    fn texts(&mut self, column: LogColumn, text: LogText) {
+        if text == LogText::Untold || !self.wanted.has(column) {
             return;
         }
         self.name(column);
         match text {
-            Text::Untold | Text::Null => self.out.extend_from_slice(b"null"),
-            Text::Plain(text) => self.text(text),
-            Text::Escaped(inside) => {
+            LogText::Untold | LogText::Null => self.out.extend_from_slice(b"null"),
+            LogText::Plain(text) => self.text(text),
+            LogText::Escaped(inside) => {
                 self.out.push(b'"');
                 self.out.extend_from_slice(inside);
                 self.out.push(b'"');
@@ -339,15 +340,15 @@ impl Writer<'_> {
 }
 
 /// A change event.
-struct Change<'a> {
+struct ChangeEvent<'a> {
     /// One letter.
     op: &'a [u8],
     /// The row after the change; of a delete before it.
-    row: Value<'a>,
+    row: RecordValue<'a>,
     timestamp: Option<&'a [u8]>,
     source_time: Option<&'a [u8]>,
     /// What its schema says of the row.
-    typed: Option<Arc<Typed>>,
+    typed: Option<Arc<TypedPayload>>,
 }
 
 /// Reads what is around values.
@@ -386,50 +387,53 @@ impl EnvelopeReader {
         EnvelopeReader { reader, schemas: Schemas::default(), schema, payload, events }
     }
 
-    fn read(&mut self, text: &[u8]) -> Result<(), Fault> {
-        let mut cursor = Cursor { bytes: text, at: 0 };
+    fn read(&mut self, text: &[u8]) -> Result<(), EnvelopeFault> {
+        let mut cursor = JsonCursor { bytes: text, at: 0 };
         self.reader.read(&mut cursor).map_err(|_| json_fault("the value", text))
     }
 
     /// What the schema in `text`, which was read last, says.
-    fn schema(&mut self, text: &[u8]) -> Result<Schema, Fault> {
+    fn schema(&mut self, text: &[u8]) -> Result<ConnectSchema, EnvelopeFault> {
         let span = self.reader.slot(self.schema);
         match span.kind {
-            Kind::Object => self.schemas.of(&text[span.start..span.end]),
-            _ => Ok(Schema::default()),
+            JsonKind::Object => self.schemas.of(&text[span.start..span.end]),
+            _ => Ok(ConnectSchema::default()),
         }
     }
 
     /// The payload of a value that comes with its schema, its kind, and what the schema says of it.
-    fn payload<'a>(&mut self, value: Value<'a>) -> Result<(Value<'a>, Kind, Option<Arc<Typed>>), Fault> {
+    fn payload<'a>(
+        &mut self,
+        value: RecordValue<'a>,
+    ) -> Result<(RecordValue<'a>, JsonKind, Option<Arc<TypedPayload>>), EnvelopeFault> {
         let text = match value {
-            Value::Null => return Ok((Value::Null, Kind::Null, None)),
-            Value::Object(text) => text,
-            Value::Text(text) | Value::Escaped(text) => return Err(no_schema(text)),
+            RecordValue::Null => return Ok((RecordValue::Null, JsonKind::Null, None)),
+            RecordValue::Object(text) => text,
+            RecordValue::Text(text) | RecordValue::Escaped(text) => return Err(no_schema(text)),
         };
         self.read(text)?;
-        if self.reader.slot(self.schema).kind == Kind::Missing {
+        if self.reader.slot(self.schema).kind == JsonKind::Missing {
             return Err(no_schema(text));
         }
         let payload = self.reader.slot(self.payload);
         let inside = &text[payload.start..payload.end];
         let typed = self.schema(text)?.whole;
         let value = match payload.kind {
-            Kind::Missing => return Err(no_schema(text)),
-            Kind::Null => Value::Null,
-            Kind::Object => Value::Object(inside),
-            Kind::Escaped => Value::Escaped(inside),
-            _ => Value::Text(inside),
+            JsonKind::Missing => return Err(no_schema(text)),
+            JsonKind::Null => RecordValue::Null,
+            JsonKind::Object => RecordValue::Object(inside),
+            JsonKind::Escaped => RecordValue::Escaped(inside),
+            _ => RecordValue::Text(inside),
         };
         Ok((value, payload.kind, typed))
     }
 
     /// The change event that a value is; none where it is a tombstone.
-    fn change<'a>(&mut self, value: Value<'a>) -> Result<Option<Change<'a>>, Fault> {
+    fn change<'a>(&mut self, value: RecordValue<'a>) -> Result<Option<ChangeEvent<'a>>, EnvelopeFault> {
         let text = match value {
-            Value::Null => return Ok(None),
-            Value::Object(text) => text,
-            Value::Text(text) | Value::Escaped(text) => {
+            RecordValue::Null => return Ok(None),
+            RecordValue::Object(text) => text,
+            RecordValue::Text(text) | RecordValue::Escaped(text) => {
                 return Err(no_change(text, "it is not a JSON object"));
             }
         };
@@ -437,44 +441,45 @@ impl EnvelopeReader {
         let slot = |slot: usize| self.reader.slot(slot);
         let inside = |span: Span| &text[span.start..span.end];
         // A bare change event has `op` at its top, and may also have a field called `schema`.
-        let schema = slot(self.schema).kind != Kind::Missing && slot(self.events[0].op).kind == Kind::Missing;
-        if schema && slot(self.payload).kind == Kind::Null {
+        let schema =
+            slot(self.schema).kind != JsonKind::Missing && slot(self.events[0].op).kind == JsonKind::Missing;
+        if schema && slot(self.payload).kind == JsonKind::Null {
             return Ok(None);
         }
         let event = &self.events[usize::from(schema)];
         let op = slot(event.op);
-        if op.kind != Kind::Text {
+        if op.kind != JsonKind::Text {
             return Err(no_change(text, "`op` is missing"));
         }
         let op = inside(op);
         let (row, name) =
             if op == b"d" { (slot(event.before), "before") } else { (slot(event.after), "after") };
         let row = match row.kind {
-            Kind::Object => Value::Object(inside(row)),
+            JsonKind::Object => RecordValue::Object(inside(row)),
             // A message, a truncated table, a delete of which the database does not tell the row.
-            Kind::Missing | Kind::Null => Value::Null,
+            JsonKind::Missing | JsonKind::Null => RecordValue::Null,
             _ => return Err(no_change(text, &format!("`{name}` is not a row"))),
         };
-        let number = |span: Span| (span.kind == Kind::Number).then(|| inside(span));
+        let number = |span: Span| (span.kind == JsonKind::Number).then(|| inside(span));
         let (timestamp, source_time) = (number(slot(event.timestamp)), number(slot(event.source_time)));
         let typed = match schema {
             false => None,
             true if op == b"d" => self.schema(text)?.before,
             true => self.schema(text)?.after,
         };
-        Ok(Some(Change { op, row, timestamp, source_time, typed }))
+        Ok(Some(ChangeEvent { op, row, timestamp, source_time, typed }))
     }
 }
 
 #[cold]
-fn no_schema(text: &[u8]) -> Fault {
-    Fault::new(format!(
+fn no_schema(text: &[u8]) -> EnvelopeFault {
+    EnvelopeFault::new(format!(
         "`{}` is not a value with its schema: expected {{\"schema\": …, \"payload\": …}}",
         shown(text)
     ))
 }
 
 #[cold]
-fn no_change(text: &[u8], what: &str) -> Fault {
-    Fault::new(format!("`{}` is not a change event of Debezium: {what}", shown(text)))
+fn no_change(text: &[u8], what: &str) -> EnvelopeFault {
+    EnvelopeFault::new(format!("`{}` is not a change event of Debezium: {what}", shown(text)))
 }

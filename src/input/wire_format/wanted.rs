@@ -3,18 +3,18 @@
 use super::framing::LogColumn;
 use crate::input::ReadPlan;
 
-/// Which columns of the log somebody wants.
+/// The columns of the log that a reader takes.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::input) struct Wanted([bool; LogColumn::ALL.len()]);
+pub(in crate::input) struct LogColumnSet([bool; LogColumn::ALL.len()]);
 
-impl Wanted {
+impl LogColumnSet {
     /// All of them.
-    pub fn all() -> Wanted {
-        Wanted([true; LogColumn::ALL.len()])
+    pub fn all() -> LogColumnSet {
+        LogColumnSet([true; LogColumn::ALL.len()])
     }
 
     /// Those that a plan reads.
-    pub fn of(plan: &ReadPlan) -> Wanted {
+    pub fn of(plan: &ReadPlan) -> LogColumnSet {
         // Deletes take their time from these, whether the job asks for the columns or not.
         let of_deletes = [LogColumn::Op, LogColumn::SourceTime, LogColumn::Timestamp];
         let reads = |column: LogColumn| {
@@ -22,7 +22,7 @@ impl Wanted {
                 || plan.columns.iter().any(|c| c.name == column.name())
                 || plan.times().any(|time| time.column == column.name())
         };
-        Wanted(LogColumn::ALL.map(reads))
+        LogColumnSet(LogColumn::ALL.map(reads))
     }
 
     #[inline(always)]

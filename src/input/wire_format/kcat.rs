@@ -1,7 +1,7 @@
 //! Lines of `kcat -J`: one object a record, with its topic, partition, offset, time, key and payload.
 
-use super::parts::{Fault, Parts, Text, Value, json_fault};
-use crate::input::jsonl::{Cursor, Kind, RecordReader, Span, unescape};
+use super::parts::{EnvelopeFault, LogText, RecordParts, RecordValue, json_fault};
+use crate::input::jsonl::{JsonCursor, JsonKind, RecordReader, Span, unescape};
 
 /// The keys that kcat writes.
 pub(super) const KEYS: [&str; 13] = [
@@ -26,12 +26,12 @@ pub(super) const NEEDED: [&str; 4] = ["topic", "partition", "offset", "payload"]
 /// Reads lines of `kcat -J`.
 pub(super) struct KcatReader {
     reader: RecordReader,
-    slots: Slots,
+    slots: KcatFields,
     /// A payload without its escapes.
     payload: Vec<u8>,
 }
 
-struct Slots {
+struct KcatFields {
     topic: usize,
     partition: usize,
     offset: usize,
@@ -44,7 +44,7 @@ struct Slots {
 impl KcatReader {
     pub fn new() -> KcatReader {
         let mut reader = RecordReader::new();
-        let slots = Slots {
+        let slots = KcatFields {
             topic: reader.want(&["topic"]),
             partition: reader.want(&["partition"]),
             offset: reader.want(&["offset"]),
@@ -57,8 +57,8 @@ impl KcatReader {
     }
 
     /// The parts of a line.
-    pub fn parts<'a>(&'a mut self, line: &'a [u8]) -> Result<Parts<'a>, Fault> {
-        let mut cursor = Cursor { bytes: line, at: 0 };
+    pub fn parts<'a>(&'a mut self, line: &'a [u8]) -> Result<RecordParts<'a>, EnvelopeFault> {
+        let mut cursor = JsonCursor { bytes: line, at: 0 };
         cursor.blanks();
         if self.reader.read(&mut cursor).is_err() {
             return Err(json_fault("a line of kcat -J", line));
@@ -68,47 +68,50 @@ impl KcatReader {
         let whole = |slot: usize, name: &str| {
             let span = span(slot);
             let digits = text(span).strip_prefix(b"-").unwrap_or(text(span));
-            let is = span.kind == Kind::Number && digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit);
+            let is =
+                span.kind == JsonKind::Number && digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit);
             if is { Ok(text(span)) } else { Err(lacks(name)) }
         };
         let (partition, offset) =
             (whole(self.slots.partition, "partition")?, whole(self.slots.offset, "offset")?);
         let (topic, key, payload) = (span(self.slots.topic), span(self.slots.key), span(self.slots.payload));
-        if !matches!(topic.kind, Kind::Text | Kind::Escaped) {
+        if !matches!(topic.kind, JsonKind::Text | JsonKind::Escaped) {
             return Err(lacks("topic"));
         }
         // Not there, −1, or the 0 of an old librdkafka: there is no time.
         let ts = whole(self.slots.ts, "ts").ok().filter(|ts| !ts.starts_with(b"-") && *ts != b"0");
         let value = match payload.kind {
-            Kind::Missing => return Err(lacks("payload")),
-            Kind::Null if !matches!(span(self.slots.payload_error).kind, Kind::Missing | Kind::Null) => {
+            JsonKind::Missing => return Err(lacks("payload")),
+            JsonKind::Null
+                if !matches!(span(self.slots.payload_error).kind, JsonKind::Missing | JsonKind::Null) =>
+            {
                 let mut why = vec![];
                 unescape(text(span(self.slots.payload_error)), &mut why);
                 let reason = format!("kcat could not decode its payload: {}", String::from_utf8_lossy(&why));
-                return Err(Fault::new(reason));
+                return Err(EnvelopeFault::new(reason));
             }
-            Kind::Null => Value::Null,
-            Kind::Text => Value::of_text(text(payload)),
-            Kind::Escaped => {
+            JsonKind::Null => RecordValue::Null,
+            JsonKind::Text => RecordValue::of_text(text(payload)),
+            JsonKind::Escaped => {
                 self.payload.clear();
                 unescape(text(payload), &mut self.payload);
                 // A line feed between values is a blank; inside of a string it stays as wrong as it is.
                 if self.payload.trim_ascii_start().starts_with(b"{") {
                     self.payload.iter_mut().filter(|c| **c == b'\n').for_each(|c| *c = b'\r');
                 }
-                Value::of_text(&self.payload)
+                RecordValue::of_text(&self.payload)
             }
-            Kind::Object => Value::Object(text(payload)),
-            _ => Value::Text(text(payload)),
+            JsonKind::Object => RecordValue::Object(text(payload)),
+            _ => RecordValue::Text(text(payload)),
         };
         // A text is copied as it stands between its quotes, so its escapes are not undone and made again.
         let key = match key.kind {
-            Kind::Text | Kind::Escaped => Text::Escaped(text(key)),
-            Kind::Missing | Kind::Null => Text::Null,
-            _ => Text::Plain(text(key)),
+            JsonKind::Text | JsonKind::Escaped => LogText::Escaped(text(key)),
+            JsonKind::Missing | JsonKind::Null => LogText::Null,
+            _ => LogText::Plain(text(key)),
         };
-        Ok(Parts {
-            topic: Text::Escaped(text(topic)),
+        Ok(RecordParts {
+            topic: LogText::Escaped(text(topic)),
             partition: Some(partition),
             offset: Some(offset),
             timestamp: ts,
@@ -118,6 +121,6 @@ impl KcatReader {
     }
 }
 
-fn lacks(name: &str) -> Fault {
-    Fault::new(format!("it is not a line of kcat -J: `{name}` is missing or has the wrong type"))
+fn lacks(name: &str) -> EnvelopeFault {
+    EnvelopeFault::new(format!("it is not a line of kcat -J: `{name}` is missing or has the wrong type"))
 }

@@ -2,22 +2,22 @@
 
 use crate::input::value::shown;
 
-/// Why a line is no record.
+/// Why a line is not a record.
 #[derive(Debug)]
-pub(in crate::input) struct Fault {
+pub(in crate::input) struct EnvelopeFault {
     pub reason: String,
 }
 
-impl Fault {
-    pub(super) fn new(reason: String) -> Fault {
-        Fault { reason }
+impl EnvelopeFault {
+    pub(super) fn new(reason: String) -> EnvelopeFault {
+        EnvelopeFault { reason }
     }
 }
 
 /// A text of the log.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Text<'a> {
-    /// The carrier does not tell it.
+pub(super) enum LogText<'a> {
+    /// The wire format does not have it.
     #[default]
     Untold,
     Null,
@@ -29,7 +29,7 @@ pub(super) enum Text<'a> {
 
 /// The value of a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(super) enum RecordValue<'a> {
     #[default]
     Null,
     /// It begins and ends like an object of JSON.
@@ -39,35 +39,35 @@ pub(super) enum Value<'a> {
     Escaped(&'a [u8]),
 }
 
-impl<'a> Value<'a> {
+impl<'a> RecordValue<'a> {
     /// The value that `text` is.
-    pub fn of_text(text: &'a [u8]) -> Value<'a> {
+    pub fn of_text(text: &'a [u8]) -> RecordValue<'a> {
         match text.trim_ascii() {
-            b"null" => Value::Null,
-            object if object.starts_with(b"{") => Value::Object(object),
-            _ => Value::Text(text),
+            b"null" => RecordValue::Null,
+            object if object.starts_with(b"{") => RecordValue::Object(object),
+            _ => RecordValue::Text(text),
         }
     }
 }
 
-/// What a carrier says of a record.
+/// The parts of a record, as its wire format has them.
 #[derive(Debug, Default)]
-pub(super) struct Parts<'a> {
-    pub topic: Text<'a>,
+pub(super) struct RecordParts<'a> {
+    pub topic: LogText<'a>,
     /// Digits.
     pub partition: Option<&'a [u8]>,
     /// Digits.
     pub offset: Option<&'a [u8]>,
     /// Digits.
     pub timestamp: Option<&'a [u8]>,
-    pub key: Text<'a>,
-    pub value: Value<'a>,
+    pub key: LogText<'a>,
+    pub value: RecordValue<'a>,
 }
 
 /// What is wrong with `text`, which `what` should have as one object of JSON.
 #[cold]
-pub(super) fn json_fault(what: &str, text: &[u8]) -> Fault {
-    Fault::new(match serde_json::from_slice::<serde_json::Value>(text) {
+pub(super) fn json_fault(what: &str, text: &[u8]) -> EnvelopeFault {
+    EnvelopeFault::new(match serde_json::from_slice::<serde_json::Value>(text) {
         Ok(value) if !value.is_object() => format!("`{}` is not a JSON object", shown(text)),
         // Not reached as far as is known: serde_json reads what was refused.
         Ok(_) => format!("{what} is not a JSON object that can be read"),

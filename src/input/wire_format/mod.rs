@@ -1,9 +1,9 @@
-//! Logs as they are found: records inside of what carried them out of Kafka.
+//! Logs as they are found: records in the wire formats of the tools that copied them out of Kafka.
 //!
 //! # Contract
-//! * A **carrier** frames records: a line of `kcat -J`, a line of the console consumer, a file of Kafka
+//! * A **wire format** frames records: a line of `kcat -J`, a line of the console consumer, a file of Kafka
 //!   Connect. An **envelope** is around the value of a record: Connect's schema, Debezium's change event.
-//!   Any carrier may hold any envelope.
+//!   Any wire format may hold any envelope.
 //! * Text is unwrapped line for line before it is decoded: a record is the fields of its value and the
 //!   columns of [`LogColumn`]. Positions, lines and the text of rejects stay those of the file.
 //! * The columns of [`LogColumn`] are the log's own: a field of the value with such a name is not seen.
@@ -27,11 +27,11 @@ mod wanted;
 
 pub use connect::ConnectName;
 pub use console::ConsoleFields;
-pub(super) use logical::Logical;
+pub(super) use logical::ConnectLogical;
 pub(super) use recognise::unmistakable;
-pub use recognise::{Found, Said, like, recognise};
-pub(super) use schema::Typed;
-pub(super) use unwrap::{Line, Unwrapped, Unwrapper};
+pub use recognise::{DeclaredFormat, DetectedWireFormat, like, recognise};
+pub(super) use schema::TypedPayload;
+pub(super) use unwrap::{Unwrapped, UnwrappedLine, Unwrapper};
 
-pub use framing::{Carrier, Envelope, Framing, LogColumn, LogPlace};
-pub(super) use wanted::Wanted;
+pub use framing::{Envelope, Framing, LogColumn, LogPlace, WireFormat};
+pub(super) use wanted::LogColumnSet;

@@ -2,26 +2,26 @@
 
 use super::super::testing::{TestFolder, scan};
 use super::*;
-use crate::input::{Format, ReadPlan};
+use crate::input::{InputFormat, ReadPlan};
 use crate::time::{TimeRule, TimeUnit};
 
 /// The line that `text` gives, with all columns of the log; or what is wrong.
 fn line(framing: &Framing, text: &str) -> Result<String, String> {
     let mut out = vec![];
-    match Unwrapper::new(Wanted::all()).line(framing, text.as_bytes(), 7, &mut out) {
-        Ok(Line::Record) => Ok(String::from_utf8(out).unwrap().trim_end().to_string()),
-        Ok(Line::Tombstone(place)) => Ok(format!("tombstone {place:?}")),
+    match Unwrapper::new(LogColumnSet::all()).line(framing, text.as_bytes(), 7, &mut out) {
+        Ok(UnwrappedLine::Record) => Ok(String::from_utf8(out).unwrap().trim_end().to_string()),
+        Ok(UnwrappedLine::Tombstone(place)) => Ok(format!("tombstone {place:?}")),
         Err(fault) => Err(fault.reason),
     }
 }
 
-fn framing(carrier: Carrier, envelope: Envelope) -> Framing {
-    Framing { carrier, envelope }
+fn framing(wire_format: WireFormat, envelope: Envelope) -> Framing {
+    Framing { wire_format, envelope }
 }
 
 #[test]
 fn the_logs_own_columns_go_before_fields_of_their_names() {
-    let kcat = framing(Carrier::Kcat, Envelope::None);
+    let kcat = framing(WireFormat::Kcat, Envelope::None);
     let text = r#"{"topic":"a","partition":1,"offset":5,"tstype":"create","ts":9,"key":"k\"","payload":"{\"_offset\":7,\n\"x\":\"\\n\"}"}"#;
     let want = "{\"_offset\":7,\r\"x\":\"\\n\",\"_topic\":\"a\",\"_partition\":1,\"_offset\":5,\"_key\":\"k\\\"\",\"_timestamp\":9}";
     assert_eq!(line(&kcat, text).unwrap(), want);
@@ -37,7 +37,7 @@ fn the_logs_own_columns_go_before_fields_of_their_names() {
 fn payloads_that_are_no_objects_are_values() {
     let kcat = |payload: &str| {
         line(
-            &framing(Carrier::Kcat, Envelope::None),
+            &framing(WireFormat::Kcat, Envelope::None),
             &format!("{{\"topic\":\"a\",\"partition\":0,\"offset\":5,\"key\":null,\"payload\":{payload}}}"),
         )
         .map(|line| line.split(",\"_topic\"").next().unwrap().trim_start_matches('{').to_string())
@@ -58,7 +58,7 @@ fn the_console_consumer_prints_what_it_is_asked_for() {
     };
     let read = |lines: &[&str]| {
         let (words, fields) = of(lines).unwrap();
-        let framing = framing(Carrier::Console(fields), Envelope::None);
+        let framing = framing(WireFormat::Console(fields), Envelope::None);
         (words, line(&framing, lines[lines.len() - 1]).unwrap())
     };
     let (words, row) = read(&["CreateTime:5\tPartition:0\tOffset:3\tDelivery:1\tNO_HEADERS\tk\t{\"a\":1}"]);
@@ -79,13 +79,13 @@ fn the_console_consumer_prints_what_it_is_asked_for() {
     assert_eq!(of(&["{\"CreateTime\":5}"]), None);
     assert_eq!(of(&["CreateTime:x\t{}"]), None);
     let fields = of(&["CreateTime:5\tPartition:0\t{}"]).unwrap().1;
-    let wrong = line(&framing(Carrier::Console(fields), Envelope::None), "CreateTime:5\t{}").unwrap_err();
+    let wrong = line(&framing(WireFormat::Console(fields), Envelope::None), "CreateTime:5\t{}").unwrap_err();
     assert!(wrong.ends_with("expected `Partition:…`"), "{wrong}");
 }
 
 #[test]
 fn change_events_give_their_rows() {
-    let debezium = framing(Carrier::Plain, Envelope::Debezium);
+    let debezium = framing(WireFormat::Plain, Envelope::Debezium);
     let own = |op: &str, deleted: bool| {
         format!(r#","_timestamp":9,"_op":"{op}","_deleted":{deleted},"_source_ts":8}}"#)
     };
@@ -104,7 +104,7 @@ fn change_events_give_their_rows() {
 }
 
 /// What files are taken for.
-fn seen(folder: &TestFolder, said: Said) -> Result<Option<Framing>, String> {
+fn seen(folder: &TestFolder, said: DeclaredFormat) -> Result<Option<Framing>, String> {
     let mut plan: ReadPlan = folder.plan("t", &[]);
     recognise(&mut plan.files, said).map(|found| found.map(|found| found.framing)).map_err(|e| e.to_string())
 }
@@ -124,22 +124,25 @@ fn nothing_is_taken_for_what_it_is_not() {
         "",
         "CreateTime: never",
     ] {
-        assert_eq!(seen(&TestFolder::with("a.jsonl", text), Said::default()), Ok(None), "{text}");
+        assert_eq!(seen(&TestFolder::with("a.jsonl", text), DeclaredFormat::default()), Ok(None), "{text}");
     }
     let csv = TestFolder::with("views+0+0000000000.csv", "t\n1\n");
-    assert_eq!(seen(&csv, Said::default()), Ok(None));
+    assert_eq!(seen(&csv, DeclaredFormat::default()), Ok(None));
 }
 
 #[test]
 fn the_job_goes_before_what_is_seen() {
     let kcat = r#"{"topic":"a","partition":0,"offset":1,"payload":"x"}"#;
     let folder = TestFolder::with("views+0+0000000000.json", kcat);
-    let of = |carrier| seen(&folder, Said { carrier, envelope: None }).unwrap().map(|f| f.carrier);
+    let of = |wire_format| {
+        seen(&folder, DeclaredFormat { wire_format, envelope: None }).unwrap().map(|f| f.wire_format)
+    };
     assert_eq!(of(Some("plain")), None);
-    assert_eq!(of(Some("kcat")), Some(Carrier::Kcat));
-    assert!(matches!(of(None), Some(Carrier::Connect(name)) if name.topic == "views"));
+    assert_eq!(of(Some("kcat")), Some(WireFormat::Kcat));
+    assert!(matches!(of(None), Some(WireFormat::Connect(name)) if name.topic == "views"));
     let other = TestFolder::with("a.jsonl", kcat);
-    let refused = seen(&other, Said { carrier: Some("kafka-connect"), envelope: None }).unwrap_err();
+    let refused =
+        seen(&other, DeclaredFormat { wire_format: Some("kafka-connect"), envelope: None }).unwrap_err();
     assert!(refused.contains("is not named as a file of Kafka Connect"), "{refused}");
 }
 
@@ -154,7 +157,7 @@ fn files_without_a_known_ending_may_be_unmistakable() {
     };
     assert_eq!(
         ["a.log", "b.txt.gz", "c.log"].map(format),
-        [Some(Format::JsonLines), Some(Format::JsonLines), None]
+        [Some(InputFormat::JsonLines), Some(InputFormat::JsonLines), None]
     );
 }
 
@@ -165,7 +168,7 @@ fn what_names_tell_is_compared() {
         .and("v+0+0000000018+0000000029.json", "{}\n")
         .and("v+0+0000000040+0000000049.json", "{}\n");
     let mut plan = folder.plan("t", &[]);
-    let words = recognise(&mut plan.files, Said::default()).unwrap().unwrap().words;
+    let words = recognise(&mut plan.files, DeclaredFormat::default()).unwrap().unwrap().words;
     assert_eq!(
         words[words.len() - 2..],
         ["v-0: two files have the offsets 18..19", "v-0: no file has the offsets 30..39 (10)"]

@@ -1,18 +1,18 @@
 //! What a log is wrapped in, told from the names of its files and from samples of their text.
 //!
 //! # Contract
-//! * Nothing is taken for what it is not: a carrier or an envelope is recognised where it is unmistakable,
+//! * Nothing is taken for what it is not: a wire format or an envelope is recognised where it is unmistakable,
 //!   and everything else is plain. What the job says goes before what is seen.
 //! * The files of one source are wrapped alike, or it is an error that names two of them.
 
 use super::unwrap::Unwrapper;
-use super::{Carrier, ConnectName, ConsoleFields, Envelope, Framing, LogColumn, Wanted, kcat};
+use super::{ConnectName, ConsoleFields, Envelope, Framing, LogColumn, LogColumnSet, WireFormat, kcat};
 use crate::error::{Error, Result};
 use crate::input::documents::{self, Pointer};
 use crate::input::infer::{Budget, heads};
 use crate::input::opened::Opened;
 use crate::input::shape::Shape;
-use crate::input::source_file::{Format, SourceFile};
+use crate::input::source_file::{InputFormat, SourceFile};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -23,21 +23,21 @@ const MOST_LINES: usize = 20;
 
 /// What the job says of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Said<'a> {
+pub struct DeclaredFormat<'a> {
     /// `plain`, `kafka-connect`, `kcat` or `console`.
-    pub carrier: Option<&'a str>,
+    pub wire_format: Option<&'a str>,
     /// The envelope.
     pub envelope: Option<Envelope>,
 }
 
-impl Said<'_> {
+impl DeclaredFormat<'_> {
     /// What `log` may be.
     pub const CARRIERS: [&'static str; 4] = ["plain", "kafka-connect", "kcat", "console"];
 }
 
 /// What was found of a log that is not plain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct DetectedWireFormat {
     /// How its files are wrapped; of several the first's.
     pub framing: Framing,
     /// What it is and how that is known, a line each.
@@ -45,8 +45,8 @@ pub struct Found {
 }
 
 /// What one file shows.
-struct Seen {
-    carrier: Carrier,
+struct FileEvidence {
+    wire_format: WireFormat,
     /// None where no value tells.
     envelope: Option<Envelope>,
 }
@@ -55,26 +55,26 @@ struct Seen {
 ///
 /// # Errors
 /// Files that are wrapped in different ways; a file that is no file of Kafka Connect, where the job says so.
-pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> {
-    let text = files.iter().filter(|file| file.format == Format::JsonLines).count();
+pub fn recognise(files: &mut [SourceFile], declared: DeclaredFormat) -> Result<Option<DetectedWireFormat>> {
+    let text = files.iter().filter(|file| file.format == InputFormat::JsonLines).count();
     let mut nth = 0;
-    let mut seen: Vec<Option<Seen>> = Vec::with_capacity(files.len());
+    let mut seen: Vec<Option<FileEvidence>> = Vec::with_capacity(files.len());
     for file in files.iter() {
         let mut looks = false;
-        if file.format == Format::JsonLines {
+        if file.format == InputFormat::JsonLines {
             // Evenly spread over all of them.
             looks = text <= MOST_FILES || nth * MOST_FILES / text != (nth + 1) * MOST_FILES / text;
             nth += 1;
         }
-        seen.push(look(file, said, looks)?);
+        seen.push(look(file, declared, looks)?);
     }
-    let told = || files.iter().zip(&seen).filter_map(|(file, seen)| Some((file, seen.as_ref()?)));
-    let Some((first, common)) = told().next() else { return Ok(None) };
-    let envelopes = || told().filter_map(|(file, seen)| Some((file, seen.envelope?)));
+    let detected = || files.iter().zip(&seen).filter_map(|(file, seen)| Some((file, seen.as_ref()?)));
+    let Some((first, common)) = detected().next() else { return Ok(None) };
+    let envelopes = || detected().filter_map(|(file, seen)| Some((file, seen.envelope?)));
     let (in_file, envelope) = envelopes().next().unwrap_or((first, Envelope::None));
-    for (file, seen) in told() {
-        if !alike(&seen.carrier, &common.carrier) {
-            return Err(mixed((first, &common.carrier.words()), (file, &seen.carrier.words())));
+    for (file, seen) in detected() {
+        if !alike(&seen.wire_format, &common.wire_format) {
+            return Err(mixed((first, &common.wire_format.words()), (file, &seen.wire_format.words())));
         }
     }
     for (file, other) in envelopes() {
@@ -82,19 +82,21 @@ pub fn recognise(files: &mut [SourceFile], said: Said) -> Result<Option<Found>> 
             return Err(mixed((in_file, envelope.words()), (file, other.words())));
         }
     }
-    let framing = Framing { carrier: common.carrier.clone(), envelope };
+    let framing = Framing { wire_format: common.wire_format.clone(), envelope };
     if framing.is_plain() {
         return Ok(None);
     }
-    let words = words(&framing, (first, in_file), said);
+    let words = words(&framing, (first, in_file), declared);
     // A file that was not looked into is taken to be like the others.
-    let carriers: Vec<Carrier> =
-        seen.into_iter().map(|seen| seen.map_or(framing.carrier.clone(), |seen| seen.carrier)).collect();
-    for (file, carrier) in files.iter_mut().zip(carriers) {
-        let envelope = if file.format == Format::JsonLines { envelope } else { Envelope::None };
-        file.framing = Framing { carrier, envelope };
+    let wire_formats: Vec<WireFormat> = seen
+        .into_iter()
+        .map(|seen| seen.map_or(framing.wire_format.clone(), |seen| seen.wire_format))
+        .collect();
+    for (file, wire_format) in files.iter_mut().zip(wire_formats) {
+        let envelope = if file.format == InputFormat::JsonLines { envelope } else { Envelope::None };
+        file.framing = Framing { wire_format, envelope };
     }
-    let mut found = Found { framing, words };
+    let mut found = DetectedWireFormat { framing, words };
     found.words.extend(by_names(files));
     Ok(Some(found))
 }
@@ -112,19 +114,20 @@ pub fn like(files: &mut [SourceFile], known: &[SourceFile]) -> Result<()> {
         if let Some(known) = known.first() {
             file.shape.take(&known.shape.rules, &file.path)?;
         }
-        if let Some(known) = records.filter(|_| file.format == Format::JsonLines) {
+        if let Some(known) = records.filter(|_| file.format == InputFormat::JsonLines) {
             file.unnest = known.unnest.clone();
             if let Some(pointer) = pointer(known) {
                 documents::at(std::slice::from_mut(file), pointer);
             }
         }
-        file.told = known.first().map_or(vec![], |known| known.told.clone());
+        file.partition_columns = known.first().map_or(vec![], |known| known.partition_columns.clone());
         let same = by_path.get(file.path.as_path()).copied();
         let Some(framing) = same.or(wrapped) else { continue };
         file.framing = framing.clone();
         // A file that is not known takes its offsets from its own name.
         if same.is_none() && framing.connect().is_some() {
-            file.framing.carrier = ConnectName::of(&file.path).map_or(Carrier::Plain, Carrier::Connect);
+            file.framing.wire_format =
+                ConnectName::of(&file.path).map_or(WireFormat::Plain, WireFormat::Connect);
         }
     }
     Ok(())
@@ -135,19 +138,19 @@ fn pointer(file: &SourceFile) -> Option<&Pointer> {
     file.shape.documents.as_ref().and_then(|layout| layout.records.as_ref())
 }
 
-/// Whether the text of a file is unmistakably that of a carrier, whatever its name ends in.
+/// Whether the text of a file is unmistakably in a wire format, whatever its name ends in.
 pub(in crate::input) fn unmistakable(file: &Opened, shape: &Shape) -> bool {
     let lines = lines(file, shape);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
-    matches!(carrier(&lines), Some(Carrier::Kcat | Carrier::Console(_)))
+    matches!(wire_format(&lines), Some(WireFormat::Kcat | WireFormat::Console(_)))
 }
 
 /// What `file` shows; `looks` says whether it is looked into.
-fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
+fn look(file: &SourceFile, declared: DeclaredFormat, looks: bool) -> Result<Option<FileEvidence>> {
     let name = ConnectName::of(&file.path);
-    let json = file.format == Format::JsonLines;
-    let known = match (said.carrier, name) {
-        (Some("plain"), _) => Some(Carrier::Plain),
+    let json = file.format == InputFormat::JsonLines;
+    let known = match (declared.wire_format, name) {
+        (Some("plain"), _) => Some(WireFormat::Plain),
         (Some("kafka-connect"), None) => {
             return Err(Error::job(format!(
                 "{} is not named as a file of Kafka Connect",
@@ -155,34 +158,34 @@ fn look(file: &SourceFile, said: Said, looks: bool) -> Result<Option<Seen>> {
             ))
             .hint("TOPIC+PARTITION+OFFSET.json, such as orders+0+0000000120.json"));
         }
-        (None | Some("kafka-connect"), Some(name)) if file.format != Format::Csv => {
-            Some(Carrier::Connect(name))
+        (None | Some("kafka-connect"), Some(name)) if file.format != InputFormat::Csv => {
+            Some(WireFormat::Connect(name))
         }
-        (Some("kcat"), _) if json => Some(Carrier::Kcat),
-        _ if !json => Some(Carrier::Plain),
+        (Some("kcat"), _) if json => Some(WireFormat::Kcat),
+        _ if !json => Some(WireFormat::Plain),
         _ => None,
     };
     if !json || !looks {
-        return Ok(known.map(|carrier| Seen { carrier, envelope: None }));
+        return Ok(known.map(|wire_format| FileEvidence { wire_format, envelope: None }));
     }
     let lines = lines(&file.opened, &file.shape);
     let lines: Vec<&[u8]> = lines.iter().map(Vec::as_slice).collect();
     let console = || {
         let keys = !lines.is_empty() && lines.iter().all(|line| line.contains(&b'\t'));
         let fields = ConsoleFields { key: keys, ..ConsoleFields::default() };
-        Carrier::Console(ConsoleFields::of(&lines).unwrap_or(fields))
+        WireFormat::Console(ConsoleFields::of(&lines).unwrap_or(fields))
     };
-    let carrier = match (known, said.carrier) {
-        (Some(carrier), _) => carrier,
+    let wire_format = match (known, declared.wire_format) {
+        (Some(wire_format), _) => wire_format,
         (None, Some("console")) if lines.is_empty() => return Ok(None),
         (None, Some("console")) => console(),
-        (None, _) => match carrier(&lines).or_else(|| keyed(&lines)) {
-            Some(carrier) => carrier,
+        (None, _) => match wire_format(&lines).or_else(|| keyed(&lines)) {
+            Some(wire_format) => wire_format,
             None => return Ok(None),
         },
     };
-    let envelope = said.envelope.or_else(|| envelope(&carrier, &lines));
-    Ok(Some(Seen { carrier, envelope }))
+    let envelope = declared.envelope.or_else(|| envelope(&wire_format, &lines));
+    Ok(Some(FileEvidence { wire_format, envelope }))
 }
 
 /// The first lines of a file; none where it cannot be read, which whoever reads it will report.
@@ -197,11 +200,11 @@ fn lines(file: &Opened, shape: &Shape) -> Vec<Vec<u8>> {
     found
 }
 
-/// What the lines of a file are carried by, if one of them tells: the first that does.
-fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
+/// The wire format of the first line that shows one.
+fn wire_format(lines: &[&[u8]]) -> Option<WireFormat> {
     for (i, line) in lines.iter().enumerate() {
         if let Some(fields) = ConsoleFields::of(&lines[i..]) {
-            return Some(Carrier::Console(fields));
+            return Some(WireFormat::Console(fields));
         }
         // Lines in front of the first record, such as warnings of the tool, do not tell anything.
         let Ok(Value::Object(record)) = serde_json::from_slice::<Value>(line) else { continue };
@@ -210,14 +213,14 @@ fn carrier(lines: &[&[u8]]) -> Option<Carrier> {
             && record["topic"].is_string()
             && record["partition"].is_i64()
             && record["offset"].is_i64();
-        return Some(if is { Carrier::Kcat } else { Carrier::Plain });
+        return Some(if is { WireFormat::Kcat } else { WireFormat::Plain });
     }
     None
 }
 
 /// The console consumer with `print.key` alone, where each line is a key, a tab and an object of JSON. Only a file of JSON
 /// is asked for it: elsewhere such lines may be rows of two columns.
-fn keyed(lines: &[&[u8]]) -> Option<Carrier> {
+fn keyed(lines: &[&[u8]]) -> Option<WireFormat> {
     let is = |line: &&[u8]| {
         // A line that is an object itself may have a tab inside.
         let tab = memchr::memchr(b'\t', line).filter(|_| !line.starts_with(b"{"));
@@ -225,13 +228,13 @@ fn keyed(lines: &[&[u8]]) -> Option<Carrier> {
         value.is_some_and(|value| value.starts_with(b"{") && serde_json::from_slice::<Value>(value).is_ok())
     };
     let all = !lines.is_empty() && lines.iter().all(is);
-    all.then(|| Carrier::Console(ConsoleFields { key: true, ..ConsoleFields::default() }))
+    all.then(|| WireFormat::Console(ConsoleFields { key: true, ..ConsoleFields::default() }))
 }
 
 /// What is around the values of some lines, if one of them tells: the first that does.
-fn envelope(carrier: &Carrier, lines: &[&[u8]]) -> Option<Envelope> {
-    let mut unwrapper = Unwrapper::new(Wanted::all());
-    lines.iter().find_map(|line| around(&serde_json::from_slice(unwrapper.value(carrier, line)?).ok()?))
+fn envelope(wire_format: &WireFormat, lines: &[&[u8]]) -> Option<Envelope> {
+    let mut unwrapper = Unwrapper::new(LogColumnSet::all());
+    lines.iter().find_map(|line| around(&serde_json::from_slice(unwrapper.value(wire_format, line)?).ok()?))
 }
 
 /// What is around a value; none where it does not tell.
@@ -259,8 +262,8 @@ fn around(value: &Value) -> Option<Envelope> {
     })
 }
 
-fn alike(a: &Carrier, b: &Carrier) -> bool {
-    matches!((a, b), (Carrier::Connect(_), Carrier::Connect(_))) || a == b
+fn alike(a: &WireFormat, b: &WireFormat) -> bool {
+    matches!((a, b), (WireFormat::Connect(_), WireFormat::Connect(_))) || a == b
 }
 
 fn mixed((one, is): (&SourceFile, &str), (other, is_other): (&SourceFile, &str)) -> Error {
@@ -270,14 +273,14 @@ fn mixed((one, is): (&SourceFile, &str), (other, is_other): (&SourceFile, &str))
         .hint("or declare what all of them are with `log` and `envelope`, such as log = \"plain\"")
 }
 
-impl Carrier {
+impl WireFormat {
     /// What a file of it holds.
     fn words(&self) -> String {
         match self {
-            Carrier::Plain => "plain records".to_string(),
-            Carrier::Connect(_) => "records that Kafka Connect wrote".to_string(),
-            Carrier::Kcat => "lines of kcat -J".to_string(),
-            Carrier::Console(fields) => format!("lines of kafka-console-consumer with {}", fields.words()),
+            WireFormat::Plain => "plain records".to_string(),
+            WireFormat::Connect(_) => "records that Kafka Connect wrote".to_string(),
+            WireFormat::Kcat => "lines of kcat -J".to_string(),
+            WireFormat::Console(fields) => format!("lines of kafka-console-consumer with {}", fields.words()),
         }
     }
 }
@@ -294,29 +297,34 @@ impl Envelope {
 }
 
 /// What a log is and how that is known.
-fn words(framing: &Framing, (first, in_file): (&SourceFile, &SourceFile), said: Said) -> Vec<String> {
+fn words(
+    framing: &Framing,
+    (first, in_file): (&SourceFile, &SourceFile),
+    declared: DeclaredFormat,
+) -> Vec<String> {
     let name = |file: &SourceFile| {
         file.path.file_name().unwrap_or(file.path.as_os_str()).to_string_lossy().into_owned()
     };
     let mut out = vec![];
-    let how = |seen: String| if said.carrier.is_some() { "as the job says".to_string() } else { seen };
-    match &framing.carrier {
-        Carrier::Plain => {}
-        Carrier::Connect(connect) => {
+    let how =
+        |seen: String| if declared.wire_format.is_some() { "as the job says".to_string() } else { seen };
+    match &framing.wire_format {
+        WireFormat::Plain => {}
+        WireFormat::Connect(connect) => {
             let seen =
                 format!("by the names of the files: {} starts at offset {}", name(first), connect.start);
             out.push(format!("files of Kafka Connect, {}", how(seen)));
         }
-        Carrier::Kcat => {
+        WireFormat::Kcat => {
             let seen = format!("{} has `topic`, `partition`, `offset` and `payload`", name(first));
             out.push(format!("lines of kcat -J, {}", how(seen)));
         }
-        Carrier::Console(fields) => {
+        WireFormat::Console(fields) => {
             let seen = format!("{} begins so", name(first));
             out.push(format!("lines of kafka-console-consumer with {}, {}", fields.words(), how(seen)));
         }
     }
-    let how = match said.envelope {
+    let how = match declared.envelope {
         Some(_) => "as the job says".to_string(),
         None => match framing.envelope {
             Envelope::Schema => format!("{} has `schema` and `payload`", name(in_file)),

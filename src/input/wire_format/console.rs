@@ -1,7 +1,7 @@
 //! Lines of `kafka-console-consumer`, whose `DefaultMessageFormatter` prints what its properties ask for,
 //! with tabs between: `CreateTime:1717200000000 Partition:0 Offset:5 Delivery:1 NO_HEADERS key value`.
 
-use super::parts::{Parts, Text, Value};
+use super::parts::{LogText, RecordParts, RecordValue};
 
 /// What the lines of a file hold before the value, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +55,8 @@ impl ConsoleFields {
     }
 
     /// What a line says before headers, key and value, and the rest of it; or what was expected.
-    fn prefix<'a>(&self, line: &'a [u8]) -> Result<(Parts<'a>, &'a [u8]), &'static str> {
-        let (mut rest, mut parts) = (line, Parts::default());
+    fn prefix<'a>(&self, line: &'a [u8]) -> Result<(RecordParts<'a>, &'a [u8]), &'static str> {
+        let (mut rest, mut parts) = (line, RecordParts::default());
         if self.timestamp {
             let expected = "`CreateTime:…`, `LogAppendTime:…` or `NO_TIMESTAMP`";
             parts.timestamp = timestamp(&mut rest).ok_or(expected)?;
@@ -74,16 +74,16 @@ impl ConsoleFields {
     }
 
     /// The parts of a line; or what was expected and is not there.
-    pub(super) fn parts<'a>(&self, line: &'a [u8]) -> Result<Parts<'a>, &'static str> {
+    pub(super) fn parts<'a>(&self, line: &'a [u8]) -> Result<RecordParts<'a>, &'static str> {
         let (mut parts, mut rest) = self.prefix(line)?;
         if self.headers {
             field(&mut rest).ok_or("headers, or `NO_HEADERS`, and a tab")?;
         }
         if self.key {
             let key = field(&mut rest).ok_or("a key and a tab")?;
-            parts.key = if key == NULL { Text::Null } else { Text::Plain(key) };
+            parts.key = if key == NULL { LogText::Null } else { LogText::Plain(key) };
         }
-        parts.value = Value::of_text(rest);
+        parts.value = RecordValue::of_text(rest);
         Ok(parts)
     }
 
