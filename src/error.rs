@@ -54,6 +54,8 @@ pub enum Reason {
     OpenColumns(Vec<String>),
     /// Another fault, which is told where it is: this one goes away with it.
     Follows,
+    /// The program that reads our output has ended: `head` has seen enough.
+    ReaderGone,
 }
 
 /// The exit codes of the program.
@@ -68,6 +70,9 @@ pub mod exit {
     pub const DATA: u8 = 3;
     /// The machine: disk, memory, permissions, network; or a fault of Highwater.
     pub const MACHINE: u8 = 4;
+    /// The program that reads stdout ended before all was written. It is what a shell reports of a program that ends by
+    /// SIGPIPE (128 + 13), as `cat` and `sort` do.
+    pub const READER_GONE: u8 = 141;
 }
 
 /// A place in a text that the user wrote, shown with a caret line under it.
@@ -255,6 +260,14 @@ impl Error {
     /// Where in a text of the user's, if it is there.
     pub fn place(&self) -> Option<&Snippet> {
         self.0.snippet.as_ref()
+    }
+
+    /// The exit code of a command that ends with it.
+    pub fn exit_code(&self) -> u8 {
+        match self.reason() {
+            Some(Reason::ReaderGone) => exit::READER_GONE,
+            _ => self.kind().exit_code(),
+        }
     }
 
     /// What it came of, from the nearest.

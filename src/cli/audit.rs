@@ -19,7 +19,7 @@ use crate::sink::Watermarks;
 use crate::time::Duration;
 use clap::Args;
 
-/// Measure lateness, and what other watermark delays would have dropped.
+/// Measure how late events come, and how many events other watermark delays would have dropped.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater audit data/jobs/pageviews-per-postcode.toml\n  \
     highwater run data/jobs/sales-per-seller.toml --quiet\n  \

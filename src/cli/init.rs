@@ -146,7 +146,7 @@ fn next(out: &mut ReportDocument, path: &Path, name: &str) {
 }
 
 /// A word of a shell.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./+,:@".contains(c);
     // In a shell a quote ends the word: it is closed, the quote is escaped, and the word goes on.
     if text.chars().all(plain) { text.to_string() } else { format!("'{}'", text.replace('\'', "'\\''")) }

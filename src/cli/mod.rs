@@ -13,15 +13,17 @@ mod job_args;
 mod lengths;
 mod man;
 mod mode;
+mod pipe;
 mod report;
 mod run;
+mod sample;
 mod schema;
 mod sql;
 pub mod ui;
 mod verify;
 mod watch;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::process;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use job_args::cores;
@@ -31,8 +33,9 @@ use std::time::Instant;
 #[derive(Debug, Parser)]
 #[command(name = "highwater", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 compared and different; 2 usage or job-file error; \
-    3 bad input data; 4 machine error (disk, network, memory).\n\n\
-    Examples:\n  highwater check data/jobs/pageviews.toml\n  \
+    3 bad input data; 4 machine error (disk, network, memory); 141 the program that reads stdout ended first.\n\n\
+    Examples:\n  highwater sample out/sample\n  \
+    highwater check data/jobs/pageviews.toml\n  \
     highwater explain data/jobs/pageviews.toml\n  \
     highwater run data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/big-spenders.toml")]
@@ -44,9 +47,25 @@ pub struct Cli {
     command: Command,
 }
 
+/// What the help says behind examples that read sample files.
+const EXAMPLES_RUN_IN: &str =
+    "`highwater sample DIR` writes the files of the examples to DIR/data: run them in DIR.";
+
 /// The definition of the command line: what completions, man pages and tests are made of.
 pub fn definition() -> clap::Command {
-    Cli::command()
+    let mut program = with_place_of_examples(Cli::command());
+    for command in program.get_subcommands_mut() {
+        *command = with_place_of_examples(std::mem::take(command));
+    }
+    program
+}
+
+fn with_place_of_examples(command: clap::Command) -> clap::Command {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    match help.contains(" data/") {
+        true => command.after_help(format!("{help}\n\n{EXAMPLES_RUN_IN}")),
+        false => command,
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,7 +78,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Show the plan, schema and memory of a job, from samples; or the events behind one row
     Explain(explain::ExplainArgs),
-    /// Measure lateness, and what other watermark delays would have dropped
+    /// Measure how late events come, and what other watermark delays would have dropped
     Audit(audit::AuditArgs),
     /// Add late or corrected files to existing outputs, and show what changes
     Backfill(backfill::BackfillArgs),
@@ -71,6 +90,8 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Show the state of a live job at a time: open windows, keys, table rows
     Inspect(inspect::InspectArgs),
+    /// Write small sample logs and jobs to try the program on
+    Sample(sample::SampleArgs),
     /// Generate sample data from a seed: sales, transactions, pageviews or money
     Generate(generate::GenerateArgs),
     /// Print the JSON Schema of the job file, for editors; or its documentation
@@ -95,6 +116,7 @@ impl Command {
             Command::Report(_) => "report",
             Command::Sql(_) => "sql",
             Command::Inspect(_) => "inspect",
+            Command::Sample(_) => "sample",
             Command::Generate(_) => "generate",
             Command::Schema(_) => "schema",
             Command::Completions(_) => "completions",
@@ -114,6 +136,7 @@ impl Command {
             Command::Report(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
+            Command::Sample(args) => args.run(),
             Command::Generate(args) => args.run(),
             Command::Schema(args) => args.run(),
             Command::Completions(args) => args.run(definition()),
@@ -127,7 +150,7 @@ impl Command {
 /// # Errors
 /// It is wrong, or asks for help.
 pub fn read() -> std::result::Result<(Cli, usize), clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
+    let matches = definition().try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches)?;
     // Some commands do not have the option, and `get_one` panics over a name that it does not know.
     let threads = |command: &ArgMatches| command.try_get_one("threads").ok().flatten().copied();
@@ -150,6 +173,9 @@ pub fn run(cli: Cli) -> u8 {
 
 /// Prints an error; gives its exit code.
 pub fn failed(error: &Error) -> u8 {
-    ui::print_error(error);
-    error.kind().exit_code()
+    // Of two programs in a pipe the second one ended first. That is its right, so nothing is said.
+    if error.reason() != Some(&Reason::ReaderGone) {
+        ui::print_error(error);
+    }
+    error.exit_code()
 }

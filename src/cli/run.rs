@@ -3,6 +3,7 @@
 use super::document::{FormatArgs, ReportDocument, data};
 use super::job_args::JobArgs;
 use super::mode::ModeArg;
+use super::pipe::PipeArgs;
 use super::ui;
 use super::watch::{CommandWatch, Facts, WatchArgs};
 use crate::deliver::Outcome;
@@ -17,7 +18,8 @@ use serde_json::Value;
 /// Run a job.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater run data/jobs/big-spenders.toml\n  \
-    highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2")]
+    highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2\n  \
+    highwater run data/jobs/big-spenders.toml --output - --only out/big-spenders --format csv")]
 pub struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -39,6 +41,8 @@ pub struct RunArgs {
     /// What to do if a file has changed since the archive counted it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     changed: OnChangedFile,
+    #[command(flatten)]
+    pipe: PipeArgs,
     #[command(flatten)]
     watch: WatchArgs,
 }
@@ -73,6 +77,9 @@ impl RunArgs {
             refresh_lookups: self.refresh_lookups,
             ..self.job.options(&plan)
         };
+        if let Some(stream) = self.pipe.wanted(&plan)? {
+            return stream.write(plan, &options, watch, facts, self.quiet);
+        }
         // A page that cannot be written is refused before the run.
         plan.deliveries.pages.iter().try_for_each(|page| report::check(&page.path))?;
         let progress = &watch.progress;

@@ -21,7 +21,7 @@ pub struct SqlArgs {
     /// The SQL dialect
     #[arg(long, value_name = "NAME", value_enum, default_value_t = DialectName::Polars)]
     dialect: DialectName,
-    /// Only this output, by its path
+    /// Print only the SQL of this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
     #[command(flatten)]

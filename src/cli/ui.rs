@@ -1,11 +1,13 @@
 //! The only printer: results on stdout, everything else on stderr (`log`).
 
 mod log;
+mod piped;
 mod progress;
 
 pub use log::{
     LogEvent, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start,
 };
+pub use piped::{Piped, piped_events};
 pub use progress::ProgressLine;
 
 use super::job_args::JobId;
@@ -90,10 +92,19 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Log
     events.extend(twice_event(plan, outcome.twice));
     events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
-    if outcome.spilled {
-        let text = "memory was short, so partial results went to disk; --memory allows more";
-        events.push(LogEvent::warning("spilled", text, json!({})));
-    }
+    events.extend(spilled_event(outcome.spilled));
+    events.push(read_event(outcome, took));
+    events
+}
+
+/// Partial results that did not fit in memory.
+fn spilled_event(spilled: bool) -> Option<LogEvent> {
+    let text = "memory was short, so partial results went to disk; --memory allows more";
+    spilled.then(|| LogEvent::warning("spilled", text, json!({})))
+}
+
+/// What was read, and how fast.
+fn read_event(outcome: &Outcome, took: Duration) -> LogEvent {
     let bytes: u64 = outcome.inputs.iter().map(|i| i.bytes).sum();
     let text = format!(
         "{} in {} {}, {:.2} s, {} MB/s",
@@ -105,8 +116,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Log
         (bytes as f64 / 1e6 / took.as_secs_f64().max(1e-9)) as u64
     );
     let fields = json!({ "bytes": bytes, "files": outcome.inputs.len(), "seconds": seconds(took) });
-    events.push(LogEvent::info("read", text, fields));
-    events
+    LogEvent::info("read", text, fields)
 }
 
 /// Local times of which one cannot tell the instant.

@@ -1,13 +1,16 @@
 //! Results of a pass → outputs in place: parts, late rows, tables of servers.
 //!
 //! # Contract
-//! Outputs are staged, and committed together at the end. Until then those in place are not touched.
+//! Outputs are staged, and committed together at the end. Until then those in place are not touched. A stream
+//! (`piped`) touches none of them.
 
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod late;
 mod outcome;
 pub(crate) mod partitioned;
+mod passed;
+mod piped;
 mod places;
 pub(crate) mod server_tables;
 pub(crate) mod shape;
@@ -17,7 +20,9 @@ pub(crate) mod state;
 pub use late::schema as late_schema;
 pub(crate) use outcome::balances;
 pub use outcome::{Outcome, OutputOutcome};
+pub(crate) use passed::Results;
+pub(crate) use piped::pipe;
 pub use places::recover;
 pub(crate) use places::{places, target};
 pub use server_tables::Published;
-pub(crate) use staged::{Results, Staged, drafts, input_entries, stage, write};
+pub(crate) use staged::{Staged, drafts, input_entries, stage, write};

@@ -238,7 +238,7 @@ impl Files<'_> {
 }
 
 /// One batch of several with the same columns; dictionaries that differ become plain strings.
-fn join(pieces: &[RecordBatch]) -> Result<RecordBatch> {
+pub(super) fn join(pieces: &[RecordBatch]) -> Result<RecordBatch> {
     // One piece is shared and not copied.
     if let [one] = pieces {
         return Ok(one.clone());

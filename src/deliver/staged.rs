@@ -1,21 +1,19 @@
 //! Outputs that are staged, and the commit that puts them in place.
 
-use super::outcome::{FirstAndLast, Outcome, OutputOutcome, balances, fill_in};
+use super::outcome::{FirstAndLast, Outcome, OutputOutcome, fill_in};
+use super::passed::{Passed, Results};
 use super::places::{target, targets};
 use super::server_tables::{self, Extent};
 use super::{events, groups, late};
 use crate::clock::Stopwatch;
-use crate::engine::offsets::Offsets;
 use crate::engine::rejected::{rejects_at, write_rejects};
 use crate::engine::stage_log::Resolution;
-use crate::engine::tables::{self, Tables};
-use crate::engine::{ArrivalNeed, Pass, SpentWork, TimedStage, machine};
+use crate::engine::tables::Tables;
+use crate::engine::{Pass, SpentWork, TimedStage};
 use crate::error::Result;
-use crate::group::{GroupTable, Lateness, Merged, SpillSpace};
+use crate::group::{Lateness, Merged};
 use crate::input::InputReport;
-use crate::lookup::Services;
 use crate::plan::{Grouping, GroupingId, LatePlan, OutputId, OutputKind, Plan};
-use crate::rows::RowStore;
 use crate::sink::{
     Account, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
     Transaction, Watermarks,
@@ -23,17 +21,6 @@ use crate::sink::{
 use crate::time::Duration::Length;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What reading gave for the outputs of a plan.
-pub struct Results<'a> {
-    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
-    /// Of outputs of events, in the plan's order.
-    pub rows: Vec<Vec<RowStore>>,
-    /// Of archives, in the plan's order.
-    pub archives: Vec<Vec<RowStore>>,
-    /// The paths of the source's files by ordinal, as archives name them.
-    pub files: &'a [String],
-}
 
 /// A run whose outputs are staged, and what is left to do.
 pub struct Staged {
@@ -63,85 +50,35 @@ impl Staged {
 
 /// Reads the source, and stages all outputs.
 pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
-    let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
-    let mut tables = tables::read(pass)?;
-    let sources = pass.sources(std::mem::take(&mut tables.tables))?;
-    let mut read =
-        pass.read(if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing }, &sources)?;
-    let lookups = sources.services.map(Services::finish).transpose()?;
-    // Tables can be large, and from here on nothing asks them.
-    drop(sources.tables);
-    if read.spilled {
-        machine::give_back();
-    }
-    pass.progress.writing();
-    let account = read.tally.account();
-    balances(&account)?;
-    let mut inputs = read.inputs();
-    // Offsets of a log that was read in part would show gaps that it does not have.
-    let whole = inputs.len() == pass.plan.pipeline.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
-    let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
-    let source = read.reports.pop().expect("a report of the source");
-    let (found, twice, without_items) = (source.rejects, source.twice, source.without_items);
+    let (mut passed, found) = Passed::of(pass)?;
     let rejected = rejects_at(pass.plan.deliveries.rejects.as_deref(), &found);
     let rejects = write_rejects(found, rejects)?;
-    let files: Vec<String> =
-        pass.plan.pipeline.read.files.iter().map(|f| f.path.display().to_string()).collect();
+    let files = passed.files(pass.plan);
     let mut watch = Stopwatch::of_process();
-    let (mut outputs, written) = write(
-        pass,
-        transaction,
-        Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files },
-        read.resolution.as_ref(),
-    )?;
+    let results = passed.results(&files);
+    let (mut outputs, written) = write(pass, transaction, results, passed.read.resolution.as_ref())?;
     let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
         // The late output stands behind all others in the transaction, as `places` lists them.
         let target = targets(pass.plan).count();
-        late::write(pass, late, target, transaction, read.late, read.late_only.as_ref())
+        let stores = std::mem::take(&mut passed.read.late);
+        late::write(pass, late, target, transaction, stores, passed.read.late_only.as_ref())
     });
     outputs.extend(late.transpose()?);
     let rows = outputs.iter().map(|output| output.rows).sum();
     let work = SpentWork { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
     pass.progress.worked(TimedStage::Write, work);
-    // Before the first event the watermark generator has the lowest value, which is not a time.
-    let max_timestamp = read
-        .generator
-        .map(|generator| generator.max_timestamp())
-        .filter(|max_timestamp| *max_timestamp != i64::MIN);
-    let delay = pass.plan.pipeline.watermark.out_of_orderness;
-    let mut tally = read.tally;
-    tally.see(written);
-    let watermarks = tally.watermarks().map(|w| Watermarks {
-        watermark: max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay)),
-        ..w
-    });
-    let drafts = drafts(pass.plan, input_entries(&inputs, &tables), account, watermarks, &rejected);
-    inputs.extend(tables.inputs.into_iter().map(|(_, input)| input));
+    let watermarks = passed.watermarks(pass.plan, written);
+    let inputs = input_entries(&passed.inputs, &passed.tables);
+    let drafts = drafts(pass.plan, inputs, passed.account, watermarks, &rejected);
     let own = rejects.filter(|_| rejected.is_some());
-    let of_tables = tables.rejects.into_iter().filter(|(_, rejected)| rejected.is_some());
+    let of_tables = std::mem::take(&mut passed.tables.rejects);
+    let of_tables = of_tables.into_iter().filter(|(_, rejected)| rejected.is_some());
     let rejects: Vec<RejectsWriter> = own.into_iter().chain(of_tables.map(|(writer, _)| writer)).collect();
     let all = pass.plan.deliveries.named.beside.iter();
     let is_written = |path: &&PathBuf| rejects.iter().any(|rejects| rejects.path() == path.as_path());
     let none_rejected = all.filter(|path| !is_written(path)).cloned().collect();
-    let spilled = read.spilled || tables.spilled;
-    let (published, left_out) = (vec![], vec![]);
-    let outcome = Outcome {
-        account,
-        watermarks,
-        inputs,
-        outputs,
-        rejects: rejected,
-        lookups,
-        spilled,
-        published,
-        left_out,
-        twice,
-        without_items,
-        all_again: None,
-        strangers: vec![],
-        offsets,
-    };
+    let outcome = Outcome { rejects: rejected, ..passed.outcome(outputs, watermarks) };
     Ok(Staged { outcome, drafts, rejects, none_rejected })
 }
 

@@ -14,11 +14,13 @@ mod pageviews;
 mod random;
 mod row;
 mod sales;
+mod sample;
 mod sample_log;
 mod transactions;
 mod write;
 
 pub use lateness::LatenessShares;
+pub use sample::{Sample, write_sample};
 
 use crate::error::{Error, Result};
 use crate::input::{Compression, InputFormat};
@@ -248,8 +250,11 @@ fn refuse_strangers(folder: &Path, ours: &[PathBuf]) -> Result<()> {
         // A job that reads a folder passes over hidden files, such as what is left of a run that was killed.
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if !hidden && write::is_log(&path) && !ours.contains(&path) {
-            return Err(Error::job(format!("{} exists, and would be read as well", path.display()))
-                .hint("remove it, or choose another folder with `--out`"));
+            return Err(Error::job(format!(
+                "{} exists: a job that reads the folder would read it too",
+                path.display()
+            ))
+            .hint("remove it, or choose another folder with `--out`"));
         }
     }
     Ok(())

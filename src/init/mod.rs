@@ -151,11 +151,11 @@ fn left(looked: &Looked, guess: &JobGuess) -> Vec<[String; 3]> {
             (None, true) => format!("numbers, such as {}", example()),
             (None, false) => format!("{}, {}, such as {}", column.ty, column.distinct_words(), example()),
         };
-        ["left".to_string(), shown(column.name.as_bytes()), why]
+        ["not used".to_string(), shown(column.name.as_bytes()), why]
     };
     let mut out: Vec<[String; 3]> = all.iter().take(MOST_LEFT).map(row).collect();
     if all.len() > MOST_LEFT {
-        out.push(["left".into(), format!("{} more columns", all.len() - MOST_LEFT), String::new()]);
+        out.push(["not used".into(), format!("{} more columns", all.len() - MOST_LEFT), String::new()]);
     }
     out
 }

@@ -140,16 +140,26 @@ fn name_of(hash: &str) -> &str {
     &digits[..digits.len().min(16)]
 }
 
+/// The error with a hint, if the path is relative: a job that works in one folder may be run in another.
+fn relative(pattern: &str, error: Error) -> Error {
+    match Path::new(pattern).is_absolute() {
+        true => error,
+        false => {
+            error.hint("a relative path starts in the folder where highwater runs, not in that of the job")
+        }
+    }
+}
+
 /// The error for a pattern that stands for no file.
 pub(super) fn nothing_matches(pattern: &str) -> Error {
     let path = Path::new(pattern);
     if path.is_dir() {
         return Error::job(format!("no data files in the folder {pattern}")).hint(
-            "files and folders whose names start with `_` or `.` are left out, and so are unknown endings",
+            "files and folders with a name that starts with `_` or `.`, and files with an unknown extension, are ignored",
         );
     }
     if pattern.contains(['*', '?', '[']) {
-        return Error::job(format!("no file matches {pattern}"));
+        return relative(pattern, Error::job(format!("no file matches {pattern}")));
     }
     let error = Error::job(format!("there is no file or folder {pattern}"));
     // Name what is near in the deepest folder of the path that exists.

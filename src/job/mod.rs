@@ -79,6 +79,7 @@ fn faulty(file: &str, text: &str) -> Result<JobSpec> {
 
 /// The text of the job file at `path`.
 fn text(path: &Path) -> Result<String> {
+    not_a_job(path)?;
     std::fs::read_to_string(path).map_err(|cause| {
         let error = Error::job(format!("cannot read the job file {}", path.display())).caused_by(&cause);
         if cause.kind() != std::io::ErrorKind::NotFound {
@@ -91,6 +92,25 @@ fn text(path: &Path) -> Result<String> {
             .filter_map(|e| e.ok()?.file_name().into_string().ok())
             .collect();
         let wrong = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-        error.nearest(wrong, names.iter().map(String::as_str))
+        let error = error.nearest(wrong, names.iter().map(String::as_str));
+        match error.hints().is_empty() {
+            true => error.hint("`highwater init FILES` writes a first job for your files, `highwater sample DIR` example jobs"),
+            false => error,
+        }
     })
+}
+
+/// Refuses a folder, or a file of data, in the place of a job: read as TOML, each of its lines would be a fault.
+fn not_a_job(path: &Path) -> Result<()> {
+    const DATA: [&str; 10] =
+        ["csv", "tsv", "json", "jsonl", "ndjson", "parquet", "avro", "gz", "zst", "xlsx"];
+    let extension = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let what = match (path.is_dir(), path.is_file()) {
+        (true, _) => "a folder",
+        (_, true) if DATA.contains(&extension.to_ascii_lowercase().as_str()) => "a data file by its name",
+        _ => return Ok(()),
+    };
+    let shown = path.display();
+    Err(Error::job(format!("{shown} is {what}, and not a job file"))
+        .hint(format!("`highwater init {shown}` writes a first job for it")))
 }

@@ -12,8 +12,9 @@ use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness};
 use crate::lookup::OnFailure;
+use crate::rows::PartitionPart;
 use crate::sink::{NamedPaths, OutputFormat};
-use crate::time::{DAY, Duration, TimeRange};
+use crate::time::{DAY, Duration, HOUR, TimeRange};
 use crate::window::{Offset, Window};
 use std::path::{Path, PathBuf};
 
@@ -52,6 +53,27 @@ impl Plan {
         // Without named places a commit cannot touch what belongs to the job.
         (self.deliveries.rejects, self.deliveries.named) = (None, NamedPaths::default());
         self
+    }
+
+    /// With the output `id` as its only output, as one sequence of rows: without folders, so that it has all of its
+    /// columns. Nothing else is written, and what lies beside the job's own outputs is left alone.
+    #[must_use]
+    pub fn as_stream(self, id: OutputId) -> Plan {
+        let mut plan = self.only(&[id]);
+        for output in &mut plan.deliveries.outputs {
+            output.state = false;
+            let parts = std::mem::take(&mut output.partition_by);
+            // Groups come in order from the merge. Events are sorted partition by partition in memory, so a job that
+            // cuts them into folders keeps them cut, in stretches that follow one another as time does.
+            if output.grouping().is_none() && !parts.is_empty() {
+                let length = if parts.contains(&PartitionPart::Hour) { HOUR } else { DAY };
+                output.partition_by = vec![PartitionPart::Stretch(length)];
+            }
+        }
+        plan.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
+        plan.pipeline.tables.iter_mut().for_each(|table| table.rejects = None);
+        (plan.deliveries.rejects, plan.deliveries.named) = (None, NamedPaths::default());
+        plan.without_late_output()
     }
 
     /// Without the output of late events.

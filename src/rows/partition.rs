@@ -22,6 +22,9 @@ pub enum PartitionPart {
     Hour,
     /// `name=value` of a column of the output.
     Column(usize),
+    /// A stretch of so many microseconds, counted from 1970 UTC; their paths sort as time does. Never a folder: rows that
+    /// become one stream are sorted stretch by stretch.
+    Stretch(i64),
 }
 
 impl PartitionPart {
@@ -58,7 +61,8 @@ impl Partitioner {
     pub fn new(parts: &[PartitionPart], columns: &[(String, DataType)], zone: &Zone) -> Partitioner {
         use PartitionPart::{Date, Hour, Month, Year};
         // The finest part decides the bucket, and the coarser ones follow from it.
-        let finest = [Hour, Date, Month, Year].into_iter().find(|p| parts.contains(p));
+        let stretch = parts.iter().copied().find(|part| matches!(part, PartitionPart::Stretch(_)));
+        let finest = stretch.or_else(|| [Hour, Date, Month, Year].into_iter().find(|p| parts.contains(p)));
         let types: Vec<DataType> = columns.iter().map(|c| c.1).collect();
         Partitioner {
             parts: parts.to_vec(),
@@ -122,6 +126,10 @@ impl Partitioner {
     #[inline]
     fn bucket(&mut self, time: i64) -> i64 {
         let Some(finest) = self.finest else { return 0 };
+        if let PartitionPart::Stretch(length) = finest {
+            // Not in the job's zone: where clocks are put back, a local day begins again after the next one began.
+            return time.div_euclid(length);
+        }
         // In the job's zone: both hours at the end of summer time are one folder.
         let local = self.zone.local(time);
         match finest {
@@ -139,6 +147,7 @@ impl Partitioner {
         let (year, month, day, hour) = match self.finest {
             None => (0, 0, 0, 0),
             Some(PartitionPart::Year) => (bucket, 1, 1, 0),
+            Some(PartitionPart::Stretch(_)) => (0, 0, 0, 0),
             Some(PartitionPart::Month) => (bucket.div_euclid(12), bucket.rem_euclid(12) as u32 + 1, 1, 0),
             Some(part) => {
                 let days = if part == PartitionPart::Hour { bucket.div_euclid(24) } else { bucket };
@@ -154,6 +163,8 @@ impl Partitioner {
                 PartitionPart::Month => format!("month={month:02}"),
                 PartitionPart::Date => format!("date={year:04}-{month:02}-{day:02}"),
                 PartitionPart::Hour => format!("hour={hour:02}"),
+                // The sign bit is flipped, so that the texts of numbers below 0 come before those above.
+                PartitionPart::Stretch(_) => format!("{:020}", (bucket as u64) ^ (1 << 63)),
                 PartitionPart::Column(_) => {
                     let (column, name) = columns.next().expect("a column per part");
                     column_folder(name, column, row)?
@@ -248,6 +259,19 @@ mod tests {
         assert_eq!(out, [0, 1, 0]);
         assert_eq!(partitioner.path_of(0), "date=2024-03-01/country=a%2Fb/hour=00");
         assert_eq!(partitioner.path_of(1), "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00");
+    }
+
+    #[test]
+    fn stretches_sort_as_time_does() {
+        // In Newfoundland clocks went back at 00:01, so that a local day ended twice.
+        let zone = Zone::named("America/St_Johns").unwrap();
+        let mut partitioner = Partitioner::new(&[PartitionPart::Stretch(HOUR)], &[], &zone);
+        let times = [-HOUR - 1, -HOUR, -1, 0, HOUR - 1, HOUR, 25 * HOUR, 1_162_694_000_000_000];
+        let mut out = vec![];
+        partitioner.assign(&times, &[], &mut out).unwrap();
+        assert_eq!(out, [0, 1, 1, 2, 2, 3, 4, 5]);
+        let paths: Vec<&str> = (0..6).map(|n| partitioner.path_of(n)).collect();
+        assert!(paths.is_sorted(), "{paths:?}");
     }
 
     /// Texts that are most like one another's names, and random ones.

@@ -1,8 +1,10 @@
-//! `run`: reads the source once, and commits all outputs together.
+//! `run`: reads the source once, and commits all outputs together; or writes one of them to a stream.
 
 mod catch_up;
+mod piped;
 
 pub use catch_up::catch_up;
+pub use piped::pipe;
 
 use crate::clock::Stopwatch;
 use crate::deliver::{self, Outcome, server_tables};

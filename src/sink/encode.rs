@@ -99,6 +99,8 @@ pub struct Encoded {
 #[derive(Debug)]
 pub(super) enum EncodedContent {
     Text(Vec<u8>),
+    /// Messages of Arrow IPC.
+    Messages(Vec<Vec<u8>>),
     RowGroup(Vec<ColumnChunk>),
 }
 
@@ -112,6 +114,7 @@ impl Encoded {
     pub fn bytes(&self) -> usize {
         match &self.content {
             EncodedContent::Text(text) => text.len(),
+            EncodedContent::Messages(messages) => messages.iter().map(Vec::len).sum(),
             EncodedContent::RowGroup(chunks) => chunks.iter().map(ColumnChunk::bytes).sum(),
         }
     }

@@ -17,6 +17,7 @@
 //! * **Trust.** What lies in place may have been changed by anybody: it is compared by its content before it is kept,
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
+pub mod arrow;
 pub mod commit;
 pub mod csv;
 pub mod encode;
@@ -36,6 +37,7 @@ pub mod place;
 pub mod publish;
 pub mod rejects;
 pub mod stage;
+pub mod stream;
 pub mod table;
 mod target;
 pub mod value;
@@ -51,6 +53,7 @@ pub use part::{PartWriter, encoder};
 pub use place::{Target, TargetKind};
 pub use rejects::{RejectedRecord, RejectsWriter};
 pub use stage::{ANEW, StagedFile, altered, first_altered};
+pub use stream::{StreamFormat, StreamWriter, stream_encoder};
 
 /// What writes the files: goes into manifests and Parquet footers.
 pub const TOOL: &str = concat!("highwater ", env!("CARGO_PKG_VERSION"));

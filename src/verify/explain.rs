@@ -574,8 +574,12 @@ fn values(case: &OutputCheck, found: &Comparison) -> Result<Option<String>> {
         }
     }
     let Some(counted) = counted else { return Ok(None) };
-    let differing: Vec<String> =
-        found.columns.iter().filter(|c| c.different > 0).map(|c| format!("`{}`", c.name)).collect();
+    let differing: Vec<String> = found
+        .columns
+        .iter()
+        .filter(|c| c.different + c.null_here + c.null_there > 0)
+        .map(|c| format!("`{}`", c.name))
+        .collect();
     Ok(Some(format!(
         "values: the numbers of events agree in every group (`{counted}`), so events are not missing, repeated or in another group; the events of {} have other values there ({}){}",
         count(found.differing, "group", "groups"),

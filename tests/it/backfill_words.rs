@@ -101,7 +101,7 @@ fn the_late_output_makes_up_for_what_the_live_job_left_out() {
     … and 355 more; all in out/pageviews-per-postcode/_highwater/changes/000001.log
     --
     read 6,000 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,000 counted
-    tables on the terminal are of a run alone: `highwater run` shows them
+    a backfill does not show the tables for the terminal; `highwater run` does
     ");
     let counts = lab.data("out/pageviews-per-postcode");
     assert!(counts == lab.data("out/pageviews-per-postcode-complete") && counts.len() == 72);

@@ -24,6 +24,7 @@ fn a_missing_file() {
       |
     3 | path = "none/*.csv"
       |        ^^^^^^^^^^^^
+      hint: a relative path starts in the folder where highwater runs, not in that of the job
     "#);
 }
 

@@ -1,9 +1,10 @@
 //! The README and the pages of the guide do what they say.
 //!
-//! A page is a story: its blocks run from top to bottom in one folder that has the repository's `data`.
+//! A page is a story: its blocks run from top to bottom in one folder that has the repository's `data`; those of the
+//! tutorial in an empty one.
 //! * `console`: lines that start with `$ ` are commands for a shell; what stands below is what they print, both
 //!   streams as they come. `…` stands for any text of a line, alone on a line for any lines. A command ends well, unless `# exit code N` says how.
-//! * `toml NAME`, `csv NAME`, `json NAME`, `text NAME`: a file of that name.
+//! * `toml NAME`, `csv NAME`, `json NAME`, `text NAME`, `python NAME`, `sh NAME`: a file of that name.
 //! * `toml` without a name: a piece of a job file, of which every key is one that is read.
 //! * `sh`: commands that need what a test has not. Each stands in [`ELSEWHERE`], with the reason.
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the commands of `sh` blocks begin with, and who runs them in place of this test.
-const ELSEWHERE: [(&str, &str); 10] = [
+const ELSEWHERE: [(&str, &str); 12] = [
     ("cargo test --release", "this is it"),
     ("cargo run --release -- run data/jobs/big-spenders.toml", "as `highwater run`, right below"),
     ("eval \"$(scripts/postgres.sh", "CI, before the tests"),
@@ -27,6 +28,11 @@ const ELSEWHERE: [(&str, &str); 10] = [
     ("duckdb -csv", "tests/it/retail.rs, where DuckDB is there"),
     ("pip install", "people who measure"),
     ("python3 scripts/", "people who measure"),
+    ("set -o pipefail", "scripts/pipes.py, as the lines below it"),
+    (
+        "highwater run data/jobs/big-spenders.toml -q --output -",
+        "scripts/pipes.py, which has the Python packages",
+    ),
 ];
 
 struct Block {
@@ -131,7 +137,8 @@ fn piece(block: &Block, place: &str) {
 }
 
 fn story(place: &str, page: &str) {
-    let lab = with_data();
+    // The tutorial begins in an empty folder.
+    let lab = if place.ends_with("/tutorial.md") { Lab::new() } else { with_data() };
     for block in blocks(page) {
         let place = format!("{place}:{}", block.line);
         match block.kind.split_once(' ') {

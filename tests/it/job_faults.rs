@@ -351,12 +351,14 @@ fn broken_toml() {
       |
     1 | 
       | ^
+      hint: it says what to read: `path`, and the column of the event time in `time`
 
     error: the job has no [[output]]
      --> job.toml:1:1
       |
     1 | 
       | ^
+      hint: it says what to write: a `path`, and what is counted or added up there
     ");
 }
 

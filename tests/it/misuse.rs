@@ -84,6 +84,18 @@ fn the_command_line() {
     exit 2
     error: cannot read the job file nothing-like-it
       cause: No such file or directory (os error 2)
+      hint: `highwater init FILES` writes a first job for your files, `highwater sample DIR` example jobs
+    ");
+    insta::assert_snapshot!(words(&["run", "log.csv"]), @r"
+    exit 2
+    error: log.csv is a data file by its name, and not a job file
+      hint: `highwater init log.csv` writes a first job for it
+    ");
+    lab.write("logs/a.csv", "at\n1\n");
+    insta::assert_snapshot!(words(&["check", "logs"]), @r"
+    exit 2
+    error: logs is a folder, and not a job file
+      hint: `highwater init logs` writes a first job for it
     ");
     insta::assert_snapshot!(words(&["run", "job.toml", "--from", "tomorrow"]), @r"
     exit 2

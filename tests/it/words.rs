@@ -214,12 +214,13 @@ fn help_names_the_commands_and_the_options() {
       run          Run a job: read its source and commit its outputs
       check        Check job files without reading their data
       explain      Show the plan, schema and memory of a job, from samples; or the events behind one row
-      audit        Measure lateness, and what other watermark delays would have dropped
+      audit        Measure how late events come, and what other watermark delays would have dropped
       backfill     Add late or corrected files to existing outputs, and show what changes
       verify       Compare results with SQL, a file or another program, and explain differences
       report       Write an HTML page of a job's results: charts, tables, record counts, late data
       sql          Print the SQL that computes the outputs of a job
       inspect      Show the state of a live job at a time: open windows, keys, table rows
+      sample       Write small sample logs and jobs to try the program on
       generate     Generate sample data from a seed: sales, transactions, pageviews or money
       schema       Print the JSON Schema of the job file, for editors; or its documentation
       completions  Print shell completions
@@ -233,13 +234,16 @@ fn help_names_the_commands_and_the_options() {
       -V, --version       Print version
 
     Exit codes: 0 done; 1 compared and different; 2 usage or job-file error; 3 bad input data; 4 machine
-    error (disk, network, memory).
+    error (disk, network, memory); 141 the program that reads stdout ended first.
 
     Examples:
+      highwater sample out/sample
       highwater check data/jobs/pageviews.toml
       highwater explain data/jobs/pageviews.toml
       highwater run data/jobs/big-spenders.toml
       highwater verify data/jobs/big-spenders.toml
+
+    `highwater sample DIR` writes the files of the examples to DIR/data: run them in DIR.
     "#);
     insta::assert_snapshot!(lab.highwater(&["run", "-h"]).out, @r#"
     Run a job: read its source and commit its outputs
@@ -261,12 +265,18 @@ fn help_names_the_commands_and_the_options() {
                                  would have counted; overrides the job file [possible values: complete,
                                  streamed]
           --json                 Print the report as JSON on stdout
-          --markdown             Print the report as Markdown on stdout, as for a pull request
+          --markdown             Print the report as Markdown on stdout, for example for a pull request
       -q, --quiet                Print only tables and errors
           --rows <N>             Number of rows to show of each table on the terminal [default: 20]
           --refresh-lookups      Query services again instead of using their recorded answers
           --changed <HOW>        What to do if a file has changed since the archive counted it [default:
                                  fail] [possible values: fail, reload]
+          --output <->           Write the rows of one output to stdout and not to files; the value is
+                                 `-`. Existing outputs are neither read nor changed
+          --format <FORMAT>      With --output: the format of the rows. arrow is the stream format of
+                                 Arrow IPC [possible values: arrow, csv, jsonl]
+          --only <PATH>          With --output: which output of the job, by its path [default: the only
+                                 one]
       -v, --verbose              Print the time of each stage and the peak memory at the end
           --metrics <FILE.prom>  Write metrics of the command as a .prom file for the textfile collector
                                  of node_exporter, also when the command fails
@@ -277,6 +287,9 @@ fn help_names_the_commands_and_the_options() {
     Examples:
       highwater run data/jobs/big-spenders.toml
       highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
+      highwater run data/jobs/big-spenders.toml --output - --only out/big-spenders --format csv
+
+    `highwater sample DIR` writes the files of the examples to DIR/data: run them in DIR.
     "#);
 }
 

@@ -257,7 +257,7 @@ pub fn end(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
     let published: Vec<String> = outcome.published.iter().map(ui::published).collect();
     lines.extend(published.iter().map(String::as_str));
     if outcome.plan.deliveries.outputs.iter().any(|output| output.to == OutputTo::Terminal) {
-        lines.push("tables on the terminal are of a run alone: `highwater run` shows them");
+        lines.push("a backfill does not show the tables for the terminal; `highwater run` does");
     }
     if request.plan_only {
         lines.push("this is a plan: nothing was changed");

@@ -154,7 +154,7 @@ fn what_is_merged() {
     … and 1,234 more; all in out/counts/_highwater/changes/000003.log
     --
     read 6,040 = 0 rejected + 0 filtered + 0 duplicate + 0 late + 6,040 counted
-    tables on the terminal are of a run alone: `highwater run` shows them
+    a backfill does not show the tables for the terminal; `highwater run` does
     ");
 }
 

@@ -12,7 +12,7 @@ pub struct FormatArgs {
     /// Print the report as JSON on stdout
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Print the report as Markdown on stdout, as for a pull request
+    /// Print the report as Markdown on stdout, for example for a pull request
     #[arg(long)]
     markdown: bool,
 }

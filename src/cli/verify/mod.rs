@@ -39,7 +39,7 @@ pub struct VerifyArgs {
     /// PGPASSWORD or the pgpass file
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
-    /// Only this output, by its path
+    /// Compare only this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
     /// The columns that identify a row [default: window and keys of the output]

@@ -93,6 +93,8 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
             PartitionPart::Date => "date",
             PartitionPart::Hour => "hour",
             PartitionPart::Column(column) => &output.columns.fields[*column].name,
+            // A job cannot name these: only a variant of a plan has them.
+            PartitionPart::Stretch(_) => "stretch",
         };
         of.insert("partition_by".into(), names(output.partition_by.iter().map(part)));
     }

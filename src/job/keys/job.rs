@@ -47,7 +47,10 @@ keys! {
 pub const JOB: KeySection = KeySection {
     about: "The job file of Highwater, in TOML: what is read, what happens to events, and what is written.",
     sample: "name = \"pageviews\"\ntimezone = \"Europe/London\"",
-    required: &[("source", ""), ("output", "")],
+    required: &[
+        ("source", "it says what to read: `path`, and the column of the event time in `time`"),
+        ("output", "it says what to write: a `path`, and what is counted or added up there"),
+    ],
     ..KeySection::new(
         "The job",
         about! {

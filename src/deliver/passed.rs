@@ -1,0 +1,121 @@
+//! A pass over the source that is done: its account, what it read, and what its outputs are made of.
+
+use super::outcome::{FirstAndLast, Outcome, OutputOutcome, balances};
+use crate::engine::offsets::Offsets;
+use crate::engine::tables::{self, Tables};
+use crate::engine::{ArrivalNeed, PartitionOffsets, Pass, PassResult, machine};
+use crate::error::Result;
+use crate::group::{GroupTable, SpillSpace};
+use crate::input::{InputReport, Rejects};
+use crate::lookup::{LookupReport, Services};
+use crate::plan::Plan;
+use crate::rows::RowStore;
+use crate::sink::{Account, Watermarks};
+
+/// What reading gave for the outputs of a plan.
+pub struct Results<'a> {
+    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    /// Of outputs of events, in the plan's order.
+    pub rows: Vec<Vec<RowStore>>,
+    /// Of archives, in the plan's order.
+    pub archives: Vec<Vec<RowStore>>,
+    /// The paths of the source's files by ordinal, as archives name them.
+    pub files: &'a [String],
+}
+
+/// What a pass gave, before any of it is delivered.
+pub struct Passed {
+    pub read: PassResult,
+    pub tables: Tables,
+    pub account: Account,
+    /// The files of the source.
+    pub inputs: Vec<InputReport>,
+    offsets: Vec<PartitionOffsets>,
+    lookups: Option<LookupReport>,
+    twice: u64,
+    without_items: u64,
+}
+
+impl Passed {
+    /// Reads the tables and the source; also gives the records that were rejected.
+    ///
+    /// # Errors
+    /// Bad data, or a machine that fails.
+    pub fn of(pass: &Pass) -> Result<(Passed, Rejects)> {
+        let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
+        let mut tables = tables::read(pass)?;
+        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let mut read =
+            pass.read(if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing }, &sources)?;
+        let lookups = sources.services.map(Services::finish).transpose()?;
+        // Tables can be large, and from here on nothing asks them.
+        drop(sources.tables);
+        if read.spilled {
+            machine::give_back();
+        }
+        pass.progress.writing();
+        let account = read.tally.account();
+        balances(&account)?;
+        let inputs = read.inputs();
+        // Offsets of a log that was read in part would show gaps that it does not have.
+        let whole =
+            inputs.len() == pass.plan.pipeline.read.files.len() && inputs.iter().all(|i| i.skipped == 0);
+        let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
+        let source = read.reports.pop().expect("a report of the source");
+        let (twice, without_items) = (source.twice, source.without_items);
+        let passed = Passed { read, tables, account, inputs, offsets, lookups, twice, without_items };
+        Ok((passed, source.rejects))
+    }
+
+    /// The paths of the source's files by ordinal, as archives name them.
+    pub fn files(&self, plan: &Plan) -> Vec<String> {
+        plan.pipeline.read.files.iter().map(|file| file.path.display().to_string()).collect()
+    }
+
+    /// Takes out what the outputs are made of.
+    pub fn results<'a>(&mut self, files: &'a [String]) -> Results<'a> {
+        Results {
+            groups: std::mem::take(&mut self.read.groups),
+            rows: std::mem::take(&mut self.read.rows),
+            archives: std::mem::take(&mut self.read.archives),
+            files,
+        }
+    }
+
+    /// How far event time reached; `written` are the first and last times of rows that only now are known to stay.
+    pub fn watermarks(&mut self, plan: &Plan, written: Option<FirstAndLast>) -> Option<Watermarks> {
+        // Before the first event the watermark generator has the lowest value, which is not a time.
+        let generator = self.read.generator.as_ref();
+        let max_timestamp = generator
+            .map(|generator| generator.max_timestamp())
+            .filter(|max_timestamp| *max_timestamp != i64::MIN);
+        let delay = plan.pipeline.watermark.out_of_orderness;
+        self.read.tally.see(written);
+        self.read.tally.watermarks().map(|w| Watermarks {
+            watermark: max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay)),
+            ..w
+        })
+    }
+
+    /// The outcome with these outputs, without rejects.
+    pub fn outcome(self, outputs: Vec<OutputOutcome>, watermarks: Option<Watermarks>) -> Outcome {
+        let mut inputs = self.inputs;
+        inputs.extend(self.tables.inputs.into_iter().map(|(_, input)| input));
+        Outcome {
+            account: self.account,
+            watermarks,
+            inputs,
+            outputs,
+            rejects: None,
+            lookups: self.lookups,
+            spilled: self.read.spilled || self.tables.spilled,
+            published: vec![],
+            left_out: vec![],
+            twice: self.twice,
+            without_items: self.without_items,
+            all_again: None,
+            strangers: vec![],
+            offsets: self.offsets,
+        }
+    }
+}
