@@ -1,7 +1,13 @@
 //! `highwater`: outcome → exit code. Everything else is in the library.
 
+use highwater::cli::version::Build;
 use highwater::{cli, process};
 use std::process::ExitCode;
+
+const BUILD: Build = Build { stated: option_env!("HIGHWATER_BUILD"), commit: COMMIT };
+
+/// Only this file includes the commit: after a commit this file alone is compiled again (see `build.rs`).
+const COMMIT: Option<[u8; 10]> = include!(concat!(env!("OUT_DIR"), "/commit.rs"));
 
 fn main() -> ExitCode {
     keep_freed_memory();
@@ -12,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 fn command() -> u8 {
-    match cli::read() {
+    match cli::read(BUILD) {
         Ok((cli, threads)) => {
             // SAFETY: nothing has started a thread yet.
             unsafe { process::settle_polars(threads) };

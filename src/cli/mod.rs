@@ -21,6 +21,7 @@ mod schema;
 mod sql;
 pub mod ui;
 mod verify;
+pub mod version;
 mod watch;
 
 use crate::error::{Error, Reason, Result};
@@ -145,12 +146,19 @@ impl Command {
     }
 }
 
-/// Reads the command line, and how many worker threads its command has.
+/// Reads the command line, and how many worker threads its command has. `build` is for `--version`.
 ///
 /// # Errors
 /// It is wrong, or asks for help.
+<<<<<<< HEAD
 pub fn read() -> std::result::Result<(Cli, usize), clap::Error> {
     let matches = definition().try_get_matches()?;
+=======
+pub fn read(build: version::Build) -> std::result::Result<(Cli, usize), clap::Error> {
+    // `-V` prints the version alone. clap borrows the text for as long as the program runs.
+    let long: &'static str = build.version().leak();
+    let matches = Cli::command().long_version(long).try_get_matches()?;
+>>>>>>> c-pack
     let cli = Cli::from_arg_matches(&matches)?;
     // Some commands do not have the option, and `get_one` panics over a name that it does not know.
     let threads = |command: &ArgMatches| command.try_get_one("threads").ok().flatten().copied();

@@ -118,6 +118,7 @@ mod tidy;
 mod time_faults;
 mod times;
 mod type_names;
+mod version;
 mod why;
 mod words;
 mod written;

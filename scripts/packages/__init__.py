@@ -1,0 +1,1 @@
+"""The parts of scripts/package.py: one file per kind of package."""
