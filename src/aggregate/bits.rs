@@ -2,21 +2,31 @@
 
 use super::accumulator::{Accumulator, Rows, same};
 use super::codec::StateReader;
-use super::function::BitOperator;
 use super::sum::each_exact;
 use crate::error::Result;
 use arrow_array::{ArrayRef, Int64Array};
 use std::any::Any;
 use std::sync::Arc;
 
+/// What bits are joined by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bits {
+    /// Those that all have.
+    And,
+    /// Those that any has.
+    Or,
+    /// Those that an odd number have.
+    Xor,
+}
+
 /// The bits of each slot; none without a value.
 pub struct OfBits {
-    operation: BitOperator,
+    operation: Bits,
     values: Vec<Option<i64>>,
 }
 
 impl OfBits {
-    pub fn new(operation: BitOperator) -> OfBits {
+    pub fn new(operation: Bits) -> OfBits {
         OfBits { operation, values: vec![] }
     }
 
@@ -26,9 +36,9 @@ impl OfBits {
             // Not a neutral element such as 0 or −1 from the start: a group without a value gives NULL, as in
             // PostgreSQL.
             (None, _) => value,
-            (Some(held), BitOperator::And) => held & value,
-            (Some(held), BitOperator::Or) => held | value,
-            (Some(held), BitOperator::Xor) => held ^ value,
+            (Some(held), Bits::And) => held & value,
+            (Some(held), Bits::Or) => held | value,
+            (Some(held), Bits::Xor) => held ^ value,
         });
     }
 }

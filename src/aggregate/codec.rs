@@ -1,14 +1,51 @@
 //! How states are written to spill files: little-endian integers and length-prefixed bytes.
 
-/// Reads states back in the order in which they were written. The bytes are our own, so a short
-/// read is a bug and panics.
-pub struct StateReader<'a>(pub &'a [u8]);
+/// Zeros, for what is missing.
+static ZEROS: [u8; 1 << 13] = [0; 1 << 13];
+
+/// Reads states back in the order in which they were written.
+pub struct StateReader<'a> {
+    rest: &'a [u8],
+    /// Whether others may have cut the bytes.
+    is_kept: bool,
+    is_short: bool,
+}
 
 impl<'a> StateReader<'a> {
+    /// Of bytes that this process has written, so that a short read is a bug and panics.
+    pub fn new(bytes: &'a [u8]) -> StateReader<'a> {
+        StateReader { rest: bytes, is_kept: false, is_short: false }
+    }
+
+    /// Of bytes of a file that was there before: where they end early, zeros are read, and [`StateReader::is_short`] says so.
+    pub fn of_kept(bytes: &'a [u8]) -> StateReader<'a> {
+        StateReader { is_kept: true, ..StateReader::new(bytes) }
+    }
+
+    /// Whether more was read than there was.
+    pub fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Whether nothing is left to read.
+    pub fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next byte, which is still to be read; 0 at the end.
+    pub fn peek(&self) -> u8 {
+        self.rest.first().copied().unwrap_or(0)
+    }
+
     /// The next `n` bytes.
     pub fn take(&mut self, n: usize) -> &'a [u8] {
-        let (head, tail) = self.0.split_at(n);
-        self.0 = tail;
+        let Some((head, tail)) = self.rest.split_at_checked(n) else {
+            assert!(self.is_kept, "a state has all bytes that were written");
+            (self.rest, self.is_short) = (&[], true);
+            // Fixed lengths are below that of the zeros, and any text is as good as another.
+            return &ZEROS[..n.min(ZEROS.len())];
+        };
+        self.rest = tail;
         head
     }
 

@@ -333,7 +333,7 @@ mod tests {
         [1e100, 1.0, -1e100, 1e-300, f64::MAX, 7.0].iter().for_each(|&x| sum.add(x));
         let mut bytes = vec![];
         sum.encode(&mut bytes);
-        let back = FloatSum::decode(&mut StateReader(&bytes));
+        let back = FloatSum::decode(&mut StateReader::new(&bytes));
         assert_eq!(back.value(), sum.value());
     }
 
@@ -345,7 +345,7 @@ mod tests {
 
     /// The same sum, in the parts that its state says.
     fn again(sum: &FloatSum) -> FloatSum {
-        FloatSum::decode(&mut StateReader(&state(sum)))
+        FloatSum::decode(&mut StateReader::new(&state(sum)))
     }
 
     fn floats() -> impl Strategy<Value = Vec<f64>> {

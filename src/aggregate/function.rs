@@ -1,5 +1,7 @@
 //! Which aggregates there are, and what a call of one says.
 
+use super::bits::Bits;
+use super::pairs::Pairwise;
 use crate::batch::DataType;
 
 /// Which aggregate, with what it needs to know beside its arguments.
@@ -47,7 +49,7 @@ pub enum Function {
     /// `bool_or(x)`.
     BoolOr,
     /// `bit_and(x)` and its like.
-    Bit(BitOperator),
+    Bit(Bits),
     /// `mode(x)`: the value that comes most often, of several the least.
     Mode,
     /// `corr(y, x)` and its like.
@@ -121,46 +123,6 @@ impl Function {
             _ => return None,
         })
     }
-}
-
-/// What bits are joined by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BitOperator {
-    /// Those that all have.
-    And,
-    /// Those that any has.
-    Or,
-    /// Those that an odd number have.
-    Xor,
-}
-
-/// What is made of pairs of numbers, (y, x), where neither is NULL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pairwise {
-    /// The correlation.
-    Corr,
-    /// The covariance over n.
-    CovarPop,
-    /// The covariance over n − 1.
-    CovarSamp,
-    /// How many pairs there are.
-    Count,
-    /// The mean of x.
-    AvgX,
-    /// The mean of y.
-    AvgY,
-    /// The sum of squares of distances of x from its mean.
-    Sxx,
-    /// The sum of squares of distances of y from its mean.
-    Syy,
-    /// The sum of products of both distances.
-    Sxy,
-    /// The slope of the line of least squares.
-    Slope,
-    /// y of that line at x = 0.
-    Intercept,
-    /// The square of the correlation; 1 where y is constant, and x is not.
-    R2,
 }
 
 /// How texts are joined.

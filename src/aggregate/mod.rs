@@ -33,9 +33,11 @@ mod spread;
 mod sum;
 
 pub use accumulator::{Accumulator, Rows};
+pub use bits::Bits;
 pub use codec::StateReader;
 pub use exact::FloatSum;
-pub use function::{Aggregate, BitOperator, Function, Listing, Pairwise, SortDirection, TypedCall};
+pub use function::{Aggregate, Function, Listing, SortDirection, TypedCall};
+pub use pairs::Pairwise;
 
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -59,7 +61,11 @@ impl Aggregate {
                 return Err(Error::job(error));
             }
         }
-        let function = function(form, &call);
+        let function = match form.make {
+            catalog::Make::State(make) => make(&call),
+            // Such a call is replaced before its parts are resolved.
+            catalog::Make::Sql(_) => return Err(unknown()),
+        };
         // `min(distinct x)` is `min(x)`: a set of its values would only take memory.
         let once = form.distinct == catalog::DistinctRule::Once && call.distinct;
         let function = match function {
@@ -146,54 +152,6 @@ impl Aggregate {
             Function::Pairwise(what) => pairs::new(*what, self.args[0], self.args[1]),
             Function::StringAgg(listing) => Box::new(listing::Listed::new(listing, &self.args[1..])),
         }
-    }
-}
-
-/// The function of a form, without DISTINCT.
-fn function(form: &catalog::Signature, call: &TypedCall) -> Function {
-    // Other names of an aggregate are in the same signature, so only its first name stands here.
-    match form.names[0] {
-        "count" if form.takes.is_empty() => Function::CountRows,
-        "count" => Function::Count,
-        "count_if" => Function::CountIf,
-        "approx_count_distinct" => Function::ApproxCountDistinct,
-        "sum" => Function::Sum,
-        "avg" => Function::Avg,
-        "min" => Function::Min,
-        "max" => Function::Max,
-        "first" => Function::First,
-        "last" => Function::Last,
-        "arg_min" => Function::ArgMin,
-        "arg_max" => Function::ArgMax,
-        "mode" => Function::Mode,
-        "var_pop" => Function::Spread { sample: false, root: false },
-        "var_samp" => Function::Spread { sample: true, root: false },
-        "stddev_pop" => Function::Spread { sample: false, root: true },
-        "stddev_samp" => Function::Spread { sample: true, root: true },
-        "median" => Function::Quantile(0.5),
-        "quantile" | "percentile_cont" => Function::Quantile(call.quantile.unwrap_or(0.5)),
-        "bool_and" => Function::BoolAnd,
-        "bool_or" => Function::BoolOr,
-        "bit_and" => Function::Bit(BitOperator::And),
-        "bit_or" => Function::Bit(BitOperator::Or),
-        "bit_xor" => Function::Bit(BitOperator::Xor),
-        "corr" => Function::Pairwise(Pairwise::Corr),
-        "covar_pop" => Function::Pairwise(Pairwise::CovarPop),
-        "covar_samp" => Function::Pairwise(Pairwise::CovarSamp),
-        "regr_count" => Function::Pairwise(Pairwise::Count),
-        "regr_avgx" => Function::Pairwise(Pairwise::AvgX),
-        "regr_avgy" => Function::Pairwise(Pairwise::AvgY),
-        "regr_sxx" => Function::Pairwise(Pairwise::Sxx),
-        "regr_syy" => Function::Pairwise(Pairwise::Syy),
-        "regr_sxy" => Function::Pairwise(Pairwise::Sxy),
-        "regr_slope" => Function::Pairwise(Pairwise::Slope),
-        "regr_intercept" => Function::Pairwise(Pairwise::Intercept),
-        "regr_r2" => Function::Pairwise(Pairwise::R2),
-        "string_agg" => {
-            let separator = call.separator.clone().unwrap_or_default();
-            Function::StringAgg(Box::new(Listing { separator, distinct: false, order: call.order.clone() }))
-        }
-        other => unreachable!("`{other}` is in the catalog, and here not"),
     }
 }
 

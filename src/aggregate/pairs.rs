@@ -8,7 +8,6 @@ use super::accumulator::{Accumulator, Rows, overflow, same};
 use super::codec::StateReader;
 use super::exact::{FloatSum, pow10, ratio};
 use super::fraction::Dyadic;
-use super::function::Pairwise;
 use super::products::Products;
 use crate::batch::{ColumnView, DataType};
 use crate::error::Result;
@@ -17,6 +16,35 @@ use arrow_buffer::i256;
 use num_bigint::{BigInt, BigUint};
 use std::any::Any;
 use std::sync::Arc;
+
+/// What is made of pairs of numbers, (y, x), where neither is NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairwise {
+    /// The correlation.
+    Corr,
+    /// The covariance over n.
+    CovarPop,
+    /// The covariance over n − 1.
+    CovarSamp,
+    /// How many pairs there are.
+    Count,
+    /// The mean of x.
+    AvgX,
+    /// The mean of y.
+    AvgY,
+    /// The sum of squares of distances of x from its mean.
+    Sxx,
+    /// The sum of squares of distances of y from its mean.
+    Syy,
+    /// The sum of products of both distances.
+    Sxy,
+    /// The slope of the line of least squares.
+    Slope,
+    /// y of that line at x = 0.
+    Intercept,
+    /// The square of the correlation; 1 where y is constant, and x is not.
+    R2,
+}
 
 /// The accumulator over (y, x) of these types.
 pub fn new(what: Pairwise, y: DataType, x: DataType) -> Box<dyn Accumulator> {

@@ -93,7 +93,7 @@ impl Products {
 
     pub fn decode(state: &mut StateReader) -> Products {
         // `FloatSum` reads this byte next, so it is looked at and not taken.
-        let flags = state.0.first().copied().unwrap_or(0);
+        let flags = state.peek();
         let sum = FloatSum::decode(state);
         let mut pair = |flag: u8| {
             let there = flags & flag != 0;

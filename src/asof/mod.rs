@@ -35,6 +35,7 @@ pub use held::HeldRows;
 pub use rows::AsOfRows;
 pub use table::{AsOfTable, Matches};
 
+use crate::batch::{ColumnId, DataType};
 use std::fmt;
 
 /// In which direction of time rows are looked for.
@@ -64,13 +65,13 @@ pub struct Reach {
 #[derive(Clone, PartialEq, Eq)]
 pub struct AsOfPlan {
     /// The key columns, and their types.
-    pub keys: Vec<(usize, crate::batch::DataType)>,
+    pub keys: Vec<(ColumnId, DataType)>,
     /// The columns that events take, and their types.
-    pub columns: Vec<(usize, crate::batch::DataType)>,
+    pub columns: Vec<(ColumnId, DataType)>,
     /// Whether each column is taken of the nearest row where it is not NULL.
     pub fill: bool,
     /// The column of what change events do, of which `d` is a delete.
-    pub op: Option<usize>,
+    pub op: Option<ColumnId>,
     /// Whether the values of the keys are kept beside their hashes, as `inspect` wants them.
     pub keep_keys: bool,
 }

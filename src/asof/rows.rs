@@ -2,7 +2,7 @@
 
 use super::AsOfPlan;
 use super::place::{SHARD_BITS, prefix};
-use crate::batch::{Batch, DataType};
+use crate::batch::{Batch, ColumnId, DataType};
 use crate::error::Result;
 use crate::keyed::hash_keys;
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
@@ -21,7 +21,7 @@ pub struct AsOfRows {
 }
 
 /// The columns that a table keeps, and their types: those that events take, then the keys if wanted.
-pub(super) fn kept(plan: &AsOfPlan) -> Vec<(usize, DataType)> {
+pub(super) fn kept(plan: &AsOfPlan) -> Vec<(ColumnId, DataType)> {
     let keys = if plan.keep_keys { &plan.keys[..] } else { &[] };
     plan.columns.iter().chain(keys).copied().collect()
 }
@@ -47,7 +47,13 @@ impl AsOfRows {
             &[("shard".to_string(), DataType::Int64)],
             &Zone::utc(),
         );
-        let store = RowStore::new((0..shard).collect(), types, partitioner, vec![shard], space.clone());
+        let store = RowStore::new(
+            ColumnId::first(shard).collect(),
+            types,
+            partitioner,
+            vec![ColumnId::new(shard)],
+            space.clone(),
+        );
         AsOfRows { plan: plan.clone(), space, store, count: 0 }
     }
 

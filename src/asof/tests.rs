@@ -14,7 +14,13 @@ use std::sync::Arc;
 
 /// A plan of one key, column 0, and one column that is taken, column 1.
 fn plan(key: DataType, column: DataType, fill: bool) -> AsOfPlan {
-    AsOfPlan { keys: vec![(0, key)], columns: vec![(1, column)], fill, op: None, keep_keys: true }
+    AsOfPlan {
+        keys: vec![(ColumnId::new(0), key)],
+        columns: vec![(ColumnId::new(1), column)],
+        fill,
+        op: None,
+        keep_keys: true,
+    }
 }
 
 fn space() -> RowSpace {

@@ -29,7 +29,7 @@ use crate::input::lines::line_numbers;
 use crate::lookup::Services;
 use crate::plan::{Grouping, GroupingId, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
 use crate::process::pool;
-use crate::time::{DAY, HOUR, MINUTE, SECOND};
+use crate::time::{DAY, FirstAndLast, HOUR, MINUTE, SECOND};
 use crate::window::Window;
 use compare::{AuditedColumn, AuditedRows, Wrong, compared, kept};
 use sessions::{OfOutput, SessionOutput};
@@ -70,12 +70,9 @@ pub fn audit(
         let observed = read.observed.expect("an audit notes events");
         let mut reports: Vec<Option<OutputAudit>> = outputs.iter().map(|_| None).collect();
         let parts = read.groups.into_iter().zip(read.sessions);
-        for (g, (groups, stores)) in parts.enumerate() {
-            let of_this: Vec<(usize, &OutputPlan)> = outputs
-                .iter()
-                .enumerate()
-                .filter(|(_, o)| o.grouping() == Some(GroupingId::new(g)))
-                .collect();
+        for (g, (groups, stores)) in plan.pipeline.grouping_ids().zip(parts) {
+            let of_this: Vec<(usize, &OutputPlan)> =
+                outputs.iter().enumerate().filter(|(_, o)| o.grouping() == Some(g)).collect();
             let audit = OfOutputs { plan: &plan, g, delays: &all, outputs: &of_this };
             let figures = match plan.pipeline.groupings[g].plan.window {
                 Window::Session { .. } => audit.sessions(&StoredRows::new(stores), options)?,
@@ -91,7 +88,10 @@ pub fn audit(
         }
         Ok(AuditReport {
             account: read.tally.account(),
-            event_times: read.tally.watermarks().map(|w| (w.min_event_time, w.max_event_time)),
+            event_times: read
+                .tally
+                .watermarks()
+                .map(|w| FirstAndLast::new(w.min_event_time, w.max_event_time)),
             lateness: observed.lags.profile(observed.events),
             partitions: partitions(&plan, &generator),
             future: plan.pipeline.read.arrival.is_some().then(|| future(&observed)),
@@ -137,7 +137,7 @@ struct Figures {
 /// The outputs of one grouping.
 struct OfOutputs<'a> {
     plan: &'a Plan,
-    g: usize,
+    g: GroupingId,
     delays: &'a [i64],
     outputs: &'a [(usize, &'a OutputPlan)],
 }

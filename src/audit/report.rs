@@ -3,6 +3,7 @@
 use crate::engine::lags::Profile;
 use crate::engine::offsets::PartitionOffsets;
 use crate::sink::{Account, fields};
+use crate::time::FirstAndLast;
 use serde::{Serialize, Serializer};
 
 /// An audit of a log, for the windows of a job. Lengths are in microseconds, times in microseconds
@@ -14,7 +15,7 @@ pub struct AuditReport {
     /// The first and the last event time of the events that steps and range leave, if there are any. What
     /// follows (but for the outputs) is about all events that were read and not rejected: the watermark is.
     #[serde(serialize_with = "min_max")]
-    pub event_times: Option<(i64, i64)>,
+    pub event_times: Option<FirstAndLast>,
     /// How far events came behind the watermark generator: the greatest event time before them, of several
     /// partitions the least of theirs.
     pub lateness: Profile,
@@ -159,7 +160,7 @@ pub struct Completeness {
 }
 
 /// The first and the last event time, for programs.
-fn min_max<S: Serializer>(times: &Option<(i64, i64)>, to: S) -> Result<S::Ok, S::Error> {
+fn min_max<S: Serializer>(times: &Option<FirstAndLast>, to: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct TimeBounds {
         #[serde(serialize_with = "fields::utc")]
@@ -167,5 +168,5 @@ fn min_max<S: Serializer>(times: &Option<(i64, i64)>, to: S) -> Result<S::Ok, S:
         #[serde(serialize_with = "fields::utc")]
         max: i64,
     }
-    times.map(|(min, max)| TimeBounds { min, max }).serialize(to)
+    times.map(|FirstAndLast { first, last }| TimeBounds { min: first, max: last }).serialize(to)
 }

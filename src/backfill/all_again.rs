@@ -13,10 +13,10 @@ use super::given::FileRole;
 use super::history::of_files;
 use super::outcome::{Corrected, HistoryRead, Method};
 use super::part_rows::part_keys;
-use super::partition::{folder, records};
+use super::partition::records;
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
-use crate::batch::Schema;
+use crate::batch::{PartitionPath, Schema};
 use crate::deliver::{Results, Staged, balances, drafts, stage, write};
 use crate::engine::Scope;
 use crate::engine::arrivals::ArrivalNeed;
@@ -189,7 +189,7 @@ impl Correction<'_> {
                         Some((part, at)) => only(read_staged(&reader, part, at)?)?,
                         None => none(),
                     };
-                    let keys = part_keys(output, folder(path));
+                    let keys = part_keys(output, &PartitionPath::of_file(path));
                     change.found = differ.diff(&keys, &before, &after, log.lines())?;
                 }
                 None => {
@@ -223,7 +223,7 @@ impl Correction<'_> {
             return Err("its rows are events".to_string());
         };
         let SharedColumns { old, columns } =
-            edited::shared(manifest, &plan.deliveries.identities.outputs[index.place()], output)?;
+            edited::shared(manifest, &plan.deliveries.identities.outputs[*index], output)?;
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         // Values that were changed from outside were never published, so a comparison with them would
         // mislead.

@@ -351,7 +351,7 @@ impl<'a> ChangeWriter<'a> {
             (name.clone(), value)
         };
         ValueChange {
-            window: window.map(|w| (w.start, w.end)),
+            window,
             keys: self.differ.keys.iter().map(key).collect(),
             column: column.map_or_else(String::new, |c| self.differ.names[c].clone()),
             before: column.and_then(|c| text(old, c)),

@@ -9,6 +9,7 @@ use super::methods::{stored_merging, tells_sessions};
 use super::outcome::Method;
 use super::part_rows::KeyBytes;
 use super::touched::{Clusters, Touched};
+use crate::batch::PartitionPath;
 use crate::deliver::state::{self, are_partitioned_by_group};
 use crate::engine::arrivals::ArrivalNeed;
 use crate::engine::intake::{Archived, Intake, IntakeRows, Positions};
@@ -17,9 +18,10 @@ use crate::engine::{PassResult, Scope};
 use crate::error::{Error, Result};
 use crate::group::Merged;
 use crate::input::{ReadPlan, files};
-use crate::plan::OutputKind;
+use crate::plan::{GroupingId, OutputKind, PerId};
 use crate::rows::{RowStore, gather_partitions};
 use crate::sink::Part;
+use crate::time::FirstAndLast;
 use crate::window::Window;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,16 +32,16 @@ pub struct Delta<'a> {
     /// The rows and the states of merged outputs, by target.
     pub merged: BTreeMap<usize, OutputGroups>,
     /// Per grouping.
-    pub touched: Vec<Option<Touched>>,
+    pub touched: PerId<GroupingId, Option<Touched>>,
     /// Per grouping how many groups the events fall in.
-    pub groups: Vec<u64>,
+    pub groups: PerId<GroupingId, u64>,
     pub outputs: Vec<GroupOutput<'a>>,
     /// The partitions of each archive and output of events that are touched, by target, with the event times of
     /// the new rows.
-    pub partitions: BTreeMap<usize, BTreeMap<String, Option<(i64, i64)>>>,
+    pub partitions: BTreeMap<usize, BTreeMap<PartitionPath, Option<FirstAndLast>>>,
     /// The partitions that the new groups lie in, by target, of outputs whose windows are computed again; as far as
     /// windows and keys tell. Of sessions also those of new ones that join one before.
-    pub named: BTreeMap<usize, BTreeSet<String>>,
+    pub named: BTreeMap<usize, BTreeSet<PartitionPath>>,
 }
 
 impl<'a> Correction<'a> {
@@ -55,9 +57,9 @@ impl<'a> Correction<'a> {
             if self.method(number) == Method::Untouched {
                 continue;
             }
-            scope.outputs[index.place()] = true;
+            scope.outputs[*index] = true;
             if let Some(output) = GroupOutput::new(plan, *index, (number, target), self.in_place) {
-                scope.groupings[output.grouping().place()] = true;
+                scope.groupings[output.grouping()] = true;
                 outputs.push(output);
             }
         }
@@ -65,23 +67,23 @@ impl<'a> Correction<'a> {
         let mut partitions = BTreeMap::new();
         let (mut rows, mut archives) = (std::mem::take(&mut read.rows).into_iter(), read.archives.iter());
         for (number, (index, _)) in
-            self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[index.place()])
+            self.targets.iter().enumerate().filter(|(_, (index, _))| scope.outputs[*index])
         {
             // These event times say which stretch of history has to be read again for the partitions.
             let touched = match &plan.deliveries.outputs[*index].kind {
                 OutputKind::Rows(_) => times(rows.next().unwrap_or_default())?,
                 OutputKind::Archive(_) => {
                     let stores = archives.next().into_iter().flatten();
-                    stores.flat_map(RowStore::paths).map(|path| (path.to_string(), None)).collect()
+                    stores.flat_map(RowStore::paths).map(|path| (path.clone(), None)).collect()
                 }
                 OutputKind::Groups { .. } => continue,
             };
             partitions.insert(number, touched);
         }
-        let (mut merged_rows, mut touched) = (BTreeMap::new(), vec![]);
-        let mut groups = vec![0; plan.pipeline.groupings.len()];
+        let (mut merged_rows, mut touched) = (BTreeMap::new(), PerId::default());
+        let mut groups: PerId<GroupingId, u64> = plan.pipeline.grouping_ids().map(|_| 0).collect();
         let mut named = BTreeMap::new();
-        for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
+        for (g, (tables, space)) in std::mem::take(&mut read.groups).into_with_ids() {
             if !scope.groupings[g] {
                 // One entry for each grouping keeps the numbers of this list those of the plan.
                 touched.push(None);
@@ -89,7 +91,7 @@ impl<'a> Correction<'a> {
             }
             let grouping = &plan.pipeline.groupings[g];
             let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-            let own = |o: &&GroupOutput| o.grouping().place() == g && self.method(o.number) == Method::Merged;
+            let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Merged;
             let own: Vec<&GroupOutput> = outputs.iter().filter(own).collect();
             let mut clusters = match grouping.plan.window {
                 Window::Session { gap } => Some(Clusters::new(gap)),
@@ -100,14 +102,14 @@ impl<'a> Correction<'a> {
             let rows_wanted = |o: &GroupOutput| stored_merging(plan, o.output).is_some();
             let again = |o: &&GroupOutput| {
                 let by_group = are_partitioned_by_group(o.output, o.post);
-                o.grouping().place() == g && by_group && self.method(o.number) == Method::Recomputed
+                o.grouping() == g && by_group && self.method(o.number) == Method::Recomputed
             };
             let again: Vec<&GroupOutput> = outputs.iter().filter(again).collect();
             let rows = gather(&self.pass, merged, &own, &rows_wanted, None, |block| {
                 groups[g] += block.len() as u64;
                 for output in &again {
                     let of_block = state::partitions(&self.pass, output.output, output.post, block)?;
-                    let named: &mut BTreeSet<String> = named.entry(output.number).or_default();
+                    let named: &mut BTreeSet<PartitionPath> = named.entry(output.number).or_default();
                     named.extend(of_block.into_iter().map(|(path, ..)| path));
                 }
                 match &mut clusters {
@@ -133,8 +135,7 @@ impl<'a> Correction<'a> {
                 }
                 Some(mut clusters) => {
                     clusters.join();
-                    let tells =
-                        |o: &&GroupOutput| o.grouping().place() == g && tells_sessions(plan, o.output);
+                    let tells = |o: &&GroupOutput| o.grouping() == g && tells_sessions(plan, o.output);
                     // Outputs of one grouping share its sessions, so one that holds all of them is enough.
                     if let Some(output) = outputs.iter().find(tells) {
                         output.grow(&mut clusters)?;
@@ -186,12 +187,12 @@ impl<'a> Correction<'a> {
 }
 
 /// The partitions of some rows, with their first and last event time.
-fn times(stores: Vec<RowStore>) -> Result<BTreeMap<String, Option<(i64, i64)>>> {
+fn times(stores: Vec<RowStore>) -> Result<BTreeMap<PartitionPath, Option<FirstAndLast>>> {
     let mut all = BTreeMap::new();
     for partition in gather_partitions(stores) {
         let ordered = partition.order()?;
         if let Some(last) = ordered.len().checked_sub(1) {
-            let times = (ordered.times(0, 1)[0], ordered.times(last, last + 1)[0]);
+            let times = FirstAndLast::new(ordered.times(0, 1)[0], ordered.times(last, last + 1)[0]);
             all.insert(partition.path.clone(), Some(times));
         }
     }

@@ -22,7 +22,7 @@ pub fn reason(plan: &Plan, targets: &[(OutputId, Target)], in_place: &InPlace) -
     let before = hash_before(plan);
     let each = targets.iter().zip(&in_place.manifests);
     let reasons = each.filter_map(|((index, target), manifest)| {
-        let why = unlike(manifest, &plan.deliveries.identities.outputs[index.place()], &before)?;
+        let why = unlike(manifest, &plan.deliveries.identities.outputs[*index], &before)?;
         Some((target.path.display(), why))
     });
     let reasons: Vec<_> = reasons.collect();
@@ -101,7 +101,7 @@ pub fn restated(
 ) -> Option<Vec<ManifestDraft>> {
     let restate = |((index, _), manifest): (&(OutputId, Target), &Manifest)| ManifestDraft {
         job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
-        identity: Some(plan.deliveries.identities.outputs[index.place()].clone()),
+        identity: Some(plan.deliveries.identities.outputs[*index].clone()),
         ..manifest.draft()
     };
     let drafts: Vec<ManifestDraft> = targets.iter().zip(&in_place.manifests).map(restate).collect();

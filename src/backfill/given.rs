@@ -6,6 +6,7 @@
 //! in that list.
 
 use super::outcome::{BackfillRequest, GivenFile, GivenKind};
+use crate::batch::partition_values;
 use crate::error::{Error, Result};
 use crate::input::{InputFormat, InputReport, Inputs, files, partition_columns};
 use crate::job;
@@ -437,9 +438,8 @@ fn changed_tables(
     inputs: &Inputs,
 ) -> Result<Option<String>> {
     // Which columns folders tell is not looked at: what has moved is read again.
-    let key = |table: &str, hash: &str, path: &Path| {
-        (table.to_string(), hash.to_string(), partition_columns::of_path(path))
-    };
+    let key =
+        |table: &str, hash: &str, path: &Path| (table.to_string(), hash.to_string(), partition_values(path));
     let of_entry = |entry: &InputEntry| {
         key(entry.table.as_deref().unwrap_or_default(), &entry.hash, Path::new(&entry.path))
     };

@@ -16,7 +16,7 @@ use super::partition::partition;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::{Clusters, Touched};
-use crate::batch::{plain_strings, record_batch};
+use crate::batch::{PartitionPath, plain_strings, record_batch};
 use crate::deliver::shape::PartitionRows;
 use crate::engine::Pass;
 use crate::error::Result;
@@ -29,7 +29,7 @@ use arrow_buffer::BooleanBuffer;
 use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A grouped output that is corrected.
 pub struct GroupOutput<'a> {
@@ -51,7 +51,7 @@ pub enum Replace<'a> {
     /// They are all that these windows have.
     Windows(&'a Touched),
     /// They are all that these windows have in these partitions.
-    Partitions(&'a Touched, &'a BTreeSet<String>),
+    Partitions(&'a Touched, &'a BTreeSet<PartitionPath>),
 }
 
 impl<'a> GroupOutput<'a> {
@@ -183,23 +183,23 @@ impl<'a> GroupOutput<'a> {
         shown: usize,
         log: &mut dyn std::io::Write,
     ) -> Result<Corrected> {
-        let old: BTreeMap<&str, &Part> =
+        let old: BTreeMap<PartitionPath, &Part> =
             self.manifest.parts.iter().map(|part| (partition(part), part)).collect();
         let mut paths = self.near(replace);
         paths.extend(new.keys().cloned());
         for (path, part) in &old {
-            if !paths.contains(*path) {
+            if !paths.contains(path) {
                 transaction.keep(self.number, &part.path)?;
             }
         }
-        let work: Vec<(String, Vec<RecordBatch>)> =
+        let work: Vec<(PartitionPath, Vec<RecordBatch>)> =
             paths.into_iter().map(|path| (path.clone(), new.remove(&path).unwrap_or_default())).collect();
         let window = (!self.is_global()).then_some((0, 1));
         let differ = Differ::new(&self.reader.schema, window, &self.grouping.keys, &pass.plan.zone, shown);
         let written: Vec<(PartChange, Vec<u8>)> = work
             .into_par_iter()
             .map(|(path, new)| {
-                let part = old.get(path.as_str()).copied();
+                let part = old.get(&path).copied();
                 // Each part has its own lines, which are joined in order: the log does not depend on the
                 // threads.
                 let mut lines = vec![];
@@ -226,7 +226,7 @@ impl<'a> GroupOutput<'a> {
     }
 
     /// The partitions in place that windows which are replaced may lie in.
-    pub fn near(&self, replace: &Replace) -> BTreeSet<String> {
+    pub fn near(&self, replace: &Replace) -> BTreeSet<PartitionPath> {
         let (touched, within) = match replace {
             // A merge changes only the partitions that its new rows name.
             Replace::Merging(_) => return BTreeSet::new(),
@@ -239,9 +239,9 @@ impl<'a> GroupOutput<'a> {
         let near = |part: &&Part| {
             any && part.rows > 0
                 && extents.may_lie_in(part.first, part.last)
-                && within.is_none_or(|within| within.contains(partition(part)))
+                && within.is_none_or(|within| within.contains(&partition(part)))
         };
-        self.manifest.parts.iter().filter(near).map(|part| partition(part).to_string()).collect()
+        self.manifest.parts.iter().filter(near).map(partition).collect()
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -249,7 +249,7 @@ impl<'a> GroupOutput<'a> {
         &self,
         pass: &Pass,
         transaction: &Transaction,
-        path: &str,
+        path: &PartitionPath,
         part: Option<&Part>,
         new: Vec<RecordBatch>,
         replace: &Replace,
@@ -289,14 +289,14 @@ impl<'a> GroupOutput<'a> {
         &self,
         pass: &Pass,
         transaction: &Transaction,
-        path: &str,
+        path: &PartitionPath,
         rows: &RecordBatch,
     ) -> Result<Option<Part>> {
         if rows.num_rows() == 0 && !self.output.partition_by.is_empty() {
             return Ok(None);
         }
         let name = format!("data.{}", self.output.format.extension());
-        let staged = transaction.stage(self.number, &Path::new(path).join(name))?;
+        let staged = transaction.stage(self.number, &path.file(&name))?;
         write_part(pass, staged, &self.reader, rows, &self.spans(rows)).map(Some)
     }
 }

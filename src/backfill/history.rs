@@ -269,7 +269,7 @@ pub fn can_tell(
     });
     let alike = archive.is_some_and(|((index, _), manifest)| {
         // A time without an offset is read in the job's zone.
-        let is = &plan.deliveries.identities.outputs[index.place()].form;
+        let is = &plan.deliveries.identities.outputs[*index].form;
         let same = |key: &str, was: &Identity| identity::same(&was.form[key], &is[key]);
         manifest.identity.as_ref().is_some_and(|was| same("read", was) && same("timezone", was))
     });

@@ -147,7 +147,6 @@ pub(crate) fn correct(
     // A backfill of files that were counted is no run: what was edited waits for one.
     if given.changes_nothing() && (edited.is_none() || !request.of_run) {
         let (account, outputs) = (in_place.before().account, untouched());
-        let history = HistoryRead::default();
         let restated = edited::restated(&plan, &targets, &in_place);
         let restated = restated.filter(|_| edited.is_none() && !request.plan_only);
         if restated.is_some() {
@@ -160,18 +159,8 @@ pub(crate) fn correct(
             (false, Some(drafts)) => transaction.commit(drafts).map(|_| vec![])?,
             (false, None) => vec![],
         };
-        let (files, all_again, applied) = (given.files, None, false);
-        return Ok(Corrections::Made(Box::new(BackfillOutcome {
-            plan,
-            files,
-            all_again,
-            account,
-            outputs,
-            history,
-            applied,
-            published,
-            strangers,
-        })));
+        let unchanged = BackfillOutcome::unchanged(plan, given.files, account, outputs);
+        return Ok(Corrections::Made(Box::new(BackfillOutcome { published, strangers, ..unchanged })));
     }
     let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
     // Whatever is given counts, however late it came.
@@ -211,17 +200,13 @@ pub(crate) fn correct(
     for file in &mut files {
         file.records = records.get(&file.path.display().to_string()).copied().unwrap_or(0);
     }
-    let applied = !request.plan_only;
     Ok(Corrections::Made(Box::new(BackfillOutcome {
-        plan,
-        files,
         all_again,
-        account,
-        outputs,
         history,
-        applied,
+        applied: !request.plan_only,
         published,
         strangers,
+        ..BackfillOutcome::unchanged(plan, files, account, outputs)
     })))
 }
 

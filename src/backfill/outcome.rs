@@ -4,6 +4,7 @@ use crate::deliver::Published;
 use crate::plan::{OutputPlan, OutputTo, Plan};
 use crate::sink::value::TimeText;
 use crate::sink::{Account, Manifest, Part, fields};
+use crate::time::TimeRange;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -47,6 +48,28 @@ pub struct BackfillOutcome {
     pub published: Vec<Published>,
     /// Of a run, files in the folders of outputs that Highwater did not write.
     pub strangers: Vec<PathBuf>,
+}
+
+impl BackfillOutcome {
+    /// Of a backfill that read no history and changed nothing.
+    pub fn unchanged(
+        plan: Plan,
+        files: Vec<GivenFile>,
+        account: Account,
+        outputs: Vec<Corrected>,
+    ) -> BackfillOutcome {
+        BackfillOutcome {
+            plan,
+            files,
+            all_again: None,
+            account,
+            outputs,
+            history: HistoryRead::default(),
+            applied: false,
+            published: vec![],
+            strangers: vec![],
+        }
+    }
 }
 
 /// A file that was given.
@@ -172,7 +195,7 @@ pub enum Method {
 pub struct ValueChange {
     /// The window, microseconds UTC; none for a global window.
     #[serde(flatten, serialize_with = "start_and_end")]
-    pub window: Option<(i64, i64)>,
+    pub window: Option<TimeRange>,
     /// The keys, by name, as text; NULL is none.
     #[serde(serialize_with = "fields::object")]
     pub keys: Vec<(String, Option<String>)>,
@@ -187,11 +210,11 @@ pub struct ValueChange {
 }
 
 /// The bounds of a window, for programs; both are null of a global window.
-fn start_and_end<S: Serializer>(window: &Option<(i64, i64)>, to: S) -> std::result::Result<S::Ok, S::Error> {
+fn start_and_end<S: Serializer>(window: &Option<TimeRange>, to: S) -> std::result::Result<S::Ok, S::Error> {
     let text = |instant| TimeText::utc().text(instant);
     to.collect_map([
-        ("window_start", window.map(|window| text(window.0))),
-        ("window_end", window.map(|window| text(window.1))),
+        ("window_start", window.map(|window| text(window.start))),
+        ("window_end", window.map(|window| text(window.end))),
     ])
 }
 

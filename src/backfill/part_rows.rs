@@ -1,16 +1,15 @@
 //! The rows of a part: read, chosen, and written as a run writes them.
 
 use super::parts::PartReader;
-use crate::batch::plain_strings;
+use crate::batch::{PartitionPath, plain_strings};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
-use crate::input::partition_columns::folder_value;
 use crate::plan::OutputPlan;
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Part, PartWriter, StagedFile, encoder};
-use crate::time::TimeRange;
+use crate::time::{FirstAndLast, TimeRange};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
@@ -19,7 +18,7 @@ use arrow_select::filter::filter_record_batch;
 use std::collections::BTreeMap;
 
 /// Rows that an output is to have, by the path of their partition, with the columns of its files.
-pub type NewRows = BTreeMap<String, Vec<RecordBatch>>;
+pub type NewRows = BTreeMap<PartitionPath, Vec<RecordBatch>>;
 
 /// Keys of rows as bytes that are equal where the keys are.
 pub struct KeyBytes(Option<arrow_row::Rows>);
@@ -44,12 +43,11 @@ impl KeyBytes {
 }
 
 /// The keys that stand in the path of a partition and not in its file.
-pub fn part_keys(output: &OutputPlan, path: &str) -> Vec<(String, Option<String>)> {
-    let folders = path.split('/').zip(&output.partition_by);
-    let keys = folders.filter_map(|(folder, part)| {
+pub fn part_keys(output: &OutputPlan, path: &PartitionPath) -> Vec<(String, Option<String>)> {
+    let folders = path.values().zip(&output.partition_by);
+    let keys = folders.filter_map(|(value, part)| {
         let PartitionPart::Column(c) = part else { return None };
-        let (_, value) = folder.split_once('=')?;
-        Some((output.columns.fields[*c].name.clone(), folder_value(value)))
+        Some((output.columns.fields[*c].name.clone(), value))
     });
     keys.collect()
 }
@@ -79,8 +77,7 @@ pub fn write_part(
         let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
         writer.append(encoder.encode(&piece)?)?;
     }
-    let spans = spans.iter().map(|span| (span.start, span.end));
-    writer.finish(spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
+    writer.finish(spans.iter().copied().map(FirstAndLast::from).reduce(FirstAndLast::and))
 }
 
 /// The rows that are wanted.

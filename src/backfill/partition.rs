@@ -1,16 +1,12 @@
-//! Paths of parts.
+//! The partitions that parts are, and the records that were read.
 
+use crate::batch::PartitionPath;
 use crate::input::ScanReport;
 use crate::sink::Part;
 
-/// The path of the partition that a part is.
-pub fn partition(part: &Part) -> &str {
-    folder(&part.path)
-}
-
-/// The folder of a path.
-pub fn folder(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+/// The partition that a part is.
+pub fn partition(part: &Part) -> PartitionPath {
+    PartitionPath::of_file(&part.path)
 }
 
 /// Records of each file that was read.

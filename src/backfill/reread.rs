@@ -13,7 +13,7 @@ use crate::engine::intake::{Archived, Intake, IntakeRows};
 use crate::error::Result;
 use crate::plan::OutputKind;
 use crate::sink::Part;
-use crate::time::TimeRange;
+use crate::time::FirstAndLast;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -105,21 +105,20 @@ impl Correction<'_> {
         let plan = self.pass.plan;
         let mut needs = Needs { scope: Scope::none(plan), ranges: vec![], joined: vec![] };
         for output in delta.outputs.iter().filter(|o| self.method(o.number) == Method::Recomputed) {
-            needs.scope.groupings[output.grouping().place()] = true;
-            needs.ranges.extend(delta.touched[output.grouping().place()].iter().flat_map(Touched::ranges));
+            needs.scope.groupings[output.grouping()] = true;
+            needs.ranges.extend(delta.touched[output.grouping()].iter().flat_map(Touched::ranges));
         }
         for (number, touched) in &delta.partitions {
             let index = self.targets[*number].0;
-            needs.scope.outputs[index.place()] = true;
+            needs.scope.outputs[index] = true;
             let manifest = &self.in_place.manifests[*number];
-            let parts = manifest.parts.iter().filter(|part| touched.contains_key(partition(part)));
+            let parts = manifest.parts.iter().filter(|part| touched.contains_key(&partition(part)));
             match plan.deliveries.outputs[index].kind {
                 OutputKind::Archive(_) => needs.joined.push(parts.map(|part| part.path.clone()).collect()),
                 _ => {
-                    let old = parts.filter_map(|part| Some((part.first?, part.last?)));
+                    let old = parts.filter_map(|part| Some(FirstAndLast::new(part.first?, part.last?)));
                     let all = old.chain(touched.values().flatten().copied());
-                    let range = |(first, last): (i64, i64)| TimeRange::new(first, last.saturating_add(1));
-                    needs.ranges.extend(all.map(range));
+                    needs.ranges.extend(all.map(FirstAndLast::range));
                 }
             }
         }

@@ -21,6 +21,7 @@ use super::rejects::{Rejected, merged_rejects};
 use super::reread::Reread;
 use super::states::{RowsOfStates, StateParts};
 use super::touched::Touched;
+use crate::batch::PartitionPath;
 use crate::deliver::{drafts, events};
 use crate::engine::arrivals::ArrivalNeed;
 use crate::error::Result;
@@ -29,6 +30,7 @@ use crate::lookup::Services;
 use crate::plan::OutputKind;
 use crate::rows::RowStore;
 use crate::sink::{Account, InputEntry, ManifestDraft, Part, Watermarks};
+use crate::time::FirstAndLast;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +50,7 @@ impl<'a> Correction<'a> {
             let output = &self.pass.plan.deliveries.outputs[self.targets[number].0];
             let mut planned = Corrected::untouched(output, manifest);
             planned.method = self.method(number);
-            let mut paths: BTreeSet<String> = BTreeSet::new();
+            let mut paths: BTreeSet<PartitionPath> = BTreeSet::new();
             if let Some(partitions) = delta.partitions.get(&number) {
                 let Account { read, rejected, .. } = delta.read.tally.account();
                 planned.rows_touched = read - rejected;
@@ -58,9 +60,9 @@ impl<'a> Correction<'a> {
                 paths.extend(rows.keys().cloned());
             }
             if let Some(output) = delta.outputs.iter().find(|output| output.number == number) {
-                let touched = delta.touched[output.grouping().place()].as_ref();
+                let touched = delta.touched[output.grouping()].as_ref();
                 planned.windows = touched.map_or(0, Touched::windows);
-                planned.rows_touched = delta.groups[output.grouping().place()];
+                planned.rows_touched = delta.groups[output.grouping()];
                 if let (Some(touched), Method::Recomputed) = (touched, planned.method) {
                     paths.extend(output.near(&Replace::Windows(touched)));
                     paths.extend(delta.named.get(&number).into_iter().flatten().cloned());
@@ -77,15 +79,15 @@ impl<'a> Correction<'a> {
                     };
                     if state.spreads() {
                         // The rows that `top` picks then may be of any group of the window.
-                        let there = manifest.parts.iter().map(partition).filter(|path| read.contains(*path));
-                        paths.extend(there.map(str::to_string));
+                        let there = manifest.parts.iter().map(partition).filter(|path| read.contains(path));
+                        paths.extend(there);
                     }
                     planned.read.bytes += state.bytes(&read);
                     planned.written.bytes += state.bytes(&read);
                 }
             }
             for part in &manifest.parts {
-                if paths.remove(partition(part)) {
+                if paths.remove(&partition(part)) {
                     planned.read.add(part);
                     planned.written.add(part);
                     planned.unchanged -= 1;
@@ -94,7 +96,7 @@ impl<'a> Correction<'a> {
             }
             planned.added = paths.len();
             let name = format!("data.{}", output.format.extension());
-            planned.parts.extend(paths.iter().map(|path| Path::new(path).join(&name).display().to_string()));
+            planned.parts.extend(paths.iter().map(|path| path.file(&name).display().to_string()));
             planned.parts.sort();
             planned
         });
@@ -134,14 +136,12 @@ impl<'a> Correction<'a> {
         // Windows that were computed again, by grouping and then by output.
         let mut recomputed: BTreeMap<usize, OutputGroups> = BTreeMap::new();
         if let Some(read) = &mut again {
-            for (g, (tables, space)) in std::mem::take(&mut read.groups).into_iter().enumerate() {
+            for (g, (tables, space)) in std::mem::take(&mut read.groups).into_with_ids() {
                 if !scope.groupings[g] {
                     continue;
                 }
                 let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), tables, space)?;
-                let own = |o: &&GroupOutput| {
-                    o.grouping().place() == g && self.method(o.number) == Method::Recomputed
-                };
+                let own = |o: &&GroupOutput| o.grouping() == g && self.method(o.number) == Method::Recomputed;
                 let own: Vec<&GroupOutput> = delta.outputs.iter().filter(own).collect();
                 let rows =
                     gather(&self.pass, merged, &own, &|_| true, delta.touched[g].as_ref(), |_| Ok(()))?;
@@ -178,7 +178,7 @@ impl<'a> Correction<'a> {
             outputs.push(match (stores, groups) {
                 (Some(stores), _) => self.events(number, stores, &touched)?,
                 (None, Some(groups)) => {
-                    let touched = delta.touched[groups.grouping().place()].as_ref();
+                    let touched = delta.touched[groups.grouping()].as_ref();
                     let touched = touched.expect("a grouping in scope has windows");
                     let found = match method {
                         Method::Merged => delta.merged.remove(&number),
@@ -187,7 +187,7 @@ impl<'a> Correction<'a> {
                     let corrected = self.groups(groups, found.unwrap_or_default(), touched)?;
                     Corrected {
                         windows: touched.windows(),
-                        rows_touched: delta.groups[groups.grouping().place()],
+                        rows_touched: delta.groups[groups.grouping()],
                         ..corrected
                     }
                 }
@@ -244,7 +244,7 @@ impl<'a> Correction<'a> {
         &self,
         number: usize,
         stores: Vec<RowStore>,
-        touched: &BTreeMap<String, Option<(i64, i64)>>,
+        touched: &BTreeMap<PartitionPath, Option<FirstAndLast>>,
     ) -> Result<Corrected> {
         let (index, method) = (self.targets[number].0, self.method(number));
         let output = &self.pass.plan.deliveries.outputs[index];
@@ -254,13 +254,13 @@ impl<'a> Correction<'a> {
             OutputKind::Archive(_) => events::EventContext::Files(&paths),
             _ => events::EventContext::Resolution(None),
         };
-        let wanted = |path: &str| touched.contains_key(path);
+        let wanted = |path: &PartitionPath| touched.contains_key(path);
         events::write(&self.pass, index, number, self.transaction, stores, known, &wanted)?;
         let written = self.transaction.parts(number)?;
         let mut corrected = Corrected { method, ..Corrected::untouched(output, manifest) };
         let mut log = self.log(number, method)?;
-        let by_partition = |parts: &[Part]| -> HashMap<String, Part> {
-            parts.iter().rev().map(|part| (partition(part).to_string(), part.clone())).collect()
+        let by_partition = |parts: &[Part]| -> HashMap<PartitionPath, Part> {
+            parts.iter().rev().map(|part| (partition(part), part.clone())).collect()
         };
         let (mut old, mut new) = (by_partition(&manifest.parts), by_partition(&written));
         for path in touched.keys() {
@@ -278,7 +278,7 @@ impl<'a> Correction<'a> {
             }
         }
         corrected.change_log = Some(log.finish()?);
-        for part in manifest.parts.iter().filter(|part| !touched.contains_key(partition(part))) {
+        for part in manifest.parts.iter().filter(|part| !touched.contains_key(&partition(part))) {
             self.transaction.keep(number, &part.path)?;
         }
         Ok(corrected)

@@ -10,13 +10,12 @@
 use super::group_output::GroupOutput;
 use super::outcome::Volume;
 use super::part_rows::{NewRows, only, spans, unlike, write_part};
-use super::partition::folder;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
 use super::touched::Touched;
-use crate::batch::{compare_rows, plain_strings, record_batch, views};
+use crate::batch::{PartitionPath, compare_rows, plain_strings, record_batch, views};
 use crate::deliver::shape::{PartitionRows, shape};
-use crate::deliver::state::{state_order, state_path, state_schema};
+use crate::deliver::state::{partition_of_state, state_order, state_path, state_schema};
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::{GroupBlock, KeptGroups};
@@ -40,7 +39,7 @@ pub struct StateParts<'a> {
     /// The columns that groups are sorted by: all but the states.
     order: Vec<usize>,
     /// The parts in place, by their partitions.
-    old: HashMap<&'a str, &'a Part>,
+    old: HashMap<PartitionPath, &'a Part>,
 }
 
 /// Rows that are made of merged states.
@@ -48,12 +47,12 @@ pub struct RowsOfStates {
     /// All rows that the windows touched have in these partitions.
     pub rows: NewRows,
     /// The partitions.
-    pub partitions: BTreeSet<String>,
+    pub partitions: BTreeSet<PartitionPath>,
 }
 
 /// A part of the state, before and after.
 struct StateChange {
-    path: String,
+    path: PartitionPath,
     old: Option<Part>,
     new: Option<Part>,
     /// Its groups of the windows touched, where rows are made of them.
@@ -102,15 +101,15 @@ impl<'a> StateParts<'a> {
     }
 
     /// The partitions whose state may have groups of the windows touched.
-    pub fn near(&self, touched: &Touched) -> BTreeSet<String> {
+    pub fn near(&self, touched: &Touched) -> BTreeSet<PartitionPath> {
         let (extents, any) = (touched.extents(), touched.windows() > 0);
         let near = |part: &&Part| any && extents.may_lie_in(part.first, part.last);
-        self.output.manifest.state.iter().filter(near).map(|part| partition(part).to_string()).collect()
+        self.output.manifest.state.iter().filter(near).map(partition).collect()
     }
 
     /// The partitions in which rows may change, where groups of those in `new` are merged.
-    pub fn partitions(&self, new: &NewRows, touched: &Touched) -> BTreeSet<String> {
-        let mut paths: BTreeSet<String> = new.keys().cloned().collect();
+    pub fn partitions(&self, new: &NewRows, touched: &Touched) -> BTreeSet<PartitionPath> {
+        let mut paths: BTreeSet<PartitionPath> = new.keys().cloned().collect();
         if self.spreads() {
             paths.extend(self.near(touched));
         }
@@ -125,9 +124,9 @@ impl<'a> StateParts<'a> {
     }
 
     /// Bytes of the parts of these partitions.
-    pub fn bytes(&self, partitions: &BTreeSet<String>) -> u64 {
+    pub fn bytes(&self, partitions: &BTreeSet<PartitionPath>) -> u64 {
         let parts = self.output.manifest.state.iter();
-        parts.filter(|part| partitions.contains(partition(part))).map(|part| part.bytes).sum()
+        parts.filter(|part| partitions.contains(&partition(part))).map(|part| part.bytes).sum()
     }
 
     /// Merges `new` groups into the state, and makes the rows of the windows touched of it, if they are wanted.
@@ -145,11 +144,12 @@ impl<'a> StateParts<'a> {
         // Rows may change in all partitions that `top` picks from; the states change only where groups are
         // new.
         let partitions = if wanted { self.partitions(&new, touched) } else { new.keys().cloned().collect() };
-        let parts = |path: String| {
+        let parts = |path: PartitionPath| {
             let new = new.remove(&path);
             (path, new)
         };
-        let work: Vec<(String, Option<Vec<RecordBatch>>)> = partitions.iter().cloned().map(parts).collect();
+        let work: Vec<(PartitionPath, Option<Vec<RecordBatch>>)> =
+            partitions.iter().cloned().map(parts).collect();
         let changes: Vec<StateChange> = work
             .into_par_iter()
             .map(|(path, new)| {
@@ -198,11 +198,11 @@ impl<'a> StateParts<'a> {
     ) -> Result<[Volume; 2]> {
         let mut paths = self.near(touched);
         paths.extend(new.keys().cloned());
-        let parts = |path: String| {
+        let parts = |path: PartitionPath| {
             let new = new.remove(&path).unwrap_or_default();
             (path, new)
         };
-        let work: Vec<(String, Vec<RecordBatch>)> = paths.into_iter().map(parts).collect();
+        let work: Vec<(PartitionPath, Vec<RecordBatch>)> = paths.into_iter().map(parts).collect();
         let changes: Vec<StateChange> = work
             .into_par_iter()
             .map(|(path, new)| {
@@ -219,7 +219,7 @@ impl<'a> StateParts<'a> {
         Ok(volumes(&changes))
     }
 
-    fn old(&self, path: &str) -> Option<&'a Part> {
+    fn old(&self, path: &PartitionPath) -> Option<&'a Part> {
         self.old.get(path).copied()
     }
 
@@ -229,8 +229,8 @@ impl<'a> StateParts<'a> {
 
     /// Keeps the parts of partitions that are not among `changes`.
     fn keep_others(&self, transaction: &Transaction, changes: &[StateChange]) -> Result<()> {
-        let changed: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-        for part in self.output.manifest.state.iter().filter(|part| !changed.contains(partition(part))) {
+        let changed: BTreeSet<&PartitionPath> = changes.iter().map(|change| &change.path).collect();
+        for part in self.output.manifest.state.iter().filter(|part| !changed.contains(&partition(part))) {
             transaction.keep_state_part(self.output.number, &part.path)?;
         }
         Ok(())
@@ -285,7 +285,7 @@ impl<'a> StateParts<'a> {
         &self,
         pass: &Pass,
         transaction: &Transaction,
-        path: &str,
+        path: &PartitionPath,
         groups: &RecordBatch,
     ) -> Result<Option<Part>> {
         if groups.num_rows() == 0 {
@@ -297,9 +297,8 @@ impl<'a> StateParts<'a> {
 }
 
 /// The partition whose groups a part of a state has.
-fn partition(part: &Part) -> &str {
-    let folder = folder(&part.path);
-    folder.strip_prefix("state").unwrap_or(folder).trim_start_matches('/')
+fn partition(part: &Part) -> PartitionPath {
+    partition_of_state(&part.path)
 }
 
 /// The one window of all of time.

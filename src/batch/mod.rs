@@ -6,17 +6,22 @@
 
 mod arrays;
 mod builder;
+mod column_id;
 mod compare;
 mod native;
+mod partition_path;
 mod position;
 mod schema;
 mod view;
 
 pub use arrays::{plain_strings, record_batch, value_text};
 pub use builder::NativeBuilder;
+pub use column_id::ColumnId;
+pub(crate) use column_id::id;
 pub use compare::{compare_rows, equal_rows, first_past, views};
 pub(crate) use native::by_native;
 pub use native::{Native, canonical, collect_array, null_array};
+pub use partition_path::{PartitionPath, partition_folder, partition_values, unescaped};
 pub use position::Position;
 pub use schema::{DataType, Field, Origin, Schema};
 pub(crate) use view::each_view;

@@ -62,9 +62,9 @@ impl AuditArgs {
         facts.account = Some(report.account);
         facts.inputs = Some((subject.files as u64, subject.bytes));
         // An audit tries several delays, so it does not have one watermark.
-        facts.watermarks = report.event_times.map(|(min_event_time, max_event_time)| Watermarks {
-            min_event_time,
-            max_event_time,
+        facts.watermarks = report.event_times.map(|times| Watermarks {
+            min_event_time: times.first,
+            max_event_time: times.last,
             watermark: None,
         });
         self.format.print(|| subject.with(&report), || document::document(&subject, &report))?;

@@ -150,15 +150,10 @@ impl Command {
 ///
 /// # Errors
 /// It is wrong, or asks for help.
-<<<<<<< HEAD
-pub fn read() -> std::result::Result<(Cli, usize), clap::Error> {
-    let matches = definition().try_get_matches()?;
-=======
 pub fn read(build: version::Build) -> std::result::Result<(Cli, usize), clap::Error> {
     // `-V` prints the version alone. clap borrows the text for as long as the program runs.
     let long: &'static str = build.version().leak();
-    let matches = Cli::command().long_version(long).try_get_matches()?;
->>>>>>> c-pack
+    let matches = definition().long_version(long).try_get_matches()?;
     let cli = Cli::from_arg_matches(&matches)?;
     // Some commands do not have the option, and `get_one` panics over a name that it does not know.
     let threads = |command: &ArgMatches| command.try_get_one("threads").ok().flatten().copied();

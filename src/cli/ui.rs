@@ -273,6 +273,20 @@ pub fn count(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", grouped(n), if n == 1 { one } else { many })
 }
 
+/// `n` of `of` in percent, with two decimals; a tie is rounded up. Only nothing is `0`, and only all is `100`.
+pub fn percent(n: u64, of: u64) -> String {
+    if n == 0 || n == of {
+        return if n == 0 { "0".to_string() } else { "100".to_string() };
+    }
+    let (n, of) = (u128::from(n), u128::from(of));
+    // In 128 bits, as `n` times 10,000 may pass 64.
+    match (n * 10_000 + of / 2).checked_div(of).unwrap_or(0) {
+        0 => "<0.01".to_string(),
+        10_000 if n < of => ">99.99".to_string(),
+        hundredths => format!("{}.{:02}", hundredths / 100, hundredths % 100),
+    }
+}
+
 /// Bytes as people read them.
 pub fn human_bytes(bytes: u64) -> String {
     // Units of 1,000, as disks and networks have them.

@@ -1,7 +1,7 @@
 //! An output of the events themselves: rows in replay order, partition by partition.
 
-use super::outcome::{FirstAndLast, OutputOutcome};
-use crate::batch::record_batch;
+use super::outcome::OutputOutcome;
+use crate::batch::{ColumnId, PartitionPath, record_batch};
 use crate::engine::Pass;
 use crate::engine::stage_log::Resolution;
 use crate::error::Result;
@@ -10,9 +10,9 @@ use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo};
 use crate::rows::{OrderedRows, RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{PartWriter, Transaction, encoder, table};
+use crate::time::FirstAndLast;
 use arrow_array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, StringViewArray, UInt32Array};
 use rayon::prelude::*;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What is known beside the rows of an output.
@@ -33,7 +33,7 @@ pub fn write(
     transaction: &Transaction,
     stores: Vec<RowStore>,
     known: EventContext,
-    wanted: &(dyn Fn(&str) -> bool + Sync),
+    wanted: &(dyn Fn(&PartitionPath) -> bool + Sync),
 ) -> Result<(OutputOutcome, Option<FirstAndLast>)> {
     let output = &pass.plan.deliveries.outputs[id];
     let mut partitions = gather_partitions(stores);
@@ -54,7 +54,7 @@ pub fn write(
                 return Ok(WrittenRows::default());
             }
             let name = format!("data.{}", output.format.extension());
-            let staged = transaction.stage(target, &Path::new(&partition.path).join(name))?;
+            let staged = transaction.stage(target, &partition.path.file(&name))?;
             let mut writer = PartWriter::new(staged, output.format, &schema)?;
             // A few row groups at a time are encoded on all threads, and appended in order.
             let cuts: Vec<usize> = (0..ordered.len()).step_by(ROWS_PER_GROUP).collect();
@@ -76,7 +76,8 @@ pub fn write(
     let written = WrittenRows::all(&written);
     if written.rows == 0 && output.partition_by.is_empty() {
         // A file without rows still has its columns.
-        let staged = transaction.stage(target, Path::new(&format!("data.{}", output.format.extension())))?;
+        let staged = transaction
+            .stage(target, &PartitionPath::default().file(&format!("data.{}", output.format.extension())))?;
         PartWriter::new(staged, output.format, &schema)?.finish(None)?;
     }
     Ok((OutputOutcome::new(&output.to, written.rows, None), written.times))
@@ -113,13 +114,14 @@ impl WrittenRows {
     fn of(ordered: &OrderedRows) -> WrittenRows {
         let rows = ordered.len();
         // Rows are in replay order, so the first and the last one bound the times.
-        let times = (rows > 0).then(|| (ordered.times(0, 1)[0], ordered.times(rows - 1, rows)[0]));
+        let times =
+            (rows > 0).then(|| FirstAndLast::new(ordered.times(0, 1)[0], ordered.times(rows - 1, rows)[0]));
         WrittenRows { rows: rows as u64, times }
     }
 
     fn all(parts: &[WrittenRows]) -> WrittenRows {
         let times = parts.iter().filter_map(|part| part.times);
-        let times = times.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let times = times.reduce(FirstAndLast::and);
         WrittenRows { rows: parts.iter().map(|part| part.rows).sum(), times }
     }
 }
@@ -142,7 +144,7 @@ impl<'a> SettledRows<'a> {
             EventContext::Resolution(resolution) => (resolution, None),
             EventContext::Files(files) => (None, Some(files)),
         };
-        let columns: &[usize] = match &output.kind {
+        let columns: &[ColumnId] = match &output.kind {
             OutputKind::Rows(columns) => columns,
             _ => &[],
         };

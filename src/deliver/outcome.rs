@@ -74,9 +74,6 @@ impl OutputOutcome {
     }
 }
 
-/// The first and the last event time of some rows.
-pub type FirstAndLast = (i64, i64);
-
 /// Notes in `outputs` what the commit did.
 pub fn fill_in(outputs: &mut [OutputOutcome], report: &CommitReport) {
     // The terminal is not a target of the transaction, so the report does not have an entry for it.

@@ -6,19 +6,18 @@
 
 use super::shape::PartitionRows;
 use super::state::{state_path, state_schema};
-use crate::batch::Schema;
 use crate::batch::record_batch;
+use crate::batch::{PartitionPath, Schema};
 use crate::error::{Error, Result};
 use crate::plan::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, OutputFormat, PartWriter, Transaction, encoder};
-use crate::time::TimeRange;
+use crate::time::{FirstAndLast, TimeRange};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 
 /// Writes one grouped output, or the state of one.
 pub struct PartitionedWriter<'a> {
@@ -26,16 +25,16 @@ pub struct PartitionedWriter<'a> {
     files: Files<'a>,
     encoder: Box<dyn Encoder>,
     schema: SchemaRef,
-    open: BTreeMap<String, OpenPart>,
+    open: BTreeMap<PartitionPath, OpenPart>,
     /// Full pieces, waiting to be encoded together.
-    queue: Vec<(String, RecordBatch)>,
+    queue: Vec<(PartitionPath, RecordBatch)>,
     queued_bytes: usize,
     /// How many bytes of them may wait.
     room: usize,
     /// Whether partitions follow one another, so that one is done soon after the next begins.
     in_order: bool,
     /// Where they do, the open ones, the oldest first.
-    latest: VecDeque<String>,
+    latest: VecDeque<PartitionPath>,
     rows: u64,
 }
 
@@ -59,7 +58,7 @@ struct OpenPart {
     pending_rows: usize,
     writer: Option<PartWriter>,
     /// The least start and the greatest end of the rows' windows.
-    span: Option<(i64, i64)>,
+    span: Option<FirstAndLast>,
 }
 
 impl<'a> PartitionedWriter<'a> {
@@ -122,13 +121,18 @@ impl<'a> PartitionedWriter<'a> {
     ///
     /// # Errors
     /// A machine error when the disk fails.
-    pub fn push(&mut self, partition: &str, rows: RecordBatch, windows: &[TimeRange]) -> Result<()> {
+    pub fn push(
+        &mut self,
+        partition: &PartitionPath,
+        rows: RecordBatch,
+        windows: &[TimeRange],
+    ) -> Result<()> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
         self.rows += rows.num_rows() as u64;
         if self.in_order && !self.open.contains_key(partition) {
-            self.latest.push_back(partition.to_string());
+            self.latest.push_back(partition.clone());
             if self.latest.len() > LINGERING {
                 let oldest = self.latest.pop_front();
                 self.finish_parts(|open| {
@@ -136,9 +140,9 @@ impl<'a> PartitionedWriter<'a> {
                 })?;
             }
         }
-        let open = self.open.entry(partition.to_string()).or_default();
-        let spans = open.span.into_iter().chain(windows.iter().map(|window| (window.start, window.end)));
-        open.span = spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+        let open = self.open.entry(partition.clone()).or_default();
+        let spans = windows.iter().copied().map(FirstAndLast::from);
+        open.span = open.span.into_iter().chain(spans).reduce(FirstAndLast::and);
         let mut rest = rows;
         while open.pending_rows + rest.num_rows() >= ROWS_PER_GROUP {
             let take = ROWS_PER_GROUP - open.pending_rows;
@@ -147,7 +151,7 @@ impl<'a> PartitionedWriter<'a> {
             open.pending_rows = 0;
             let piece = join(&std::mem::take(&mut open.pending))?;
             self.queued_bytes += piece.get_array_memory_size();
-            self.queue.push((partition.to_string(), piece));
+            self.queue.push((partition.clone(), piece));
         }
         open.pending_rows += rest.num_rows();
         if rest.num_rows() > 0 {
@@ -163,7 +167,7 @@ impl<'a> PartitionedWriter<'a> {
         self.queued_bytes = 0;
         let encoder = &self.encoder;
         // A piece goes when it is encoded.
-        let encode = |(partition, piece): (String, RecordBatch)| (partition, encoder.encode(&piece));
+        let encode = |(partition, piece): (PartitionPath, RecordBatch)| (partition, encoder.encode(&piece));
         let pieces: Vec<_> = queue.into_par_iter().map(encode).collect();
         for (partition, piece) in pieces {
             let open = self.open.get_mut(&partition).expect("a queued piece has an open part");
@@ -180,7 +184,7 @@ impl<'a> PartitionedWriter<'a> {
     /// Finishes the open parts that `take` takes out, several at a time.
     fn finish_parts(
         &mut self,
-        take: impl FnOnce(&mut BTreeMap<String, OpenPart>) -> Vec<(String, OpenPart)>,
+        take: impl FnOnce(&mut BTreeMap<PartitionPath, OpenPart>) -> Vec<(PartitionPath, OpenPart)>,
     ) -> Result<()> {
         // Pieces in the queue come before the rows that are pending.
         self.flush()?;
@@ -205,7 +209,7 @@ impl<'a> PartitionedWriter<'a> {
         self.finish_parts(|open| std::mem::take(open).into_iter().collect())?;
         // A file without rows still exists, so that its readers find the columns.
         if self.rows == 0 && self.output.partition_by.is_empty() && !self.files.of_state {
-            self.files.create("")?.finish(None)?;
+            self.files.create(&PartitionPath::default())?.finish(None)?;
         }
         Ok(self.rows)
     }
@@ -226,12 +230,12 @@ fn follow_one_another(parts: &[PartitionPart]) -> bool {
 }
 
 impl Files<'_> {
-    fn create(&self, partition: &str) -> Result<PartWriter> {
+    fn create(&self, partition: &PartitionPath) -> Result<PartWriter> {
         let staged = if self.of_state {
             self.transaction.stage_state_part(self.target, &state_path(partition))?
         } else {
             let name = format!("data.{}", self.format.extension());
-            self.transaction.stage(self.target, &Path::new(partition).join(name))?
+            self.transaction.stage(self.target, &partition.file(&name))?
         };
         PartWriter::new(staged, self.format, &self.schema)
     }

@@ -1,6 +1,6 @@
 //! A pass over the source that is done: its account, what it read, and what its outputs are made of.
 
-use super::outcome::{FirstAndLast, Outcome, OutputOutcome, balances};
+use super::outcome::{Outcome, OutputOutcome, balances};
 use crate::engine::offsets::Offsets;
 use crate::engine::tables::{self, Tables};
 use crate::engine::{ArrivalNeed, PartitionOffsets, Pass, PassResult, machine};
@@ -8,13 +8,14 @@ use crate::error::Result;
 use crate::group::{GroupTable, SpillSpace};
 use crate::input::{InputReport, Rejects};
 use crate::lookup::{LookupReport, Services};
-use crate::plan::Plan;
+use crate::plan::{GroupingId, PerId, Plan};
 use crate::rows::RowStore;
 use crate::sink::{Account, Watermarks};
+use crate::time::FirstAndLast;
 
 /// What reading gave for the outputs of a plan.
 pub struct Results<'a> {
-    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    pub groups: PerId<GroupingId, (Vec<GroupTable>, SpillSpace)>,
     /// Of outputs of events, in the plan's order.
     pub rows: Vec<Vec<RowStore>>,
     /// Of archives, in the plan's order.

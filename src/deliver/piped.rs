@@ -6,7 +6,7 @@
 //! * Pieces are cut after every [`ROWS_PER_GROUP`] rows, so that neither threads nor blocks show in the bytes.
 
 use super::events::{EventContext, SettledRows};
-use super::outcome::{FirstAndLast, Outcome, OutputOutcome};
+use super::outcome::{Outcome, OutputOutcome};
 use super::partitioned::join;
 use super::passed::Passed;
 use super::shape::shape;
@@ -19,6 +19,7 @@ use crate::plan::{OutputKind, OutputPlan};
 use crate::rows::{OrderedRows, RowStore, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::{Encoder, StreamFormat, StreamWriter, stream_encoder};
+use crate::time::FirstAndLast;
 use arrow_array::RecordBatch;
 use rayon::prelude::*;
 use std::io::Write;
@@ -101,8 +102,8 @@ fn events(
         if all == 0 {
             continue;
         }
-        let (first, last) = (ordered.times(0, 1)[0], ordered.times(all - 1, all)[0]);
-        times = Some((times.map_or(first, |(first, _)| first), last));
+        let here = FirstAndLast::new(ordered.times(0, 1)[0], ordered.times(all - 1, all)[0]);
+        times = Some(times.map_or(here, |times| times.and(here)));
         // A few pieces at a time are made on all threads, and pushed in order.
         let cuts: Vec<usize> = (0..all).step_by(ROWS_PER_GROUP).collect();
         for wave in cuts.chunks(2 * rayon::current_num_threads()) {

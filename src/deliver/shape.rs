@@ -1,6 +1,6 @@
 //! Groups → rows of an output: its columns, `having`, `top`, and the partition of each row.
 
-use crate::batch::plain_strings;
+use crate::batch::{PartitionPath, plain_strings};
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::GroupBlock;
@@ -20,7 +20,7 @@ pub struct PartitionRows {
     /// The window of each row; nothing where there is one for all of time.
     pub windows: Vec<TimeRange>,
     /// Partition path, first row, rows.
-    pub stretches: Vec<(String, usize, usize)>,
+    pub stretches: Vec<(PartitionPath, usize, usize)>,
 }
 
 /// The groups of a block as rows of an output.
@@ -163,9 +163,9 @@ pub fn stretches(
     output: &OutputPlan,
     columns: &[ArrayRef],
     starts: &[i64],
-) -> Result<Vec<(String, usize, usize)>> {
+) -> Result<Vec<(PartitionPath, usize, usize)>> {
     if output.partition_by.is_empty() {
-        return Ok(vec![(String::new(), 0, starts.len())]);
+        return Ok(vec![(PartitionPath::default(), 0, starts.len())]);
     }
     let mut names = vec![];
     let mut values: Vec<ArrayRef> = vec![];
@@ -182,7 +182,7 @@ pub fn stretches(
     let mut stretches = vec![];
     let mut from = 0;
     for stretch in of.chunk_by(|a, b| a == b) {
-        stretches.push((partitioner.path_of(stretch[0]).to_string(), from, stretch.len()));
+        stretches.push((partitioner.path_of(stretch[0]).clone(), from, stretch.len()));
         from += stretch.len();
     }
     Ok(stretches)

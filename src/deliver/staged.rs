@@ -1,6 +1,6 @@
 //! Outputs that are staged, and the commit that puts them in place.
 
-use super::outcome::{FirstAndLast, Outcome, OutputOutcome, fill_in};
+use super::outcome::{Outcome, OutputOutcome, fill_in};
 use super::passed::{Passed, Results};
 use super::places::{target, targets};
 use super::server_tables::{self, Extent};
@@ -13,12 +13,13 @@ use crate::engine::{Pass, SpentWork, TimedStage};
 use crate::error::Result;
 use crate::group::{Lateness, Merged};
 use crate::input::InputReport;
-use crate::plan::{Grouping, GroupingId, LatePlan, OutputId, OutputKind, Plan};
+use crate::plan::{Grouping, LatePlan, OutputId, OutputKind, PerId, Plan};
 use crate::sink::{
     Account, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
     Transaction, Watermarks,
 };
 use crate::time::Duration::Length;
+use crate::time::FirstAndLast;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -91,8 +92,8 @@ pub fn write(
     resolution: Option<&Resolution>,
 ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
     let Results { groups, rows, archives, files } = results;
-    let mut outcomes: Vec<Option<OutputOutcome>> =
-        pass.plan.deliveries.outputs.iter().map(|_| None).collect();
+    let mut outcomes: PerId<OutputId, Option<OutputOutcome>> =
+        pass.plan.deliveries.ids().map(|_| None).collect();
     let number = |output: OutputId| {
         pass.plan.deliveries.outputs[..output.place()].iter().filter(|o| target(&o.to).is_some()).count()
     };
@@ -106,18 +107,17 @@ pub fn write(
         };
         let stores = stores.expect("stores for each output of events");
         let (outcome, of_rows) = events::write(pass, id, number(id), transaction, stores, known, &|_| true)?;
-        outcomes[id.place()] = Some(outcome);
+        outcomes[id] = Some(outcome);
         // An archive also holds events that do not count, so its times are left out.
         if matches!(output.kind, OutputKind::Rows(_)) {
             times = of_rows;
         }
     }
-    for (g, (tables, space)) in groups.into_iter().enumerate() {
-        let g = GroupingId::new(g);
+    for (g, (tables, space)) in groups.into_with_ids() {
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
         for (id, outcome) in groups::write(pass, g, merged, transaction, &number)? {
-            outcomes[id.place()] = Some(outcome);
+            outcomes[id] = Some(outcome);
         }
     }
     Ok((outcomes.into_iter().flatten().collect(), times))
@@ -157,7 +157,7 @@ pub fn drafts(
                 OutputInfo { format, window, keys: keys.clone(), streamed, archive: false, table }
             }
         };
-        draft(info, &of.deliveries.identities.outputs[id.place()])
+        draft(info, &of.deliveries.identities.outputs[id])
     });
     let format = |late: &LatePlan| late.format.name().into();
     let late = of.deliveries.late.iter().zip(&of.deliveries.identities.late);

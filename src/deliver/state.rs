@@ -9,7 +9,7 @@
 //! groups in order, so its bytes are a function of the set of events alone.
 
 use super::shape::{PartitionRows, bounds, stretches};
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Field, PartitionPath, Schema};
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::group::GroupBlock;
@@ -44,10 +44,18 @@ pub fn state_order(grouping: &Grouping) -> usize {
     grouping.keys.len() + if grouping.plan.window == Window::Global { 0 } else { 2 }
 }
 
+/// The folder of groups below the state folder.
+const STATE: &str = "state";
+
+/// The partition whose groups the part at `path`, below the state folder, has.
+pub fn partition_of_state(path: &str) -> PartitionPath {
+    PartitionPath::of_file(path).below(STATE)
+}
+
 /// Where the groups of a partition lie, below the state folder. It is a Parquet file by a name that no glob for data
 /// takes.
-pub fn state_path(partition: &str) -> PathBuf {
-    Path::new("state").join(partition).join("groups.state")
+pub fn state_path(partition: &PartitionPath) -> PathBuf {
+    Path::new(STATE).join(partition.file("groups.state"))
 }
 
 /// The groups of `block`, which has states, as rows of the state of `output`.
@@ -85,7 +93,7 @@ pub fn partitions(
     output: &OutputPlan,
     post: &Post,
     block: &GroupBlock,
-) -> Result<Vec<(String, usize, usize)>> {
+) -> Result<Vec<(PartitionPath, usize, usize)>> {
     let [start, end] = bounds(block);
     let named = post.columns.iter().map(|column| match column {
         PlannedColumn::WindowStart => start.clone(),

@@ -12,12 +12,13 @@ use super::stage_log::numbers;
 use super::stages::{Stage, flags};
 use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage};
-use crate::batch::{Batch, DataType};
+use crate::batch::{Batch, ColumnId, DataType};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::group::{GroupPlan, GroupTable, NotCounted, SpillSpace};
-use crate::plan::{OutputKind, OutputPlan, Plan};
+use crate::plan::{GroupingId, OutputKind, OutputPlan, PerId, Plan};
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore};
+use crate::time::FirstAndLast;
 use crate::window::Window;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ pub struct Folds<'a> {
     groups: Vec<(Arc<GroupPlan>, SpillSpace)>,
     space: RowSpace,
     /// Where it is known only at the end which rows come again: the columns of flags that are open until then.
-    open: Option<Vec<usize>>,
+    open: Option<Vec<ColumnId>>,
     /// Whether the pass is an audit.
     audit: bool,
 }
@@ -62,7 +63,7 @@ enum Folding {
 /// What all workers have folded.
 pub struct GatheredFolds {
     pub tally: Tally,
-    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    pub groups: PerId<GroupingId, (Vec<GroupTable>, SpillSpace)>,
     /// Of outputs of events, in the plan's order.
     pub rows: Vec<Vec<RowStore>>,
     /// Of archives, in the plan's order.
@@ -129,11 +130,11 @@ impl<'a> Folds<'a> {
         tally.counted += batch.rows as u64;
         // Of rows that are not settled those that come again do not count.
         if !self.are_open() {
-            let first_and_last = batch.time.iter().min().zip(batch.time.iter().max());
-            tally.see(first_and_last.map(|(first, last)| (*first, *last)));
+            tally.see(FirstAndLast::of(&batch.time));
         }
         let mut lateness = LateRows::default();
-        for (g, (folding, (plan, _))) in folded.tables.iter_mut().zip(&self.groups).enumerate() {
+        let groupings = self.plan.pipeline.grouping_ids();
+        for (g, (folding, (plan, _))) in groupings.zip(folded.tables.iter_mut().zip(&self.groups)) {
             match folding {
                 Folding::Table(table) => {
                     let dropped = table.update(&batch)?;
@@ -191,7 +192,8 @@ impl<'a> Folds<'a> {
                 }
             }
             // `fold` puts the numbers behind all columns of the batch.
-            let settled = if self.open.is_some() { Some(self.plan.pipeline.rows.fields.len()) } else { None };
+            let numbers = ColumnId::new(self.plan.pipeline.rows.fields.len());
+            let settled = self.open.is_some().then_some(numbers);
             let known = self.known(output, columns);
             let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
             types.extend(settled.map(|_| DataType::Int64));
@@ -213,7 +215,7 @@ impl<'a> Folds<'a> {
             OutputKind::Archive(columns) => Some((columns, &output.partition_by)),
             _ => None,
         });
-        let store = |(columns, partition_by): (&Vec<usize>, &Vec<PartitionPart>)| {
+        let store = |(columns, partition_by): (&Vec<ColumnId>, &Vec<PartitionPart>)| {
             let types = columns.iter().map(|&c| self.plan.pipeline.rows.fields[c].ty).collect();
             let partitioner = Partitioner::new(partition_by, &[], &self.plan.zone);
             let space = self.space.clone();
@@ -223,7 +225,7 @@ impl<'a> Folds<'a> {
     }
 
     /// The columns of an output of events that are written and known before its rows are settled.
-    fn known(&self, output: &OutputPlan, columns: &[usize]) -> Vec<usize> {
+    fn known(&self, output: &OutputPlan, columns: &[ColumnId]) -> Vec<usize> {
         let mut known = output.written();
         // Flags that are open are filled in when the rows are written.
         if let Some(open) = &self.open {
@@ -283,7 +285,7 @@ impl<'a> Folds<'a> {
                 (all, one) => *all = one,
             }
         }
-        let (mut groups, mut sessions) = (vec![], vec![]);
+        let (mut groups, mut sessions) = (PerId::default(), vec![]);
         let mut replayed = false;
         for ((plan, space), (mut tables, stores)) in self.groups.into_iter().zip(tables) {
             if self.audit {

@@ -4,7 +4,7 @@ use crate::batch::plain_strings;
 use crate::error::Result;
 use crate::group::key_rows;
 use crate::keyed::RowBits;
-use crate::plan::Plan;
+use crate::plan::{Plan, StepId};
 use crate::rows::{RowStore, RowStream};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -16,19 +16,19 @@ use rayon::prelude::*;
 
 /// The keys that a step holds.
 pub struct HeldKeys {
-    pub step: usize,
+    pub step: StepId,
     pub keys: Vec<ArrayRef>,
     pub times: Vec<i64>,
 }
 
-/// The keys of step number `step` that workers kept in `stores`, of the rows in `bits`; where `since` gives
+/// The keys of `step` that workers kept in `stores`, of the rows in `bits`; where `since` gives
 /// an instant and a length, those of rows that are at most so long before it. Sorted by key.
 ///
 /// # Errors
 /// A machine error of the spill files.
 pub fn held_keys(
     plan: &Plan,
-    step: usize,
+    step: StepId,
     stores: Vec<RowStore>,
     bits: &RowBits,
     since: Option<(i64, i64)>,

@@ -1,6 +1,6 @@
 //! Late events that a worker keeps for the late output.
 
-use crate::batch::{Batch, DataType, Position};
+use crate::batch::{Batch, ColumnId, DataType, Position};
 use crate::error::Result;
 use crate::plan::LatePlan;
 use crate::rows::{RowSpace, RowStore, gather_partitions};
@@ -14,7 +14,7 @@ pub type LatePositions = HashSet<Position, foldhash::fast::FixedState>;
 
 /// The late events of one worker.
 pub struct LateStore {
-    columns: Vec<usize>,
+    columns: Vec<ColumnId>,
     rows: RowStore,
 }
 
@@ -22,7 +22,7 @@ impl LateStore {
     pub fn new(late: &LatePlan, space: RowSpace) -> LateStore {
         let mut types: Vec<DataType> = late.columns.iter().map(|(_, field)| field.ty).collect();
         types.extend([DataType::Int64, DataType::Int64]);
-        let columns: Vec<usize> = late.columns.iter().map(|(column, _)| *column).collect();
+        let columns: Vec<ColumnId> = late.columns.iter().map(|(column, _)| *column).collect();
         LateStore { columns, rows: RowStore::unpartitioned(types, space) }
     }
 

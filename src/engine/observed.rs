@@ -2,7 +2,7 @@
 
 use super::lags::Lags;
 use crate::batch::Batch;
-use crate::plan::Plan;
+use crate::plan::{GroupingId, PerId, Plan};
 use crate::window::{Assigner, Window};
 
 /// The notes of one worker, or of all.
@@ -14,7 +14,7 @@ pub struct Observed {
     /// How far those with a time after their arrival were ahead.
     pub ahead: Lags,
     /// Per grouping of the plan.
-    pub groupings: Vec<OfGrouping>,
+    pub groupings: PerId<GroupingId, OfGrouping>,
 }
 
 /// The notes on one grouping.
@@ -64,7 +64,7 @@ impl Observed {
     }
 
     /// Notes the rows that were folded into grouping `g`.
-    pub fn grouping(&mut self, g: usize, batch: &Batch, needs: &[i64]) {
+    pub fn grouping(&mut self, g: GroupingId, batch: &Batch, needs: &[i64]) {
         let of = &mut self.groupings[g];
         of.events += match &mut of.gaps {
             None => batch.rows as u64,
@@ -86,7 +86,7 @@ impl Observed {
     }
 
     /// Notes the rows of a grouping of sessions, of which replays will tell how many are late.
-    pub fn sessions(&mut self, g: usize, batch: &Batch) {
+    pub fn sessions(&mut self, g: GroupingId, batch: &Batch) {
         let of = &mut self.groupings[g];
         of.events += batch.rows as u64;
         for (&time, &max_timestamp) in batch.time.iter().zip(&batch.max_timestamp) {

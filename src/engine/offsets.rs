@@ -4,7 +4,7 @@
 //! Every record that is read is noted once, whatever becomes of it, and so is every tombstone. What is told
 //! depends on the records alone, not on who read them in which order.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, ColumnId};
 use crate::input::wire_format::LogPlace;
 use crate::plan::OffsetColumns;
 use arrow_array::Array;
@@ -90,7 +90,7 @@ impl Offsets {
     pub fn note(&mut self, batch: &Batch) {
         let OffsetColumns { topic, partition, offset } = self.columns;
         let topics = topic.map(|column| batch.columns[column].as_string_view_opt());
-        let numbers = |column: usize| batch.columns[column].as_primitive_opt::<Int64Type>();
+        let numbers = |column: ColumnId| batch.columns[column].as_primitive_opt::<Int64Type>();
         // Without offsets nothing is proved about repeats, so `repeat` then answers yes.
         let (Some(partitions), Some(offsets)) = (numbers(partition), numbers(offset)) else {
             self.blind = true;
@@ -213,7 +213,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn noted(offsets: &[i64]) -> Offsets {
-        let mut all = Offsets::new(OffsetColumns { topic: Some(0), partition: 1, offset: 2 });
+        let mut all = Offsets::new(OffsetColumns {
+            topic: Some(ColumnId::new(0)),
+            partition: ColumnId::new(1),
+            offset: ColumnId::new(2),
+        });
         let place = |&offset: &i64| LogPlace { topic: Some("t".into()), partition: 3, offset };
         all.passed(&offsets.iter().map(place).collect::<Vec<_>>());
         all

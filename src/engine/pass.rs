@@ -18,7 +18,7 @@ use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, Scan};
 use crate::lookup::Services;
-use crate::plan::{Pipeline, Plan};
+use crate::plan::{PerId, Pipeline, Plan, StepId, TableId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -50,21 +50,21 @@ impl Pass<'_> {
     ) -> Result<PassResult> {
         if self.plan.pipeline.offsets.is_some() {
             // The first step only drops repeated offsets, so this read starts behind it.
-            let read = self.read_once(need, sources, intakes, (scope, 1))?;
+            let read = self.read_once(need, sources, intakes, (scope, StepId::new(1)))?;
             if !read.offsets.as_ref().is_some_and(Offsets::repeat) {
                 return Ok(read);
             }
         }
-        self.read_once(need, sources, intakes, (scope, 0))
+        self.read_once(need, sources, intakes, (scope, StepId::new(0)))
     }
 
-    /// Reads everything, and passes it through the steps from number `first` on.
+    /// Reads everything, and passes it through the steps from `first` on.
     fn read_once(
         &self,
         need: ArrivalNeed,
         sources: &Sources,
         intakes: &[Intake],
-        (scope, first): (&Scope, usize),
+        (scope, first): (&Scope, StepId),
     ) -> Result<PassResult> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
         let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
@@ -135,7 +135,7 @@ impl Pass<'_> {
         result
     }
 
-    pub fn sources(&self, tables: Vec<AsOfTable>) -> Result<Sources> {
+    pub fn sources(&self, tables: PerId<TableId, AsOfTable>) -> Result<Sources> {
         let Pipeline { services, answers, .. } = &self.plan.pipeline;
         let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
         let services = (!services.is_empty()).then(open).transpose()?;

@@ -10,6 +10,7 @@ use super::tally::Tally;
 use super::watermark::WatermarkGenerator;
 use crate::group::{GroupTable, SpillSpace};
 use crate::input::{InputReport, ScanReport};
+use crate::plan::{GroupingId, PerId};
 use crate::rows::RowStore;
 
 /// What reading gives: partial groups per grouping, rows per output of events.
@@ -17,7 +18,7 @@ pub struct PassResult {
     /// Of each intake.
     pub reports: Vec<ScanReport>,
     pub tally: Tally,
-    pub groups: Vec<(Vec<GroupTable>, SpillSpace)>,
+    pub groups: PerId<GroupingId, (Vec<GroupTable>, SpillSpace)>,
     pub rows: Vec<Vec<RowStore>>,
     /// The rows of archives.
     pub archives: Vec<Vec<RowStore>>,

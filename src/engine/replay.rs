@@ -6,7 +6,7 @@
 
 use super::late::LatePositions;
 use crate::batch::plain_strings;
-use crate::batch::{Batch, DataType};
+use crate::batch::{Batch, ColumnId, DataType};
 use crate::error::Result;
 use crate::group::{GroupPlan, GroupTable, SpillSpace};
 use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore, StoredPartition, gather_partitions};
@@ -32,9 +32,9 @@ pub struct SessionStore {
 }
 
 /// The columns of the batch that a grouping reads, each once.
-fn columns_of(plan: &GroupPlan) -> Vec<usize> {
+fn columns_of(plan: &GroupPlan) -> Vec<ColumnId> {
     let args = plan.aggregates.iter().flat_map(|(_, args)| args.iter().copied());
-    let mut columns: Vec<usize> = plan.keys.iter().map(|k| k.0).chain(args).collect();
+    let mut columns: Vec<ColumnId> = plan.keys.iter().map(|k| k.0).chain(args).collect();
     columns.sort_unstable();
     columns.dedup();
     columns
@@ -42,7 +42,7 @@ fn columns_of(plan: &GroupPlan) -> Vec<usize> {
 
 /// The types of those columns.
 fn types_of(plan: &GroupPlan) -> Vec<DataType> {
-    let of = |column: usize| {
+    let of = |column: ColumnId| {
         let key = plan.keys.iter().find(|k| k.0 == column).map(|k| k.1);
         let arg = || {
             plan.aggregates
@@ -57,8 +57,9 @@ fn types_of(plan: &GroupPlan) -> Vec<DataType> {
 /// The plan over the columns of a [`SessionStore`].
 pub fn stored_plan(plan: &GroupPlan) -> GroupPlan {
     let columns = columns_of(plan);
-    let number = |column: &mut usize| {
-        *column = columns.iter().position(|c| c == column).expect("a column that the plan reads");
+    let number = |column: &mut ColumnId| {
+        let place = columns.iter().position(|c| c == column).expect("a column that the plan reads");
+        *column = ColumnId::new(place);
     };
     let mut stored = plan.clone();
     stored.keys.iter_mut().for_each(|(column, _)| number(column));
@@ -77,7 +78,13 @@ impl SessionStore {
         let partitioner = Partitioner::new(&parts, &[("bucket".into(), DataType::Int64)], &Zone::utc());
         let fields: Vec<SortField> = plan.keys.iter().map(|(_, ty)| SortField::new(ty.arrow())).collect();
         let converter = (!fields.is_empty()).then(|| RowConverter::new(fields).expect("keys have an order"));
-        let rows = RowStore::new((0..bucket).collect(), types, partitioner, vec![bucket], space);
+        let rows = RowStore::new(
+            ColumnId::first(bucket).collect(),
+            types,
+            partitioner,
+            vec![ColumnId::new(bucket)],
+            space,
+        );
         SessionStore { plan, converter, rows }
     }
 

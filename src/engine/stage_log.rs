@@ -6,10 +6,10 @@
 
 use super::held::{HeldKeys, held_keys};
 use super::stages::{Stage, flags};
-use crate::batch::{Batch, DataType, plain_strings};
+use crate::batch::{Batch, ColumnId, DataType, plain_strings};
 use crate::error::Result;
 use crate::keyed::{KeyLog, KeyedRows, RowBits, resolve};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, StepId};
 use crate::rows::{RowSpace, RowStore, RowStream};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -112,8 +112,8 @@ impl StageLog {
     }
 }
 
-/// A store of the keys that step number `step` sees, and of the numbers of their rows.
-fn key_store(plan: &Plan, step: usize, space: &RowSpace) -> RowStore {
+/// A store of the keys that `step` sees, and of the numbers of their rows.
+fn key_store(plan: &Plan, step: StepId, space: &RowSpace) -> RowStore {
     let keys = plan.pipeline.steps[step].keys().expect("a step of keys").iter();
     let types: Vec<DataType> =
         keys.map(|&c| plan.pipeline.rows.fields[c].ty).chain(std::iter::once(DataType::Int64)).collect();
@@ -131,7 +131,7 @@ pub struct Resolution {
     /// The rows that come again.
     pub dropped: RowBits,
     /// By column, the rows that are the first of their key.
-    pub flags: BTreeMap<usize, RowBits>,
+    pub flags: BTreeMap<ColumnId, RowBits>,
 }
 
 /// A stage that is settled.

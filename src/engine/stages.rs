@@ -6,26 +6,29 @@
 //! a flag of `first`, a service that must not be asked for duplicates, a window. What is left open at the
 //! end of the last stage is resolved when its rows are written.
 
-use crate::plan::{OutputKind, Plan, Step, Try};
+use crate::batch::ColumnId;
+use crate::plan::{OutputKind, Plan, Step, StepId, Try};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Some steps of a plan in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// The steps, by number.
-    pub steps: Range<usize>,
+    /// The steps.
+    pub steps: Range<StepId>,
     /// Those of them that depend on order.
-    pub ordered: Vec<usize>,
+    pub ordered: Vec<StepId>,
     /// The columns of the batch that rows keep while they wait at the end of the stage.
-    pub live: Vec<usize>,
+    pub live: Vec<ColumnId>,
 }
 
-/// The stages of the steps of `plan` from number `first` on; the last has no rows waiting.
-pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
+/// The stages of the steps of `plan` from `first` on; the last has no rows waiting.
+pub fn stages(plan: &Plan, first: StepId) -> Vec<Stage> {
     let mut stages = vec![];
     let (mut from, mut open) = (first, UnresolvedRows::default());
-    for (i, step) in plan.pipeline.steps.iter().enumerate().skip(first) {
+    let end = StepId::new(plan.pipeline.steps.len());
+    for i in StepId::each(&(first..end)) {
+        let step = &plan.pipeline.steps[i];
         let waits = open.flags.iter().any(|&flag| plan.pipeline.reads(step).contains(&flag))
             || open.dedup && asks(step);
         if waits {
@@ -34,7 +37,7 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
         }
         match step {
             Step::Dedup { .. } => open.dedup = true,
-            Step::First { .. } => drop(open.flags.insert(plan.pipeline.width(i))),
+            Step::First { .. } => drop(open.flags.insert(flag(plan, i))),
             _ => {}
         }
     }
@@ -44,7 +47,6 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
         }
         OutputKind::Groups { .. } | OutputKind::Archive(_) => false,
     });
-    let end = plan.pipeline.steps.len();
     // Groups fold rows for good, and a partition is chosen once: what is open must be settled before.
     if open.any() && (!plan.pipeline.groupings.is_empty() || by_flag) {
         stages.push(stage(plan, from..end));
@@ -58,7 +60,7 @@ pub fn stages(plan: &Plan, first: usize) -> Vec<Stage> {
 #[derive(Default)]
 struct UnresolvedRows {
     dedup: bool,
-    flags: BTreeSet<usize>,
+    flags: BTreeSet<ColumnId>,
 }
 
 impl UnresolvedRows {
@@ -67,11 +69,11 @@ impl UnresolvedRows {
     }
 }
 
-fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
-    let is_ordered = |i: &usize| matches!(plan.pipeline.steps[*i], Step::Dedup { .. } | Step::First { .. });
-    let ordered: Vec<usize> = steps.clone().filter(is_ordered).collect();
-    let mut live: BTreeSet<usize> =
-        plan.pipeline.steps[steps.end..].iter().flat_map(|s| plan.pipeline.reads(s)).collect();
+fn stage(plan: &Plan, steps: Range<StepId>) -> Stage {
+    let is_ordered = |i: &StepId| matches!(plan.pipeline.steps[*i], Step::Dedup { .. } | Step::First { .. });
+    let ordered: Vec<StepId> = StepId::each(&steps).filter(is_ordered).collect();
+    let mut live: BTreeSet<ColumnId> =
+        plan.pipeline.steps[steps.end.place()..].iter().flat_map(|s| plan.pipeline.reads(s)).collect();
     for grouping in &plan.pipeline.groupings {
         live.extend(grouping.plan.keys.iter().map(|(column, _)| *column));
         live.extend(grouping.plan.aggregates.iter().flat_map(|(_, args)| args.iter().copied()));
@@ -82,16 +84,21 @@ fn stage(plan: &Plan, steps: Range<usize>) -> Stage {
         }
     }
     live.extend(plan.deliveries.late.iter().flat_map(|late| late.columns.iter().map(|(column, _)| *column)));
-    let flags: Vec<usize> = flags(plan, &steps).collect();
+    let flags: Vec<ColumnId> = flags(plan, &steps).collect();
     // Flags are filled in from the resolution when the rows go on.
-    live.retain(|column| *column < plan.pipeline.width(steps.end) && !flags.contains(column));
+    live.retain(|column| column.place() < plan.pipeline.width(steps.end) && !flags.contains(column));
     Stage { steps, ordered, live: live.into_iter().collect() }
 }
 
 /// The columns of the flags that steps of `steps` append, in order.
-pub fn flags(plan: &Plan, steps: &Range<usize>) -> impl Iterator<Item = usize> {
-    let firsts = steps.clone().filter(|&i| matches!(plan.pipeline.steps[i], Step::First { .. }));
-    firsts.map(|i| plan.pipeline.width(i))
+pub fn flags(plan: &Plan, steps: &Range<StepId>) -> impl Iterator<Item = ColumnId> {
+    let firsts = StepId::each(steps).filter(|&i| matches!(plan.pipeline.steps[i], Step::First { .. }));
+    firsts.map(|i| flag(plan, i))
+}
+
+/// The column that the step `first` appends.
+fn flag(plan: &Plan, first: StepId) -> ColumnId {
+    ColumnId::new(plan.pipeline.width(first))
 }
 
 /// Whether a step asks a service.

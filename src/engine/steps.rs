@@ -3,12 +3,12 @@
 use super::stage_log::{StageLog, numbers};
 use super::stages::Stage;
 use crate::asof::AsOfTable;
-use crate::batch::Batch;
+use crate::batch::{Batch, ColumnId};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::keyed::hash_keys;
 use crate::lookup::{PendingAnswers, Services};
-use crate::plan::{EnrichPlan, Plan, Step, Try};
+use crate::plan::{EnrichPlan, PerId, Plan, Step, StepId, TableId, Try};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array, new_null_array};
 use arrow_select::interleave::interleave;
@@ -16,7 +16,7 @@ use arrow_select::interleave::interleave;
 /// The tables and services that steps look into.
 #[derive(Default)]
 pub struct Sources {
-    pub tables: Vec<AsOfTable>,
+    pub tables: PerId<TableId, AsOfTable>,
     pub services: Option<Services>,
 }
 
@@ -24,7 +24,7 @@ pub struct Sources {
 pub struct Passing {
     batch: Batch,
     /// The step that comes next, or is under way.
-    step: usize,
+    step: StepId,
     /// What an enrichment under way has so far, and what it waits for.
     tried: Option<Tried>,
 }
@@ -108,7 +108,7 @@ impl StageSteps<'_> {
                     *batch = finish(enrich, std::mem::take(batch), tried, refused)?;
                 }
             }
-            passing.step += 1;
+            passing.step = passing.step.next();
         }
         let mut batch = passing.batch;
         if batch.rows == 0 {
@@ -119,8 +119,8 @@ impl StageSteps<'_> {
         Ok(Passed::Through(batch))
     }
 
-    /// Notes the keys of a batch for step number `step`.
-    fn note(&self, step: usize, keys: &[usize], batch: &mut Batch, log: &mut StageLog) -> Result<()> {
+    /// Notes the keys of a batch for `step`.
+    fn note(&self, step: StepId, keys: &[ColumnId], batch: &mut Batch, log: &mut StageLog) -> Result<()> {
         log.number(batch);
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);

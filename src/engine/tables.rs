@@ -5,11 +5,11 @@ use super::steps::local;
 use super::times::{SpentWork, TimedStage, spent};
 use super::{ArrivalNeed, Pass, PassResult, machine};
 use crate::asof::{AsOfRows, AsOfTable};
-use crate::batch::Batch;
+use crate::batch::{Batch, ColumnId};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, InputReport, Scan};
-use crate::plan::TablePlan;
+use crate::plan::{PerId, TableId, TablePlan};
 use crate::rows::RowSpace;
 use crate::sink::RejectsWriter;
 use crate::time::TimeRule;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// The tables of a plan, in its order, and what was read for them.
 #[derive(Default)]
 pub struct Tables {
-    pub tables: Vec<AsOfTable>,
+    pub tables: PerId<TableId, AsOfTable>,
     /// The name of a table with each of its files, in the order in which they were read.
     pub inputs: Vec<(String, InputReport)>,
     /// Where rejects of tables go, and how many there are.
@@ -67,7 +67,7 @@ pub fn read(pass: &Pass) -> Result<Tables> {
 ///
 /// # Errors
 /// A delete that does not tell which row it ends, or a truncate, which ends all of them, unless such records are kept aside.
-fn changes(plan: &TablePlan, scan: &Scan, op: usize, batch: Batch) -> Result<Batch> {
+fn changes(plan: &TablePlan, scan: &Scan, op: ColumnId, batch: Batch) -> Result<Batch> {
     let ops = batch.columns[op].as_string_view();
     let mut keep = Vec::with_capacity(batch.rows);
     for row in 0..batch.rows {

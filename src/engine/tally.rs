@@ -1,6 +1,7 @@
 //! The account of a pass: how many records there were of each fate, and their first and last event time.
 
 use crate::sink::{Account, Watermarks};
+use crate::time::FirstAndLast;
 
 /// Counts of one worker, or of all.
 #[derive(Debug, Clone, Copy)]
@@ -73,8 +74,8 @@ impl Tally {
     }
 
     /// Notes the first and the last of some event times.
-    pub fn see(&mut self, times: Option<(i64, i64)>) {
-        if let Some((first, last)) = times {
+    pub fn see(&mut self, times: Option<FirstAndLast>) {
+        if let Some(FirstAndLast { first, last }) = times {
             (self.min, self.max) = (self.min.min(first), self.max.max(last));
         }
     }

@@ -23,7 +23,7 @@ use crate::batch::Batch;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::input::{DecodedBatch, Scan, ScanReport};
-use crate::plan::Plan;
+use crate::plan::{Plan, StepId};
 use crate::rows::RowSpace;
 use crate::time::TimeRange;
 use arrow_array::BooleanArray;
@@ -86,7 +86,7 @@ impl Drop for Sentinel<'_> {
 
 impl<'a> PassContext<'a> {
     pub fn new(
-        (plan, scope, first): (&'a Plan, &'a Scope, usize),
+        (plan, scope, first): (&'a Plan, &'a Scope, StepId),
         options: &'a RunOptions,
         sources: &'a Sources,
         arrivals: Arrivals,

@@ -9,6 +9,7 @@ use crate::engine::{ArrivalNeed, Pass, tables};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness, LiveSessions};
 use crate::plan::Plan;
+use crate::time::TimeRange;
 use crate::window::Window;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -26,9 +27,9 @@ pub struct Lates {
 /// The sessions of the row's key.
 struct KeySessions {
     /// That of the row.
-    own: Option<(i64, i64)>,
+    own: Option<TimeRange>,
     /// The one that took each event; none took the others.
-    took: HashMap<Position, (i64, i64)>,
+    took: HashMap<Position, TimeRange>,
 }
 
 impl Lates {
@@ -39,7 +40,7 @@ impl Lates {
             Some(KeySessions { own, took }) => match took.get(&position).copied() {
                 None => Some(Cause::Late(watermark()?, None)),
                 span if span == *own => None,
-                Some((start, end)) => Some(Cause::Session(start, end)),
+                Some(span) => Some(Cause::Session(span)),
             },
             None => {
                 let watermark = watermark()?;
@@ -60,7 +61,7 @@ impl RowContext<'_> {
             Window::Session { gap } => Some(self.sessions(gap, lateness, group, &max_timestamp)?),
             _ => None,
         };
-        let end = group.window.map(|(_, end)| end.saturating_add(lateness.allowed));
+        let end = group.window.map(|window| window.end.saturating_add(lateness.allowed));
         Ok(Lates { delay, max_timestamp, end, sessions })
     }
 
@@ -92,10 +93,10 @@ impl RowContext<'_> {
         // All events are of one key, so one group is enough.
         live.find_slots(&times, &before, &vec![0; times.len()], 1, &mut slots);
         let members = live.members();
-        let took = events.iter().zip(slots).filter_map(|(event, slot)| {
-            let span = members.get(slot as usize)?.span;
-            Some((event.2, (span.start, span.end)))
-        });
+        let took = events
+            .iter()
+            .zip(slots)
+            .filter_map(|(event, slot)| Some((event.2, members.get(slot as usize)?.span)));
         Ok(KeySessions { own: group.window, took: took.collect() })
     }
 

@@ -17,14 +17,14 @@ mod outcome;
 mod row;
 mod trace;
 
-use crate::batch::{DataType, Field, Position, Schema};
+use crate::batch::{ColumnId, DataType, Field, Position, Schema};
 use crate::engine::{ArrivalNeed, Pass, Progress, RunOptions, tables};
 use crate::error::{Error, Result};
 use crate::group::{GroupPlan, Merged};
 use crate::input::StoredReject;
 use crate::input::value::parse_decimal;
 use crate::job::parse_time;
-use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post, Step};
+use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post, Step, StepId};
 use crate::process::pool;
 use crate::sink::value::{TimeText, decimal_text};
 use crate::time::{TimeRange, Zone};
@@ -101,7 +101,7 @@ impl RowContext<'_> {
         let mut found = self.rows(post.top.is_some(), &wanted)?;
         let more = found.len().saturating_sub(1) as u64;
         // The window that starts there goes before those that only hold the time.
-        let starts = |row: &Computed| row.window.map(|(start, _)| start) == wanted.start;
+        let starts = |row: &Computed| row.window.map(|window| window.start) == wanted.start;
         found.sort_by_key(|row| !starts(row));
         let found = found.into_iter().next();
         let window = found.as_ref().map_or_else(|| empty_window(group_plan, &wanted), |row| row.window);
@@ -119,7 +119,7 @@ impl RowContext<'_> {
         })
     }
 
-    fn of_events(&self, plan: &Plan, columns: &[usize]) -> Result<RowExplained> {
+    fn of_events(&self, plan: &Plan, columns: &[ColumnId]) -> Result<RowExplained> {
         let output = &plan.deliveries.outputs[self.index];
         let keys = self.request.columns.iter().map(|(name, value)| {
             let column = columns[output.columns.index_of(name).expect("a column of the output")];
@@ -131,7 +131,7 @@ impl RowContext<'_> {
         let used = columns.iter().copied().collect();
         let explained = self.events(plan, group, used, None)?;
         let shown = |row: &TracedRow| {
-            let place = |&c: &usize| {
+            let place = |&c: &ColumnId| {
                 let name = &plan.pipeline.rows.fields[c].name;
                 explained.counted.columns.iter().position(|column| column == name)
             };
@@ -221,7 +221,8 @@ impl RowContext<'_> {
         let pass = Pass { plan: &plan, options: self.options, progress: self.progress };
         let mut read = tables::read_with_source(&pass, need)?;
         let grouping = &plan.pipeline.groupings[0];
-        let (tables, space) = read.groups.pop().expect("the groups of the output");
+        let (tables, space) =
+            std::mem::take(&mut read.groups).into_iter().next().expect("the groups of the output");
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
         let mut out = vec![];
         let of_block = |block| rows_of_block(&plan, grouping, post, wanted, &block);
@@ -242,12 +243,14 @@ impl RowContext<'_> {
         &self,
         plan: &Plan,
         group: GroupOf,
-        used: BTreeSet<usize>,
+        used: BTreeSet<ColumnId>,
         late: Option<Lates>,
     ) -> Result<RowExplained> {
         let most = self.request.most;
         // Events of times outside the range, then those that each step in turn leaves out.
-        let dropping: Vec<usize> = (0..plan.pipeline.steps.len())
+        let dropping: Vec<StepId> = plan
+            .pipeline
+            .step_ids()
             .filter(|&i| matches!(plan.pipeline.steps[i], Step::Filter(_) | Step::Dedup { .. }))
             .collect();
         let ranged = plan.pipeline.range != TimeRange::ALL;
@@ -267,11 +270,11 @@ impl RowContext<'_> {
                 _ => {
                     let step = dropping[n - usize::from(ranged)];
                     match &plan.pipeline.steps[step] {
-                        Step::Filter(expr) => Cause::Filter(step + 1, expr.sql().to_string()),
+                        Step::Filter(expr) => Cause::Filter(step.place() + 1, expr.sql().to_string()),
                         Step::Dedup { keys, .. } => {
                             let names =
                                 keys.iter().map(|&c| plan.pipeline.rows.fields[c].name.clone()).collect();
-                            Cause::Duplicate(step + 1, names, None)
+                            Cause::Duplicate(step.place() + 1, names, None)
                         }
                         _ => unreachable!("a step that leaves rows out"),
                     }
@@ -314,9 +317,9 @@ impl RowContext<'_> {
         let (rows, causes): (Vec<_>, Vec<_>) =
             left.into_iter().map(|(p, row, cause)| ((p, row), cause)).unzip();
         let left_out = with_lines(plan, rows)?.into_iter().zip(causes);
-        let shown: Vec<usize> = used.into_iter().collect();
+        let shown: Vec<ColumnId> = used.into_iter().collect();
         let only = |row: TracedRow| TracedRow {
-            values: shown.iter().map(|&c| row.values[c].clone()).collect(),
+            values: shown.iter().map(|&c| row.values[c.place()].clone()).collect(),
             ..row
         };
         let events = all.len() as u64;
@@ -341,7 +344,7 @@ impl RowContext<'_> {
     }
 
     /// The events of `group`, when the steps `without` leave nothing out.
-    fn run(&self, group: &GroupOf, without: &[usize], in_range: bool) -> Result<Events> {
+    fn run(&self, group: &GroupOf, without: &[StepId], in_range: bool) -> Result<Events> {
         let mut plan = (self.again)()?.without_steps(without);
         if !in_range {
             plan = plan.within(TimeRange::ALL);

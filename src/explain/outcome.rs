@@ -2,6 +2,7 @@
 
 use super::trace::{GroupOf, Traced, TracedRow};
 use crate::input::StoredReject;
+use crate::time::TimeRange;
 use std::path::PathBuf;
 
 /// A row that is asked for.
@@ -76,5 +77,5 @@ pub enum Cause {
     Late(i64, Option<i64>),
     /// It was counted in another session of the key, from here to there: the one that is asked for was closed before it
     /// came, or opened after.
-    Session(i64, i64),
+    Session(TimeRange),
 }

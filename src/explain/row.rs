@@ -2,12 +2,13 @@
 
 use super::outcome::RowFate;
 use super::trace::TextCells;
-use crate::batch::plain_strings;
+use crate::batch::{ColumnId, plain_strings};
 use crate::deliver::shape::output_rows;
 use crate::deliver::shape::top_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan};
 use crate::plan::{Grouping, GroupingId, OutputKind, OutputPlan, Plan, PlannedColumn, Post, Step, Top};
+use crate::time::TimeRange;
 use crate::window::{Assigner, Window};
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 pub struct Computed {
     pub cells: Vec<Option<String>>,
     pub keys: Vec<Option<String>>,
-    pub window: Option<(i64, i64)>,
+    pub window: Option<TimeRange>,
     pub fate: RowFate,
 }
 
@@ -41,7 +42,7 @@ pub fn rows_of_block(
     let mut rows = vec![];
     for row in 0..block.len() {
         let span = block.spans[row];
-        let starts = wanted.start.is_none_or(|at| span.start == at || (span.start..span.end).contains(&at));
+        let starts = wanted.start.is_none_or(|at| span.start == at || span.contains(at));
         let ends = wanted.end.is_none_or(|end| span.end == end);
         let same = |(key, value): (usize, &Option<String>)| key_cells.text(key, row) == *value;
         if (!windowed || starts && ends) && wanted.keys.iter().enumerate().all(same) {
@@ -78,7 +79,7 @@ pub fn rows_of_block(
         computed.push(Computed {
             cells: (0..columns.len()).map(|column| cells.text(column, row)).collect(),
             keys: (0..keys.len()).map(|key| key_cells.text(key, row)).collect(),
-            window: windowed.then_some((span.start, span.end)),
+            window: windowed.then_some(span),
             fate,
         });
     }
@@ -86,12 +87,12 @@ pub fn rows_of_block(
 }
 
 /// The window that a row without events would have.
-pub fn empty_window(plan: &GroupPlan, wanted: &RowQuery) -> Option<(i64, i64)> {
+pub fn empty_window(plan: &GroupPlan, wanted: &RowQuery) -> Option<TimeRange> {
     // Windows are half-open, so the last instant of one that ends here is just before.
     let at = wanted.start.or(wanted.end.map(|end| end - 1))?;
     match plan.window {
         Window::Global => None,
-        Window::Session { gap } => Some((at, wanted.end.unwrap_or(at.saturating_add(gap)))),
+        Window::Session { gap } => Some(TimeRange::new(at, wanted.end.unwrap_or(at.saturating_add(gap)))),
         window => {
             let mut spans = vec![];
             Assigner::new(window, plan.zone.clone()).windows(at, &mut spans);
@@ -99,15 +100,15 @@ pub fn empty_window(plan: &GroupPlan, wanted: &RowQuery) -> Option<(i64, i64)> {
             let exact = spans.iter().find(|span| span.start == at && fits(span.end));
             let span = exact.or_else(|| spans.iter().find(|span| fits(span.end)));
             // A time in a gap between windows has an empty window.
-            Some(span.map_or((at, at), |span| (span.start, span.end)))
+            Some(span.copied().unwrap_or(TimeRange::new(at, at)))
         }
     }
 }
 
 /// The columns that an output of groups is computed from, and those that steps look at on the way.
-pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<usize> {
+pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<ColumnId> {
     let group = &plan.pipeline.groupings[grouping].plan;
-    let mut out: BTreeSet<usize> = group.keys.iter().map(|(column, _)| *column).collect();
+    let mut out: BTreeSet<ColumnId> = group.keys.iter().map(|(column, _)| *column).collect();
     let OutputKind::Groups { post, .. } = &output.kind else { return out };
     // Outputs that group alike share a grouping: of its aggregates those of this output.
     let read = post.read(&plan.pipeline.groupings[grouping]);
@@ -125,7 +126,7 @@ pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<
             Step::Derive(..) | Step::First { .. } => 1,
             Step::Enrich(enrich) => enrich.take.len(),
         };
-        let own = width - appended..width;
+        let own = ColumnId::new(width - appended)..ColumnId::new(width);
         width -= appended;
         // Filters and `dedup` decide which rows there are, so the columns that they read always matter.
         if appended == 0 || out.range(own).next().is_some() {

@@ -16,15 +16,15 @@ use crate::process::pool;
 use crate::rows::gather_partitions;
 use crate::sink::csv;
 use crate::sink::value::TimeText;
-use crate::time::Zone;
+use crate::time::{TimeRange, Zone};
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
 
 /// A group of an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupOf {
-    /// Start and end of its window, microseconds UTC; none of the global window.
-    pub window: Option<(i64, i64)>,
+    /// Its window; none where that is global.
+    pub window: Option<TimeRange>,
     /// The names and values of its keys, as CSV has them; NULL is none.
     pub keys: Vec<(String, Option<String>)>,
 }
@@ -141,7 +141,7 @@ pub fn events(
             let (times, positions) = (ordered.times(from, to), ordered.positions(from, to));
             for ((group, keys), found) in groups.iter().zip(&keys).zip(&mut found) {
                 for row in 0..to - from {
-                    let inside = group.window.is_none_or(|(start, end)| (start..end).contains(&times[row]));
+                    let inside = group.window.is_none_or(|window| window.contains(times[row]));
                     // The condition of `narrow` is coarse, so window and keys are compared here.
                     if !inside || keys.iter().any(|(column, value)| cells.text(*column, row) != *value) {
                         continue;

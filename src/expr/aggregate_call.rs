@@ -1,9 +1,9 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
 use super::bind::unquoted;
-use super::walk::expressions;
+use super::walk::{change_expressions, expressions};
 use super::{parse, readable, with_stack};
-use crate::aggregate::catalog::{self, DistinctRule, Signature};
+use crate::aggregate::catalog::{self, DistinctRule, Make, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
@@ -128,7 +128,7 @@ pub fn parse_selection(sql: &str) -> Result<Selection> {
 
 fn selection(sql: &str) -> Result<Selection> {
     check_filters(sql)?;
-    let ast = parse(sql)?;
+    let ast = composed(parse(sql)?, sql, &made_of)?;
     let mut calls: Vec<AggregateCall> = vec![];
     let mut first_fault = None;
     expressions(&ast, |node| match as_call(node).map(|call| check(call, sql)) {
@@ -141,6 +141,70 @@ fn selection(sql: &str) -> Result<Selection> {
         Some(fault) => Err(fault),
         None => Ok(Selection { calls, sql: sql.to_string(), ast }),
     }
+}
+
+/// The expression that an aggregate is made of, if it has no state of its own.
+fn made_of(name: &str) -> Option<&'static str> {
+    catalog::forms(name).find_map(|form| match form.make {
+        Make::Sql(body) => Some(body),
+        Make::State(_) => None,
+    })
+}
+
+/// The tree with what the aggregates of `made_of` are made of in their places.
+///
+/// # Errors
+/// A job error without a place: a call of such an aggregate is wrong.
+fn composed(mut ast: Ast, sql: &str, made_of: &dyn Fn(&str) -> Option<&'static str>) -> Result<Ast> {
+    let mut fault = None;
+    // A node is changed before its parts are looked at, so a body may hold a further aggregate of this kind.
+    change_expressions(&mut ast, |node| {
+        let body =
+            as_call(node).and_then(|call| Some((call, made_of(&call.name.to_string().to_lowercase())?)));
+        let filled = body.map(|(call, body)| check(call, sql).and_then(|call| filled(body, &call, sql)));
+        match filled {
+            Some(Ok(filled)) => *node = Ast::Nested(Box::new(filled)),
+            Some(Err(error)) => drop(fault.get_or_insert(error)),
+            None => {}
+        }
+    });
+    fault.map_or(Ok(ast), Err)
+}
+
+/// `body` with the arguments of `call` for `$1` and `$2`, and its FILTER at each aggregate.
+fn filled(body: &str, call: &AggregateCall, sql: &str) -> Result<Ast> {
+    let placeholder = |ast: &Ast| match ast {
+        Ast::Value(value) => match &value.value {
+            Value::Placeholder(name) => Some(name.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut strays = vec![];
+    call.args
+        .iter()
+        .chain(&call.filter)
+        .for_each(|arg| expressions(arg, |part| strays.extend(placeholder(part))));
+    // In an argument they would be taken for those of the body, and be filled in without an end.
+    if let Some(stray) = strays.first() {
+        return Err(Error::job(format!("`{stray}` in `{sql}` is not an expression")));
+    }
+    let mut ast = parse(body)?;
+    change_expressions(&mut ast, |node| {
+        if let (Ast::Function(function), Some(_)) = (&mut *node, &call.filter) {
+            let name = function.name.to_string().to_lowercase();
+            if catalog::forms(&name).next().is_some() {
+                function.filter = call.filter.clone().map(Box::new);
+            }
+        }
+        let number = placeholder(node).and_then(|name| name[1..].parse::<usize>().ok());
+        let Some(arg) = number.and_then(|number| call.args.get(number.checked_sub(1)?)) else { return };
+        *node = match arg {
+            Ast::Identifier(_) | Ast::CompoundIdentifier(_) | Ast::Value(_) => arg.clone(),
+            arg => Ast::Nested(Box::new(arg.clone())),
+        };
+    });
+    Ok(ast)
 }
 
 /// The error of an aggregate where rows are not grouped.
@@ -357,5 +421,25 @@ fn check_filters(sql: &str) -> Result<()> {
             Err(error.hint("write FILTER (WHERE …)"))
         }
         false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_aggregate_is_made_of_stands_in_its_place() {
+        let made_of = |name: &str| (name == "covar_pop").then_some("avg($1 * $2) - avg($1) * avg($2)");
+        let made = |sql: &str| composed(parse(sql).unwrap(), sql, &made_of).map(|ast| ast.to_string());
+        assert_eq!(
+            made("1 + COVAR_POP(a, b + 1) FILTER (WHERE c)").unwrap(),
+            "1 + (avg(a * (b + 1)) FILTER (WHERE c) - avg(a) FILTER (WHERE c) * avg((b + 1)) FILTER (WHERE c))"
+        );
+        assert_eq!(made("sum(a) - count(*)").unwrap(), "sum(a) - count(*)");
+        for wrong in ["covar_pop(a)", "covar_pop(DISTINCT a, b)", "covar_pop(sum(a), b)", "covar_pop($1, b)"]
+        {
+            assert!(made(wrong).is_err(), "{wrong}");
+        }
     }
 }

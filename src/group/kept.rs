@@ -47,11 +47,16 @@ impl KeptGroups {
                     return Err(no_state());
                 }
                 from_hex(texts.value(row as usize), &mut bytes).ok_or_else(no_state)?;
-                let mut reader = StateReader(&bytes);
-                state.merge_encoded(group, &mut reader)?;
+                let mut reader = StateReader::of_kept(&bytes);
+                let merged = state.merge_encoded(group, &mut reader);
+                // A state that was cut is named as such, whatever its zeros led to.
+                if reader.is_short() {
+                    return Err(no_state());
+                }
+                merged?;
                 // Bytes that are left over are of another version's state, and a part of it would give a
                 // wrong result.
-                if !reader.0.is_empty() {
+                if !reader.is_empty() {
                     return Err(no_state());
                 }
             }
@@ -123,6 +128,36 @@ fn from_hex(text: &str, bytes: &mut Vec<u8>) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::Aggregate;
+    use crate::batch::{ColumnId, DataType};
+    use crate::error::Kind;
+    use crate::time::Zone;
+    use crate::window::Window;
+    use arrow_array::StringViewArray;
+
+    #[test]
+    fn a_state_that_was_cut_is_an_error() {
+        let sum = Aggregate::resolve("sum", false, vec![DataType::Int64], None).unwrap();
+        let plan = GroupPlan {
+            window: Window::Global,
+            zone: Zone::utc(),
+            keys: vec![],
+            aggregates: vec![(sum, vec![ColumnId::new(0)])],
+            whole_windows: false,
+            lateness: None,
+            firings: false,
+            audited: false,
+            keep_states: true,
+        };
+        let merge = |text: &str| {
+            let column: ArrayRef = Arc::new(StringViewArray::from(vec![text]));
+            KeptGroups::new(&plan, 1).merge(&[column], [(0, 0)].into_iter())
+        };
+        merge(&"00".repeat(16)).unwrap();
+        for text in ["", "0102", &"00".repeat(15), &"00".repeat(17)] {
+            assert_eq!(merge(text).unwrap_err().kind(), Kind::Machine, "{text}");
+        }
+    }
 
     #[test]
     fn hex_is_read_as_it_was_written() {

@@ -1,7 +1,7 @@
 //! What is grouped and how: the plan of one grouping.
 
 use crate::aggregate::Aggregate;
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::time::Zone;
 use crate::window::Window;
 
@@ -13,9 +13,9 @@ pub struct GroupPlan {
     /// The zone of calendar windows.
     pub zone: Zone,
     /// Key columns and their types.
-    pub keys: Vec<(usize, DataType)>,
+    pub keys: Vec<(ColumnId, DataType)>,
     /// Aggregates, each with the columns of its arguments.
-    pub aggregates: Vec<(Aggregate, Vec<usize>)>,
+    pub aggregates: Vec<(Aggregate, Vec<ColumnId>)>,
     /// Whether a window must come out in one block (for `top`).
     pub whole_windows: bool,
     /// What of the events a live job would have dropped; `None` counts every event.

@@ -262,7 +262,7 @@ impl SpilledRun {
 
     /// The entry that [`SpilledRun::advance`] read.
     pub fn entry(&self) -> SpilledEntry<'_> {
-        let mut reader = StateReader(&self.entry);
+        let mut reader = StateReader::new(&self.entry);
         let slice = TimeRange { start: reader.i64(), end: reader.i64() };
         let id = PaneId { slice, class: reader.i64() as u32 };
         let arrived = (reader.i64(), Position::from_u64(reader.u64()));

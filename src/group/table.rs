@@ -6,7 +6,7 @@ use super::panes::{Instants, Panes};
 use super::plan::GroupPlan;
 use super::session::{Fragments, LiveSessions, NONE as NO_SESSION};
 use crate::aggregate::{Accumulator, Rows};
-use crate::batch::{Batch, DataType};
+use crate::batch::{Batch, ColumnId, DataType};
 use crate::error::{Error, Result};
 use crate::window::Window;
 use arrow_array::ArrayRef;
@@ -175,13 +175,13 @@ fn counted_rows(plan: &GroupPlan, batch: &Batch, late: &[u32]) -> Batch {
     keep.append_n(batch.rows, true);
     late.iter().for_each(|&row| keep.set_bit(row as usize, false));
     let keep = arrow_array::BooleanArray::new(keep.finish(), None);
-    let read = |c: usize| {
+    let read = |c: ColumnId| {
         plan.keys.iter().any(|k| k.0 == c) || plan.aggregates.iter().any(|(_, args)| args.contains(&c))
     };
     // A column that is not read need not be filtered: an array of NULLs keeps its place without any memory.
     let empty = || -> ArrayRef { std::sync::Arc::new(arrow_array::NullArray::new(batch.rows)) };
-    let columns =
-        batch.columns.iter().enumerate().map(|(c, a)| if read(c) { a.clone() } else { empty() }).collect();
+    let ids = ColumnId::first(batch.columns.len());
+    let columns = ids.zip(&batch.columns).map(|(c, a)| if read(c) { a.clone() } else { empty() }).collect();
     Batch { columns, ..batch.clone() }.filter(&keep)
 }
 

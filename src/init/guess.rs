@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::input::value::grouped;
 use crate::input::wire_format::LogColumn;
 use crate::sql;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, TimeRule};
+use crate::time::{DAY, FirstAndLast, HOUR, MINUTE, SECOND, TimeRule};
 
 /// What a job is written from.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct JobGuess {
     /// The format with day and month the other way round, where the values do not tell.
     pub either: Option<String>,
     /// The first and the last event time, microseconds UTC.
-    pub range: (i64, i64),
+    pub range: FirstAndLast,
     /// Why.
     pub time_why: String,
     /// Other columns with times.

@@ -97,7 +97,7 @@ fn guesses(looked: &Looked, guess: &JobGuess) -> Vec<[String; 3]> {
         row(
             "window",
             guess.window.to_string(),
-            format!("the log spans {}", guess::length(guess.range.1 - guess.range.0)),
+            format!("the log spans {}", guess::length(guess.range.last - guess.range.first)),
         ),
         row("by", guess.key.map_or_else(|| "nothing".into(), name), guess.key_why.clone()),
     ];

@@ -5,7 +5,7 @@
 //! days or months come first is told by values that only one of the two reads, else by which of the two has the
 //! log more nearly in order, by half or more; where neither tells, it is said to be open.
 
-use crate::time::{DAY, FormatField, MINUTE, TimeParser, TimeRule, Zone, likely};
+use crate::time::{DAY, FirstAndLast, FormatField, MINUTE, TimeParser, TimeRule, Zone, likely};
 
 /// Values that are tried before a column is given up.
 const TRIED: u32 = 16;
@@ -35,7 +35,7 @@ pub struct Candidate {
     pub backward: u64,
     last: i64,
     /// The least and the greatest time, microseconds UTC.
-    pub range: (i64, i64),
+    pub range: FirstAndLast,
     kept: Vec<i64>,
     stride: u64,
     /// Whether a time of day other than midnight is among them.
@@ -55,7 +55,7 @@ impl Candidate {
             first_missed: None,
             backward: 0,
             last: i64::MIN,
-            range: (i64::MAX, i64::MIN),
+            range: FirstAndLast::new(i64::MAX, i64::MIN),
             kept: vec![],
             stride: 1,
             time_of_day: false,
@@ -126,7 +126,7 @@ impl Candidate {
         self.read += 1;
         self.backward += u64::from(time < self.last);
         self.last = time;
-        self.range = (self.range.0.min(time), self.range.1.max(time));
+        self.range = self.range.and(FirstAndLast::new(time, time));
         self.time_of_day |= time.rem_euclid(DAY) != 0;
         self.seconds |= time.rem_euclid(MINUTE) != 0;
     }

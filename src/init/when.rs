@@ -7,7 +7,7 @@ use super::words;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::value::shown;
-use crate::time::{DAY, TimeRule, civil_from_days, days_from_civil};
+use crate::time::{DAY, FirstAndLast, TimeRule, civil_from_days, days_from_civil};
 
 /// The event time of a log.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct When {
     /// Another format that reads it.
     pub either: Option<String>,
     /// The least and the greatest, microseconds UTC.
-    pub range: (i64, i64),
+    pub range: FirstAndLast,
     /// Between most of them, microseconds.
     pub span: i64,
     /// What all are whole numbers of, microseconds.
@@ -62,8 +62,8 @@ pub fn when(looked: &mut Looked) -> Result<When> {
             TimeRule::AnyOf(_) => format!("numbers in {} since 1970", rule.words().join(" or ")),
             _ => "ISO-8601".to_string(),
         },
-        day(candidate.range.0),
-        day(candidate.range.1)
+        day(candidate.range.first),
+        day(candidate.range.last)
     );
     if words::time(&column.name) <= 0.0 {
         why += "; its name does not suggest a time";
@@ -83,7 +83,7 @@ pub fn when(looked: &mut Looked) -> Result<When> {
     let (mut range, mut span) = (candidate.range, candidate.span());
     if parts.is_some() {
         // The last day has hours too.
-        (range.1, span) = (range.1 + DAY - 1, span + DAY);
+        (range.last, span) = (range.last + DAY - 1, span + DAY);
     }
     Ok(When { time, rule, either, range, span, resolution, why, others, parts, unread })
 }
@@ -94,10 +94,10 @@ fn of_parts(looked: &Looked) -> Result<When> {
     // `of_numbers` puts the year first, then month and day.
     let years = parts.columns.first().and_then(|year| looked.columns[*year].range);
     let (first, last) = years.unwrap_or((1970, 1970));
-    let range = (days_from_civil(first, 1, 1) * DAY, days_from_civil(last, 12, 31) * DAY);
+    let range = FirstAndLast::new(days_from_civil(first, 1, 1) * DAY, days_from_civil(last, 12, 31) * DAY);
     let why = format!("{}, of {first} to {last}", parts.why);
     let (time, rule, resolution) = (parts.columns[2], parts.rule.clone(), parts.resolution);
-    let span = range.1 - range.0;
+    let span = range.last - range.first;
     Ok(When {
         time,
         rule,

@@ -109,8 +109,8 @@ pub fn job(name: &str, looked: &Looked, guess: &JobGuess) -> String {
     out.line("# Written by `highwater init`, which guesses: the comments say why. Correct what is wrong;");
     out.line(&format!(
         "# only `init --force` writes over this file. It looked at {of}, {} to {}.",
-        day(guess.range.0),
-        day(guess.range.1)
+        day(guess.range.first),
+        day(guess.range.last)
     ));
     out.line(&format!("name = {}", basic(name)));
     out.with("# timezone = \"Europe/London\"", "for times without an offset and for days; without it UTC");
@@ -355,7 +355,7 @@ fn outputs(out: &mut JobLines, name: &str, looked: &Looked, guess: &JobGuess) {
     };
     out.with("[[output]]", "Parquet; a path that ends in .csv or .jsonl is one file");
     out.line(&format!("path = {}", basic(&format!("out/{name}"))));
-    let why = format!("the log spans {}", length(guess.range.1 - guess.range.0));
+    let why = format!("the log spans {}", length(guess.range.last - guess.range.first));
     out.with(&format!("window = {{ tumbling = {} }}", basic(guess.window)), &why);
     group(out, true);
     // A partition holds many windows: a folder for each would make thousands of small files.

@@ -14,7 +14,7 @@
 //!   them, are refused and never read as loose files.
 
 use super::entries::real_path;
-use super::partition_columns::unescaped;
+use crate::batch::unescaped;
 use crate::error::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -1,77 +1,22 @@
 //! Partition columns: below the folder `region=eu/` every record has the column `region`, as in Hive and Spark.
 //!
 //! # Contract
-//! * A folder `name=value` of a file's path tells a column; in both `%3A` stands for `:`, and
-//!   `__HIVE_DEFAULT_PARTITION__` is NULL. `%00` is the empty text, and `%00%00` a text of one NUL. Of two folders of one name the inner one counts.
+//! * A folder `name=value` of a file's path tells a column ([`partition_values`]). Of two folders of one name the inner one counts.
 //! * Such a column is read where the job declares its type and no file has it; then the path of every file has to
 //!   tell it. What a file has itself is never replaced.
 
 use super::columnar::{FileType, constant, repeated};
 use super::wire_format::WireFormat;
 use super::{ReadColumn, ReadPlan, SourceFile};
-use crate::batch::Batch;
+use crate::batch::{Batch, partition_values};
 use crate::error::{Error, Result};
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What Hive calls the folder of NULL.
-pub const NULL_FOLDER: &str = "__HIVE_DEFAULT_PARTITION__";
-
-/// The value that a folder's name stands for. NULL is none.
-pub fn folder_value(name: &str) -> Option<String> {
-    match name {
-        NULL_FOLDER => None,
-        // No NUL would be an empty name, so a text of NULs alone is written with one more.
-        name => match text(name) {
-            nuls if !nuls.is_empty() && nuls.bytes().all(|byte| byte == 0) => Some(nuls[1..].to_string()),
-            text => Some(text),
-        },
-    }
-}
-
-fn text(name: &str) -> String {
-    String::from_utf8_lossy(&unescaped(name)).into_owned()
-}
-
-/// The bytes of a text in which `%3A` stands for `:`.
-pub(super) fn unescaped(text: &str) -> Vec<u8> {
-    let (mut bytes, mut rest) = (vec![], text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        let code = match after {
-            // `from_str_radix` would take a sign: `%+5` stands for itself.
-            [high, low, ..] if *first == b'%' => digit(high).zip(digit(low)),
-            _ => None,
-        };
-        match code {
-            Some((high, low)) => {
-                bytes.push((high << 4 | low) as u8);
-                rest = &after[2..];
-            }
-            // A `%` without two digits behind it stands for itself, as in Hive.
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    bytes
-}
-
-/// The columns that the folders of `path` tell, from the outermost, and their values.
-pub fn of_path(path: &Path) -> Vec<(String, Option<String>)> {
-    let folders = path.parent().into_iter().flat_map(|folder| folder.components());
-    let one = |folder: &str| {
-        let (name, value) = folder.split_once('=')?;
-        (!name.is_empty()).then(|| (text(name), folder_value(value)))
-    };
-    folders.filter_map(|folder| one(&folder.as_os_str().to_string_lossy())).collect()
-}
-
 /// What the folders of `path` tell of the column `name`, if anything.
 pub fn value(path: &Path, name: &str) -> Option<Option<String>> {
-    of_path(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
+    partition_values(path).into_iter().rev().find_map(|(known, value)| (known == name).then_some(value))
 }
 
 /// The columns that the folders of some of `files` tell, each once, and the first value of each, empty where all are
@@ -80,7 +25,7 @@ pub fn first(files: &[SourceFile]) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = vec![];
     // Folders that Kafka Connect makes are not columns of the log.
     let files = files.iter().filter(|file| file.framing.wire_format == WireFormat::Plain);
-    for (name, value) in files.flat_map(|file| of_path(&file.path)) {
+    for (name, value) in files.flat_map(|file| partition_values(&file.path)) {
         match found.iter_mut().find(|(known, _)| *known == name) {
             // NULL does not show the type of a column, so a later value takes its place.
             Some((_, first)) if first.is_empty() => *first = value.unwrap_or_default(),
@@ -159,25 +104,6 @@ pub fn missing(path: &Path, name: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_tell_names_and_values() {
-        let columns = |path: &str| of_path(Path::new(path));
-        let some = |name: &str, value: &str| (name.to_string(), Some(value.to_string()));
-        assert_eq!(
-            columns("x/region=eu/day=2024-06-01/part-0.csv"),
-            [some("region", "eu"), some("day", "2024-06-01")]
-        );
-        assert_eq!(columns("a%3Db=c%3A d%/f.csv"), [some("a=b", "c: d%")]);
-        assert_eq!(columns("k=__HIVE_DEFAULT_PARTITION__/f.csv"), [("k".to_string(), None)]);
-        assert_eq!(columns("k=%00/k=/f.csv"), [some("k", ""), some("k", "")]);
-        assert_eq!(
-            columns("k=%00%00/k=%5F_HIVE_DEFAULT_PARTITION__/f.csv"),
-            [some("k", "\0"), some("k", NULL_FOLDER)]
-        );
-        assert_eq!(columns("=x/y/z=1.csv"), []);
-        assert_eq!(columns("k=%+5/k=%/k=%4/f.csv"), [some("k", "%+5"), some("k", "%"), some("k", "%4")]);
-    }
 
     #[test]
     fn the_inner_folder_counts() {

@@ -23,7 +23,7 @@ pub use state::{HeldState, StateKind, StateSection};
 
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::plain_strings;
-use crate::batch::{DataType, Field};
+use crate::batch::{ColumnId, DataType, Field};
 use crate::deliver::shape::output_rows;
 use crate::deliver::{input_entries, target};
 use crate::engine::arrivals::ArrivalNeed;
@@ -31,7 +31,7 @@ use crate::engine::{Pass, Progress, RunOptions, tables};
 use crate::error::Result;
 use crate::group::Merged;
 use crate::lookup::Services;
-use crate::plan::{GroupingId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, Try};
+use crate::plan::{GroupingId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, TableId, Try};
 use crate::process::pool;
 use crate::sink::Transaction;
 use crate::time::{TimeRange, TimeRule};
@@ -65,8 +65,8 @@ pub fn inspect(
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&pass)?;
         let mut sections = vec![];
-        for (number, table) in tables.tables.iter().enumerate() {
-            sections.extend(of_table(&plan, number, table, at)?);
+        for (id, table) in tables.tables.with_ids() {
+            sections.extend(of_table(&plan, id, table, at)?);
         }
         let sources = pass.sources(std::mem::take(&mut tables.tables))?;
         let mut read = pass.read(ArrivalNeed::State(at), &sources)?;
@@ -74,11 +74,12 @@ pub fn inspect(
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
         // What was read twice by offset is no state of a live job.
-        let held = read.held.into_iter().filter(|held| held.step > 0 || plan.pipeline.offsets.is_none());
+        let held =
+            read.held.into_iter().filter(|held| held.step.place() > 0 || plan.pipeline.offsets.is_none());
         sections.extend(held.map(|held| held.section(&plan)));
-        for (g, (groups, space)) in read.groups.into_iter().enumerate() {
+        for (g, (groups, space)) in read.groups.into_with_ids() {
             let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), groups, space)?;
-            sections.extend(windows(&plan, GroupingId::new(g), merged, at)?);
+            sections.extend(windows(&plan, g, merged, at)?);
         }
         sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         number_names(&mut sections);
@@ -94,8 +95,8 @@ pub fn inspect(
 
 /// How far back rows of a table are held: the widest `within` of the steps that look back into it. `None`
 /// where none does, or where its rows have no time.
-fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
-    if plan.pipeline.tables[number].read.time.rule == TimeRule::Untimed {
+fn reach(plan: &Plan, id: TableId) -> Option<Option<i64>> {
+    if plan.pipeline.tables[id].read.time.rule == TimeRule::Untimed {
         return None;
     }
     let tries = plan.pipeline.steps.iter().flat_map(|step| match step {
@@ -104,7 +105,7 @@ fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
     });
     let back = tries.filter_map(|t| match t {
         // A forward match waits for later rows and does not look back.
-        Try::AsOf { table, reach, .. } if *table == number && reach.direction != Direction::Forward => {
+        Try::AsOf { table, reach, .. } if *table == id && reach.direction != Direction::Forward => {
             Some(reach.within)
         }
         _ => None,
@@ -113,11 +114,11 @@ fn reach(plan: &Plan, number: usize) -> Option<Option<i64>> {
     back.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
 }
 
-fn of_table(plan: &Plan, number: usize, table: &AsOfTable, at: i64) -> Result<Option<StateSection>> {
-    let Some(within) = reach(plan, number) else { return Ok(None) };
-    let of = &plan.pipeline.tables[number];
+fn of_table(plan: &Plan, id: TableId, table: &AsOfTable, at: i64) -> Result<Option<StateSection>> {
+    let Some(within) = reach(plan, id) else { return Ok(None) };
+    let of = &plan.pipeline.tables[id];
     let held = table.held_at(at, within)?;
-    let fields = |columns: &[(usize, DataType)]| -> Vec<Field> {
+    let fields = |columns: &[(ColumnId, DataType)]| -> Vec<Field> {
         columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
     };
     Ok(Some(StateSection {
@@ -178,7 +179,7 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<St
         },
     )?;
     let sections = outputs.iter().zip(open).map(|((output, post), open)| {
-        let key = |(name, (_, ty)): (&String, &(usize, DataType))| Field::new(name.clone(), *ty);
+        let key = |(name, (_, ty)): (&String, &(ColumnId, DataType))| Field::new(name.clone(), *ty);
         let keys: Vec<Field> = grouping.keys.iter().zip(&grouping.plan.keys).map(key).collect();
         let values = post.columns.iter().zip(&output.columns.fields).filter(|(column, _)| is_value(column));
         let values: Vec<Field> = values.map(|(_, field)| field.clone()).collect();

@@ -1,7 +1,7 @@
 //! The state as tables, lines and a file.
 
 use crate::batch::record_batch;
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{DataType, Field, PartitionPath, Schema};
 use crate::deliver::partitioned::PartitionedWriter;
 use crate::error::{Error, Result};
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
@@ -241,7 +241,11 @@ impl HeldState {
     ) -> Result<()> {
         let mut writer = PartitionedWriter::new(plan, output, 0, &transaction)?;
         for (section, from, to) in self.pieces() {
-            writer.push("", writer.file_batch(&section.rows(from, to, &plan.zone)?)?, &[])?;
+            writer.push(
+                &PartitionPath::default(),
+                writer.file_batch(&section.rows(from, to, &plan.zone)?)?,
+                &[],
+            )?;
         }
         writer.finish()?;
         let draft = ManifestDraft {

@@ -1,7 +1,7 @@
 //! From the rows of a batch to URLs.
 
 use super::ServicePlan;
-use crate::batch::ColumnView;
+use crate::batch::{ColumnId, ColumnView};
 use crate::error::Result;
 use crate::secret::Template;
 use crate::sink::csv::push_value;
@@ -14,7 +14,7 @@ use std::borrow::Cow;
 pub(super) struct Address {
     /// The shown text before each column, and the one after the last.
     pieces: Vec<String>,
-    columns: Vec<usize>,
+    columns: Vec<ColumnId>,
     /// Segments of the path that are empty, `.` or `..` whatever the columns hold.
     odd_segments: usize,
     /// What is asked, where it is more than is shown.
@@ -62,7 +62,7 @@ impl Address {
         let columns = self
             .columns
             .iter()
-            .map(|&i| ColumnView::of(&columns[i]))
+            .map(|&i| ColumnView::of(&columns[i.place()]))
             .collect::<Result<Vec<ColumnView<'_>>>>()?;
         let (mut urls, mut times, mut value) = (Urls::default(), TimeText::utc(), vec![]);
         urls.with_values = !self.request_url.is_empty();

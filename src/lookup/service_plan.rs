@@ -1,5 +1,6 @@
 //! What a job asks of a service, and what happens when it fails.
 
+use crate::batch::ColumnId;
 use crate::secret::Template;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ pub struct ServicePlan {
     /// What is sent beside it. Neither a part of the job's identity nor of an answer's key.
     pub secrets: Secrets,
     /// The columns of the batch whose values stand between the pieces of `url`, percent-encoded.
-    pub columns: Vec<usize>,
+    pub columns: Vec<ColumnId>,
     /// Per column that is taken, the JSON pointer (RFC 6901) into the answer.
     pub pointers: Vec<String>,
     /// The types of the columns that are taken.

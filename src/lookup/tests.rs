@@ -3,7 +3,7 @@ mod record;
 use super::testing::{Response, TestServer};
 use super::value::Store;
 use super::*;
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::{Error, Kind};
 use arrow_array::builder::{
     BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, TimestampMicrosecondBuilder,
@@ -21,7 +21,7 @@ fn plan(server: &TestServer) -> ServicePlan {
     ServicePlan {
         url: vec![format!("{}/", server.url()), String::new()],
         secrets: Secrets::default(),
-        columns: vec![0],
+        columns: vec![ColumnId::new(0)],
         pointers: vec!["/v".into()],
         types: vec![DataType::String],
         in_flight: 8,
@@ -169,7 +169,7 @@ fn values_are_percent_encoded() {
     let server = TestServer::start(|_, _| Response::new(200, "{}"));
     let plan = ServicePlan {
         url: vec![format!("{}/a/", server.url()), "/b?q=".into(), "&x=1".into()],
-        columns: vec![0, 1],
+        columns: ColumnId::first(2).collect(),
         ..plan(&server)
     };
     let services = Services::open(&[plan], None, false).unwrap();
@@ -213,7 +213,7 @@ fn values_of_every_type_are_written_as_json_lines_have_them() {
     let mut pieces = vec!["/".to_string(); 6];
     pieces[0] = format!("{}/", server.url());
     pieces[5].clear();
-    let plan = ServicePlan { url: pieces, columns: vec![0, 1, 2, 3, 4], ..plan(&server) };
+    let plan = ServicePlan { url: pieces, columns: ColumnId::first(5).collect(), ..plan(&server) };
     let services = Services::open(&[plan], None, false).unwrap();
     services.answers(&services.ask(0, &columns, &[0]).unwrap()).unwrap();
     let want = "/true/1.0/-12.50/2024-02-29/2024-02-29T00%3A00%3A00.5Z";

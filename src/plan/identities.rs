@@ -1,12 +1,13 @@
 //! What decides the rows of each output, beside the data.
 
+use super::{OutputId, PerId};
 use crate::sink::Identity;
 
 /// The identities of the outputs of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identities {
     /// In the order of the plan's outputs.
-    pub outputs: Vec<Identity>,
+    pub outputs: PerId<OutputId, Identity>,
     /// Of the late output, if there is one.
     pub late: Option<Identity>,
 }

@@ -13,7 +13,7 @@ pub mod variants;
 mod watermark;
 
 pub use identities::Identities;
-pub use ids::{GroupingId, OutputId};
+pub use ids::{GroupingId, OutputId, PerId, StepId, TableId};
 pub(crate) use outputs::outputs_at;
 pub use outputs::{
     Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, PagePlan, PlannedColumn, Post, Publication, Top,
@@ -22,7 +22,7 @@ pub use outputs::{
 pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
 pub use watermark::{LogPartition, Mode, WatermarkPlan};
 
-use crate::batch::Schema;
+use crate::batch::{ColumnId, Schema};
 use crate::error::Result;
 use crate::input::infer::Inferred;
 use crate::input::{Inputs, ReadPlan};
@@ -128,16 +128,33 @@ impl Deliveries {
 }
 
 impl Pipeline {
-    /// How many columns a batch has before step number `step`.
-    pub fn width(&self, step: usize) -> usize {
+    /// The ids of all steps, in order.
+    pub fn step_ids(&self) -> impl Iterator<Item = StepId> + use<> {
+        (0..self.steps.len()).map(StepId::new)
+    }
+
+    /// The ids of all tables, in order.
+    pub fn table_ids(&self) -> impl Iterator<Item = TableId> + use<> {
+        (0..self.tables.len()).map(TableId::new)
+    }
+
+    /// The ids of all groupings, in order.
+    pub fn grouping_ids(&self) -> impl Iterator<Item = GroupingId> + use<> {
+        (0..self.groupings.len()).map(GroupingId::new)
+    }
+
+    /// How many columns a batch has before `step`.
+    pub fn width(&self, step: StepId) -> usize {
         // Steps only append columns, so a column keeps its number from its step on.
-        self.read.columns.len() + self.steps[..step].iter().map(Step::appended).sum::<usize>()
+        self.read.columns.len() + self.steps[..step.place()].iter().map(Step::appended).sum::<usize>()
     }
 
     /// The columns of the batch that `step` reads.
-    pub fn reads(&self, step: &Step) -> Vec<usize> {
+    pub fn reads(&self, step: &Step) -> Vec<ColumnId> {
         match step {
-            Step::Filter(expr) | Step::Derive(_, expr) => expr.inputs().to_vec(),
+            Step::Filter(expr) | Step::Derive(_, expr) => {
+                expr.inputs().iter().copied().map(ColumnId::new).collect()
+            }
             Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
             Step::Enrich(enrich) => {
                 let read = |t: &Try| match t {

@@ -1,7 +1,7 @@
 //! What is grouped, what outputs hold, and where they go.
 
 use super::ids::{GroupingId, OutputId};
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::group::GroupPlan;
@@ -21,7 +21,7 @@ pub struct LatePlan {
     /// Columns of the batch, with the names and types that they have in the file. Where the event time
     /// is read by a unit or format of its own, its column is here a copy as it stands in the log, so
     /// that the same job can read the file.
-    pub columns: Vec<(usize, Field)>,
+    pub columns: Vec<(ColumnId, Field)>,
 }
 
 /// A grouping, with the names of its keys.
@@ -150,10 +150,10 @@ pub struct PagePlan {
 #[derive(Debug)]
 pub enum OutputKind {
     /// The events themselves, in replay order; per column of the output, its column in the batch.
-    Rows(Vec<usize>),
+    Rows(Vec<ColumnId>),
     /// The records of the source as they are read, before any step, in replay order: all columns of the
     /// source, by their numbers in the batch. The output's columns are these, then [`archive_fields`].
-    Archive(Vec<usize>),
+    Archive(Vec<ColumnId>),
     /// The groups of a grouping.
     Groups {
         /// Which grouping.

@@ -1,7 +1,8 @@
 //! What happens to the events of a batch before they are grouped, and the tables that steps look into.
 
+use super::TableId;
 use crate::asof::{AsOfPlan, Reach};
-use crate::batch::{Field, Schema};
+use crate::batch::{ColumnId, Field, Schema};
 use crate::expr::Expr;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
@@ -12,11 +13,11 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OffsetColumns {
     /// The topic, if the log tells it.
-    pub topic: Option<usize>,
+    pub topic: Option<ColumnId>,
     /// The number of the partition.
-    pub partition: usize,
+    pub partition: ColumnId,
     /// The offset.
-    pub offset: usize,
+    pub offset: ColumnId,
 }
 
 /// One step on a batch.
@@ -30,14 +31,14 @@ pub enum Step {
     /// one of its key that was kept last.
     Dedup {
         /// The key columns.
-        keys: Vec<usize>,
+        keys: Vec<ColumnId>,
         /// Microseconds; any time without.
         within: Option<i64>,
     },
     /// Appends a bool column: whether the row is the first of its key in replay order.
     First {
         /// The key columns.
-        keys: Vec<usize>,
+        keys: Vec<ColumnId>,
         /// The column's name.
         name: String,
     },
@@ -56,7 +57,7 @@ impl Step {
     }
 
     /// The key columns of a step that depends on order.
-    pub fn keys(&self) -> Option<&[usize]> {
+    pub fn keys(&self) -> Option<&[ColumnId]> {
         match self {
             Step::Dedup { keys, .. } | Step::First { keys, .. } => Some(keys),
             // These see one row at a time, so the order of rows does not matter to them.
@@ -81,10 +82,10 @@ pub struct EnrichPlan {
 pub enum Try {
     /// The row of a table as of the event's time.
     AsOf {
-        /// Number in [`Pipeline::tables`](super::Pipeline::tables).
-        table: usize,
+        /// The table.
+        table: TableId,
         /// The columns of the batch that are matched with the table's keys.
-        on: Vec<usize>,
+        on: Vec<ColumnId>,
         /// Which rows may match.
         reach: Reach,
         /// Per column that is appended, its number in [`AsOfPlan::columns`].

@@ -5,9 +5,10 @@
 //! * What a command does not want of the job's own run, such as commits in place, it takes away here and nowhere else.
 
 use super::{
-    Grouping, GroupingId, LatePlan, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, Try,
-    WatermarkPlan,
+    Grouping, GroupingId, LatePlan, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId, TableId,
+    Try, WatermarkPlan,
 };
+use crate::batch::ColumnId;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness};
@@ -100,9 +101,9 @@ impl Plan {
 
     /// Without these steps, which append no column.
     #[must_use]
-    pub fn without_steps(mut self, without: &[usize]) -> Plan {
+    pub fn without_steps(mut self, without: &[StepId]) -> Plan {
         let mut number = 0..;
-        self.pipeline.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&n)));
+        self.pipeline.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&StepId::new(n))));
         self
     }
 
@@ -121,7 +122,7 @@ impl Plan {
         self.deliveries.outputs = vec![OutputPlan {
             to: OutputTo::Terminal,
             format: OutputFormat::Parquet,
-            kind: OutputKind::Rows((0..self.pipeline.rows.fields.len()).collect()),
+            kind: OutputKind::Rows(ColumnId::first(self.pipeline.rows.fields.len()).collect()),
             columns: self.pipeline.rows.clone(),
             partition_by: vec![],
             state: false,
@@ -198,7 +199,7 @@ impl Plan {
     /// Of events up to `at`, microseconds, of which the state is kept and nothing is written; `holds` says of which tables
     /// rows are held.
     #[must_use]
-    pub fn of_state(self, at: i64, holds: impl Fn(&Plan, usize) -> bool) -> Plan {
+    pub fn of_state(self, at: i64, holds: impl Fn(&Plan, TableId) -> bool) -> Plan {
         let mut plan = self.within(TimeRange::new(i64::MIN, at.saturating_add(1))).without_late_output();
         plan.deliveries.outputs.retain(|output| output.grouping().is_some());
         for output in &mut plan.deliveries.outputs {
@@ -213,9 +214,9 @@ impl Plan {
             (*whole_windows, *keep_states) = (false, false);
         }
         plan.deliveries.rejects = None;
-        for number in 0..plan.pipeline.tables.len() {
-            plan.pipeline.tables[number].rejects = None;
-            plan.pipeline.tables[number].index.keep_keys = holds(&plan, number);
+        for table in plan.pipeline.table_ids() {
+            plan.pipeline.tables[table].rejects = None;
+            plan.pipeline.tables[table].index.keep_keys = holds(&plan, table);
         }
         plan.without_needless_services()
     }
@@ -223,16 +224,16 @@ impl Plan {
     /// Without the services of which nothing later depends.
     fn without_needless_services(mut self) -> Plan {
         let mut uses_service = false;
-        for step in 0..self.pipeline.steps.len() {
-            let own = self.pipeline.width(step)..self.pipeline.width(step + 1);
-            let later = &self.pipeline.steps[step + 1..];
+        for step in self.pipeline.step_ids() {
+            let own = self.pipeline.width(step)..self.pipeline.width(step.next());
+            let later = &self.pipeline.steps[step.place() + 1..];
             let read = later
                 .iter()
-                .any(|later| self.pipeline.reads(later).iter().any(|column| own.contains(column)))
+                .any(|later| self.pipeline.reads(later).iter().any(|column| own.contains(&column.place())))
                 || self.pipeline.groupings.iter().any(|grouping| {
                     let arguments = grouping.plan.aggregates.iter().flat_map(|(_, columns)| columns);
                     let keys = grouping.plan.keys.iter().map(|(column, _)| column);
-                    keys.chain(arguments).any(|column| own.contains(column))
+                    keys.chain(arguments).any(|column| own.contains(&column.place()))
                 });
             // What is rejected goes no further.
             let counts =

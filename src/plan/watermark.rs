@@ -1,5 +1,7 @@
 //! Which events count, and how the watermark follows them.
 
+use crate::batch::ColumnId;
+
 /// Which events count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -27,19 +29,19 @@ pub enum LogPartition {
     /// Each file is one.
     File,
     /// The values of this column of the batch.
-    Column(usize),
+    Column(ColumnId),
     /// The topics and partitions of Kafka, in these columns of the batch.
     Topics {
         /// The topic.
-        topic: usize,
+        topic: ColumnId,
         /// The number of the partition.
-        partition: usize,
+        partition: ColumnId,
     },
 }
 
 impl LogPartition {
     /// The columns of the batch whose values tell partitions apart.
-    pub fn columns(self) -> Vec<usize> {
+    pub fn columns(self) -> Vec<ColumnId> {
         // The position of a row tells its file, so a column is not needed.
         match self {
             LogPartition::File => vec![],

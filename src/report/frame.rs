@@ -96,7 +96,7 @@ impl ChartFrame {
             OutputKind::Rows(columns) | OutputKind::Archive(columns) => {
                 let read = &plan.pipeline.read;
                 let at = columns.iter().position(|&column| {
-                    read.columns.get(column).is_some_and(|of| of.name == read.time.column)
+                    read.columns.get(column.place()).is_some_and(|of| of.name == read.time.column)
                 });
                 let time = at.and_then(|at| time_of(at, &output.columns, &read.time.rule, plan));
                 ChartFrame::events(&output.columns, time, at)

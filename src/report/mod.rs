@@ -32,7 +32,7 @@ use crate::job::JobSpec;
 use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
 use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
-use crate::time::Zone;
+use crate::time::{FirstAndLast, Zone};
 pub use section::OutputLink;
 use section::PageSection;
 pub use section::Shown;
@@ -143,7 +143,7 @@ impl PageContent<'_> {
             // All outputs of a run have the same account and inputs, so the first manifest tells them.
             first.get_or_insert(section.manifest);
         }
-        let offsets = offsets(&mut zone, &self.span(first.as_ref()));
+        let offsets = offsets(&mut zone, self.span(first.as_ref()));
         Ok(json!({
             "tool": TOOL,
             "title": self.title,
@@ -157,23 +157,24 @@ impl PageContent<'_> {
     }
 
     /// The first and the last instant that the page may show: event times, and windows around them.
-    fn span(&self, manifest: Option<&Manifest>) -> (i64, i64) {
-        let mut span = (0, 0);
+    fn span(&self, manifest: Option<&Manifest>) -> FirstAndLast {
+        let mut span = FirstAndLast::new(0, 0);
         if let Some(seen) = manifest.and_then(|manifest| manifest.watermarks) {
-            span = (seen.min_event_time, seen.max_event_time);
+            span = FirstAndLast::new(seen.min_event_time, seen.max_event_time);
         }
         for part in manifest.iter().flat_map(|manifest| &manifest.parts) {
-            span = (span.0.min(part.first.unwrap_or(span.0)), span.1.max(part.last.unwrap_or(span.1)));
+            let FirstAndLast { first, last } = span;
+            span = span.and(FirstAndLast::new(part.first.unwrap_or(first), part.last.unwrap_or(last)));
         }
         // A window of some years reaches so far beyond its events, and the page shows its bounds.
         const AROUND: i64 = 3 * 366 * crate::time::DAY;
-        (span.0.saturating_sub(AROUND), span.1.saturating_add(AROUND))
+        FirstAndLast::new(span.first.saturating_sub(AROUND), span.last.saturating_add(AROUND))
     }
 }
 
 /// The offsets of a zone from UTC: instants (ms) from which on it has each (ms). What comes before the first has its
 /// offset too.
-fn offsets(zone: &mut Zone, &(first, last): &(i64, i64)) -> Vec<[i64; 2]> {
+fn offsets(zone: &mut Zone, FirstAndLast { first, last }: FirstAndLast) -> Vec<[i64; 2]> {
     let changes: Vec<i64> = zone.changes(first, last).collect();
     let mut from = |instant: i64| [instant.div_euclid(1000), zone.offset(instant).div_euclid(1000)];
     [first].into_iter().chain(changes).map(&mut from).collect()

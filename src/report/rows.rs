@@ -1,9 +1,8 @@
 //! The rows of an output that is in place, all columns, a piece at a time.
 
 use crate::backfill::PartReader;
-use crate::batch::DataType;
+use crate::batch::{DataType, PartitionPath};
 use crate::error::{Error, Result};
-use crate::input::partition_columns::folder_value;
 use crate::plan::{OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::{Manifest, Part, Target};
@@ -81,8 +80,8 @@ impl<'a> OutputInPlace<'a> {
         let ty = self.output.columns.fields[column].ty.arrow();
         // The folders of a part are its partitions, in the order of `partition_by`.
         let level = self.output.partition_by.iter().position(|p| *p == PartitionPart::Column(column));
-        let folder = level.and_then(|level| part.path.split('/').nth(level));
-        let value = folder.and_then(|folder| folder_value(folder.split_once('=')?.1));
+        let path = PartitionPath::of_file(&part.path);
+        let value = level.and_then(|level| path.values().nth(level)?);
         let Some(value) = value else { return Ok(new_null_array(&ty, rows)) };
         // The text of a folder keeps its blanks, and is else what a cast makes of the value.
         let text: ArrayRef = Arc::new(StringArray::from(vec![value]));

@@ -4,7 +4,7 @@ use super::order::sort_by_time;
 use super::packed::{PackedBlock, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, BlockAddress, RowStore};
 use super::strings::StringRun;
-use crate::batch::{DataType, Native, Position, by_native, collect_array};
+use crate::batch::{DataType, Native, PartitionPath, Position, by_native, collect_array};
 use crate::error::{Error, Result};
 use crate::group::ColumnCodes;
 use arrow_array::cast::AsArray;
@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// All rows of one partition, of all workers.
 pub struct StoredPartition {
     shared: Arc<GatheredStores>,
-    /// The partition's path below the output.
-    pub path: String,
+    /// The partition's path.
+    pub path: PartitionPath,
     /// Its blocks, each with its worker.
     blocks: Vec<(usize, BlockAddress)>,
 }
@@ -42,11 +42,11 @@ pub fn gather_partitions(mut stores: Vec<RowStore>) -> Vec<StoredPartition> {
     }
     let Some(types) = stores.first().map(|s| s.types.clone()) else { return vec![] };
     let texts = (0..types.len()).into_par_iter().map(|c| unite_codes(&stores, c)).collect();
-    let mut partitions: BTreeMap<String, Vec<(usize, BlockAddress)>> = BTreeMap::new();
+    let mut partitions: BTreeMap<PartitionPath, Vec<(usize, BlockAddress)>> = BTreeMap::new();
     for (w, store) in stores.iter_mut().enumerate() {
         for (p, partition) in std::mem::take(&mut store.partitions).into_iter().enumerate() {
             // Each worker numbers partitions as it meets them: only the path is the same for all.
-            let path = store.partitioner.path_of(p as u32).to_string();
+            let path = store.partitioner.path_of(p as u32).clone();
             partitions.entry(path).or_default().extend(partition.blocks.into_iter().map(|block| (w, block)));
         }
     }

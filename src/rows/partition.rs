@@ -1,9 +1,8 @@
 //! Which partition folder a row belongs to.
 
-use crate::batch::DataType;
+use crate::batch::{DataType, PartitionPath, partition_folder};
 use crate::error::{Error, Result};
 use crate::group::KeyCodes;
-use crate::input::partition_columns::NULL_FOLDER;
 use crate::time::{DAY, HOUR, Zone, civil_from_days};
 use arrow_array::ArrayRef;
 use arrow_cast::display::array_value_to_string;
@@ -50,8 +49,8 @@ pub struct Partitioner {
     has_keys: bool,
     index: HashMap<(i64, u32), u32, foldhash::fast::FixedState>,
     /// Two buckets can have one path: `hour` alone names that hour of every day.
-    by_path: HashMap<String, u32, foldhash::fast::FixedState>,
-    paths: Vec<String>,
+    by_path: HashMap<PartitionPath, u32, foldhash::fast::FixedState>,
+    paths: Vec<PartitionPath>,
     codes: Vec<u32>,
 }
 
@@ -109,7 +108,7 @@ impl Partitioner {
     }
 
     /// The number of the partition at `path`, a new one if need be.
-    fn number(&mut self, path: String) -> u32 {
+    fn number(&mut self, path: PartitionPath) -> u32 {
         let next = self.paths.len() as u32;
         *self.by_path.entry(path).or_insert_with_key(|path| {
             self.paths.push(path.clone());
@@ -117,8 +116,8 @@ impl Partitioner {
         })
     }
 
-    /// The path of a partition below the output's folder; empty where there is one partition alone.
-    pub fn path_of(&self, partition: u32) -> &str {
+    /// The path of a partition.
+    pub fn path_of(&self, partition: u32) -> &PartitionPath {
         &self.paths[partition as usize]
     }
 
@@ -143,7 +142,7 @@ impl Partitioner {
         }
     }
 
-    fn path(&self, bucket: i64, columns: &[&ArrayRef], row: usize) -> Result<String> {
+    fn path(&self, bucket: i64, columns: &[&ArrayRef], row: usize) -> Result<PartitionPath> {
         let (year, month, day, hour) = match self.finest {
             None => (0, 0, 0, 0),
             Some(PartitionPart::Year) => (bucket, 1, 1, 0),
@@ -171,27 +170,21 @@ impl Partitioner {
                 }
             });
         }
-        Ok(folders.join("/"))
+        Ok(PartitionPath::of_folders(&folders))
     }
 }
 
 /// The longest name of a folder, in bytes, that file systems have.
 const LONGEST: usize = 255;
 
-/// The folder of a value of the column `name`: no two values share one, and it reads back as the value.
+/// The folder of a value of the column `name`.
 fn column_folder(name: &str, column: &ArrayRef, row: usize) -> Result<String> {
     use arrow_array::Array;
-    let mut folder = escape(name);
-    // A name that begins with a dot is hidden, and would not be read back.
-    if folder.starts_with('.') {
-        folder.replace_range(..1, "%2E");
-    }
-    folder.push('=');
     let value = if column.is_null(row) { None } else { Some(array_value_to_string(column, row)) };
     let value = value
         .transpose()
         .map_err(|e| Error::data(format!("a value of `{name}` cannot name a partition")).caused_by(e))?;
-    folder.push_str(&folder_name(value.as_deref()));
+    let folder = partition_folder(name, value.as_deref());
     if folder.len() > LONGEST {
         let value: String = value.unwrap_or_default().chars().take(80).collect();
         return Err(Error::data(format!(
@@ -207,43 +200,9 @@ fn column_folder(name: &str, column: &ArrayRef, row: usize) -> Result<String> {
     Ok(folder)
 }
 
-/// A value as a folder's name, as Hive and Spark write it; what these give a name of something else has one of its own.
-/// The way back is [`crate::input::partition_columns::folder_value`].
-fn folder_name(value: Option<&str>) -> String {
-    match value {
-        None => NULL_FOLDER.into(),
-        Some(NULL_FOLDER) => format!("%5F{}", &NULL_FOLDER[1..]),
-        // An empty text has no name, so a text of NULs alone is written with one more.
-        Some(nuls) if nuls.bytes().all(|byte| byte == 0) => "%00".repeat(nuls.len() + 1),
-        Some(text) => escape(text),
-    }
-}
-
-/// Percent-encodes what cannot stand in a folder's name, as Hive and Spark do.
-fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        if c.is_control() || "\"#%'*/:=?\\{}[]^<>|".contains(c) {
-            let mut buffer = [0; 4];
-            for byte in c.encode_utf8(&mut buffer).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    // `.` and `..` mean something else to the file system.
-    match out.as_str() {
-        "." => "%2E".into(),
-        ".." => "%2E%2E".into(),
-        _ => out,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::partition_columns::folder_value;
     use arrow_array::StringViewArray;
     use std::sync::Arc;
 
@@ -257,8 +216,11 @@ mod tests {
         let mut out = vec![];
         partitioner.assign(&times, &[&columns], &mut out).unwrap();
         assert_eq!(out, [0, 1, 0]);
-        assert_eq!(partitioner.path_of(0), "date=2024-03-01/country=a%2Fb/hour=00");
-        assert_eq!(partitioner.path_of(1), "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00");
+        assert_eq!(partitioner.path_of(0).to_string(), "date=2024-03-01/country=a%2Fb/hour=00");
+        assert_eq!(
+            partitioner.path_of(1).to_string(),
+            "date=2024-03-01/country=__HIVE_DEFAULT_PARTITION__/hour=00"
+        );
     }
 
     #[test]
@@ -270,76 +232,8 @@ mod tests {
         let mut out = vec![];
         partitioner.assign(&times, &[], &mut out).unwrap();
         assert_eq!(out, [0, 1, 1, 2, 2, 3, 4, 5]);
-        let paths: Vec<&str> = (0..6).map(|n| partitioner.path_of(n)).collect();
+        let paths: Vec<String> = (0..6).map(|n| partitioner.path_of(n).to_string()).collect();
         assert!(paths.is_sorted(), "{paths:?}");
-    }
-
-    /// Texts that are most like one another's names, and random ones.
-    fn hostile() -> Vec<String> {
-        let pieces = [
-            "",
-            "\0",
-            "%",
-            "%00",
-            "%2E",
-            "%5F",
-            "_",
-            ".",
-            "..",
-            "/",
-            "=",
-            NULL_FOLDER,
-            "a",
-            "ä",
-            "💩",
-            "\u{85}",
-            "0",
-            "2",
-            "E",
-            "F",
-            " ",
-            "\n",
-            "\\",
-            "A",
-        ];
-        let mut all: Vec<String> = pieces.iter().map(|piece| piece.to_string()).collect();
-        all.extend(pieces.iter().flat_map(|a| pieces.iter().map(move |b| format!("{a}{b}"))));
-        let mut random = 1_u64;
-        for _ in 0..20_000 {
-            let mut text = String::new();
-            for _ in 0..4 {
-                random =
-                    random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                text.push_str(pieces[(random >> 33) as usize % pieces.len()]);
-            }
-            all.push(text);
-        }
-        all.extend([
-            format!("{NULL_FOLDER}x"),
-            NULL_FOLDER.to_lowercase(),
-            format!("%5F{}", &NULL_FOLDER[1..]),
-        ]);
-        all
-    }
-
-    #[test]
-    fn every_value_has_a_folder_of_its_own_that_reads_back() {
-        let mut names = std::collections::BTreeMap::from([(folder_name(None), None)]);
-        for text in hostile() {
-            let name = folder_name(Some(&text));
-            assert!(
-                !name.is_empty() && !name.contains(['/', '\0']) && name != "." && name != "..",
-                "{text:?}"
-            );
-            assert_eq!(folder_value(&name).as_deref(), Some(text.as_str()), "{name}");
-            let before = names.insert(name, Some(text.clone()));
-            assert!(before.is_none_or(|before| before == Some(text)));
-        }
-        assert_eq!(folder_value(NULL_FOLDER), None);
-        assert!(names.len() > 15_000);
-        // Those that folders had before stay where they are.
-        let before = [("", "%00"), ("a/b", "a%2Fb"), (".", "%2E"), ("50%", "50%25"), ("größe", "größe")];
-        assert!(before.iter().all(|(text, name)| folder_name(Some(text)) == *name));
     }
 
     #[test]

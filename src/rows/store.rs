@@ -3,7 +3,7 @@
 use super::packed::{BlockColumn, Packed, PackedBlock, PackedColumn, spill_error};
 use super::partition::Partitioner;
 use super::uuid;
-use crate::batch::{Batch, ColumnView, DataType, Native, each_view};
+use crate::batch::{Batch, ColumnId, ColumnView, DataType, Native, PartitionPath, each_view};
 use crate::error::Result;
 use crate::group::ColumnCodes;
 use crate::time::Zone;
@@ -29,8 +29,8 @@ pub struct RowSpace(pub PathBuf);
 /// The rows of one output that one worker keeps.
 pub struct RowStore {
     pub(super) types: Vec<DataType>,
-    columns: Vec<usize>,
-    partition_columns: Vec<usize>,
+    columns: Vec<ColumnId>,
+    partition_columns: Vec<ColumnId>,
     pub(super) partitioner: Partitioner,
     pub(super) codes: Vec<Option<ColumnCodes>>,
     pub(super) partitions: Vec<Partition>,
@@ -85,10 +85,10 @@ impl RowStore {
     /// An empty store of the batch's `columns`, of these types, in partitions; `partition_columns`
     /// are the columns of the batch that the partitioner wants.
     pub fn new(
-        columns: Vec<usize>,
+        columns: Vec<ColumnId>,
         types: Vec<DataType>,
         partitioner: Partitioner,
-        partition_columns: Vec<usize>,
+        partition_columns: Vec<ColumnId>,
         space: RowSpace,
     ) -> RowStore {
         let codes = types.iter().map(|&ty| ty.is_text().then(|| ColumnCodes::new(ty))).collect();
@@ -113,11 +113,11 @@ impl RowStore {
     /// An empty store of all columns of its batches, which are of these types, without partitions.
     pub fn unpartitioned(types: Vec<DataType>, space: RowSpace) -> RowStore {
         let partitioner = Partitioner::new(&[], &[], &Zone::utc());
-        RowStore::new((0..types.len()).collect(), types, partitioner, vec![], space)
+        RowStore::new(ColumnId::first(types.len()).collect(), types, partitioner, vec![], space)
     }
 
     /// The paths of the partitions that have rows.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
+    pub fn paths(&self) -> impl Iterator<Item = &PartitionPath> {
         (0..self.partitions.len() as u32).map(|partition| self.partitioner.path_of(partition))
     }
 

@@ -345,6 +345,7 @@ mod instant_if {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::FirstAndLast;
 
     pub fn sample() -> Manifest {
         let input = |path: &str, table: Option<&str>| InputEntry {
@@ -382,15 +383,15 @@ mod tests {
             }),
             rejects: None,
         };
-        let part = |path: &str, span: Option<(i64, i64)>| Part {
+        let part = |path: &str, span: Option<FirstAndLast>| Part {
             path: path.into(),
             rows: 1,
             bytes: 5,
             hash: "bb".into(),
-            first: span.map(|(first, _)| first),
-            last: span.map(|(_, last)| last),
+            first: span.map(|span| span.first),
+            last: span.map(|span| span.last),
         };
-        let parts = vec![part("b", None), part("a", Some((0, 60_000_000)))];
+        let parts = vec![part("b", None), part("a", Some(FirstAndLast::new(0, 60_000_000)))];
         Manifest::new(draft, parts, vec![])
     }
 

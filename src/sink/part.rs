@@ -6,7 +6,7 @@ use super::stage::StagedFile;
 use super::{csv, jsonl, keyed, parquet};
 use crate::batch::Schema;
 use crate::error::Result;
-use crate::time::Zone;
+use crate::time::{FirstAndLast, Zone};
 use std::io::Write;
 
 /// The encoder of a format. Times in text formats are written in `zone`.
@@ -68,7 +68,7 @@ impl PartWriter {
     }
 
     /// Ends the part, whose rows have these first and last instants (see [`Part::first`]).
-    pub fn finish(self, span: Option<(i64, i64)>) -> Result<Part> {
+    pub fn finish(self, span: Option<FirstAndLast>) -> Result<Part> {
         match self.file {
             PartFile::Text(file) => file.finish(self.rows, span),
             PartFile::Parquet(file) => file.finish()?.finish(self.rows, span),

@@ -8,6 +8,7 @@
 use super::manifest::{Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
+use crate::time::FirstAndLast;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -352,9 +353,9 @@ impl StagedFile {
     ///
     /// # Errors
     /// The disk is full or fails.
-    pub fn finish(mut self, rows: u64, span: Option<(i64, i64)>) -> Result<Part> {
+    pub fn finish(mut self, rows: u64, span: Option<FirstAndLast>) -> Result<Part> {
         let hash = format!("{:032x}", self.hasher.digest128());
-        let (first, last) = span.unzip();
+        let (first, last) = span.map(|span| (span.first, span.last)).unzip();
         let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);

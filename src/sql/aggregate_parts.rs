@@ -2,7 +2,7 @@
 
 use super::statement::Statement;
 use super::{Dialect, words};
-use crate::aggregate::{BitOperator, Function};
+use crate::aggregate::{Bits, Function};
 use crate::batch::DataType;
 use crate::error::Result;
 
@@ -77,11 +77,11 @@ pub(super) fn above_least(x: &str, group: &[String]) -> String {
 }
 
 /// The operation on bits; in Polars bit by bit.
-pub(super) fn bits(s: &Statement, operation: BitOperator, x: &str) -> Result<String> {
+pub(super) fn bits(s: &Statement, operation: Bits, x: &str) -> Result<String> {
     let (name, each) = match operation {
-        BitOperator::And => ("BIT_AND", "MIN"),
-        BitOperator::Or => ("BIT_OR", "MAX"),
-        BitOperator::Xor => ("BIT_XOR", "SUM"),
+        Bits::And => ("BIT_AND", "MIN"),
+        Bits::Or => ("BIT_OR", "MAX"),
+        Bits::Xor => ("BIT_XOR", "SUM"),
     };
     match s.dialect {
         Dialect::Flink => return Err(s.refuse(format!("`{}`", name.to_lowercase()))),
@@ -93,7 +93,7 @@ pub(super) fn bits(s: &Statement, operation: BitOperator, x: &str) -> Result<Str
     let bit = |k: u32| {
         let bit = 1i64 << k;
         match operation {
-            BitOperator::Xor => {
+            Bits::Xor => {
                 let odd = format!("SUM(CASE WHEN BIT_AND({x}, {bit}) <> 0 THEN 1 ELSE 0 END) % 2");
                 format!("CAST({odd} AS BIGINT) * {bit}")
             }
@@ -103,9 +103,9 @@ pub(super) fn bits(s: &Statement, operation: BitOperator, x: &str) -> Result<Str
     let low: Vec<String> = (0..63).map(bit).collect();
     // The sign is the last bit.
     let negative = match operation {
-        BitOperator::And => format!("MAX({x}) < 0"),
-        BitOperator::Or => format!("MIN({x}) < 0"),
-        BitOperator::Xor => format!("SUM(CASE WHEN {x} < 0 THEN 1 ELSE 0 END) % 2 = 1"),
+        Bits::And => format!("MAX({x}) < 0"),
+        Bits::Or => format!("MIN({x}) < 0"),
+        Bits::Xor => format!("SUM(CASE WHEN {x} < 0 THEN 1 ELSE 0 END) % 2 = 1"),
     };
     // The least int64 is a difference: its digits alone are one more than the greatest int64.
     let value =

@@ -4,7 +4,7 @@ use super::aggregate_parts::{Aggregated, above_least, counted, floats, greatest,
 use super::statement::Statement;
 use super::{Dialect, POSITION, TIME, placed, regression, words};
 use crate::aggregate::{Aggregate, Function};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::Result;
 
 /// Aggregate number `i` of a grouping whose rows are told apart by `group`.
@@ -14,7 +14,7 @@ use crate::error::Result;
 pub(super) fn aggregate(
     s: &mut Statement,
     i: usize,
-    (aggregate, args): (&Aggregate, &[usize]),
+    (aggregate, args): (&Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
     let Some(&first) = args.first() else { return Ok(Aggregated::plain(counted(s.dialect, "*"))) };
@@ -82,7 +82,7 @@ fn quantile(s: &Statement, i: usize, x: &str, q: f64, group: &[String]) -> Aggre
 fn by_order(
     s: &mut Statement,
     i: usize,
-    (aggregate, args): (&Aggregate, &[usize]),
+    (aggregate, args): (&Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
     let x = s.operand(args[0])?;

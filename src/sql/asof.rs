@@ -3,7 +3,7 @@
 use super::statement::{Select, Statement};
 use super::{Dialect, POSITION, TIME, words};
 use crate::asof::{Direction, Reach};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::plan::{EnrichPlan, Step, TablePlan, Try};
@@ -22,7 +22,7 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
     for (t, attempt) in (1..).zip(&enrich.tries) {
         match attempt {
             Try::AsOf { table, on, reach, take } => {
-                let found = s.plan.pipeline.tables.get(*table).expect("a table of the plan");
+                let found = &s.plan.pipeline.tables[*table];
                 let matches = matches(s, (number, t), found, on, reach, take)?;
                 // `matches` has at most one row of each event, so the join cannot multiply events.
                 joined = joined.join(format!("LEFT JOIN {matches} AS m{t} ON m{t}._of_{t} = e.{POSITION}"));
@@ -69,14 +69,14 @@ fn matches(
     s: &mut Statement,
     (number, t): (usize, usize),
     table: &TablePlan,
-    on: &[usize],
+    on: &[ColumnId],
     reach: &Reach,
     take: &[usize],
 ) -> Result<String> {
     deletes_can_be_said(s, table, reach)?;
     let rows = rows(s, (number, t), table)?;
     let timed = table.read.time.rule != TimeRule::Untimed;
-    let field = |c: usize| words::ident(s.dialect, &table.rows.fields[c].name);
+    let field = |c: ColumnId| words::ident(s.dialect, &table.rows.fields[c].name);
     let mut conditions = vec![];
     for (&event, (key, _)) in on.iter().zip(&table.index.keys) {
         let (of_row, of_event) = (table.rows.fields[*key].ty, s.plan.pipeline.rows.fields[event].ty);

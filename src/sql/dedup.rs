@@ -8,6 +8,7 @@
 
 use super::statement::{Select, Statement, numbers, partition_by, replay_order};
 use super::{Dialect, POSITION, TIME};
+use crate::batch::ColumnId;
 use crate::error::Result;
 use crate::input::{Compression, SourceFile};
 use crate::plan::Plan;
@@ -17,7 +18,7 @@ use crate::time::{EARLIEST, LATEST, TimeRange};
 ///
 /// # Errors
 /// None but those of its keys.
-pub(super) fn within(s: &mut Statement, number: usize, keys: &[usize], within: i64) -> Result<()> {
+pub(super) fn within(s: &mut Statement, number: usize, keys: &[ColumnId], within: i64) -> Result<()> {
     let names = s.partition(keys)?;
     let key = match names.is_empty() {
         true => "1".to_string(),

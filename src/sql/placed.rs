@@ -4,7 +4,7 @@ use super::aggregate_parts::{Aggregated, above_least, counted, greatest, nan, of
 use super::statement::{Statement, partition_by};
 use super::{Dialect, POSITION, TIME, words};
 use crate::aggregate::{Aggregate, Function, Listing};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::Result;
 
 /// The rows of a group that have one value of column `x` too.
@@ -20,7 +20,7 @@ fn alike(s: &Statement, what: &str, ty: DataType, group: &[String], x: &str) -> 
 pub(super) fn mode(
     s: &mut Statement,
     i: usize,
-    (ty, x): (DataType, usize),
+    (ty, x): (DataType, ColumnId),
     group: &[String],
 ) -> Result<Aggregated> {
     nan(s, ty);
@@ -46,7 +46,7 @@ pub(super) fn mode(
 pub(super) fn distinct(
     s: &mut Statement,
     i: usize,
-    (of, ty, x): (&Function, DataType, usize),
+    (of, ty, x): (&Function, DataType, ColumnId),
     group: &[String],
 ) -> Result<Aggregated> {
     let x = s.column(x)?;
@@ -77,7 +77,7 @@ fn number_in_value(s: &Statement, i: usize, ty: DataType, group: &[String], x: &
 pub(super) fn listing(
     s: &mut Statement,
     i: usize,
-    (listing, aggregate, args): (&Listing, &Aggregate, &[usize]),
+    (listing, aggregate, args): (&Listing, &Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
     if s.dialect == Dialect::Flink {

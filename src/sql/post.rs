@@ -3,13 +3,13 @@
 use super::statement::{Select, Statement};
 use super::words::collation;
 use super::{Dialect, POSITION, SqlScript, TIME, aggregates, windows};
-use crate::batch::Field;
+use crate::batch::{ColumnId, Field};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 
 /// The statement of an output of events.
-pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[usize]) -> Result<SqlScript> {
+pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[ColumnId]) -> Result<SqlScript> {
     let mut select = Select::new(Vec::<String>::new(), &s.last);
     for (field, &column) in output.columns.fields.iter().zip(columns) {
         select.columns.push(named(&s.column(column)?, &s.ident(&field.name)));

@@ -6,7 +6,7 @@ use super::aggregate_parts::{Aggregated, above_least, average, counted, floats, 
 use super::statement::Statement;
 use super::{Dialect, words};
 use crate::aggregate::{Aggregate, Pairwise};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::Result;
 
 /// Aggregate number `i`, of (y, x).
@@ -17,7 +17,7 @@ pub(super) fn pairwise(
     s: &mut Statement,
     i: usize,
     what: Pairwise,
-    (aggregate, args): (&Aggregate, &[usize]),
+    (aggregate, args): (&Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
     let (y, x) = (s.operand(args[0])?, s.operand(args[1])?);

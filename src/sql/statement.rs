@@ -1,7 +1,7 @@
 //! A statement as it grows: common table expressions, one per step or stage, each reading those before.
 
 use super::{Dialect, POSITION, SqlScript, TIME, words};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::Plan;
@@ -168,9 +168,9 @@ impl<'a> Statement<'a> {
         }
     }
 
-    /// The number of the column of the rows that the next step appends.
-    pub fn next_column(&self) -> usize {
-        self.columns.len()
+    /// The column of the rows that the next step appends.
+    pub fn next_column(&self) -> ColumnId {
+        ColumnId::new(self.columns.len())
     }
 
     /// A column of the rows was appended by a step.
@@ -188,21 +188,21 @@ impl<'a> Statement<'a> {
     ///
     /// # Errors
     /// A job error that names what the dialect cannot express.
-    pub fn settle(&mut self, arguments: impl Iterator<Item = usize>) -> Result<()> {
+    pub fn settle(&mut self, arguments: impl Iterator<Item = ColumnId>) -> Result<()> {
         if self.dialect != Dialect::Polars {
             return Ok(());
         }
         let mut settled = vec![];
         for c in arguments {
-            let EventColumn::Inline(expr) = &self.columns[c] else { continue };
-            let (mut sql, name) = (self.translate(expr)?, format!("_arg_{c}"));
+            let EventColumn::Inline(expr) = &self.columns[c.place()] else { continue };
+            let (mut sql, name) = (self.translate(expr)?, format!("_arg_{c:?}"));
             // A constant does not read a column that gives its type; Polars would infer one, such as a
             // narrower integer.
             if expr.inputs().is_empty() {
                 sql = format!("CAST({sql} AS {})", self.type_name(expr.ty()));
             }
             settled.push(format!("{sql} AS {name}"));
-            self.columns[c] = EventColumn::Plain(name);
+            self.columns[c.place()] = EventColumn::Plain(name);
         }
         if !settled.is_empty() {
             self.append("arguments", settled);
@@ -210,17 +210,17 @@ impl<'a> Statement<'a> {
         Ok(())
     }
 
-    /// The SQL of column number `c` of the plan's rows.
-    pub fn column(&self, c: usize) -> Result<String> {
-        match &self.columns[c] {
+    /// The SQL of a column of the plan's rows.
+    pub fn column(&self, c: ColumnId) -> Result<String> {
+        match &self.columns[c.place()] {
             EventColumn::Plain(name) => Ok(name.clone()),
             EventColumn::Inline(expr) => self.translate(expr),
         }
     }
 
     /// The same as an operand: in parentheses where it is no name.
-    pub fn operand(&self, c: usize) -> Result<String> {
-        Ok(match &self.columns[c] {
+    pub fn operand(&self, c: ColumnId) -> Result<String> {
+        Ok(match &self.columns[c.place()] {
             EventColumn::Plain(name) => name.clone(),
             // Callers append operators such as IS NULL, which bind tighter than an OR within the expression.
             EventColumn::Inline(expr) => format!("({})", self.translate(expr)?),
@@ -246,8 +246,8 @@ impl<'a> Statement<'a> {
     ///
     /// # Errors
     /// A job error: a type that the dialect cannot take for a key.
-    pub fn keys(&self, keys: &[usize]) -> Result<Vec<String>> {
-        let float = |c: &&usize| self.plan.pipeline.rows.fields[**c].ty == DataType::Float64;
+    pub fn keys(&self, keys: &[ColumnId]) -> Result<Vec<String>> {
+        let float = |c: &&ColumnId| self.plan.pipeline.rows.fields[**c].ty == DataType::Float64;
         // BigQuery does not allow FLOAT64 in PARTITION BY, which most steps over keys need.
         if self.dialect == Dialect::BigQuery
             && let Some(&key) = keys.iter().find(float)
@@ -263,7 +263,7 @@ impl<'a> Statement<'a> {
     ///
     /// # Errors
     /// See [`Statement::keys`].
-    pub fn partition(&self, keys: &[usize]) -> Result<Vec<String>> {
+    pub fn partition(&self, keys: &[ColumnId]) -> Result<Vec<String>> {
         let mut names = self.keys(keys)?;
         if let (true, [name]) = (self.is_lone_decimal(keys), &mut names[..]) {
             *name = self.as_text(name);
@@ -272,8 +272,8 @@ impl<'a> Statement<'a> {
     }
 
     /// Whether `keys` are one decimal, and the dialect is Polars.
-    pub fn is_lone_decimal(&self, keys: &[usize]) -> bool {
-        let ty = |key: usize| self.plan.pipeline.rows.fields[key].ty;
+    pub fn is_lone_decimal(&self, keys: &[ColumnId]) -> bool {
+        let ty = |key: ColumnId| self.plan.pipeline.rows.fields[key].ty;
         self.dialect == Dialect::Polars
             && matches!(keys, [key] if matches!(ty(*key), DataType::Decimal { .. }))
     }
@@ -313,7 +313,7 @@ impl<'a> Statement<'a> {
 }
 
 /// The rows of a key in replay order.
-pub(super) fn replay_order(s: &Statement, keys: &[usize]) -> Result<String> {
+pub(super) fn replay_order(s: &Statement, keys: &[ColumnId]) -> Result<String> {
     let by = partition_by(&s.partition(keys)?);
     Ok(format!("{by}ORDER BY {TIME}, {POSITION}"))
 }

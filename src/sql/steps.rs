@@ -2,7 +2,7 @@
 
 use super::statement::{Select, Statement, replay_order};
 use super::{TIME, asof, dedup, words};
-use crate::batch::Origin;
+use crate::batch::{ColumnId, Origin};
 use crate::error::Result;
 use crate::plan::Step;
 use crate::time::TimeRange;
@@ -66,6 +66,6 @@ fn events(s: &mut Statement) {
 }
 
 /// The number of a row among those of its key, in replay order, from 1.
-fn row_number(s: &Statement, keys: &[usize]) -> Result<String> {
+fn row_number(s: &Statement, keys: &[ColumnId]) -> Result<String> {
     Ok(format!("ROW_NUMBER() OVER ({})", replay_order(s, keys)?))
 }

@@ -2,6 +2,7 @@
 
 use super::statement::{Select, Statement, numbers};
 use super::{Dialect, POSITION, TIME, calendar, words};
+use crate::batch::ColumnId;
 use crate::error::Result;
 use crate::group::GroupPlan;
 use crate::plan::Grouping;
@@ -24,7 +25,7 @@ pub(super) struct Placed {
 /// # Errors
 /// A job error that names what the dialect cannot express.
 pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Result<Placed> {
-    let columns: Vec<usize> = grouping.plan.keys.iter().map(|key| key.0).collect();
+    let columns: Vec<ColumnId> = grouping.plan.keys.iter().map(|key| key.0).collect();
     let mut keys = s.keys(&columns)?;
     let window = window(&grouping.plan);
     if window != Window::Global {

@@ -19,7 +19,7 @@ pub use duration::{CalendarUnit, Duration};
 pub use format::{FormatField, FormatPiece, Pad, TimeFormat};
 pub use likely::likely;
 pub use parse::{TimeParser, TimeRule, parse_date};
-pub use range::TimeRange;
+pub use range::{FirstAndLast, TimeRange};
 pub use unit::TimeUnit;
 pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday};
 

@@ -10,6 +10,7 @@ use crate::explain::{GroupOf, Traced, trace};
 use crate::job;
 use crate::job::{JobSpec, Overrides};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
+use crate::time::TimeRange;
 
 /// Groups whose events are listed, and events of each.
 pub(super) const TRACED_GROUPS: usize = 3;
@@ -133,7 +134,8 @@ pub(super) fn group_of(key: &[(String, Option<String>)], naming: &[String]) -> O
     let value = |name: &str| key.iter().find(|(column, _)| column == name).map(|(_, value)| value.clone());
     let bound = |name: &str| instant(&value(name)??);
     let windowed = naming.iter().any(|name| name == "window_start");
-    let window = if windowed { Some((bound("window_start")?, bound("window_end")?)) } else { None };
+    let bounds = || Some(TimeRange::new(bound("window_start")?, bound("window_end")?));
+    let window = if windowed { Some(bounds()?) } else { None };
     let keys = naming.iter().filter(|name| *name != "window_start" && *name != "window_end");
     let keys: Option<Vec<_>> = keys.map(|name| Some((name.clone(), value(name)?))).collect();
     Some(GroupOf { window, keys: keys? })

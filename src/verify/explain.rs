@@ -517,7 +517,8 @@ fn suspected(case: &OutputCheck, found: &Comparison) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The file under another name, by a link: a source reads each file once.
+/// A copy of the file, in a folder that is deleted with its handle. A source reads each path once, so the file is read twice
+/// only under another path.
 fn copied(file: &std::path::Path) -> Option<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::Builder::new().prefix("highwater-verify-").tempdir().ok()?;
     let copy = folder.path().join(file.file_name()?);

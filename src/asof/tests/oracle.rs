@@ -185,9 +185,9 @@ fn check(rows: &[TableRow], events: &[TableRow], way: &BuildWay, withins: &[i64]
     for (fill, changes) in [false, true].into_iter().flat_map(|fill| changes.iter().map(move |c| (fill, *c)))
     {
         let expected = if changes { expected_of_changes } else { expected };
-        let keys = vec![(7, DataType::String), (8, DataType::Float64)];
-        let columns = TYPES.into_iter().enumerate().collect();
-        let plan = AsOfPlan { keys, columns, fill, op: changes.then_some(9), keep_keys: true };
+        let keys = vec![(ColumnId::new(7), DataType::String), (ColumnId::new(8), DataType::Float64)];
+        let columns = ColumnId::first(TYPES.len()).zip(TYPES).collect();
+        let plan = AsOfPlan { keys, columns, fill, op: changes.then_some(ColumnId::new(9)), keep_keys: true };
         let table = build(&plan, rows, way);
         let take_columns = [6, 0, 1, 2, 3, 4, 5, 0];
         for direction in [Direction::Backward, Direction::Forward, Direction::Nearest] {

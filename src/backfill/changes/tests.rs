@@ -152,7 +152,7 @@ proptest! {
                 RowChange::Removed => "removed",
                 RowChange::Changed => "changed",
             };
-            let text = times.text(change.window.unwrap().0);
+            let text = times.text(change.window.unwrap().start);
             let got = [text, change.column.clone(), word.to_string()].map(serde_json::Value::from);
             prop_assert_eq!(got, [0, 3, 6].map(|i| want[i].clone()));
         }
@@ -223,7 +223,7 @@ fn differences_of_parts_are_added_up() {
         changes: starts
             .iter()
             .map(|&s| ValueChange {
-                window: Some((s, s + 1)),
+                window: span(s),
                 keys: vec![],
                 column: column.into(),
                 before: None,
@@ -241,7 +241,7 @@ fn differences_of_parts_are_added_up() {
     all.absorb(part(&[4, 5], "c"), 4);
     assert_eq!((all.values, all.rows), (6, 6));
     assert_eq!(all.windows, [1, 2, 3, 4, 5].map(span));
-    let first: Vec<_> = all.changes.iter().map(|c| (c.window.unwrap().0, c.column.as_str())).collect();
+    let first: Vec<_> = all.changes.iter().map(|c| (c.window.unwrap().start, c.column.as_str())).collect();
     assert_eq!(first, [(1, "a"), (1, "b"), (2, "b"), (3, "a")]);
 }
 

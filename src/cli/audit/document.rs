@@ -7,7 +7,7 @@ use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, count, grouped};
 use crate::input::value::grouped_digits;
 use crate::sink::value::TimeText;
-use crate::time::{HOUR, MINUTE};
+use crate::time::{FirstAndLast, HOUR, MINUTE};
 
 /// The most characters of a line.
 const WIDTH: usize = 110;
@@ -30,7 +30,7 @@ pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
     for line in ui::offsets(&report.offsets, report.account.rejected) {
         out.line(line);
     }
-    let Some((first, last)) = report.event_times else {
+    let Some(FirstAndLast { first, last }) = report.event_times else {
         out.line("there is no event to audit");
         return out;
     };
@@ -65,7 +65,7 @@ fn lateness(out: &mut ReportDocument, report: &AuditReport) {
     out.table(vec![
         TableColumn::values("", names),
         numbers("events", &|p| grouped(p.events)),
-        numbers("behind %", &|p| percent(p.behind, p.events)),
+        numbers("behind %", &|p| ui::percent(p.behind, p.events)),
         lengths("p50", |p| p.p50),
         lengths("p90", |p| p.p90),
         lengths("p95", |p| p.p95),
@@ -140,7 +140,7 @@ fn ahead(out: &mut ReportDocument, report: &AuditReport) {
 /// Single events that moved the front suspiciously far.
 fn jumps(out: &mut ReportDocument, report: &AuditReport, times: &mut TimeText) {
     let least = report.jumps.iter().map(|jump| jump.step).min().unwrap_or(0);
-    let span = report.event_times.map_or(0, |(first, last)| last.saturating_sub(first));
+    let span = report.event_times.map_or(0, |times| times.last.saturating_sub(times.first));
     let outlier = |step: i64| step / OUTLIER > least || step > span / 100;
     let jumps: Vec<_> =
         report.jumps.iter().filter(|jump| jump.step > SUSPICIOUS && outlier(jump.step)).collect();
@@ -232,10 +232,10 @@ fn delays(out: &mut ReportDocument, output: &OutputAudit) {
     let mut shown = vec![
         TableColumn::words("delay", names),
         numbers("late\nevents", &|d| grouped(d.late)),
-        numbers("%", &|d| percent(d.late, output.events)),
+        numbers("%", &|d| ui::percent(d.late, output.events)),
         numbers("wrong\nwindows", &|d| grouped(d.wrong_windows)),
         numbers("wrong\nrows", &|d| grouped(d.wrong_rows)),
-        numbers("%", &|d| percent(d.wrong_rows, output.rows)),
+        numbers("%", &|d| ui::percent(d.wrong_rows, output.rows)),
         numbers("missing\nrows", &|d| grouped(d.missing_rows)),
         numbers("open\nwindows", &|d| grouped(d.open_windows)),
     ];
@@ -307,7 +307,7 @@ fn of_job(out: &mut ReportDocument, output: &OutputAudit, delay: i64) {
         1 => format!("1 of {} rows is wrong", grouped(output.rows)),
         n => format!("{} of {} rows are wrong", grouped(n), grouped(output.rows)),
     };
-    let counted = percent(output.events.saturating_sub(own.late), output.events);
+    let counted = ui::percent(output.events.saturating_sub(own.late), output.events);
     out.line(format!(
         "the job's out_of_orderness = \"{}\" counts {counted} %: {late}, {wrong}",
         written(delay)
@@ -317,18 +317,6 @@ fn of_job(out: &mut ReportDocument, output: &OutputAudit, delay: i64) {
 fn and_more(out: &mut ReportDocument, more: usize, what: &str) {
     if more > 0 {
         out.line(format!("… {} more {what}{}", grouped(more as u64), if more == 1 { "" } else { "s" }));
-    }
-}
-
-/// `n` of `of` in percent, with two decimals. Only nothing is `0`, and only all is `100`.
-fn percent(n: u64, of: u64) -> String {
-    let value = if of == 0 { 0.0 } else { 100.0 * n as f64 / of as f64 };
-    match format!("{value:.2}").as_str() {
-        _ if n == 0 => "0".to_string(),
-        _ if n == of => "100".to_string(),
-        "0.00" => "<0.01".to_string(),
-        "100.00" if n < of => ">99.99".to_string(),
-        text => text.to_string(),
     }
 }
 

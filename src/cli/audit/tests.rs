@@ -3,7 +3,7 @@ use crate::audit::{
     AuditReport, ColumnError, Completeness, DelayAudit, Future, Jump, OutputAudit, PartitionAudit, Profile,
 };
 use crate::sink::Account;
-use crate::time::{DAY, HOUR, MINUTE, SECOND, Zone};
+use crate::time::{DAY, FirstAndLast, HOUR, MINUTE, SECOND, Zone};
 
 /// 2024-06-01T00:00:00Z.
 const JUNE: i64 = 1_717_200_000 * SECOND;
@@ -95,7 +95,7 @@ fn report() -> AuditReport {
     AuditReport {
         offsets: vec![],
         account: Account { read: 6_010, rejected: 10, filtered: 0, duplicate: 0, late: 0, counted: 6_000 },
-        event_times: Some((JUNE, JUNE + DAY)),
+        event_times: Some(FirstAndLast::new(JUNE, JUNE + DAY)),
         lateness: profile(6_000, 1),
         partitions: vec![],
         future: None,
@@ -435,7 +435,7 @@ fn delays_are_sorted_and_each_is_there_once() {
 #[test]
 fn usual_pauses_are_not_suspicious() {
     let jumps = |steps: &[i64]| AuditReport {
-        event_times: Some((JUNE, JUNE + 1000 * DAY)),
+        event_times: Some(FirstAndLast::new(JUNE, JUNE + 1000 * DAY)),
         jumps: steps
             .iter()
             .map(|&step| Jump { file: "a.csv".into(), line: 7, event_time: JUNE, step })

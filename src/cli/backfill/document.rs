@@ -4,10 +4,12 @@
 use crate::backfill::{
     BackfillOutcome, BackfillRequest, Corrected, GivenFile, GivenKind, Method, RowChange, ValueChange, Volume,
 };
+use crate::batch::PartitionPath;
 use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui::{self, count, grouped};
 use crate::plan::{OutputKind, OutputTo};
 use crate::sink::value::TimeText;
+use crate::time::TimeRange;
 use std::path::Path;
 
 /// So many of the files that were replaced are named; a plan names as many as it shows changes.
@@ -110,8 +112,10 @@ fn parts(output: &Corrected, plan: bool) -> Vec<String> {
 
 /// The names of the partitions whose files are written.
 fn named(out: &mut ReportDocument, output: &Corrected, most: usize) {
-    let partition = |part: &String| part.rsplit_once('/').map(|(folder, _)| data(folder));
-    let mut names: Vec<String> = output.parts.iter().filter_map(partition).collect();
+    let partitions = output.parts.iter().map(|part| PartitionPath::of_file(part));
+    // An output without partitions has one part, and no folder to name.
+    let partitions = partitions.filter(|partition| *partition != PartitionPath::default());
+    let mut names: Vec<String> = partitions.map(|partition| data(&partition.to_string())).collect();
     names.dedup();
     let more = names.len().saturating_sub(most);
     names.truncate(most);
@@ -211,13 +215,13 @@ pub fn changes(request: &BackfillRequest, outcome: &BackfillOutcome) -> ReportDo
 fn table(changes: &[ValueChange], times: &mut TimeText) -> Vec<TableColumn> {
     let mut columns = vec![];
     if changes.iter().any(|change| change.window.is_some()) {
-        let mut bound = |head: &str, of: fn((i64, i64)) -> i64| {
+        let mut bound = |head: &str, of: fn(TimeRange) -> i64| {
             let text =
                 |change: &ValueChange| change.window.map_or(String::new(), |window| times.text(of(window)));
             columns.push(TableColumn::words(head, changes.iter().map(text).collect::<Vec<_>>()));
         };
-        bound("window_start", |window| window.0);
-        bound("window_end", |window| window.1);
+        bound("window_start", |window| window.start);
+        bound("window_end", |window| window.end);
     }
     let names = changes.first().map(|change| &change.keys[..]).unwrap_or_default();
     for (i, (name, _)) in names.iter().enumerate() {

@@ -4,7 +4,7 @@ use crate::backfill::{Corrected, GivenFile, GivenKind, HistoryRead, Method, RowC
 use crate::job::{JobSpec, Overrides};
 use crate::plan::OutputTo;
 use crate::sink::Account;
-use crate::time::{MINUTE, SECOND};
+use crate::time::{MINUTE, SECOND, TimeRange};
 
 /// 2024-06-01T13:00:00Z.
 const ONE: i64 = 1_717_246_800 * SECOND;
@@ -37,7 +37,7 @@ fn change(
 ) -> ValueChange {
     let text = |text: Option<&str>| text.map(String::from);
     ValueChange {
-        window: Some((ONE, ONE + MINUTE)),
+        window: Some(TimeRange::new(ONE, ONE + MINUTE)),
         keys: vec![("user_id".into(), text(user)), ("postcode".into(), Some("AB7".into()))],
         column: column.into(),
         before: text(before),

@@ -6,7 +6,7 @@ use crate::cli::ui;
 use crate::error::{Error, Result};
 use crate::explain::{Cause, RowExplained, RowFate, TracedRow};
 use crate::sink::value::TimeText;
-use crate::time::Zone;
+use crate::time::{TimeRange, Zone};
 use serde_json::{Map, Value, json};
 
 /// Columns and their values: `window_start=2021-02-01, account_no=099765000015`, values as CSV has them.
@@ -119,7 +119,7 @@ fn first(shown: usize, all: u64) -> String {
 /// The window and the keys, in words.
 fn name(explained: &RowExplained, zone: &Zone) -> String {
     let mut parts = vec![];
-    if let Some((start, end)) = explained.group.window {
+    if let Some(TimeRange { start, end }) = explained.group.window {
         let mut times = TimeText::new(zone);
         parts.push(format!("from {} to {}", times.text(start), times.text(end)));
     }
@@ -167,7 +167,7 @@ fn cause(why: &Cause, zone: &Zone) -> String {
                 None => format!("late for every session: the watermark was {watermark}"),
             }
         }
-        Cause::Session(start, end) => {
+        Cause::Session(TimeRange { start, end }) => {
             let mut times = TimeText::new(zone);
             format!("counted in another session, from {} to {}", times.text(*start), times.text(*end))
         }
@@ -180,8 +180,10 @@ pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
     let mut instant = |at: i64| times.text(at).to_string();
     let names = &explained.counted.columns;
     let keys: Map<String, Value> = explained.group.keys.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
-    let window =
-        explained.group.window.map(|(start, end)| json!({ "start": instant(start), "end": instant(end) }));
+    let window = explained
+        .group
+        .window
+        .map(|TimeRange { start, end }| json!({ "start": instant(start), "end": instant(end) }));
     let mut event = |row: &TracedRow| {
         let values: Map<String, Value> =
             names.iter().cloned().zip(row.values.iter().map(|v| json!(v))).collect();

@@ -2,7 +2,7 @@
 
 use super::source::{columns, files};
 use crate::asof::{Direction, Reach};
-use crate::batch::ColumnView;
+use crate::batch::{ColumnId, ColumnView};
 use crate::cli::lengths::written;
 use crate::lookup::{OnFailure, ServicePlan};
 use crate::plan::{EnrichPlan, Plan, Step, TablePlan, Try};
@@ -84,8 +84,9 @@ pub fn steps(plan: &Plan) -> String {
         if i == 0 {
             out.push_str("\nsteps:\n");
         }
-        let columns =
-            |columns: &[usize]| names(columns.iter().map(|column| &plan.pipeline.rows.fields[*column].name));
+        let columns = |columns: &[ColumnId]| {
+            names(columns.iter().map(|column| &plan.pipeline.rows.fields[*column].name))
+        };
         let _ = match step {
             Step::Filter(_) | Step::Derive(..) => write!(out, "  {}", own_step(step)),
             Step::Dedup { keys, within: Some(within) } => {
@@ -120,7 +121,7 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
         let what = match attempt {
             Try::AsOf { table, on, reach, take } => {
                 let table = &plan.pipeline.tables[*table];
-                let column = |number: usize| &table.rows.fields[number].name;
+                let column = |id: ColumnId| &table.rows.fields[id].name;
                 let pairs = on.iter().zip(&table.index.keys);
                 let on = pairs.map(|(event, (key, _))| {
                     format!("{} = {}", plan.pipeline.rows.fields[*event].name, column(*key))

@@ -28,7 +28,7 @@ pub fn push(out: &mut ReportDocument, group: &GroupOf, traced: &Traced) {
 
 /// A group as people name it: `2024-02-01T00:00:00Z, account_no 17`.
 fn name(group: &GroupOf) -> String {
-    let start = group.window.map(|(start, _)| TimeText::utc().text(start));
+    let start = group.window.map(|window| TimeText::utc().text(window.start));
     let keys =
         group.keys.iter().map(|(name, value)| format!("{name} {}", value.as_deref().unwrap_or("NULL")));
     let parts: Vec<String> = start.into_iter().chain(keys).collect();

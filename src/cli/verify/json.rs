@@ -87,7 +87,7 @@ fn events((group, traced): &(GroupOf, Traced)) -> Value {
         })
     });
     json!({
-        "window": group.window.map(|(start, end)| [instant(start), instant(end)]),
+        "window": group.window.map(|window| [instant(window.start), instant(window.end)]),
         "keys": object(group.keys.iter().map(|(name, value)| (name, value))),
         "events": traced.events,
         "first": rows.collect::<Vec<_>>(),

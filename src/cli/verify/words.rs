@@ -1,7 +1,7 @@
 //! The sentences of a comparison: percentages, values side by side, differences of the schema.
 
 use crate::cli::document::data;
-use crate::cli::ui::grouped;
+use crate::cli::ui::{self, grouped};
 use crate::error::nearest;
 use crate::verify::compare::{Comparison, SchemaDifference, WhichSide};
 
@@ -10,17 +10,9 @@ const WIDEST: usize = 36;
 /// Of what two long values share before they part, so much is shown.
 const SHARED: usize = 10;
 
-/// `n` of `total` with two digits, never rounded to nothing or to all.
+/// `n` of `total` in percent, as [`ui::percent`] has it, with the sign.
 pub fn percent(n: u64, total: u64) -> String {
-    if n == 0 || n >= total {
-        return if n == 0 { "0 %".to_string() } else { "100 %".to_string() };
-    }
-    // In 128 bits, as `n` times 10,000 may pass 64.
-    match (u128::from(n) * 10_000 + u128::from(total) / 2) / u128::from(total) {
-        0 => "<0.01 %".to_string(),
-        10_000.. => ">99.99 %".to_string(),
-        hundredths => format!("{}.{:02} %", hundredths / 100, hundredths % 100),
-    }
+    format!("{} %", ui::percent(n, total))
 }
 
 /// How many rows there are, those of one side among them.

@@ -90,8 +90,8 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
         // The folder of another table, or of a job that was edited, does not tell what this table holds.
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
-            let same = manifest.identity.as_ref()
-                == Some(&plan.deliveries.identities.outputs[publication.output.place()]);
+            let same =
+                manifest.identity.as_ref() == Some(&plan.deliveries.identities.outputs[publication.output]);
             same && table == Some(&publication.address.url())
         });
         // A difference is enough only where the table holds what the folder held.

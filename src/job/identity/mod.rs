@@ -20,7 +20,7 @@ pub use before::hash as hash_before;
 pub use differences::{differences, same};
 
 use super::spec::{JobSpec, OutputSpec};
-use crate::batch::{Field, Schema};
+use crate::batch::{ColumnId, Field, Schema};
 use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::{Identity, OutputFormat};
@@ -143,7 +143,7 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
     if streamed {
         let watermark = &plan.pipeline.watermark;
         // By name: the number of a column changes when another output reads more of them.
-        let column = |column: usize| plan.pipeline.rows.fields[column].name.clone();
+        let column = |column: ColumnId| plan.pipeline.rows.fields[column].name.clone();
         let partition = watermark.partition.map(|partition| match partition {
             LogPartition::File => json!("file"),
             LogPartition::Column(of) => json!({ "column": column(of) }),

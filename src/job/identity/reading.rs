@@ -1,7 +1,8 @@
 //! What is read and what happens to it before any output: the source, tables, steps, services.
 
 use crate::asof::{Direction, Reach};
-use crate::batch::Origin;
+use crate::batch::{ColumnId, Origin};
+use crate::expr::Expr;
 use crate::input::derived::DerivedFrom;
 use crate::input::written::{ValueFormat, WrittenColumns};
 use crate::input::{OnBadRecord, ReadPlan, ReadTime};
@@ -33,7 +34,8 @@ impl Reads {
             return Reads(None);
         }
         let visible: BTreeSet<&str> = job.steps.iter().flat_map(derived).collect();
-        let mut used: BTreeSet<usize> = BTreeSet::new();
+        let mut used: BTreeSet<ColumnId> = BTreeSet::new();
+        let inputs = |expr: &Expr| expr.inputs().iter().copied().map(ColumnId::new).collect::<Vec<_>>();
         let own = match &output.kind {
             OutputKind::Archive(columns) | OutputKind::Rows(columns) => columns.clone(),
             OutputKind::Groups { grouping, .. } => {
@@ -42,18 +44,18 @@ impl Reads {
                 groups.keys.iter().map(|(key, _)| *key).chain(args).collect()
             }
         };
-        let own: BTreeSet<usize> = own.into_iter().collect();
+        let own: BTreeSet<ColumnId> = own.into_iter().collect();
         // Of all columns those of the files come first.
         let mut column = plan.pipeline.read.columns.len();
         for step in &plan.pipeline.steps {
             match step {
-                Step::Filter(expr) => used.extend(expr.inputs()),
+                Step::Filter(expr) => used.extend(inputs(expr)),
                 Step::Derive(name, expr) => {
                     // What an aggregate of another output is computed of is none of this one's.
                     let shown = visible.contains(name.as_str())
                         && plan.pipeline.rows.fields[column].origin == Origin::Job;
-                    if shown || own.contains(&column) {
-                        used.extend(expr.inputs());
+                    if shown || own.contains(&ColumnId::new(column)) {
+                        used.extend(inputs(expr));
                     }
                     column += 1;
                 }
@@ -72,14 +74,15 @@ impl Reads {
         // Backwards, as a derived column reads only columns that come before it.
         for derived in plan.pipeline.read.derived.iter().rev() {
             let name = plan.pipeline.read.columns[derived.column].name.as_str();
-            let decides = plan.pipeline.read.time.column == name || used.contains(&derived.column);
+            let decides =
+                plan.pipeline.read.time.column == name || used.contains(&ColumnId::new(derived.column));
             if let (true, DerivedFrom::Sql(expr)) = (decides, &derived.from) {
-                used.insert(derived.column);
-                used.extend(expr.inputs());
+                used.insert(ColumnId::new(derived.column));
+                used.extend(inputs(expr));
             }
         }
-        let of_files =
-            plan.pipeline.read.columns.iter().enumerate().filter(|(number, _)| used.contains(number));
+        let ids = ColumnId::first(plan.pipeline.read.columns.len());
+        let of_files = ids.zip(&plan.pipeline.read.columns).filter(|(column, _)| used.contains(column));
         let used = of_files.map(|(_, column)| column.name.clone()).collect();
         Reads(Some(used))
     }
@@ -98,7 +101,7 @@ fn derived(step: &StepSpec) -> Vec<&str> {
 }
 
 /// The columns that a try of an enrichment is asked by.
-fn key_columns<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [usize] {
+fn key_columns<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [ColumnId] {
     match attempt {
         Try::AsOf { on, .. } => on,
         Try::Service(service) => &plan.pipeline.services[*service].columns,
@@ -259,7 +262,7 @@ fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
     match attempt {
         Try::AsOf { table, reach, take, .. } => {
             let of = &plan.pipeline.tables[*table];
-            let name = |column: &(usize, _)| of.rows.fields[column.0].name.as_str();
+            let name = |column: &(ColumnId, _)| of.rows.fields[column.0].name.as_str();
             let taken: Vec<&str> = take.iter().map(|column| name(&of.index.columns[*column])).collect();
             let keys: Vec<&str> = of.index.keys.iter().map(name).collect();
             let mut form = Map::from_iter([("table".to_string(), self::table(job, of))]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::job::{Overrides, plan_job};
+use crate::plan::OutputId;
 
 /// The plan of a job over one file; `@` stands for its folder.
 fn planned(log: &str, job: &str) -> (tempfile::TempDir, Plan) {
@@ -91,8 +92,8 @@ fn differences_are_told_as_the_job_file_has_them() {
         assert!(JOB.contains(from), "{from}");
         let (_b, other) = planned(LOG, &JOB.replace(from, to));
         differences(
-            &plan.deliveries.identities.outputs[0].form,
-            &other.deliveries.identities.outputs[0].form,
+            &plan.deliveries.identities.outputs[OutputId::new(0)].form,
+            &other.deliveries.identities.outputs[OutputId::new(0)].form,
             2,
         )
         .join("; ")

@@ -9,7 +9,7 @@ use super::held::ResolvedAggregate;
 use super::planner::Planner;
 use crate::aggregate::catalog::{self, LiteralKind, Takes};
 use crate::aggregate::{Aggregate, SortDirection, TypedCall};
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::{Error, Result};
 use crate::expr::{AggregateCall, OrderBy, text_literal};
 use crate::job::document::At;
@@ -29,7 +29,7 @@ impl Planner<'_> {
             args.splice(..args.len().min(1), [filtered(condition, first)]);
         }
         let order = call.order.iter().map(|order| order.by.clone());
-        let columns: Vec<Option<usize>> = args
+        let columns: Vec<Option<ColumnId>> = args
             .into_iter()
             .chain(order)
             .map(|arg| {
@@ -37,7 +37,7 @@ impl Planner<'_> {
                 Some(self.rows.column_with(expr))
             })
             .collect();
-        let columns: Vec<usize> = columns.into_iter().collect::<Option<_>>()?;
+        let columns: Vec<ColumnId> = columns.into_iter().collect::<Option<_>>()?;
         let (literal, _) = (literal?, transpose(filter)?);
         let direction =
             |order: &OrderBy| SortDirection { descending: order.descending, nulls_first: order.nulls_first };
@@ -53,7 +53,7 @@ impl Planner<'_> {
             Ok(aggregate) => Some((aggregate, columns)),
             Err(error) => {
                 // Only a column of the files may be text by a wrong guess.
-                let names = columns.iter().filter(|c| takes_numbers && **c < self.rows.source_columns);
+                let names = columns.iter().filter(|c| takes_numbers && c.place() < self.rows.source_columns);
                 let names = names.map(|&column| self.rows.schema.fields[column].name.as_str());
                 let error = self.rows.texts.with_reasons_of(error, names);
                 self.fault(self.rows.open_in(error, call.args.iter()), &sql.span);

@@ -6,6 +6,7 @@
 
 use super::log::CheckedLog;
 use super::rows::RowSource;
+use crate::batch::ColumnId;
 use crate::error::Error;
 use crate::expr::{Expr, parse};
 use crate::input::wire_format::LogColumn;
@@ -14,7 +15,7 @@ use crate::plan::Step;
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
 
 /// Lets deletes pass the filter `sql`, the last step of `rows`; `op` is the column of what an event does.
-pub(super) fn pass(document: &Document, rows: &mut RowSource, op: usize, sql: &At<String>) {
+pub(super) fn pass(document: &Document, rows: &mut RowSource, op: ColumnId, sql: &At<String>) {
     // After a fault it is none.
     let (Some(Step::Filter(_)), Ok(ast)) = (rows.steps.last(), parse(&sql.value)) else { return };
     let own = own_columns(rows);
@@ -39,7 +40,7 @@ pub(super) fn pass(document: &Document, rows: &mut RowSource, op: usize, sql: &A
     let op = &rows.schema.fields[op].name;
     log.push(format!("CASE WHEN {op} = 'd' THEN true ELSE {} END", row.join(" AND ")));
     if let Ok(expr) = rows.compiled(&log.join(" AND ")) {
-        rows.read(expr.inputs().to_vec());
+        rows.read(expr.inputs().iter().copied().map(ColumnId::new));
         // The step that was made of the filter alone gives way to the new one.
         rows.steps.pop();
         rows.steps.push(Step::Filter(expr));
@@ -50,7 +51,7 @@ pub(super) fn pass(document: &Document, rows: &mut RowSource, op: usize, sql: &A
 pub(super) fn note(log: &CheckedLog, rows: &RowSource) -> Option<String> {
     let columns = [log.own(LogColumn::Op)?, log.own(LogColumn::Deleted)?];
     // A job that reads these columns knows of deletes.
-    let asks = columns.iter().any(|column| rows.used.contains(column));
+    let asks = columns.iter().any(|column| rows.used.contains(&column.place()));
     (!asks).then(|| {
         "each change event counts as an event, and a delete has the old row: filter = \"NOT _deleted\" leaves deletes out"
             .to_string()

@@ -4,7 +4,7 @@ use super::log::CheckedLog;
 use super::rows::{compiled, fault, taken};
 use super::texts::{TextColumns, names_in};
 use super::times::time_rule;
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::error::Error;
 use crate::expr::parse;
 use crate::expr::walk::expressions;
@@ -76,9 +76,10 @@ impl CheckedLog {
     }
 
     /// The numbers of the columns that files have.
-    pub(super) fn columns_of_files(&self) -> Vec<usize> {
+    pub(super) fn columns_of_files(&self) -> Vec<ColumnId> {
         let columns = &self.inferred.columns;
-        (0..columns.len()).filter(|column| !columns[*column].derived).collect()
+        let of_files = |column: &ColumnId| !columns[column.place()].derived;
+        ColumnId::first(columns.len()).filter(of_files).collect()
     }
 
     /// Whether the event time is computed.

@@ -4,7 +4,7 @@ use super::faults::unknown_column;
 use super::planner::Planner;
 use super::rows::open_columns;
 use crate::asof::{Direction, Reach};
-use crate::batch::{DataType, Field};
+use crate::batch::{ColumnId, DataType, Field};
 use crate::error::{Error, Reason};
 use crate::job::document::At;
 use crate::job::keys::step as keys;
@@ -24,9 +24,9 @@ pub(super) struct NewColumn<'a> {
 pub(super) struct TableJoin {
     pub(super) table: usize,
     /// Columns of the table, and of the events, that are matched: in the order of the table's columns.
-    on: Vec<(usize, usize)>,
+    on: Vec<(ColumnId, ColumnId)>,
     /// Columns of the table.
-    take: Vec<usize>,
+    take: Vec<ColumnId>,
     fill: bool,
 }
 
@@ -164,14 +164,14 @@ impl<'a> Planner<'a> {
     }
 
     /// Columns of the events as they are at this step.
-    fn event_columns(&mut self, names: &[At<String>]) -> Option<Vec<usize>> {
+    fn event_columns(&mut self, names: &[At<String>]) -> Option<Vec<ColumnId>> {
         // Every name is looked at before one of them ends it.
-        let columns: Vec<Option<usize>> = names.iter().map(|name| self.event_column(name)).collect();
+        let columns: Vec<Option<ColumnId>> = names.iter().map(|name| self.event_column(name)).collect();
         columns.into_iter().collect()
     }
 
-    pub(super) fn event_column(&mut self, name: &At<String>) -> Option<usize> {
-        let column = self.rows.schema.index_of(&name.value);
+    pub(super) fn event_column(&mut self, name: &At<String>) -> Option<ColumnId> {
+        let column = self.rows.schema.id_of(&name.value);
         match column {
             Some(column) => self.rows.read([column]),
             None => self.rows.fault(unknown_column(&name.value, self.rows.schema.names()), &name.span),
@@ -189,11 +189,11 @@ impl<'a> Planner<'a> {
         fill: bool,
     ) -> (Vec<Option<DataType>>, Option<TableJoin>) {
         // The columns of the events are checked also where the table is not known.
-        let events: Vec<Option<usize>> = on.iter().map(|(event, _)| self.event_column(event)).collect();
+        let events: Vec<Option<ColumnId>> = on.iter().map(|(event, _)| self.event_column(event)).collect();
         let Some(table) = table else { return (vec![None; take.len()], None) };
         let column = |name: &At<String>| {
             let schema = &self.tables[table].rows.schema;
-            let found = schema.index_of(&name.value);
+            let found = schema.id_of(&name.value);
             if found.is_none() {
                 let error =
                     Error::job(format!("{} has no column `{}`", self.tables[table].title(), name.value))
@@ -203,9 +203,9 @@ impl<'a> Planner<'a> {
             }
             found
         };
-        let keys: Vec<Option<usize>> = on.iter().map(|(_, key)| column(key)).collect();
-        let taken: Vec<Option<usize>> = take.iter().map(|(_, name)| column(name)).collect();
-        let types = |column: &Option<usize>| {
+        let keys: Vec<Option<ColumnId>> = on.iter().map(|(_, key)| column(key)).collect();
+        let taken: Vec<Option<ColumnId>> = take.iter().map(|(_, name)| column(name)).collect();
+        let types = |column: &Option<ColumnId>| {
             let field = &self.tables[table].rows.schema.fields[(*column)?];
             (!field.faulty).then_some(field.ty)
         };
@@ -225,7 +225,7 @@ impl<'a> Planner<'a> {
         }
         // Two steps that ask by the same columns share what they ask, in whatever order they name them.
         matched.sort_unstable();
-        let take: Option<Vec<usize>> = taken.into_iter().collect();
+        let take: Option<Vec<ColumnId>> = taken.into_iter().collect();
         let join = match take {
             Some(take) if matched.len() == on.len() => Some(TableJoin { table, on: matched, take, fill }),
             _ => None,
@@ -234,7 +234,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Whether values of an event's column can equal those of a table's.
-    fn keys_are_alike(&self, table: usize, event: usize, key: usize, place: &At<String>) -> bool {
+    fn keys_are_alike(&self, table: usize, event: ColumnId, key: ColumnId, place: &At<String>) -> bool {
         let table = &self.tables[table];
         let (event, key) = (&self.rows.schema.fields[event], &table.rows.schema.fields[key]);
         let alike = match (event.ty.scale(), key.ty.scale()) {
@@ -270,7 +270,7 @@ impl<'a> Planner<'a> {
 
     /// A try of the rows that are asked for.
     pub(super) fn as_of(&mut self, join: &TableJoin, reach: Reach) -> Try {
-        let keys: Vec<usize> = join.on.iter().map(|(key, _)| *key).collect();
+        let keys: Vec<ColumnId> = join.on.iter().map(|(key, _)| *key).collect();
         let (table, take) = self.ask(join.table, &keys, &join.take, join.fill);
         Try::AsOf { table, on: join.on.iter().map(|(_, event)| *event).collect(), reach, take }
     }

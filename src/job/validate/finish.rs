@@ -2,7 +2,7 @@
 //! a batch.
 
 use super::planner::Planner;
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::input::{Inputs, OnBadRecord, ReadColumn, ReadPlan};
 use crate::job::destinations::answers;
 use crate::plan::{
@@ -36,6 +36,7 @@ impl Planner<'_> {
             // The column as it is written lies between those of the files and those of steps.
             new + usize::from(as_written.is_some() && old >= self.rows.source_columns)
         };
+        let id = |old: ColumnId| ColumnId::new(renumber(old.place()));
         read.columns = self.read_columns(sources, as_written);
         read.derived = self.log.derived(sources, renumber);
         read.positions = self.positions || !read.derived.is_empty();
@@ -43,47 +44,49 @@ impl Planner<'_> {
             match step {
                 Step::Filter(expr) | Step::Derive(_, expr) => expr.renumber(renumber),
                 Step::Dedup { keys, .. } | Step::First { keys, .. } => {
-                    keys.iter_mut().for_each(|column| *column = renumber(*column));
+                    keys.iter_mut().for_each(|column| *column = id(*column));
                 }
                 Step::Enrich(enrich) => {
                     let columns = enrich.tries.iter_mut().flat_map(|attempt| match attempt {
                         Try::AsOf { on, .. } => on.as_mut_slice(),
                         Try::Service(_) | Try::Constant(_) => &mut [],
                     });
-                    columns.for_each(|column| *column = renumber(*column));
+                    columns.for_each(|column| *column = id(*column));
                 }
             }
         }
         for service in &mut self.services {
-            service.columns.iter_mut().for_each(|column| *column = renumber(*column));
+            service.columns.iter_mut().for_each(|column| *column = id(*column));
         }
         for grouping in &mut self.groupings {
-            grouping.plan.keys.iter_mut().for_each(|(column, _)| *column = renumber(*column));
+            grouping.plan.keys.iter_mut().for_each(|(column, _)| *column = id(*column));
             for (_, args) in &mut grouping.plan.aggregates {
-                args.iter_mut().for_each(|column| *column = renumber(*column));
+                args.iter_mut().for_each(|column| *column = id(*column));
             }
         }
         for output in &mut self.outputs {
             if let OutputKind::Rows(columns) | OutputKind::Archive(columns) = &mut output.kind {
-                columns.iter_mut().for_each(|column| *column = renumber(*column));
+                columns.iter_mut().for_each(|column| *column = id(*column));
             }
         }
         match &mut self.watermark.partition {
             None | Some(LogPartition::File) => {}
-            Some(LogPartition::Column(column)) => *column = renumber(*column),
+            Some(LogPartition::Column(column)) => *column = id(*column),
             Some(LogPartition::Topics { topic, partition }) => {
-                (*topic, *partition) = (renumber(*topic), renumber(*partition));
+                (*topic, *partition) = (id(*topic), id(*partition));
             }
         }
         let offsets = self.offsets.map(|of| OffsetColumns {
-            topic: of.topic.map(renumber),
-            partition: renumber(of.partition),
-            offset: renumber(of.offset),
+            topic: of.topic.map(id),
+            partition: id(of.partition),
+            offset: id(of.offset),
         });
         for (column, field) in self.late.iter_mut().flat_map(|late| &mut late.columns) {
             match as_written {
-                Some((time, ty)) if time == *column => (*column, field.ty) = (sources.len(), ty),
-                _ => *column = renumber(*column),
+                Some((time, ty)) if time == column.place() => {
+                    (*column, field.ty) = (ColumnId::new(sources.len()), ty);
+                }
+                _ => *column = id(*column),
             }
         }
         // A batch has the columns of the files first, and then those of steps.

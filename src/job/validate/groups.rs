@@ -8,7 +8,7 @@ use super::held::{Groups, OutputColumns, ResolvedAggregate, no_column, two_colum
 use super::planner::Planner;
 use super::rows;
 use super::window::Timing;
-use crate::batch::{DataType, Field, Origin, Schema};
+use crate::batch::{ColumnId, DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason};
 use crate::expr::{AggregateCall, Expr, Selection, parse_selection};
 use crate::group::GroupPlan;
@@ -63,7 +63,7 @@ impl Planner<'_> {
         spec: &OutputSpec,
         groups: &Groups,
         timing: Option<Timing>,
-        keys: Option<Vec<usize>>,
+        keys: Option<Vec<ColumnId>>,
         (having, top): (Option<Option<Expr>>, Option<Option<Top>>),
     ) -> Option<OutputKind> {
         let (window, timing, keys) = (groups.window?, timing?, keys?);
@@ -103,8 +103,8 @@ impl Planner<'_> {
     }
 
     /// The columns of the keys; `None` after a fault.
-    fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<usize>> {
-        let keys: Vec<Option<usize>> = spec.by.iter().map(|name| self.event_column(name)).collect();
+    fn keys(&mut self, spec: &OutputSpec) -> Option<Vec<ColumnId>> {
+        let keys: Vec<Option<ColumnId>> = spec.by.iter().map(|name| self.event_column(name)).collect();
         keys.into_iter().collect()
     }
 

@@ -1,7 +1,7 @@
 //! What an output holds, as far as it is known while the output is planned.
 
 use crate::aggregate::Aggregate;
-use crate::batch::Schema;
+use crate::batch::{ColumnId, Schema};
 use crate::error::{Error, Reason};
 use crate::plan::{OutputKind, PlannedColumn};
 use crate::window::Window;
@@ -28,7 +28,7 @@ pub(super) struct Groups {
 }
 
 /// An aggregate and its arguments; `None` after a fault.
-pub(super) type ResolvedAggregate = Option<(Aggregate, Vec<usize>)>;
+pub(super) type ResolvedAggregate = Option<(Aggregate, Vec<ColumnId>)>;
 
 /// The fault that an output has no column of a name.
 pub(super) fn no_column(name: &str, schema: &Schema) -> Error {

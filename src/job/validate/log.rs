@@ -1,6 +1,6 @@
 //! A log whose columns are known: the source, a table, or the files of a lookup.
 
-use crate::batch::{DataType, Field, Schema};
+use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::input::derived::DerivedFrom;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::input::wire_format::LogColumn;
@@ -70,10 +70,11 @@ impl CheckedLog {
         Schema::new(self.inferred.columns.iter().map(field).collect())
     }
 
-    /// The number of a column that the log has of its own, if every record has it.
-    pub(super) fn own(&self, column: LogColumn) -> Option<usize> {
+    /// The column that the log has of its own, if every record has it.
+    pub(super) fn own(&self, column: LogColumn) -> Option<ColumnId> {
         self.inferred.wire_format.as_ref().filter(|found| found.framing.has(column))?;
-        self.inferred.columns.iter().position(|c| c.name == column.name())
+        let place = self.inferred.columns.iter().position(|c| c.name == column.name());
+        place.map(ColumnId::new)
     }
 
     /// When records arrived, as the log tells it; not where that is their event time.

@@ -2,9 +2,11 @@
 
 use super::planner::Planner;
 use super::table::{Ask, same};
+use crate::batch::ColumnId;
 use crate::error::Error;
 use crate::job::document::At;
 use crate::job::spec::{LogSpec, StepSpec, TableSpec};
+use crate::plan::TableId;
 
 impl<'a> Planner<'a> {
     /// The table of the job that has this name.
@@ -34,14 +36,14 @@ impl<'a> Planner<'a> {
         self.tables.iter().position(|table| table.spec.is_none() && same(table.keys, files))
     }
 
-    /// Asks a table for `columns` by `keys`: the number of the ask, and those of the columns in it.
+    /// Asks a table for `columns` by `keys`: the table of the plan, and those of the columns in it.
     pub(super) fn ask(
         &mut self,
         table: usize,
-        keys: &[usize],
-        columns: &[usize],
+        keys: &[ColumnId],
+        columns: &[ColumnId],
         fill: bool,
-    ) -> (usize, Vec<usize>) {
+    ) -> (TableId, Vec<usize>) {
         // The table reads these columns for each ask, so that all plans of one table read the same.
         self.tables[table].rows.read(keys.iter().chain(columns).copied());
         let same = |ask: &Ask| ask.table == table && ask.keys == keys && ask.fill == fill;
@@ -50,14 +52,14 @@ impl<'a> Planner<'a> {
             self.asks.len() - 1
         });
         let known = &mut self.asks[index].columns;
-        let number = |column: &usize| match known.iter().position(|k| k == column) {
+        let number = |column: &ColumnId| match known.iter().position(|k| k == column) {
             Some(number) => number,
             None => {
                 known.push(*column);
                 known.len() - 1
             }
         };
-        (index, columns.iter().map(number).collect())
+        (TableId::new(index), columns.iter().map(number).collect())
     }
 
     /// Faults tables that no step names.

@@ -5,7 +5,7 @@
 
 use super::held::{OutputColumns, two_columns};
 use super::planner::Planner;
-use crate::batch::{Field, Origin, Schema};
+use crate::batch::{ColumnId, Field, Origin, Schema};
 use crate::error::Error;
 use crate::expr::Selection;
 use crate::job::destinations::goes_to;
@@ -158,7 +158,7 @@ impl Planner<'_> {
         self.positions = true;
         let (mut fields, mut columns) = (vec![], vec![]);
         if spec.select.is_empty() {
-            columns = (0..self.rows.schema.fields.len())
+            columns = ColumnId::first(self.rows.schema.fields.len())
                 .filter(|&i| self.rows.schema.fields[i].origin != Origin::Own)
                 .collect();
             self.rows.read(columns.iter().copied());

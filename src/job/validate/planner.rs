@@ -7,6 +7,7 @@
 use super::log::CheckedLog;
 use super::rows::RowSource;
 use super::table::{Ask, JobTable};
+use crate::batch::ColumnId;
 use crate::error::Error;
 use crate::input::wire_format::LogColumn;
 use crate::job::spec::{JobSpec, StepSpec};
@@ -96,7 +97,7 @@ impl<'a> Planner<'a> {
             return;
         };
         let topic = of(LogColumn::Topic);
-        let keys: Vec<usize> = topic.into_iter().chain([partition, offset]).collect();
+        let keys: Vec<ColumnId> = topic.into_iter().chain([partition, offset]).collect();
         // The job may not name these columns, and the step needs them all the same.
         self.rows.read(keys.iter().copied());
         // `dedup` keeps the first in replay order, which is by event time and then by position.

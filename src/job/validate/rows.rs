@@ -2,7 +2,7 @@
 
 use super::log::CheckedLog;
 use super::texts::{TextColumns, names_in};
-use crate::batch::{DataType, Field, Origin, Schema};
+use crate::batch::{ColumnId, DataType, Field, Origin, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::expr::{Expr, parse};
 use crate::job::document::{At, Document};
@@ -87,9 +87,10 @@ impl<'a> RowSource<'a> {
     }
 
     /// Notes that columns are read.
-    pub(super) fn read(&mut self, columns: impl IntoIterator<Item = usize>) {
+    pub(super) fn read(&mut self, columns: impl IntoIterator<Item = ColumnId>) {
         // Only columns of the files can be left out: those of steps are always computed.
-        let of_files = columns.into_iter().filter(|column| *column < self.source_columns);
+        let columns = columns.into_iter().map(ColumnId::place);
+        let of_files = columns.filter(|column| *column < self.source_columns);
         self.used.extend(of_files);
     }
 
@@ -115,7 +116,7 @@ impl<'a> RowSource<'a> {
     fn made(&mut self, made: Result<Expr>, span: &Range<usize>) -> Option<Expr> {
         match made {
             Ok(expr) => {
-                self.read(expr.inputs().to_vec());
+                self.read(expr.inputs().iter().copied().map(ColumnId::new));
                 Some(expr)
             }
             Err(error) => {
@@ -166,23 +167,23 @@ impl<'a> RowSource<'a> {
         free
     }
 
-    /// Adds a step that computes a column, and gives its index.
-    fn derive(&mut self, field: Field, expr: Expr) -> usize {
+    /// Adds a step that computes a column, and gives its id.
+    fn derive(&mut self, field: Field, expr: Expr) -> ColumnId {
         self.steps.push(Step::Derive(field.name.clone(), expr));
         self.schema.fields.push(field);
-        self.schema.fields.len() - 1
+        ColumnId::new(self.schema.fields.len() - 1)
     }
 
     /// The column of an expression over the rows: itself, or a new one that no name finds.
-    pub(super) fn column_of(&mut self, sql: &At<String>) -> Option<usize> {
+    pub(super) fn column_of(&mut self, sql: &At<String>) -> Option<ColumnId> {
         let expr = self.expr(sql)?;
         Some(self.column_with(expr))
     }
 
     /// The column of an expression over the rows, as [`RowSource::column_of`].
-    pub(super) fn column_with(&mut self, expr: Expr) -> usize {
+    pub(super) fn column_with(&mut self, expr: Expr) -> ColumnId {
         if let Some(index) = expr.column() {
-            return index;
+            return ColumnId::new(index);
         }
         // The same expression in two aggregates is computed once.
         let fields = &self.schema.fields;
@@ -190,7 +191,7 @@ impl<'a> RowSource<'a> {
         // Arguments are the last columns, and each was made by one of the last steps.
         let steps = &self.steps[self.steps.len() - (fields.len() - first)..];
         let is_same = |step: &Step| matches!(step, Step::Derive(_, known) if known.sql() == expr.sql());
-        let same = steps.iter().position(is_same).map(|i| first + i);
+        let same = steps.iter().position(is_same).map(|i| ColumnId::new(first + i));
         same.unwrap_or_else(|| {
             // The number keeps names apart, and `Field::own` keeps them from being found.
             let field = Field::own(format!("__arg_{}", self.schema.fields.len()), expr.ty());

@@ -4,7 +4,7 @@ use super::enrich::NewColumn;
 use super::faults::unknown_column;
 use super::found;
 use super::planner::Planner;
-use crate::batch::DataType;
+use crate::batch::{ColumnId, DataType};
 use crate::error::Error;
 use crate::job::document::At;
 use crate::job::keys::key::{Described, ValueType};
@@ -88,7 +88,7 @@ impl Planner<'_> {
     }
 
     /// The pieces of a URL, and the columns between them.
-    fn url(&mut self, url: &At<String>) -> Option<(Vec<Template>, Vec<usize>)> {
+    fn url(&mut self, url: &At<String>) -> Option<(Vec<Template>, Vec<ColumnId>)> {
         let text = url.value.as_str();
         let after = ["http://", "https://"].iter().find_map(|scheme| text.strip_prefix(scheme));
         let host = after.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
@@ -126,7 +126,7 @@ impl Planner<'_> {
         }
         let mut columns = vec![];
         for name in &names {
-            match self.rows.schema.index_of(name) {
+            match self.rows.schema.id_of(name) {
                 Some(column) => columns.push(column),
                 None => self.rows.fault(unknown_column(name, self.rows.schema.names()), &url.span),
             }

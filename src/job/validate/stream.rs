@@ -3,7 +3,7 @@
 
 use super::faults::unknown_column;
 use super::planner::Planner;
-use crate::batch::{DataType, Field};
+use crate::batch::{ColumnId, DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
 use crate::input::infer::{Inferred, InferredColumn};
@@ -197,7 +197,7 @@ impl Planner<'_> {
     fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {
         let source = &self.rows.schema.fields[..self.rows.source_columns];
         match source.iter().position(|field| field.name == name.value) {
-            Some(column) => Some(LogPartition::Column(column)),
+            Some(column) => Some(LogPartition::Column(ColumnId::new(column))),
             // A column with the name `file` goes before the word.
             None if name.value == "file" => Some(LogPartition::File),
             None if self.log.inferred.columns.is_empty() => None,
@@ -224,7 +224,7 @@ impl Planner<'_> {
     }
 
     /// The columns of the source as the late output has them, by their numbers in the planner's schema.
-    fn late_columns(&self) -> Vec<(usize, Field)> {
+    fn late_columns(&self) -> Vec<(ColumnId, Field)> {
         let columns = self.log.columns_of_files().into_iter();
         let source = columns.map(|column| (column, self.rows.schema.fields[column].clone()));
         // A column of the source gives way to one of the late output with its name.

@@ -6,7 +6,7 @@ use super::log::CheckedLog;
 use super::open::Assumed;
 use super::rows::RowSource;
 use crate::asof::AsOfPlan;
-use crate::batch::{Field, Schema};
+use crate::batch::{ColumnId, Field, Schema};
 use crate::error::{Error, Result};
 use crate::input::wire_format::LogColumn;
 use crate::job::document::{At, Document};
@@ -26,14 +26,14 @@ pub(super) struct JobTable<'a> {
     pub(super) log: CheckedLog,
     pub(super) rows: RowSource<'a>,
     /// The column of what change events do, of which deletes end rows.
-    op: Option<usize>,
+    op: Option<ColumnId>,
 }
 
 /// What one or more steps ask of a table. Columns are numbers of its rows' schema.
 pub(super) struct Ask {
     pub(super) table: usize,
-    pub(super) keys: Vec<usize>,
-    pub(super) columns: Vec<usize>,
+    pub(super) keys: Vec<ColumnId>,
+    pub(super) columns: Vec<ColumnId>,
     pub(super) fill: bool,
 }
 
@@ -188,8 +188,9 @@ impl JobTable<'_> {
         read.positions = true;
         let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
         read.derived = self.log.derived(&of_files, new);
-        let renumber = |columns: &[usize]| {
-            columns.iter().map(|&old| (new(old), fields[old].ty.computed())).collect::<Vec<_>>()
+        let id = |old: ColumnId| ColumnId::new(new(old.place()));
+        let renumber = |columns: &[ColumnId]| {
+            columns.iter().map(|&old| (id(old), fields[old].ty.computed())).collect::<Vec<_>>()
         };
         let (keys, columns) = (renumber(&ask.keys), renumber(&ask.columns));
         let mut steps = self.rows.steps.clone();
@@ -204,7 +205,7 @@ impl JobTable<'_> {
             inferred: self.log.inferred.clone(),
             rows: Schema::new(kept.iter().map(|&i| fields[i].clone()).collect::<Vec<Field>>()),
             steps,
-            index: AsOfPlan { keys, columns, fill: ask.fill, op: self.op.map(new), keep_keys: false },
+            index: AsOfPlan { keys, columns, fill: ask.fill, op: self.op.map(id), keep_keys: false },
             rejects: None,
         })
     }

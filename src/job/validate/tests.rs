@@ -1,7 +1,7 @@
 //! What a job of event time becomes in the plan.
 
 use super::*;
-use crate::batch::{DataType, Field};
+use crate::batch::{ColumnId, DataType, Field};
 use crate::group::Lateness;
 use crate::plan::{LogPartition, Mode, OutputKind, PlannedColumn, WatermarkPlan};
 use crate::time::{DAY, Duration, HOUR, MINUTE, SECOND, TimeRule, TimeUnit};
@@ -80,12 +80,13 @@ path = "@/late.jsonl"
     );
     assert_eq!(plan.pipeline.rows.index_of("at"), Some(1));
     assert_eq!(plan.pipeline.rows.index_of("double"), Some(7));
-    assert_eq!(plan.pipeline.groupings[0].plan.keys, [(4, String)]);
-    assert_eq!(plan.pipeline.groupings[0].plan.aggregates[0].1, [7]);
-    assert_eq!(plan.pipeline.watermark.partition, Some(LogPartition::Column(3)));
+    assert_eq!(plan.pipeline.groupings[0].plan.keys, [(ColumnId::new(4), String)]);
+    assert_eq!(plan.pipeline.groupings[0].plan.aggregates[0].1, [ColumnId::new(7)]);
+    assert_eq!(plan.pipeline.watermark.partition, Some(LogPartition::Column(ColumnId::new(3))));
     assert_eq!(plan.pipeline.watermark.idle, Some(MINUTE));
     let late = plan.deliveries.late.expect("a late output");
-    let columns: Vec<(usize, &str)> = late.columns.iter().map(|(i, f)| (*i, f.name.as_str())).collect();
+    let columns: Vec<(usize, &str)> =
+        late.columns.iter().map(|(i, f)| (i.place(), f.name.as_str())).collect();
     assert_eq!(columns, [(0, "note"), (6, "at"), (2, "seen"), (3, "shard"), (4, "user"), (5, "amount")]);
     assert_eq!(late.columns[1].1.ty, String);
 }
@@ -216,6 +217,6 @@ fn a_time_that_is_declared_an_instant_is_written_as_it_was() {
         mode = \"streamed\"\n[late]\npath = \"@/late.parquet\"\n";
     let plan = planned("at,x\n1709200801,1\n", job);
     let late = plan.deliveries.late.as_ref().expect("a late output");
-    assert_eq!(late.columns[0], (2, Field::new("at", DataType::Int64)));
+    assert_eq!(late.columns[0], (ColumnId::new(2), Field::new("at", DataType::Int64)));
     assert_eq!(names(&plan)[2], ("at", DataType::Int64));
 }

@@ -5,8 +5,8 @@ use super::meaning::ColumnKind;
 use super::text::ResultText;
 use super::written::ResultFormat;
 use super::{ResultTable, WhichSide};
+use crate::batch::partition_values;
 use crate::error::{Error, Result};
-use crate::input::partition_columns;
 use crate::input::{
     InputFormat, Inputs, Opened, SourceFile, damaged_parquet as damaged, files, guarded_parquet as guarded,
     load_parquet as load,
@@ -110,7 +110,7 @@ impl Side {
                     ResultTable::Rows { .. } => vec![],
                 };
                 for file in files {
-                    let constants = partition_columns::of_path(&file.path);
+                    let constants = partition_values(&file.path);
                     if file.format == InputFormat::Parquet {
                         side.parquet(&file, constants, which)?;
                         continue;

@@ -266,17 +266,35 @@ impl BuilderLength for StringViewBuilder {
     }
 }
 
-/// The keys of an object and what stands there, in the order of the text.
-#[derive(Default)]
-struct JsonObject<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// The keys of an object and what stands there.
+struct JsonObject<'a> {
+    /// In the order of the text.
+    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// The places of the entries by their keys, and of equal keys in the order of the text.
+    by_key: Vec<u32>,
+}
 
 impl<'a> JsonObject<'a> {
-    /// The value of a key, or at the end of the path that its dots make. Of a key that comes twice the last value counts.
+    fn new(entries: Vec<(Cow<'a, str>, &'a RawValue)>) -> JsonObject<'a> {
+        let mut by_key: Vec<u32> = (0..entries.len() as u32).collect();
+        // The sort is stable, so the last of several equal keys stays the last.
+        by_key.sort_by(|&a, &b| entries[a as usize].0.cmp(&entries[b as usize].0));
+        JsonObject { entries, by_key }
+    }
+
+    /// The value of a key. Where the key comes twice, the last value counts.
+    fn own(&self, key: &str) -> Option<&'a RawValue> {
+        let entry = |place: u32| &self.entries[place as usize];
+        let end = self.by_key.partition_point(|&place| *entry(place).0 <= *key);
+        let (known, value) = entry(*self.by_key[..end].last()?);
+        (known == key).then_some(*value)
+    }
+
+    /// The value of a key, or at the end of the path that its dots make.
     fn at(&self, name: &str) -> Option<&'a RawValue> {
-        let of = |wanted: &str| self.0.iter().rev().find(|(key, _)| key == wanted).map(|(_, value)| *value);
-        of(name).or_else(|| {
+        self.own(name).or_else(|| {
             let mut dots = name.match_indices('.');
-            dots.find_map(|(dot, _)| JsonObject::of(of(&name[..dot])?)?.at(&name[dot + 1..]))
+            dots.find_map(|(dot, _)| JsonObject::of(self.own(&name[..dot])?)?.at(&name[dot + 1..]))
         })
     }
 
@@ -289,7 +307,7 @@ impl<'a> JsonObject<'a> {
     /// Gives the names of its columns, below `path`, which is as before afterwards.
     fn names(&self, path: &mut String, others: &Others, give: &mut dyn FnMut(&str)) {
         let above = path.len();
-        for (key, value) in &self.0 {
+        for (key, value) in &self.entries {
             path.push_str(key);
             match JsonObject::of(value).filter(|_| others.is_record(path)) {
                 Some(object) => {
@@ -343,11 +361,11 @@ impl<'de> Visitor<'de> for Entries {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<JsonObject<'de>, A::Error> {
-        let mut object = JsonObject::default();
+        let mut entries = vec![];
         while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-            object.0.push((key, value));
+            entries.push((key, value));
         }
-        Ok(object)
+        Ok(JsonObject::new(entries))
     }
 }
 

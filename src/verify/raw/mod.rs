@@ -26,9 +26,9 @@ pub(super) mod text;
 mod wire_format;
 
 use crate::batch::DataType;
+use crate::batch::partition_values;
 use crate::error::{Error, Result};
 use crate::input::derived::DerivedFrom;
-use crate::input::partition_columns;
 use crate::input::{InputFormat, ReadColumn, ReadPlan, SourceFile};
 use crate::sql::{POSITION, Relation};
 use crate::time::TimeRule;
@@ -143,7 +143,7 @@ fn raw_columns(plan: &ReadPlan) -> Vec<RawColumn> {
 
 fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result<RawFile> {
     let mut part = records(file, plan, wanted)?;
-    for (name, value) in partition_columns::of_path(&file.path) {
+    for (name, value) in partition_values(&file.path) {
         let Some(i) =
             wanted.iter().position(|column| column.name == name && file.partition_columns.contains(&name))
         else {

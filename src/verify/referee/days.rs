@@ -3,7 +3,7 @@
 use super::clock::Clock;
 use crate::batch::DataType;
 use crate::plan::Plan;
-use crate::time::{CalendarUnit, Duration};
+use crate::time::{CalendarUnit, Duration, FirstAndLast};
 use crate::window::Window;
 use arrow_array::{ArrayRef, Date32Array, Int64Array};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const DAY: i64 = 86_400_000_000;
 
 /// The days around event times, and the instant (microseconds) at which each begins, `offset` microseconds later on
 /// the wall clock.
-pub fn days(clock: &Clock, (first, last): (i64, i64), around: i64, offset: i64) -> Days {
+pub fn days(clock: &Clock, FirstAndLast { first, last }: FirstAndLast, around: i64, offset: i64) -> Days {
     // `div_euclid` rounds down, so days before 1970 are right too.
     let from = first.div_euclid(DAY) - around;
     let to = last.div_euclid(DAY) + around;

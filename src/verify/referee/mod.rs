@@ -28,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::process;
 use crate::sql::{self, Relation};
+use crate::time::FirstAndLast;
 use crate::verify::wide;
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use clock::Clock;
@@ -60,7 +61,7 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     let registry = Arc::new(clocks::ClockFunctions::of(plan.zone.name()));
     let mut context = SQLContext::new().with_function_registry(registry);
     let zone = plan.zone.name();
-    let mut times: Option<(i64, i64)> = None;
+    let mut times: Option<FirstAndLast> = None;
     for relation in sql::relations(plan)? {
         let more = if own { wide::columns(plan, &relation.name, query) } else { vec![] };
         let mut read = relation.read.clone();
@@ -77,13 +78,18 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
             })?,
         };
         // Calendar windows lie around events of the source; the times of tables may reach further.
-        if let Some((first, last)) = typed.times.filter(|_| relation.name == "source") {
-            times = Some((first, last));
+        if relation.name == "source" {
+            times = typed.times.or(times);
         }
         register(plan, &mut context, &relation.name, &typed)?;
     }
     for (name, offset) in sql::day_relations(plan) {
-        let days = days::days(&Clock::of(zone), times.unwrap_or((0, 0)), days::around(plan), offset);
+        let days = days::days(
+            &Clock::of(zone),
+            times.unwrap_or(FirstAndLast::new(0, 0)),
+            days::around(plan),
+            offset,
+        );
         let column =
             |(name, ty, array): &(&str, DataType, ArrayRef)| bridge::to_polars(name, *ty, array, zone);
         let rows = days[0].2.len();

@@ -12,7 +12,7 @@ use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan, ReadTime};
 use crate::sql::{POSITION, Relation, TIME};
-use crate::time::TimeRule;
+use crate::time::{FirstAndLast, TimeRule};
 use crate::verify::raw::{self, RawTable, text};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
@@ -31,7 +31,7 @@ pub struct Typed {
     /// How many rows.
     pub rows: usize,
     /// The first and the last event time, where there is one.
-    pub times: Option<(i64, i64)>,
+    pub times: Option<FirstAndLast>,
 }
 
 impl Typed {
@@ -47,7 +47,7 @@ impl Typed {
         };
         if field.name == TIME {
             let times = array.as_primitive::<TimestampMicrosecondType>().values();
-            self.times = times.iter().min().copied().zip(times.iter().max().copied());
+            self.times = FirstAndLast::of(times);
         }
         self.rows = array.len();
         self.columns.push((field, array));

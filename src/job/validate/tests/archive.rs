@@ -2,7 +2,7 @@
 
 use super::{CSV, plan, planned};
 use crate::batch::DataType::{Float64, Int64, String as Text, Timestamp};
-use crate::batch::{DataType, Schema};
+use crate::batch::{ColumnId, DataType, Schema};
 use crate::job::{JobSpec, Overrides, SourceFiles, plan_job, source_files, table_files};
 use crate::plan::{OutputKind, Plan, Step};
 use crate::rows::PartitionPart;
@@ -43,7 +43,9 @@ select = { n = "sum(double)" }
     let all = [("at", Timestamp), ("user", Text), ("unused", Text), ("amount", Float64)];
     let own = [("_file", Text), ("_place", Int64)];
     for output in &plan.deliveries.outputs[..2] {
-        assert!(matches!(&output.kind, OutputKind::Archive(columns) if columns[..] == [0, 1, 2, 3]));
+        assert!(
+            matches!(&output.kind, OutputKind::Archive(columns) if columns[..] == [0, 1, 2, 3].map(ColumnId::new))
+        );
         assert_eq!(columns(&output.columns), [&all[..], &own].concat());
         assert_eq!(output.written().len(), 6, "what names its partitions is no column");
     }
@@ -67,9 +69,9 @@ fn an_archive_beside_the_late_output_keeps_its_numbers() {
     let csv = CSV.replace("_file", "file");
     let plan = planned(&csv, job);
     let OutputKind::Archive(archived) = &plan.deliveries.outputs[0].kind else { panic!() };
-    assert_eq!(archived[..], [0, 1, 2, 3, 4, 5, 6]);
+    assert_eq!(archived[..], [0, 1, 2, 3, 4, 5, 6].map(ColumnId::new));
     assert_eq!(columns(&plan.deliveries.outputs[0].columns)[2], ("at", Timestamp));
-    assert_eq!(plan.deliveries.late.unwrap().columns[2].0, 7);
+    assert_eq!(plan.deliveries.late.unwrap().columns[2].0.place(), 7);
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! What steps that depend on order or look elsewhere become in the plan.
 
 use crate::asof::{Direction, Reach};
+use crate::batch::ColumnId;
 use crate::batch::DataType::{self, Bool, Date, Decimal, Float64, Int64, String as Text, Timestamp};
 use crate::error::Result;
 use crate::input::OnBadRecord;
 use crate::job::JobSpec;
 use crate::job::validate::{Overrides, plan_job};
 use crate::lookup::OnFailure;
-use crate::plan::{OutputKind, Plan, Step, TablePlan, Try};
+use crate::plan::{OutputKind, Plan, Step, TableId, TablePlan, Try};
 use crate::time::{DAY, MINUTE, TimeRule, TimeUnit};
 use std::time::Duration;
 
@@ -91,17 +92,18 @@ filter = "isFirst"
     assert_eq!(names, ["user", "id", "session", "kind", "sessionCountry", "isFirst"]);
     assert!(plan.pipeline.read.positions && plan.pipeline.read.columns.len() == 4);
     assert!(
-        matches!(&plan.pipeline.steps[0], Step::Dedup { keys, within: Some(MINUTE) } if keys[..] == [0, 1])
+        matches!(&plan.pipeline.steps[0], Step::Dedup { keys, within: Some(MINUTE) } if keys[..] == [0, 1].map(ColumnId::new))
     );
     assert!(
-        matches!(&plan.pipeline.steps[2], Step::First { keys, name } if keys[..] == [0, 4] && name == "isFirst")
+        matches!(&plan.pipeline.steps[2], Step::First { keys, name } if keys[..] == [0, 4].map(ColumnId::new) && name == "isFirst")
     );
     let reach = |direction, within, inclusive| Reach { direction, within: Some(within), inclusive };
     let tried = tries(&plan, 1);
     let wanted = [reach(Direction::Backward, DAY, true), reach(Direction::Forward, 5 * MINUTE, false)];
     for (tried, wanted) in tried.iter().zip(wanted) {
-        let Try::AsOf { table: 0, on, reach, take } = tried else { panic!("{tried:?}") };
-        assert_eq!((&on[..], reach, &take[..]), (&[2][..], &wanted, &[0][..]));
+        let Try::AsOf { table, on, reach, take } = tried else { panic!("{tried:?}") };
+        assert_eq!(*table, TableId::new(0));
+        assert_eq!((&on[..], reach, &take[..]), (&[ColumnId::new(2)][..], &wanted, &[0][..]));
     }
     assert!(matches!((&tried[2], &tried[3]), (Try::Service(0), Try::Constant(_))) && tried.len() == 4);
 
@@ -109,12 +111,18 @@ filter = "isFirst"
     assert_eq!(read(table), [("id", Text), ("country", Text), ("kind", Text)]);
     assert_eq!(table.rows.index_of("kind_of"), Some(3));
     assert!(matches!(&table.steps[..], [Step::Derive(..), Step::Filter(_)]), "derive comes first");
-    assert_eq!((&table.index.keys[..], &table.index.columns[..]), (&[(0, Text)][..], &[(1, Text)][..]));
+    assert_eq!(
+        (&table.index.keys[..], &table.index.columns[..]),
+        (&[(ColumnId::new(0), Text)][..], &[(ColumnId::new(1), Text)][..])
+    );
     assert!(table.read.positions && !table.index.fill);
     assert_eq!(table.read.time.rule, TimeRule::Epoch(TimeUnit::Milli));
 
     let [service] = &plan.pipeline.services[..] else { panic!() };
-    assert_eq!((&service.columns[..], &service.pointers[..]), (&[2, 3][..], &["/country".to_string()][..]));
+    assert_eq!(
+        (&service.columns[..], &service.pointers[..]),
+        (&[2, 3].map(ColumnId::new)[..], &["/country".to_string()][..])
+    );
     assert_eq!(service.url, ["http://host/sessions/", "/", ""]);
     assert_eq!(plan.pipeline.answers.as_deref(), Some("out.csv.lookups.jsonl".as_ref()));
 }
@@ -130,9 +138,12 @@ fn outputs_hold_what_steps_append() {
     let last: Vec<_> = last.iter().map(|field| (field.name.as_str(), field.ty)).collect();
     assert_eq!(last, [("isFirst", Bool), ("country", Text), ("born", Int64)]);
     assert!(
-        matches!(&plan.deliveries.outputs[0].kind, OutputKind::Rows(columns) if columns[..] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        matches!(&plan.deliveries.outputs[0].kind, OutputKind::Rows(columns) if columns[..] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(ColumnId::new))
     );
-    assert_eq!(plan.pipeline.groupings[0].plan.keys, [(8, Text), (7, Bool)]);
+    assert_eq!(
+        plan.pipeline.groupings[0].plan.keys,
+        [(8, Text), (7, Bool)].map(|(place, ty)| (ColumnId::new(place), ty))
+    );
 }
 
 #[test]
@@ -160,7 +171,9 @@ fn steps_that_ask_a_table_by_the_same_columns_share_it() {
         .collect();
     assert_eq!(asked, [(2, 2, false), (2, 1, true), (1, 1, false)]);
     let taken = |step| match &tries(&plan, step)[0] {
-        Try::AsOf { table, on, take, .. } => (*table, on.clone(), take.clone()),
+        Try::AsOf { table, on, take, .. } => {
+            (table.place(), on.iter().map(|column| column.place()).collect::<Vec<_>>(), take.clone())
+        }
         other => panic!("{other:?}"),
     };
     assert_eq!(taken(0), (0, vec![0, 1], vec![0]));
@@ -201,8 +214,12 @@ fn a_lookup_in_files_is_a_table_without_a_time() {
     );
     assert_eq!(read(users), [("id", Text), ("address.country", Text)]);
     let reach = Reach { direction: Direction::Backward, within: None, inclusive: true };
-    assert!(matches!(&tries(&plan, 0)[0], Try::AsOf { table: 0, reach: r, .. } if *r == reach));
-    assert!(matches!(&tries(&plan, 1)[1], Try::AsOf { table: 0, take, .. } if take[..] == [0]));
+    assert!(
+        matches!(&tries(&plan, 0)[0], Try::AsOf { table, reach: r, .. } if table.place() == 0 && *r == reach)
+    );
+    assert!(
+        matches!(&tries(&plan, 1)[1], Try::AsOf { table, take, .. } if table.place() == 0 && take[..] == [0])
+    );
     assert_eq!(plan.pipeline.services[0].pointers, ["/address/country"]);
     assert_eq!(
         plan.deliveries.rejects.as_deref(),
@@ -221,8 +238,9 @@ fn an_otherwise_takes_after_its_step() {
         { lookup = \"http://host/{session}\", retries = 0, in_flight = 7, timeout = \"1s\", backoff = \"0s\" }]\n";
     let plan = planned(&(steps.to_string() + OUTPUT));
     assert_eq!(plan.pipeline.tables.len(), 2);
-    let Try::AsOf { table: 1, on, take, .. } = &tries(&plan, 0)[1] else { panic!() };
-    assert_eq!((on.as_slice(), take.as_slice()), (&[4][..], &[0, 1][..]));
+    let Try::AsOf { table, on, take, .. } = &tries(&plan, 0)[1] else { panic!() };
+    assert_eq!(*table, TableId::new(1));
+    assert_eq!((on.as_slice(), take.as_slice()), (&[ColumnId::new(4)][..], &[0, 1][..]));
     let pointers: Vec<Vec<&str>> =
         plan.pipeline.services.iter().map(|s| s.pointers.iter().map(String::as_str).collect()).collect();
     assert_eq!(pointers, [vec!["/country", "/city"], vec!["/x~1y", ""], vec!["/0", "/y"], vec!["/x~1y", ""]]);
