@@ -15,6 +15,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`cli`] | the command line, and the only printer |
+//! | [`serve`] | jobs and outputs of a folder in a browser: requests to pages; reads only |
 //! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
@@ -84,6 +85,7 @@ pub mod report;
 pub mod rows;
 pub mod run;
 pub mod secret;
+pub mod serve;
 pub mod sink;
 pub mod sql;
 pub mod time;

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod sample;
 mod schema;
+mod serve;
 mod sql;
 pub mod ui;
 mod verify;
@@ -87,6 +88,8 @@ enum Command {
     Verify(Box<verify::VerifyArgs>),
     /// Write an HTML page of a job's results: charts, tables, record counts, late data
     Report(report::ReportArgs),
+    /// Show the jobs and outputs of a folder in a browser, and refresh when a run commits
+    Serve(serve::ServeArgs),
     /// Print the SQL that computes the outputs of a job
     Sql(sql::SqlArgs),
     /// Show the state of a live job at a time: open windows, keys, table rows
@@ -115,6 +118,7 @@ impl Command {
             Command::Backfill(_) => "backfill",
             Command::Verify(_) => "verify",
             Command::Report(_) => "report",
+            Command::Serve(_) => "serve",
             Command::Sql(_) => "sql",
             Command::Inspect(_) => "inspect",
             Command::Sample(_) => "sample",
@@ -135,6 +139,7 @@ impl Command {
             Command::Backfill(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Report(args) => args.run(),
+            Command::Serve(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
             Command::Sample(args) => args.run(),

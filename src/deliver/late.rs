@@ -23,7 +23,11 @@ const SECONDS: DataType = DataType::Decimal { precision: 20, scale: 6 };
 
 /// The columns of the late output.
 pub fn schema(late: &LatePlan) -> Schema {
-    let mut fields: Vec<Field> = late.columns.iter().map(|(_, field)| field.clone()).collect();
+    with_own(late.columns.iter().map(|(_, field)| field.clone()).collect())
+}
+
+/// Columns of the log with those that say of a late event where it stood and what it missed.
+pub fn with_own(mut fields: Vec<Field>) -> Schema {
     fields.extend([
         Field::new("_file", DataType::String),
         Field::new("_line", DataType::Int64),

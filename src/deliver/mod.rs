@@ -17,7 +17,7 @@ pub(crate) mod shape;
 mod staged;
 pub(crate) mod state;
 
-pub use late::schema as late_schema;
+pub use late::{schema as late_schema, with_own as with_late_columns};
 pub(crate) use outcome::balances;
 pub use outcome::{Outcome, OutputOutcome};
 pub(crate) use passed::Results;

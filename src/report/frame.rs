@@ -8,9 +8,9 @@
 use super::axis::{AxisStep, Grid};
 use super::rows::is_number;
 use crate::aggregate::{Function, Pairwise};
-use crate::batch::{DataType, Schema};
+use crate::batch::{DataType, Field, Schema};
 use crate::plan::{Grouping, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
-use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule};
+use crate::time::{CalendarUnit, DAY, Duration, TimeParser, TimeRule, Zone};
 use crate::window::{Offset, Window};
 
 /// How values become one.
@@ -65,6 +65,31 @@ pub(super) enum TimeOf {
     Parsed(usize, TimeParser),
 }
 
+/// What a column of groups holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// The start of the window.
+    Start,
+    /// Its end.
+    End,
+    /// A key.
+    Key,
+    /// The number of the firing.
+    Firing,
+    /// An aggregate, and how its values become one.
+    Value(MeasureFold),
+}
+
+/// Groups, as far as charts depend on what they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Groups {
+    pub window: Window,
+    pub firings: bool,
+    /// Whether `having` or `top` leaves out some of them.
+    pub picked: bool,
+    pub columns: Vec<Holds>,
+}
+
 /// What of an output is charted.
 #[derive(Debug, Clone)]
 pub(super) struct ChartFrame {
@@ -98,7 +123,7 @@ impl ChartFrame {
                 let at = columns.iter().position(|&column| {
                     read.columns.get(column.place()).is_some_and(|of| of.name == read.time.column)
                 });
-                let time = at.and_then(|at| time_of(at, &output.columns, &read.time.rule, plan));
+                let time = at.and_then(|at| time_of(at, &output.columns, &read.time.rule, &plan.zone));
                 ChartFrame::events(&output.columns, time, at)
             }
         }
@@ -121,7 +146,7 @@ impl ChartFrame {
         frame
     }
 
-    fn events(schema: &Schema, time: Option<TimeOf>, at: Option<usize>) -> ChartFrame {
+    pub fn events(schema: &Schema, time: Option<TimeOf>, at: Option<usize>) -> ChartFrame {
         let fields = || schema.fields.iter().enumerate();
         let dimensions = fields()
             .filter(|(i, field)| {
@@ -163,22 +188,50 @@ impl ChartFrame {
 
     fn groups(grouping: &Grouping, post: &Post, output: &OutputPlan) -> ChartFrame {
         let plan = &grouping.plan;
-        let fields = &output.columns.fields;
-        let of = |wanted: fn(&PlannedColumn) -> bool| post.columns.iter().position(wanted);
-        // Cumulative windows start together, and are told apart by their ends.
-        let time = match plan.window {
-            Window::Cumulative { .. } => of(|column| matches!(column, PlannedColumn::WindowEnd)),
-            _ => of(|column| matches!(column, PlannedColumn::WindowStart)),
+        let of = |column: &PlannedColumn| match column {
+            PlannedColumn::WindowStart => Holds::Start,
+            PlannedColumn::WindowEnd => Holds::End,
+            PlannedColumn::Key(_) => Holds::Key,
+            PlannedColumn::Value(value) => Holds::Value(fold(&plan.aggregates[*value].0.function)),
+            PlannedColumn::Computed(_) => Holds::Value(MeasureFold::Mean),
+            PlannedColumn::Firing => Holds::Firing,
         };
-        let apart = !matches!(plan.window, Window::Hopping { .. } | Window::Cumulative { .. });
+        ChartFrame::grouped(
+            &output.columns.fields,
+            &Groups {
+                window: plan.window,
+                firings: plan.firings,
+                picked: post.having.is_some() || post.top.is_some(),
+                columns: post.columns.iter().map(of).collect(),
+            },
+        )
+    }
+
+    /// Nothing is charted.
+    pub fn nothing() -> ChartFrame {
+        ChartFrame {
+            time: None,
+            windows: false,
+            grid: None,
+            dimensions: vec![],
+            measures: vec![],
+            zero: false,
+        }
+    }
+
+    /// What of groups is charted.
+    pub fn grouped(fields: &[Field], groups: &Groups) -> ChartFrame {
+        let of = |wanted: Holds| groups.columns.iter().position(|column| *column == wanted);
+        // Cumulative windows start together, and are told apart by their ends.
+        let time = match groups.window {
+            Window::Cumulative { .. } => of(Holds::End),
+            _ => of(Holds::Start),
+        };
+        let apart = !matches!(groups.window, Window::Hopping { .. } | Window::Cumulative { .. });
         let mut measures: Vec<ChartMeasure> = vec![];
-        let numbers = post.columns.iter().zip(fields).enumerate();
+        let numbers = groups.columns.iter().zip(fields).enumerate();
         for (i, (column, field)) in numbers.filter(|(_, (_, field))| is_number(field.ty)) {
-            let fold = match column {
-                PlannedColumn::Value(value) => fold(&plan.aggregates[*value].0.function),
-                PlannedColumn::Computed(_) => MeasureFold::Mean,
-                _ => continue,
-            };
+            let Holds::Value(fold) = *column else { continue };
             // Windows that overlap count an event several times, so their sums are not added over time.
             let time = if fold == MeasureFold::Sum && !apart { MeasureFold::Mean } else { fold };
             measures.push(ChartMeasure {
@@ -190,14 +243,14 @@ impl ChartFrame {
             });
         }
         measures.truncate(MEASURES);
-        if plan.firings || measures.is_empty() {
+        if groups.firings || measures.is_empty() {
             // Each firing repeats its window, so nothing but their number adds up.
-            let name = if plan.firings { "firings" } else { "rows" };
+            let name = if groups.firings { "firings" } else { "rows" };
             let (keys, time) = (MeasureFold::Sum, MeasureFold::Sum);
             measures = vec![ChartMeasure { name: name.into(), column: None, scale: 0, keys, time }];
         }
         let keys: Vec<usize> =
-            (0..post.columns.len()).filter(|&i| matches!(post.columns[i], PlannedColumn::Key(_))).collect();
+            (0..groups.columns.len()).filter(|&i| groups.columns[i] == Holds::Key).collect();
         // A total is kept for each key and measure, so with more measures there are fewer keys.
         let most = KEYS / measures.len();
         let dimension = |columns: Vec<usize>| {
@@ -212,12 +265,12 @@ impl ChartFrame {
         }
         ChartFrame {
             time: time.map(TimeOf::Column),
-            windows: !matches!(plan.window, Window::Session { .. }),
-            grid: grid(&plan.window),
+            windows: !matches!(groups.window, Window::Session { .. }),
+            grid: grid(&groups.window),
             dimensions,
             measures,
             // `having` and `top` leave out groups that had events, so a missing row is not 0.
-            zero: post.having.is_none() && post.top.is_none() && apart,
+            zero: !groups.picked && apart,
         }
     }
 
@@ -262,12 +315,12 @@ fn grid(window: &Window) -> Option<Grid> {
 }
 
 /// How the event time in column `at` of an output is read.
-fn time_of(at: usize, schema: &Schema, rule: &TimeRule, plan: &Plan) -> Option<TimeOf> {
+pub(super) fn time_of(at: usize, schema: &Schema, rule: &TimeRule, zone: &Zone) -> Option<TimeOf> {
     match (schema.fields[at].ty, rule) {
         (DataType::Timestamp, _) => Some(TimeOf::Column(at)),
         (DataType::Int64, TimeRule::Epoch(_))
         | (DataType::String, TimeRule::Iso | TimeRule::Format(_) | TimeRule::AnyOf(_)) => {
-            Some(TimeOf::Parsed(at, TimeParser::new(rule.clone(), plan.zone.clone())))
+            Some(TimeOf::Parsed(at, TimeParser::new(rule.clone(), zone.clone())))
         }
         _ => None,
     }

@@ -21,10 +21,14 @@ mod fold;
 mod frame;
 mod page;
 mod rows;
+mod saved;
 mod section;
+mod served;
 mod table;
 
 pub use page::{check, write};
+pub use saved::{Saved, SavedReport};
+pub use served::{Served, job_page, list_page};
 
 use crate::deliver::late_schema;
 use crate::error::Result;
@@ -124,7 +128,7 @@ impl PageContent<'_> {
     /// # Errors
     /// An output is not in place, or cannot be read back.
     pub fn html(&self) -> Result<String> {
-        Ok(page::fill(&self.title, &self.json()?))
+        Ok(page::fill(&self.title, &self.json()?, &page::FILE).0)
     }
 
     /// All that the page shows.
@@ -143,7 +147,7 @@ impl PageContent<'_> {
             // All outputs of a run have the same account and inputs, so the first manifest tells them.
             first.get_or_insert(section.manifest);
         }
-        let offsets = offsets(&mut zone, self.span(first.as_ref()));
+        let offsets = offsets(&mut zone, span(first.as_ref()));
         Ok(json!({
             "tool": TOOL,
             "title": self.title,
@@ -155,21 +159,21 @@ impl PageContent<'_> {
             "verify": self.verify,
         }))
     }
+}
 
-    /// The first and the last instant that the page may show: event times, and windows around them.
-    fn span(&self, manifest: Option<&Manifest>) -> FirstAndLast {
-        let mut span = FirstAndLast::new(0, 0);
-        if let Some(seen) = manifest.and_then(|manifest| manifest.watermarks) {
-            span = FirstAndLast::new(seen.min_event_time, seen.max_event_time);
-        }
-        for part in manifest.iter().flat_map(|manifest| &manifest.parts) {
-            let FirstAndLast { first, last } = span;
-            span = span.and(FirstAndLast::new(part.first.unwrap_or(first), part.last.unwrap_or(last)));
-        }
-        // A window of some years reaches so far beyond its events, and the page shows its bounds.
-        const AROUND: i64 = 3 * 366 * crate::time::DAY;
-        FirstAndLast::new(span.first.saturating_sub(AROUND), span.last.saturating_add(AROUND))
+/// The first and the last instant that the page may show: event times, and windows around them.
+fn span(manifest: Option<&Manifest>) -> FirstAndLast {
+    let mut span = FirstAndLast::new(0, 0);
+    if let Some(seen) = manifest.and_then(|manifest| manifest.watermarks) {
+        span = FirstAndLast::new(seen.min_event_time, seen.max_event_time);
     }
+    for part in manifest.iter().flat_map(|manifest| &manifest.parts) {
+        let FirstAndLast { first, last } = span;
+        span = span.and(FirstAndLast::new(part.first.unwrap_or(first), part.last.unwrap_or(last)));
+    }
+    // A window of some years reaches so far beyond its events, and the page shows its bounds.
+    const AROUND: i64 = 3 * 366 * crate::time::DAY;
+    FirstAndLast::new(span.first.saturating_sub(AROUND), span.last.saturating_add(AROUND))
 }
 
 /// The offsets of a zone from UTC: instants (ms) from which on it has each (ms). What comes before the first has its

@@ -16,23 +16,47 @@ use std::path::{Component, Path, PathBuf};
 const TEMPLATE: &str = include_str!("page/report.html");
 const STYLE: &str = include_str!("page/report.css");
 const VENDOR: &str = include_str!("page/vendor.js");
-const SCRIPTS: [&str; 4] = [
+/// The scripts of a report, in order: each uses what stands before it.
+pub(super) const SCRIPTS: [&str; 5] = [
     include_str!("page/values.js"),
     include_str!("page/charts.js"),
     include_str!("page/tables.js"),
+    include_str!("page/parts.js"),
     include_str!("page/report.js"),
 ];
 
-/// The page with this title and these data.
-pub(super) fn fill(title: &str, data: &Value) -> String {
+/// The scripts of a page without charts and tables.
+pub(super) const PARTS: [&str; 2] = [SCRIPTS[0], SCRIPTS[3]];
+
+/// What a page is made of beside its title and its data.
+pub(super) struct Make<'a> {
+    /// The scripts, in order.
+    pub scripts: &'a [&'a str],
+    /// Whether these need the libraries of charts and tables.
+    pub vendor: bool,
+    /// Style after that of every page.
+    pub style: &'a str,
+    /// HTML below the place of the page.
+    pub more: &'a str,
+    /// Whether the page may ask the server that it comes from.
+    pub asks: bool,
+}
+
+/// The page of a report, which is a file.
+pub(super) const FILE: Make = Make { scripts: &SCRIPTS, vendor: true, style: "", more: "", asks: false };
+
+/// The page with this title and these data; and its policy, as a server says it again.
+pub(super) fn fill(title: &str, data: &Value, make: &Make) -> (String, String) {
     // The policy has the hash of the very text between the tags, line ends included.
-    let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", SCRIPTS.concat());
+    let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", make.scripts.concat());
+    let vendor = if make.vendor { VENDOR } else { "" };
     let policy = format!(
-        "default-src 'none'; script-src {} {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'",
-        hash(VENDOR),
-        hash(&script)
+        "default-src 'none'; script-src {} {}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'{}",
+        hash(vendor),
+        hash(&script),
+        if make.asks { "; connect-src 'self'" } else { "" }
     );
-    let mut out = String::with_capacity(VENDOR.len() + (1 << 20));
+    let mut out = String::with_capacity(vendor.len() + (1 << 20));
     let mut rest = TEMPLATE;
     // One pass over the template: braces in the data are never looked at.
     while let Some((before, after)) = rest.split_once("{{") {
@@ -42,16 +66,20 @@ pub(super) fn fill(title: &str, data: &Value) -> String {
             "title" => out.push_str(&escaped(title)),
             "policy" => out.push_str(&policy),
             "tool" => out.push_str(TOOL),
-            "style" => out.push_str(STYLE),
+            "style" => {
+                out.push_str(STYLE);
+                out.push_str(make.style);
+            }
+            "more" => out.push_str(make.more),
             "data" => out.push_str(&json(data)),
-            "vendor" => out.push_str(VENDOR),
+            "vendor" => out.push_str(vendor),
             "script" => out.push_str(&script),
             _ => {}
         }
         rest = after;
     }
     out.push_str(rest);
-    out
+    (out, policy)
 }
 
 /// A script as a policy names it.
@@ -160,7 +188,7 @@ mod tests {
     #[test]
     fn the_page_has_its_parts_and_no_others() {
         let hostile = "</title><script>alert(1)</script>{{script}}";
-        let html = fill(hostile, &json!({ "title": hostile }));
+        let (html, _) = fill(hostile, &json!({ "title": hostile }), &FILE);
         assert!(html.contains(owner::GENERATOR), "by this a page is known");
         assert_eq!(html.matches("<script").count(), 3, "data, vendor, script");
         assert_eq!(html.matches("</script").count(), 3);

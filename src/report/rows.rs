@@ -1,7 +1,7 @@
 //! The rows of an output that is in place, all columns, a piece at a time.
 
 use crate::backfill::PartReader;
-use crate::batch::{DataType, PartitionPath};
+use crate::batch::{DataType, PartitionPath, Schema};
 use crate::error::{Error, Result};
 use crate::plan::{OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
@@ -38,8 +38,18 @@ impl<'a> OutputInPlace<'a> {
         let Some(manifest) = target.manifest()? else {
             return Err(Error::job(format!("{} was not written yet", output.to)).hint("run the job first"));
         };
+        Ok(OutputInPlace::of(output, &target, manifest))
+    }
+
+    /// The rows at `target` that `manifest` names.
+    pub fn of(output: &'a OutputPlan, target: &Target, manifest: Manifest) -> OutputInPlace<'a> {
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
-        Ok(OutputInPlace { output, reader, manifest })
+        OutputInPlace { output, reader, manifest }
+    }
+
+    /// The columns of the output.
+    pub fn columns(&self) -> &'a Schema {
+        &self.output.columns
     }
 
     /// How many there are.

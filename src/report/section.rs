@@ -6,9 +6,10 @@ use super::page;
 use super::rows::OutputInPlace;
 use super::table::SampleRows;
 use crate::batch::DataType;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
 use crate::sink::Manifest;
+use crate::time::Zone;
 use crate::window::Window;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -27,36 +28,86 @@ impl PageSection {
     pub fn of(shown: &Shown, most: usize, room: usize) -> Result<PageSection> {
         let Shown { plan, output, places, late } = shown;
         let rows = OutputInPlace::open(output)?;
-        let schema = &output.columns;
-        let frame = if *late { ChartFrame::late(schema) } else { ChartFrame::of(plan, output) };
-        let mut survey = Survey::new(frame, &plan.zone);
-        let mut sample = SampleRows::new(schema, most, room);
-        let charted = !survey.is_idle();
-        // The sample and the survey come of one pass, so the parts are read twice and not three times.
-        rows.each(&mut |piece| {
-            sample.take(piece)?;
-            if charted { survey.see(piece) } else { Ok(()) }
-        })?;
-        let mut charts = survey.finish();
-        // The axes and the first keys are known only after the first pass.
-        if charted {
-            rows.each(&mut |piece| charts.see(piece))?;
-        }
-        let shown_rows = sample.rows;
-        let roles: Vec<&'static str> = (0..schema.fields.len()).map(|i| role(shown, i)).collect();
-        let places: Vec<Value> =
-            places.iter().map(|place| json!({ "name": place.name, "link": place.link })).collect();
-        let json = json!({
-            "places": places,
-            "kind": if *late { "late" } else { kind(shown) },
-            "about": about(shown),
-            "rows": rows.count(),
-            "carried": shown_rows,
-            "columns": sample.json(schema, |i| roles[i]),
-            "charts": charts.json(),
-        });
+        let frame = if *late { ChartFrame::late(&output.columns) } else { ChartFrame::of(plan, output) };
+        let words = Words {
+            places,
+            kind: if *late { "late" } else { kind(shown) },
+            about: about(shown),
+            roles: (0..output.columns.fields.len()).map(|i| role(shown, i)).collect(),
+        };
+        let json = json(&rows, frame, &plan.zone, words, (most, room))?;
         Ok(PageSection { json, manifest: rows.manifest })
     }
+}
+
+/// What a section says of its output.
+pub(super) struct Words<'a> {
+    pub places: &'a [OutputLink],
+    pub kind: &'static str,
+    pub about: Value,
+    /// Of each column: a bound of the window, a key, a value.
+    pub roles: Vec<&'static str>,
+}
+
+/// The section of the rows of an output, with at most `most` of them in about `room` bytes. Without anything to chart
+/// no more rows are read than it carries.
+///
+/// # Errors
+/// A part cannot be read back.
+pub(super) fn json(
+    rows: &OutputInPlace,
+    frame: ChartFrame,
+    zone: &Zone,
+    words: Words,
+    (most, room): (usize, usize),
+) -> Result<Value> {
+    let schema = rows.columns();
+    let mut survey = Survey::new(frame, zone);
+    let mut sample = SampleRows::new(schema, most, room);
+    let charted = !survey.is_idle();
+    // The sample and the survey come of one pass, so the parts are read twice and not three times.
+    rows.each(&mut |piece| {
+        sample.take(piece)?;
+        if charted { survey.see(piece) } else { Ok(()) }
+    })?;
+    let mut charts = survey.finish();
+    // The axes and the first keys are known only after the first pass.
+    if charted {
+        rows.each(&mut |piece| charts.see(piece))?;
+    }
+    Ok(section(rows, sample, charts.json(), words))
+}
+
+/// The section of an output that is too large for charts: its first rows alone are read.
+///
+/// # Errors
+/// As of [`json`].
+pub(super) fn first_rows(rows: &OutputInPlace, words: Words, (most, room): (usize, usize)) -> Result<Value> {
+    let mut sample = SampleRows::new(rows.columns(), most, room);
+    // A reader of parts stops at an error alone.
+    let read = rows.each(&mut |piece| {
+        sample.take(piece)?;
+        if sample.is_full() { Err(Error::fault("enough rows")) } else { Ok(()) }
+    });
+    if !sample.is_full() {
+        read?;
+    }
+    Ok(section(rows, sample, Value::Null, words))
+}
+
+fn section(rows: &OutputInPlace, sample: SampleRows, charts: Value, words: Words) -> Value {
+    let Words { places, kind, about, roles } = words;
+    let places: Vec<Value> =
+        places.iter().map(|place| json!({ "name": place.name, "link": place.link })).collect();
+    json!({
+        "places": places,
+        "kind": kind,
+        "about": about,
+        "rows": rows.count(),
+        "carried": sample.rows,
+        "columns": sample.json(rows.columns(), |i| roles[i]),
+        "charts": charts,
+    })
 }
 
 fn kind(shown: &Shown) -> &'static str {

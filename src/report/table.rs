@@ -48,12 +48,12 @@ impl SampleRows {
     /// # Errors
     /// None in practice: a column of a type that outputs have not.
     pub fn take(&mut self, piece: &RowSlice) -> Result<()> {
-        if self.rows == self.most || self.bytes >= self.room {
+        if self.is_full() {
             return Ok(());
         }
         let columns = piece.columns.iter().map(ColumnView::of).collect::<Result<Vec<_>>>()?;
         for row in 0..piece.rows {
-            if self.rows == self.most || self.bytes >= self.room {
+            if self.is_full() {
                 break;
             }
             for (cells, column) in self.cells.iter_mut().zip(&columns) {
@@ -62,6 +62,11 @@ impl SampleRows {
             self.rows += 1;
         }
         Ok(())
+    }
+
+    /// Whether there is no room for another row.
+    pub fn is_full(&self) -> bool {
+        self.rows == self.most || self.bytes >= self.room
     }
 
     /// The columns, with what `more` says of each.

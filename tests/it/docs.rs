@@ -17,13 +17,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the commands of `sh` blocks begin with, and who runs them in place of this test.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 13] = [
     ("cargo test --release", "this is it"),
     ("cargo run --release -- run data/jobs/big-spenders.toml", "as `highwater run`, right below"),
     ("eval \"$(scripts/postgres.sh", "CI, before the tests"),
     ("cargo run --release -- run data/jobs/sales-per-seller-postgres.toml", "tests/it/postgres_tables.rs"),
     ("psql -c", "the same table is read by tests/it/postgres_tables.rs"),
     ("kcat -P", "needs a broker; the lines are looked at by tests/it/postgres_tables.rs"),
+    ("highwater serve", "does not end; tests/it/serve.rs and scripts/serve.py ask it"),
     ("highwater verify JOB --postgres", "tests/it/referee_postgres.rs"),
     ("duckdb -csv", "tests/it/retail.rs, where DuckDB is there"),
     ("pip install", "people who measure"),

@@ -103,6 +103,7 @@ mod results;
 mod retail;
 mod sample;
 mod secrets;
+mod serve;
 mod shapes;
 mod sources;
 mod sql_laws;

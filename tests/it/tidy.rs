@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 21] = [
+const LAYERS: [&[&str]; 22] = [
     &["cli"],
+    &["serve"],
     &["report"],
     &["verify", "init"],
     // `run` over outputs in place is a backfill of what is new.

@@ -1,4 +1,5 @@
-//! What a command reports: blocks, printed as text or as Markdown; and the flags that choose between these and JSON.
+//! What a command reports: blocks, printed as text, as Markdown or as HTML; and the flags that choose between text, Markdown
+//! and JSON.
 //!
 //! # Contract
 //! A command builds one document, whatever its format. Names and values in a sentence go through [`data`], so that
@@ -7,6 +8,7 @@
 mod block;
 mod column;
 mod format;
+mod html;
 mod markdown;
 mod marked;
 
@@ -120,15 +122,20 @@ impl ReportDocument {
         }
         out
     }
+
+    /// As HTML, for a place in a page where a heading of the level `level` is right.
+    pub fn html(&self, level: usize) -> String {
+        html::render(&self.blocks, level)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The same blocks as text and as Markdown.
+    /// The same blocks as text, as Markdown and as HTML.
     #[test]
-    fn one_document_is_text_and_markdown() {
+    fn one_document_is_text_markdown_and_html() {
         let mut document = ReportDocument::verdict(false, format!("{}: 2 of _3_000_", data("out/a_b")));
         document.item(format!("here   `{}`", data("x\u{1}`y")));
         document.outline("  at  https://x.org/a, `a|b` and *b*\n    deeper");
@@ -176,5 +183,48 @@ mod tests {
 
         the end
         "#);
+        insta::assert_snapshot!(document.html(2), @r#"
+        <h2><span class="badge bad">✗ different</span> <code dir="auto">out/a_b</code>: 2 of _3_000_</h2>
+        <ul><li>here   <code dir="auto">x�`y</code></li>
+        <li>at  https://x.org/a, <code dir="auto">a|b</code> and *b*<ul><li>deeper</li>
+        </ul>
+        </li>
+        </ul>
+        <h3>delays</h3>
+        <div class="scroll" role="region" tabindex="0" aria-label="delays"><table><caption class="hidden">delays</caption><thead><tr><th scope="col"><code dir="auto">k_1</code></th><th scope="col">note</th><th scope="col" class="number">late events</th></tr></thead><tbody>
+        <tr><td><bdi>a|b</bdi></td><td>&lt;b&gt;</td><td class="number">1</td></tr>
+        <tr><td><bdi>c�d</bdi></td><td></td><td class="number">&gt;99.99</td></tr>
+        </tbody></table></div>
+        <pre tabindex="0"><code>a = &quot;```&quot;</code></pre>
+        <p>the end</p>
+        "#);
+    }
+
+    #[test]
+    fn nothing_in_a_document_is_markup_of_html() {
+        let hostile =
+            "</td></table><script>alert(1)</script><img src=x onerror='a'> & \"q\" \u{202e}\u{1}\u{0}";
+        let mut document = ReportDocument::verdict(true, hostile);
+        document.section(data(hostile));
+        document.line(format!("`{hostile}` {}", data(hostile)));
+        document.item(hostile);
+        document.outline(hostile);
+        document.table(vec![
+            TableColumn::values(hostile, [hostile.to_string()]),
+            TableColumn::words(&data(hostile), [hostile.to_string()]),
+        ]);
+        document.code("toml", hostile);
+        let html = document.html(2);
+        assert!(!html.contains("<script") && !html.contains("<img") && !html.contains('\u{1}'), "{html}");
+        // Each `<` begins an element of ours.
+        let ours = [
+            "h2", "h3", "p", "ul", "li", "div", "table", "caption", "thead", "tbody", "tr", "th", "td",
+            "pre", "code", "bdi", "span",
+        ];
+        for piece in html.split('<').skip(1) {
+            let name: String =
+                piece.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect();
+            assert!(ours.contains(&name.as_str()), "{piece}");
+        }
     }
 }
