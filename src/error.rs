@@ -56,6 +56,16 @@ pub enum Reason {
     Follows,
     /// The program that reads our output has ended: `head` has seen enough.
     ReaderGone,
+    /// The file is not TOML.
+    Syntax,
+    /// A table of the job file does not have this key.
+    UnknownKey,
+    /// A table of the job file lacks a key.
+    MissingKey,
+    /// The value of a key has another type.
+    WrongType,
+    /// A part of an expression is wrong.
+    Expression,
 }
 
 /// The exit codes of the program.

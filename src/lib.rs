@@ -17,6 +17,7 @@
 //! | [`cli`] | the command line, and the only printer |
 //! | [`serve`] | jobs and outputs of a folder in a browser: requests to pages; reads only |
 //! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
+//! | [`lineage`] | events of OpenLineage: which datasets a command reads and writes |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
 //! | [`run`] | one run of a job: all outputs, committed together |
@@ -75,6 +76,7 @@ pub mod input;
 pub mod inspect;
 pub mod job;
 pub mod keyed;
+pub mod lineage;
 pub mod lookup;
 pub mod pg;
 pub mod plan;

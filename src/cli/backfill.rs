@@ -6,8 +6,9 @@ mod tests;
 
 use super::document::{FormatArgs, ReportDocument};
 use super::job_args::{JobArgs, JobId};
+use super::lineage;
 use super::mode::ModeArg;
-use super::watch::{CommandWatch, Facts, WatchArgs};
+use super::watch::{CommandWatch, Facts, LineageArgs, WatchArgs};
 use super::{report, ui};
 use crate::backfill;
 use crate::backfill::{BackfillOutcome, BackfillRequest};
@@ -55,16 +56,20 @@ pub struct BackfillArgs {
     mode: Option<ModeArg>,
     #[command(flatten)]
     watch: WatchArgs,
+    #[command(flatten)]
+    lineage: LineageArgs,
 }
 
 impl BackfillArgs {
     pub fn run(&self) -> Result<u8> {
         let watch = self.watch.begin("backfill", &self.job.job, self.quiet || !self.format.is_text())?;
+        let watch = watch.with(&self.lineage)?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
+        lineage::read(watch, &spec, !self.plan)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
         // The backfill makes the plan itself, and threads and memory may stand in it.
@@ -80,6 +85,7 @@ impl BackfillArgs {
         // Where nothing was applied, the pages in place are still right.
         let pages = if outcome.applied { self.pages(&spec, &overrides, &mut outcome)? } else { vec![] };
         facts.plan(&outcome.plan);
+        lineage::backfilled(watch, &spec, &outcome, self.plan);
         if !self.quiet {
             ui::notes(&outcome.plan.notes);
         }

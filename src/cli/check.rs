@@ -1,13 +1,16 @@
 //! `highwater check`: job files without their data.
 
+use super::ci::{CaseResult, JunitArgs, SarifArgs, TestCase, TestSuite};
 use super::document::{FormatArgs, ReportDocument, data};
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSummary, Overrides};
 use crate::plan::Plan;
+use crate::sink::owner;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Check job files without reading their data: keys and their types, times, durations and windows, the paths of
 /// outputs, the syntax and functions of expressions. Reports all errors at once.
@@ -15,7 +18,9 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   highwater check data/jobs/*.toml
-  highwater check data/jobs/pageviews.toml --data")]
+  highwater check data/jobs/pageviews.toml --data
+  highwater check data/jobs/*.toml --quiet --junit out/check.xml --sarif out/check.sarif
+  highwater check data/jobs/*.toml --quiet --log github")]
 pub struct CheckArgs {
     /// The job files
     #[arg(required = true, value_name = "JOB", value_hint = ValueHint::FilePath)]
@@ -25,6 +30,10 @@ pub struct CheckArgs {
     data: bool,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    junit: JunitArgs,
+    #[command(flatten)]
+    sarif: SarifArgs,
     /// Print only errors
     #[arg(long, short)]
     quiet: bool,
@@ -32,14 +41,23 @@ pub struct CheckArgs {
 
 impl CheckArgs {
     pub fn run(&self) -> Result<u8> {
+        let began = Instant::now();
+        // Files that cannot be written are refused before the work.
+        let files: Vec<&PathBuf> = self.junit.path().into_iter().chain(self.sarif.path()).collect();
+        files.iter().try_for_each(|file| self.refuse_job(file))?;
+        self.junit.check()?;
+        self.sarif.check()?;
         // Errors are collected, so that one wrong file does not hide those of the next.
         let (mut valid, mut wrong) = (vec![], vec![]);
         for path in &self.jobs {
             match job::check(path, &Overrides::default(), self.data) {
                 Ok((form, plan)) => valid.push((path.as_path(), form, plan)),
-                Err(error) => wrong.push(error),
+                Err(error) => wrong.push((path.as_path(), error)),
             }
         }
+        self.junit.write(|| self.suite(&wrong, began))?;
+        self.sarif.write(wrong.iter().map(|(path, error)| (*path, error)))?;
+        let wrong: Vec<Error> = wrong.into_iter().map(|(_, error)| error).collect();
         if !self.quiet {
             let json = || {
                 let jobs = valid.iter().map(|(path, form, plan)| in_json(path, form, plan.as_ref()));
@@ -52,6 +70,30 @@ impl CheckArgs {
             })?;
         }
         Error::all(wrong).map_or(Ok(exit::DONE), Err)
+    }
+
+    /// Refuses to write a report in the place of a job file that is checked.
+    fn refuse_job(&self, file: &Path) -> Result<()> {
+        let same = |job: &&PathBuf| owner::place(job) == owner::place(file);
+        match self.jobs.iter().find(same) {
+            None => Ok(()),
+            Some(_) => Err(Error::job(format!("{} cannot be written: it is a job file", file.display()))
+                .hint("choose another path")),
+        }
+    }
+
+    /// A test case for each job, in the order of the command line.
+    fn suite(&self, wrong: &[(&Path, Error)], began: Instant) -> TestSuite {
+        let mut wrong = wrong.iter().peekable();
+        let case = |path: &PathBuf| {
+            // A file may be named twice, so the errors are taken in turn and not looked up.
+            let error = wrong.next_if(|(of, _)| of == path);
+            let result = error.map_or(CaseResult::Passed, |(_, error)| CaseResult::of(error));
+            TestCase { name: path.display().to_string(), result, output: String::new() }
+        };
+        let cases = self.jobs.iter().map(case).collect();
+        let subject = ui::count(self.jobs.len() as u64, "job file", "job files");
+        TestSuite { command: "check", subject, took: began.elapsed(), cases }
     }
 }
 

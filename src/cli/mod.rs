@@ -3,6 +3,7 @@
 mod audit;
 mod backfill;
 mod check;
+mod ci;
 mod completions;
 mod document;
 mod explain;
@@ -11,10 +12,12 @@ mod init;
 mod inspect;
 mod job_args;
 mod lengths;
+mod lineage;
 mod man;
 mod mode;
 mod pipe;
 mod report;
+mod rule;
 mod run;
 mod sample;
 mod schema;
@@ -42,7 +45,7 @@ use std::time::Instant;
     highwater run data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/big-spenders.toml")]
 pub struct Cli {
-    /// Log format of stderr: text, or one JSON object per line
+    /// Log format of stderr: text, one JSON object per line, or text with annotations for GitHub Actions
     #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t, display_order = 900)]
     log: ui::LogFormat,
     #[command(subcommand)]

@@ -2,10 +2,11 @@
 
 use super::document::{FormatArgs, ReportDocument, data};
 use super::job_args::JobArgs;
+use super::lineage;
 use super::mode::ModeArg;
 use super::pipe::PipeArgs;
 use super::ui;
-use super::watch::{CommandWatch, Facts, WatchArgs};
+use super::watch::{CommandWatch, Facts, LineageArgs, WatchArgs};
 use crate::deliver::Outcome;
 use crate::engine::RunOptions;
 use crate::error::{Result, exit};
@@ -19,7 +20,8 @@ use serde_json::Value;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater run data/jobs/big-spenders.toml\n  \
     highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2\n  \
-    highwater run data/jobs/big-spenders.toml --output - --only out/big-spenders --format csv")]
+    highwater run data/jobs/big-spenders.toml --output - --only out/big-spenders --format csv\n  \
+    highwater run data/jobs/pageviews.toml --quiet --lineage out/lineage.jsonl")]
 pub struct RunArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -45,6 +47,8 @@ pub struct RunArgs {
     pipe: PipeArgs,
     #[command(flatten)]
     watch: WatchArgs,
+    #[command(flatten)]
+    lineage: LineageArgs,
 }
 
 /// What becomes of an archive when a file that is in it has changed.
@@ -60,11 +64,13 @@ enum OnChangedFile {
 impl RunArgs {
     pub fn run(&self) -> Result<u8> {
         let watch = self.watch.begin("run", &self.job.job, self.quiet || !self.format.is_text())?;
+        let watch = watch.with(&self.lineage)?;
         watch.observe(|watch, facts| self.work(watch, facts))
     }
 
     fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
+        lineage::read(watch, &spec, true)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&spec, &overrides)?;
@@ -90,6 +96,7 @@ impl RunArgs {
         progress.finish();
         let outcome = outcome?;
         facts.outcome(&outcome);
+        lineage::ran(watch, &spec, &plan, &outcome);
         // Pages read the outputs back, so they come after the commit.
         let pages = super::report::pages(&spec, &plan)?;
         // On a terminal stdout has the tables alone, and the rest goes to stderr.

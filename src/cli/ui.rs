@@ -1,11 +1,12 @@
 //! The only printer: results on stdout, everything else on stderr (`log`).
 
+mod github;
 mod log;
 mod piped;
 mod progress;
 
 pub use log::{
-    LogEvent, LogFormat, end, is_json, note, print_error, print_usage, say, seconds, set_log, start,
+    LogEvent, LogFormat, annotate, end, is_json, note, print_error, print_usage, say, seconds, set_log, start,
 };
 pub use piped::{Piped, piped_events};
 pub use progress::ProgressLine;

@@ -1,16 +1,20 @@
 //! What a command tells of itself at its end: the times of its stages with `--verbose`, and `--metrics`.
 
 mod facts;
+mod lineage_args;
 mod prometheus;
 
 pub use facts::Facts;
+pub use lineage_args::LineageArgs;
 
 use super::ui;
 use super::ui::{LogEvent, human_bytes, seconds};
 use crate::engine::StageTime;
 use crate::error::{Error, Result};
+use crate::lineage::Lineage;
 use clap::{Args, ValueHint};
 use serde_json::json;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,6 +44,7 @@ pub struct CommandWatch<'a> {
     verbose: bool,
     metrics: Option<&'a Path>,
     began: Instant,
+    lineage: RefCell<Option<Lineage>>,
     /// What the work tells.
     pub progress: ui::ProgressLine,
 }
@@ -74,11 +79,33 @@ impl MetricsArgs {
         // A file that a collector would not read is refused before the work.
         metrics.map_or(Ok(()), prometheus::check)?;
         let (began, progress) = (Instant::now(), ui::ProgressLine::new(quiet));
-        Ok(CommandWatch { command, job, verbose: false, metrics, began, progress })
+        let lineage = RefCell::new(None);
+        Ok(CommandWatch { command, job, verbose: false, metrics, began, lineage, progress })
     }
 }
 
 impl CommandWatch<'_> {
+    /// The same command, which sends events of lineage where that is asked for.
+    ///
+    /// # Errors
+    /// As of [`Lineage::open`].
+    pub fn with(self, lineage: &LineageArgs) -> Result<Self> {
+        self.lineage.replace(lineage.open(self.command)?);
+        Ok(self)
+    }
+
+    /// Sends no event of lineage from now on.
+    pub fn forget_lineage(&self) {
+        self.lineage.take();
+    }
+
+    /// Tells the events of lineage something, where there are any.
+    pub fn lineage(&self, tell: impl FnOnce(&mut Lineage)) {
+        if let Some(lineage) = self.lineage.borrow_mut().as_mut() {
+            tell(lineage);
+        }
+    }
+
     /// How long it has taken so far.
     pub fn took(&self) -> Duration {
         self.began.elapsed()
@@ -98,9 +125,14 @@ impl CommandWatch<'_> {
         if self.verbose {
             ui::say(&stage_events(&stages, memory));
         }
-        let Some(path) = self.metrics else { return result };
         // The name of the job is not known where its file cannot be read: the name of the file stands for it.
         let name = self.job.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(lineage) = self.lineage.take() {
+            let warnings = lineage.end(&name, result.as_ref().err());
+            let event = |text: String| LogEvent::warning("lineage", format!("warning: {text}"), json!({}));
+            ui::say(&warnings.into_iter().map(event).collect::<Vec<_>>());
+        }
+        let Some(path) = self.metrics else { return result };
         let job = facts.job.as_ref().map_or(name, |(name, _)| name.clone());
         let run = prometheus::CommandMetrics {
             command: self.command,

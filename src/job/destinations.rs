@@ -1,5 +1,6 @@
 //! Where a job writes, as far as its file says: outputs, late and rejected records, answers of services, pages.
 
+use super::document::At;
 use super::spec::{JobSpec, OutputSpec};
 use crate::input::Inputs;
 use crate::pg;
@@ -11,6 +12,12 @@ use std::path::PathBuf;
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
     spec.outputs.iter().filter_map(goes_to).collect()
+}
+
+/// What a job reads, as its file says: the paths and patterns of the source, then those of the tables.
+pub fn origins(spec: &JobSpec) -> (Vec<String>, Vec<String>) {
+    let of = |paths: &[At<String>]| paths.iter().map(|path| path.value.clone()).collect::<Vec<_>>();
+    (of(&spec.source.log.path), spec.tables.iter().flat_map(|table| of(&table.log.path)).collect())
 }
 
 /// Where the answers of a job's services are recorded.

@@ -141,7 +141,8 @@ pub fn parse<'a>(document: &'a Document) -> Spanned<DeTable<'a>> {
     let (table, errors) = DeTable::parse_recoverable(&document.text);
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        document.fault(Error::job(format!("TOML: {}", error.message())), &span);
+        let error = Error::job(format!("TOML: {}", error.message()));
+        document.fault(error.because(Reason::Syntax), &span);
     }
     table
 }

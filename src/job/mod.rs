@@ -11,7 +11,7 @@ mod reader;
 mod spec;
 mod validate;
 
-pub use destinations::{destinations, late_path, named, pages};
+pub use destinations::{destinations, late_path, named, origins, pages};
 pub use lengths::{parse_bytes, parse_length};
 pub use overrides::{Overrides, SourceFiles, parse_time};
 pub use own::refuse_own;
@@ -21,7 +21,7 @@ pub use validate::{
     table_files,
 };
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Reason, Result};
 use crate::plan::Plan;
 use std::path::Path;
 
@@ -47,10 +47,28 @@ pub fn check(path: &Path, overrides: &Overrides, data: bool) -> Result<(JobSumma
     // Faults are noted in the spec, so each check has a spec of its own.
     match (form, plan_job(&faulty(&file, &text)?, overrides)) {
         (Ok(form), plan) => Ok((form, Some(plan?))),
-        // What is wrong with the form is wrong with the plan as well.
-        (Err(_), Err(error)) if error.kind() == Kind::Job => Err(error),
+        (Err(form), Err(plan)) if plan.kind() == Kind::Job => Err(joined(form, plan)),
         (Err(error), _) => Err(error),
     }
+}
+
+/// The faults of a plan, and those of the form at places where the plan has none: planning may stop before them.
+fn joined(form: Error, plan: Error) -> Error {
+    let place = |error: &Error| error.place().map(|at| (at.file.clone(), at.line, at.column));
+    let of_plan: Vec<Error> = plan.clone().each();
+    let is_new = |fault: &Error| match place(fault) {
+        None => !of_plan.iter().any(|known| known.message() == fault.message()),
+        at => !of_plan.iter().any(|known| place(known) == at),
+    };
+    let more: Vec<Error> = form.each().into_iter().filter(is_new).collect();
+    if more.is_empty() {
+        return plan;
+    }
+    // That a job is not valid follows from the faults that are said now.
+    let mut all: Vec<Error> =
+        of_plan.into_iter().filter(|fault| fault.reason() != Some(&Reason::Follows)).chain(more).collect();
+    all.sort_by_key(place);
+    Error::all(all).unwrap_or(plan)
 }
 
 impl JobSpec {

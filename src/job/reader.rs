@@ -2,7 +2,7 @@
 
 use super::document::{At, Document, TomlKind, TomlLiteral};
 use super::keys::key::{self, Described, Key, KeySection, KeyType, ValueType, Whole};
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use std::cell::RefCell;
 use std::ops::Range;
 use toml::Spanned;
@@ -96,7 +96,8 @@ impl<'a> TableReader<'a> {
 
     fn wrong_type(&self, key: &str, wanted: &str, value: &Spanned<DeValue>) {
         let got = value.get_ref().type_str();
-        self.document.fault(Error::job(format!("`{key}` must be {wanted}, not {got}")), &value.span());
+        let error = Error::job(format!("`{key}` must be {wanted}, not {got}"));
+        self.document.fault(error.because(Reason::WrongType), &value.span());
     }
 
     /// A string.
@@ -336,12 +337,15 @@ impl<'a> TableReader<'a> {
         let missing = self.section.required.iter().filter(|(key, _)| !self.has(key));
         match self.section.missing {
             "" => missing.for_each(|(key, hint)| self.lacks(key, hint)),
-            all if missing.count() > 0 => self.document.fault(Error::job(all), &self.span),
+            all if missing.count() > 0 => {
+                self.document.fault(Error::job(all).because(Reason::MissingKey), &self.span);
+            }
             _ => {}
         }
         for (keys, hint) in self.section.elsewhere {
             for key in *keys {
-                self.refuse(key, Error::job(format!("{} has no key `{key}`", self.name)).hint(*hint));
+                let error = Error::job(format!("{} has no key `{key}`", self.name));
+                self.refuse(key, error.because(Reason::UnknownKey).hint(*hint));
             }
         }
         let requested = self.requested.borrow();
@@ -355,6 +359,7 @@ impl<'a> TableReader<'a> {
             let key: &str = name.get_ref();
             if !known.contains(&key) && !requested.contains(&key) {
                 let error = Error::job(format!("unknown key `{key}` in {}", self.name));
+                let error = error.because(Reason::UnknownKey);
                 let error = error.nearest_or("the keys are", key, known.iter().copied());
                 self.document.fault(error, &name.span());
             }
@@ -377,6 +382,7 @@ impl<'a> TableReader<'a> {
         };
         let article = if self.name.starts_with("[[") { "an " } else { "" };
         let error = Error::job(format!("{article}{} has no {what}", self.name));
+        let error = error.because(Reason::MissingKey);
         let error = if hint.is_empty() { error } else { error.hint(hint) };
         self.document.fault(error, &self.span);
     }

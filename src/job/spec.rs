@@ -114,7 +114,7 @@ impl JobSpec {
     }
 
     /// The job's name: as the file says, or that of the file.
-    pub(super) fn job_name(&self) -> String {
+    pub fn job_name(&self) -> String {
         let of_file = || {
             let stem =
                 PathBuf::from(&self.document.file).file_stem().map(|s| s.to_string_lossy().into_owned());

@@ -4,7 +4,7 @@ use super::destinations::{beside, named};
 use super::identity;
 use super::overrides::{Overrides, range};
 use super::spec::JobSpec;
-use crate::error::{Error, Result};
+use crate::error::{Error, Reason, Result};
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::lookup::OnFailure;
 use crate::plan::Plan;
@@ -111,7 +111,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     }
     let range = range(overrides, &zone)?;
     let Some(mut read) = planner.log.read(&zone, overrides.chunk_bytes) else {
-        return Err(Error::job("the job is not valid"));
+        return Err(Error::job("the job is not valid").because(Reason::Follows));
     };
     (read.arrival, read.max_ahead) = (arrival, max_ahead);
     // A column that is read costs time, so the arrival of the log is read only where it decides something.

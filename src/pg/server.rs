@@ -160,7 +160,7 @@ impl ServerAddress {
     }
 
     /// The host and the port as a URL has them.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         // An IPv6 address has colons, and stands in brackets before its port.
         match self.host.contains(':') {
             true => format!("[{}]:{}", self.host, self.port),

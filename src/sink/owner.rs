@@ -24,6 +24,12 @@ pub enum Made {
     Answers,
     /// A page of the manual.
     Manual,
+    /// Test results, as JUnit writes them.
+    Junit,
+    /// Faults of jobs, in the format SARIF.
+    Sarif,
+    /// Events of OpenLineage, a line of JSON each. They may be those of other programs: lines are added, not replaced.
+    Lineage,
 }
 
 /// How pages say what wrote them: pages begin with this, near enough.
@@ -41,6 +47,9 @@ impl Made {
             Made::Rejects => "a file of rejected records",
             Made::Answers => "a file of recorded answers",
             Made::Manual => "a page of Highwater's manual",
+            Made::Junit => "a file of Highwater's test results in JUnit XML",
+            Made::Sarif => "a SARIF file of Highwater",
+            Made::Lineage => "a file of OpenLineage events",
         }
     }
 
@@ -58,6 +67,12 @@ impl Made {
                 object(head, "url", "status") || !head.contains('\n') && head.starts_with("{\"url\":")
             }
             Made::Manual => head.contains("\n.TH ") && head.contains("\"highwater "),
+            Made::Junit => head.starts_with("<?xml ") && head.contains("<testsuites name=\"highwater "),
+            Made::Sarif => head.contains("/sarif-2.1.0.json\"") && head.contains("\"name\": \"highwater\""),
+            Made::Lineage => {
+                let first = head.lines().next().unwrap_or_default();
+                first.starts_with('{') && first.contains("\"eventTime\"") && first.contains("\"producer\"")
+            }
         }
     }
 }
@@ -180,7 +195,16 @@ mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
 
-    const ALL: [Made; 5] = [Made::Page, Made::Metrics, Made::Rejects, Made::Answers, Made::Manual];
+    const ALL: [Made; 8] = [
+        Made::Page,
+        Made::Metrics,
+        Made::Rejects,
+        Made::Answers,
+        Made::Manual,
+        Made::Junit,
+        Made::Sarif,
+        Made::Lineage,
+    ];
 
     #[test]
     fn each_kind_is_known_by_how_it_begins_and_is_no_other() {
@@ -190,6 +214,9 @@ mod tests {
             "{\"file\":\"a\\\"b.csv\",\"line\":3,\"byte\":null,\"column\":null,\"reason\":\"x\",\"raw\":\"y\"}\n",
             "{\"url\":\"http://x/1\",\"status\":404}\n",
             ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n.TH HIGHWATER 1  \"highwater 0.1.0\" Highwater\n",
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"highwater check\" tests=\"1\">\n",
+            "{\n  \"$schema\": \"https://x/sarif-2.1.0.json\",\n  \"runs\": [{ \"name\": \"highwater\"",
+            "{\"eventTime\":\"2026-11-30T08:00:00Z\",\"producer\":\"highwater\",\"run\":{}}\n",
         ];
         for (made, file) in ALL.iter().zip(files) {
             let of = ALL.iter().filter(|made| made.begins(file)).collect::<Vec<_>>();

@@ -104,7 +104,7 @@ fn compare_within(
         let (mut comparison, rows, duplicates) = pairs::classify(&work, &sums)?;
         comparison.schema = schema;
         comparison.notes = renamed;
-        comparison.notes.extend(format_notes(&work, &comparison));
+        comparison.notes.extend(format_notes(&work, &comparison, rules.hide_values));
         comparison.rows = shown::rows(&work, rows)?;
         comparison.duplicates = shown::duplicates(&work, duplicates)?;
         Ok(comparison)
@@ -112,7 +112,7 @@ fn compare_within(
 }
 
 /// What was found by itself of how the two sides are written.
-fn format_notes(work: &work::ComparisonWork, comparison: &Comparison) -> Vec<String> {
+fn format_notes(work: &work::ComparisonWork, comparison: &Comparison, hide_values: bool) -> Vec<String> {
     let mut notes = vec![];
     for (side, place) in work.sides.iter().zip(["here", "there"]) {
         let (found, words) = side.found();
@@ -127,7 +127,13 @@ fn format_notes(work: &work::ComparisonWork, comparison: &Comparison) -> Vec<Str
             noted.push((name.as_str(), word.as_str()));
             // In a column of texts the word may be a value, so it is told only where the column differs.
             let differs = |c: &ColumnCount| c.name == *name && c.different + c.null_here + c.null_there > 0;
-            if column.meaning != meaning::Meaning::Text {
+            let is_text = column.meaning == meaning::Meaning::Text;
+            if hide_values {
+                // The word is a value of the row.
+                if !is_text {
+                    notes.push(format!("a word is read as NULL in `{name}` {place} ({at})"));
+                }
+            } else if !is_text {
                 notes.push(format!("`{word}` is read as NULL in `{name}` {place} ({at})"));
             } else if comparison.columns.iter().any(differs) {
                 notes.push(format!(

@@ -8,6 +8,7 @@
 //! * What is said of a difference is true of it: an explanation is a change of the job after which both sides are
 //!   the same, in every row and value that is compared, or a property of the difference that was checked.
 
+mod allowed;
 mod case;
 pub mod compare;
 mod explain;
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::explain::{GroupOf, Traced};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputTo, Plan};
+pub use allowed::MaxDifferent;
 use case::{APPROXIMATE, OutputCheck, near};
 pub use compare::{ColumnNames, ResultFormat};
 use compare::{Comparison, compare};
@@ -74,6 +76,11 @@ impl VerifyVerdict {
     pub fn same(&self) -> bool {
         self.verified.iter().all(|v| v.comparison.same())
     }
+
+    /// Whether all that was compared is the same, or differs in no more rows than allowed.
+    pub fn accepted(&self, allowed: &MaxDifferent) -> bool {
+        self.verified.iter().all(|v| allowed.refuses(&v.comparison).is_none())
+    }
 }
 
 /// Compares the results of a job with those of another; `plan` is that of `spec` with `overrides`.
@@ -111,14 +118,18 @@ pub fn verify(
     let ours = ours::compute(job::plan_job(spec, overrides)?, &wanted, request)?;
     for ((index, theirs), here) in others.into_iter().zip(&ours.tables) {
         let case = OutputCheck { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
-        let comparison = case.compare(here, request.show)?;
+        let mut comparison = case.compare(here, request.show)?;
         let (mut explanation, mut traces) = (None, vec![]);
         // Each cause that is tried is one more run of the job, so it is only looked for where a row differs.
         if !comparison.same() {
             explanation = explain::explain(&case, &comparison, here)?;
-            if request.trace {
+            if request.trace && !request.hide_values {
                 traces = case.trace(&comparison)?;
             }
+        }
+        // The explanation may need the first rows, so they are forgotten after it.
+        if request.hide_values {
+            comparison.forget_values();
         }
         let mut notes = theirs.notes;
         notes.extend(comparison.notes.clone());
@@ -151,8 +162,11 @@ pub fn verify_files(here: &std::path::Path, request: &VerifyRequest) -> Result<V
     let Against::Result(there) = &request.against else {
         return Err(Error::job("two results are compared as files: --against FILE"));
     };
-    let comparison =
+    let mut comparison =
         compare(&theirs::files(here)?, &theirs::files(there)?, &request.rules(request.keys.clone()))?;
+    if request.hide_values {
+        comparison.forget_values();
+    }
     Ok(Verified {
         output: here.display().to_string(),
         here: here.display().to_string(),

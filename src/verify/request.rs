@@ -40,6 +40,8 @@ pub struct VerifyRequest<'a> {
     pub there: ResultFormat,
     /// Whether the events of differing groups are listed.
     pub trace: bool,
+    /// Whether the verdict leaves out all values of rows, and has counts, columns and outputs alone.
+    pub hide_values: bool,
     /// How the machine is used.
     pub options: &'a RunOptions,
     /// Hears how far it is.
@@ -61,6 +63,7 @@ impl<'a> VerifyRequest<'a> {
             show: 0,
             there: ResultFormat::default(),
             trace: false,
+            hide_values: false,
             options,
             progress,
         }
@@ -75,6 +78,7 @@ impl VerifyRequest<'_> {
             tolerance: self.tolerance.clone(),
             there: self.there.clone(),
             show: self.show,
+            hide_values: self.hide_values,
             memory: self.options.memory,
             threads: self.options.threads,
         }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 22] = [
     &["cli"],
     &["serve"],
-    &["report"],
+    &["report", "lineage"],
     &["verify", "init"],
     // `run` over outputs in place is a backfill of what is new.
     &["run"],

@@ -1,10 +1,13 @@
-//! What goes to stderr: words for people, or with `--log json` one object per line for programs.
+//! What goes to stderr: words for people, or with `--log json` one object per line for programs; with `--log github`
+//! the words, and for each warning and error an annotation.
 //!
 //! # Contract
 //! Nothing else of the program writes to stderr. With `--log json` every line is a JSON object with `time`
 //! (RFC 3339, UTC), `level` (`info`, `warning` or `error`) and `event`; what it has beside them depends on the
 //! event. The first is `start` and the last is `end`, and there is no progress line.
 
+use super::github::Annotation;
+use crate::cli::rule::{Rule, words};
 use crate::error::{Error, exit};
 use crate::secret::without_secrets;
 use chrono::{SecondsFormat, Utc};
@@ -25,6 +28,8 @@ pub enum LogFormat {
     Text,
     // One object per line.
     Json,
+    // For people, and annotations for GitHub's runner.
+    Github,
 }
 
 static FORMAT: OnceLock<LogFormat> = OnceLock::new();
@@ -44,6 +49,11 @@ pub fn set_log(format: LogFormat) {
 /// Whether stderr is for programs.
 pub fn is_json() -> bool {
     FORMAT.get() == Some(&LogFormat::Json)
+}
+
+/// Whether the runner of GitHub reads stderr.
+fn is_github() -> bool {
+    FORMAT.get() == Some(&LogFormat::Github)
 }
 
 /// How serious it is.
@@ -94,6 +104,15 @@ impl LogEvent {
         &self.text
     }
 
+    /// The annotation of a warning, where GitHub's runner reads. Errors have their own, with places.
+    fn annotation(&self) -> String {
+        if !is_github() || self.level != Level::Warning {
+            return String::new();
+        }
+        let title = format!("highwater: {}", self.name);
+        Annotation { level: "warning", place: None, title: &title, message: &self.text }.line()
+    }
+
     /// One line of JSON. The words are there as `message`, unless the event has a message of its own.
     fn line(&self) -> String {
         let mut line = Map::new();
@@ -120,9 +139,13 @@ pub fn say(events: &[LogEvent]) {
         false => {
             // Some events are for programs alone.
             let words = events.iter().filter(|event| !event.text.is_empty());
-            words.map(|event| format!("{}\n", event.text)).collect()
+            words.map(|event| format!("{}\n{}", event.text, event.annotation())).collect()
         }
     };
+    write(&text);
+}
+
+fn write(text: &str) {
     if !text.is_empty() {
         // stderr may be closed, and there is not another place to say so.
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -159,11 +182,28 @@ pub fn seconds(duration: Duration) -> f64 {
 /// Prints an error, and nothing more. For programs every fault is a line of its own.
 pub fn print_error(error: &Error) {
     if !is_json() {
-        return say(&[LogEvent::error("error", error.to_string(), Value::Null)]);
+        say(&[LogEvent::error("error", error.to_string(), Value::Null)]);
+        let faults = error.faults();
+        return write(&faults.into_iter().filter(|_| is_github()).map(annotation).collect::<String>());
     }
     let events: Vec<LogEvent> =
         error.faults().into_iter().map(|fault| LogEvent::error("error", "", fields(fault))).collect();
     say(&events);
+}
+
+/// The annotation of a fault.
+fn annotation(fault: &Error) -> String {
+    let title = format!("highwater: {}", Rule::of(fault).id);
+    let place = fault.place().map(|at| (at.file.as_str(), at.line, at.column, at.width));
+    Annotation { level: "error", place, title: &title, message: &words(fault) }.line()
+}
+
+/// Annotates a result, where GitHub's runner reads: an error, or a warning where it is accepted.
+pub fn annotate(is_error: bool, title: &str, message: &str) {
+    if is_github() {
+        let level = if is_error { "error" } else { "warning" };
+        write(&Annotation { level, place: None, title, message }.line());
+    }
 }
 
 fn fields(error: &Error) -> Value {

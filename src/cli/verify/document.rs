@@ -3,15 +3,24 @@
 use super::{events, words};
 use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui::{count, grouped};
-use crate::verify::Verified;
 use crate::verify::compare::{ColumnCount, Comparison, Duplicate, RowDifference, WhichSide};
+use crate::verify::{MaxDifferent, Verified};
 
 /// The verdict in the first line; then what differs, and why; then notes, and the events of groups that differ.
-pub fn document(verified: &Verified) -> ReportDocument {
+pub fn document(verified: &Verified, allowed: Option<MaxDifferent>) -> ReportDocument {
     let Verified { output, here, against, comparison, explanation, traces, notes } = verified;
-    let mut out = ReportDocument::verdict(comparison.same(), words::verdict(comparison, output));
+    let title = words::verdict(comparison, output);
+    let accepted = allowed.filter(|allowed| allowed.refuses(comparison).is_none());
+    let mut out = match accepted {
+        // Neither the sign of a success nor that of a failure is true of it.
+        Some(_) if !comparison.same() => ReportDocument::titled(title),
+        _ => ReportDocument::verdict(comparison.same(), title),
+    };
     for (side, name, rows) in [("here", here, comparison.here), ("there", against, comparison.there)] {
         out.item(format!("{side:<5}  {}, {}", data(name), count(rows, "row", "rows")));
+    }
+    if let Some(allowed) = allowed.filter(|_| !comparison.same()) {
+        out.item(words::accepted(allowed, comparison));
     }
     if !comparison.same() {
         differences(&mut out, comparison, explanation.as_deref());

@@ -145,11 +145,11 @@ fn without_keys() -> Comparison {
 }
 
 fn text(comparison: &Comparison) -> String {
-    document::document(&verified(comparison)).text()
+    document::document(&verified(comparison), None).text()
 }
 
 fn markdown(comparison: &Comparison) -> String {
-    document::document(&verified(comparison)).markdown()
+    document::document(&verified(comparison), None).markdown()
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn text_of_the_same() {
 fn text_of_one_cell() {
     let explanation = Some("floating-point noise: the exact value is `12.5`\u{7}".to_string());
     let verified = Verified { explanation, ..verified(&one_cell()) };
-    insta::assert_snapshot!(document::document(&verified).text(), @r"
+    insta::assert_snapshot!(document::document(&verified, None).text(), @r"
     out/totals: different, 1 of 12,345 rows
       here   highwater, 12,345 rows
       there  totals.sql in Polars, 12,345 rows
@@ -339,7 +339,7 @@ fn markdown_of_the_same() {
 fn markdown_of_one_cell() {
     let explanation = Some("noise: the exact value is `12.5`, *not* <b>".to_string());
     let verified = Verified { explanation, notes: vec!["a ` alone".into()], ..verified(&one_cell()) };
-    insta::assert_snapshot!(document::document(&verified).markdown(), @r"
+    insta::assert_snapshot!(document::document(&verified, None).markdown(), @r"
     ### ❌ `out/totals`: different, 1 of 12,345 rows
 
     - here `highwater`, 12,345 rows

@@ -3,6 +3,7 @@
 use crate::cli::document::data;
 use crate::cli::ui::{self, grouped};
 use crate::error::nearest;
+use crate::verify::MaxDifferent;
 use crate::verify::compare::{Comparison, SchemaDifference, WhichSide};
 
 /// The longest value that is shown whole, in characters.
@@ -17,8 +18,7 @@ pub fn percent(n: u64, total: u64) -> String {
 
 /// How many rows there are, those of one side among them.
 pub fn rows_in_all(comparison: &Comparison) -> u64 {
-    let Comparison { matched, only_here, only_there, differing, .. } = comparison;
-    matched + only_here + only_there + differing
+    comparison.compared()
 }
 
 /// The first line: `out/totals: same, 10,000 rows`.
@@ -34,6 +34,20 @@ pub fn verdict(comparison: &Comparison, output: &str) -> String {
         0 if comparison.duplicate_keys > 0 => format!("{output}: different, keys come more than once"),
         0 => format!("{output}: different, the columns are not the same"),
         _ => format!("{output}: different, {} of {}", grouped(odd), rows(rows_in_all(comparison))),
+    }
+}
+
+/// Whether the difference is accepted, and by which limit.
+pub fn accepted(allowed: MaxDifferent, comparison: &Comparison) -> String {
+    let rows = allowed.rows(comparison.compared());
+    let limit = format!(
+        "at most {} of {} may differ (--max-different {allowed})",
+        grouped(rows),
+        grouped(comparison.compared())
+    );
+    match allowed.refuses(comparison) {
+        None => format!("accepted: {limit}"),
+        Some(why) => format!("not accepted: {why}; {limit}"),
     }
 }
 

@@ -149,6 +149,7 @@ impl Binder<'_> {
     fn because(&self, part: &Ast, why: impl std::fmt::Display) -> Error {
         let part = part.to_string();
         let error = Error::job(format!("wrong expression `{}`", shown(self.sql)));
+        let error = error.because(Reason::Expression);
         // The whole need not be said twice.
         if part == self.sql {
             error.caused_by(why)

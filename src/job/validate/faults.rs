@@ -7,7 +7,7 @@ use crate::job::spec::JobSpec;
 pub(super) fn faults(spec: &JobSpec) -> Error {
     let faults = spec.document.faults();
     spec.document.forget_faults();
-    faults.unwrap_or_else(|| Error::job("the job is not valid"))
+    faults.unwrap_or_else(|| Error::job("the job is not valid").because(Reason::Follows))
 }
 
 /// The error for a column that no file has, with the nearest of the `known` names.

@@ -37,6 +37,8 @@ pub struct ComparisonRules {
     pub there: ResultFormat,
     /// How many differing rows are kept in full.
     pub show: usize,
+    /// Whether notes leave out values of rows.
+    pub hide_values: bool,
     /// Bytes of memory.
     pub memory: u64,
     /// Worker threads.
@@ -73,6 +75,22 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The rows that are not the same: those that differ, and those of one side.
+    pub fn different(&self) -> u64 {
+        self.only_here + self.only_there + self.differing
+    }
+
+    /// The rows of both sides, each pair once.
+    pub fn compared(&self) -> u64 {
+        self.matched + self.different()
+    }
+
+    /// Forgets all values of rows; counts stay.
+    pub fn forget_values(&mut self) {
+        self.rows.clear();
+        self.duplicates.clear();
+    }
+
     /// Whether nothing differs.
     pub fn same(&self) -> bool {
         self.schema.is_empty() && self.only_here + self.only_there + self.differing + self.duplicate_keys == 0
