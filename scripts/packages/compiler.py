@@ -84,5 +84,5 @@ def build():
     # A folder of its own: another linker would build everything again in `target/release`.
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", TOOLS / "build"))
     environment = os.environ | variables() | {"CARGO_TARGET_DIR": str(target)}
-    subprocess.run(["cargo", "build", "--release", "--locked", "--bin", "highwater"], cwd=ROOT, env=environment, check=True)
-    return target / "release" / "highwater"
+    subprocess.run(["cargo", "build", "--profile", "dist", "--locked", "--bin", "highwater"], cwd=ROOT, env=environment, check=True)
+    return target / "dist" / "highwater"

@@ -1,9 +1,10 @@
 //! Walks over trees of SQL.
 //!
-//! `sqlparser` writes a walk over its whole grammar anew for each type that visits: thousands of functions. All of ours are
-//! of two types, one that reads and one that changes, or a quarter of the time of our build goes there.
+//! `sqlparser` writes a walk over its whole grammar anew for each type that visits: a thousand functions. All of ours are
+//! of one type, and a tree that is only read is copied first: trees are small, and the second thousand would be
+//! a twentieth of our build.
 
-use sqlparser::ast::{Expr, ObjectName, Query, Visit, VisitMut, Visitor, VisitorMut};
+use sqlparser::ast::{Expr, ObjectName, Query, VisitMut, VisitorMut};
 use std::ops::ControlFlow;
 
 /// A place on the way through a tree.
@@ -20,9 +21,9 @@ pub(crate) enum TreeStep<'a> {
 }
 
 /// Goes through `tree`, each part before those to the right of it.
-pub(crate) fn walk(tree: &impl Visit, mut each: impl FnMut(TreeStep)) {
-    // Our visitors never break off, so the result is always the same.
-    let _ = tree.visit(&mut TreeWalk(&mut each));
+pub(crate) fn walk(tree: &(impl VisitMut + Clone), mut each: impl FnMut(TreeStep)) {
+    // Our visitor never breaks off, so the result is always the same.
+    let _ = tree.clone().visit(&mut TreeWalk { change: &mut |_| {}, see: &mut each });
 }
 
 /// Shows each expression in `tree`, that itself too, before its parts.
@@ -37,45 +38,38 @@ pub(crate) fn expressions(tree: &Expr, mut each: impl FnMut(&Expr)) {
 /// Lets each expression in `tree` be changed, that itself too, before its parts.
 pub(crate) fn change_expressions(tree: &mut Expr, mut each: impl FnMut(&mut Expr)) {
     // As in `walk`, the result is always the same.
-    let _ = VisitMut::visit(tree, &mut ExprRewriter(&mut each));
+    let _ = tree.visit(&mut TreeWalk { change: &mut each, see: &mut |_| {} });
 }
 
-struct TreeWalk<'a>(&'a mut dyn FnMut(TreeStep));
+struct TreeWalk<'a> {
+    change: &'a mut dyn FnMut(&mut Expr),
+    see: &'a mut dyn FnMut(TreeStep),
+}
 
 impl TreeWalk<'_> {
     fn at(&mut self, step: TreeStep) -> ControlFlow<()> {
-        (self.0)(step);
+        (self.see)(step);
         ControlFlow::Continue(())
     }
 }
 
-impl Visitor for TreeWalk<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        self.at(TreeStep::Enter(expr))
-    }
-
-    fn post_visit_expr(&mut self, _: &Expr) -> ControlFlow<()> {
-        self.at(TreeStep::Leave)
-    }
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.at(TreeStep::Query(query))
-    }
-
-    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        self.at(TreeStep::Relation(name))
-    }
-}
-
-struct ExprRewriter<'a>(&'a mut dyn FnMut(&mut Expr));
-
-impl VisitorMut for ExprRewriter<'_> {
+impl VisitorMut for TreeWalk<'_> {
     type Break = ();
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        (self.0)(expr);
-        ControlFlow::Continue(())
+        (self.change)(expr);
+        self.at(TreeStep::Enter(expr))
+    }
+
+    fn post_visit_expr(&mut self, _: &mut Expr) -> ControlFlow<()> {
+        self.at(TreeStep::Leave)
+    }
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.at(TreeStep::Query(query))
+    }
+
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
+        self.at(TreeStep::Relation(name))
     }
 }

@@ -17,6 +17,10 @@ mod ours;
 #[cfg(test)]
 mod planted;
 pub mod raw;
+#[cfg(feature = "referee")]
+pub mod referee;
+#[cfg(not(feature = "referee"))]
+#[path = "no_referee.rs"]
 pub mod referee;
 mod request;
 pub mod server;

@@ -98,7 +98,7 @@ fn whole(number: &str) -> Option<String> {
     if !number.contains(['.', 'e', 'E']) {
         return None;
     }
-    crate::verify::referee::decimal(number, 38, 0).ok().map(|value| value.to_string())
+    super::values::decimal(number, 38, 0).ok().map(|value| value.to_string())
 }
 
 /// The keys of a record that are looked for.

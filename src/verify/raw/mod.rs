@@ -23,6 +23,7 @@ pub(super) mod shape;
 mod sheet;
 mod spelled;
 pub(super) mod text;
+pub(super) mod values;
 mod wire_format;
 
 use crate::batch::DataType;

@@ -7,8 +7,10 @@
 
 use super::clock::Clock;
 use super::formats::{TimePattern, seconds_of};
+use crate::batch::DataType;
 use crate::error::Result;
 use crate::time::{TimeRule, TimeUnit};
+use crate::verify::raw::values::not_a;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 
 /// How times are read: the rule of a job, made ready.
@@ -151,8 +153,13 @@ fn decimal(text: &str, times: i128, zeros: i64) -> Option<i64> {
     i64::try_from(if negative { -value - i128::from(rest) } else { value }).ok()
 }
 
+/// Days since 1970 of `YYYY-MM-DD`.
+pub fn date(text: &str) -> std::result::Result<i32, String> {
+    iso_date(text).map(|day| day.to_epoch_days()).ok_or_else(|| not_a(text, DataType::Date))
+}
+
 /// `YYYY-MM-DD`.
-pub fn iso_date(text: &str) -> Option<NaiveDate> {
+fn iso_date(text: &str) -> Option<NaiveDate> {
     let [year, month, day] = parts(text, '-')?;
     let shaped = text.len() == 10 && year.len() == 4 && month.len() == 2;
     let of = |text| number(text).and_then(|n| u32::try_from(n).ok());
@@ -209,6 +216,16 @@ mod tests {
     use chrono::DateTime;
     use proptest::prelude::*;
     use proptest::sample::select;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) })]
+
+        /// The job's own reader is another; both say the same.
+        #[test]
+        fn dates_agree_with_those_of_a_job(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}|[-+0-9]{0,11}") {
+            prop_assert_eq!(date(&text).ok(), crate::input::value::parse_date(text.as_bytes()).ok());
+        }
+    }
 
     #[test]
     fn a_long_number_of_days_is_exact() {

@@ -19,9 +19,6 @@ mod formats;
 mod instants;
 mod stages;
 mod typed;
-mod values;
-
-pub(super) use values::decimal;
 
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};

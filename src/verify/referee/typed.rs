@@ -6,14 +6,13 @@
 //! further ahead of its arrival than `max_ahead` is left out in any case.
 
 use super::clock::Clock;
-use super::instants::Rule;
-use super::values;
+use super::instants::{self, Rule};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan, ReadTime};
 use crate::sql::{POSITION, Relation, TIME};
 use crate::time::{FirstAndLast, TimeRule};
-use crate::verify::raw::{self, RawTable, text};
+use crate::verify::raw::{self, RawTable, text, values};
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{
@@ -319,7 +318,7 @@ fn of_text(texts: &StringViewArray, column: &ReadColumn, clock: &Clock, exact: b
             (t.parse() == Ok(float as i128)).then_some(float).ok_or_else(|| values::not_a(t, column.ty))
         }),
         DataType::Float64 => each::<_, Float64Type>(values, ty, values::float),
-        DataType::Date => each::<_, Date32Type>(values, ty, values::date),
+        DataType::Date => each::<_, Date32Type>(values, ty, instants::date),
         DataType::Decimal { precision, scale } => {
             each::<_, Decimal128Type>(values, ty, |t| values::decimal(t, precision, scale))
         }

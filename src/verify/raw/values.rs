@@ -36,11 +36,6 @@ pub fn boolean(text: &str) -> Result<bool, String> {
     text.to_ascii_lowercase().parse().map_err(|_| not_a(text, DataType::Bool))
 }
 
-/// Days since 1970 of `YYYY-MM-DD`.
-pub fn date(text: &str) -> Result<i32, String> {
-    super::instants::iso_date(text).map(|day| day.to_epoch_days()).ok_or_else(|| not_a(text, DataType::Date))
-}
-
 /// The number times 10^`scale`: digits with an optional sign, point and exponent. Exactly, or not at all.
 pub fn decimal(text: &str, precision: u8, scale: u8) -> Result<i128, String> {
     exactly(text, precision, scale).ok_or_else(|| not_a(text, DataType::Decimal { precision, scale }))
@@ -97,7 +92,6 @@ mod tests {
             prop_assert_eq!(integer(&text, false).ok(), value::parse_int(bytes).ok());
             prop_assert_eq!(float(&text).ok().map(f64::to_bits), value::parse_float(bytes).ok().map(f64::to_bits));
             prop_assert_eq!(boolean(&text).ok(), value::parse_bool(bytes).ok());
-            prop_assert_eq!(date(&text).ok(), value::parse_date(bytes).ok());
         }
     }
 }

@@ -1,0 +1,27 @@
+//! In the place of the embedded referee, in a build without the feature `referee`.
+
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use arrow_array::RecordBatch;
+
+/// Refuses: this build has no embedded referee.
+///
+/// # Errors
+/// Always.
+pub fn run(_: &Plan, _: &str) -> Result<RecordBatch> {
+    Err(missing())
+}
+
+/// As [`run`].
+///
+/// # Errors
+/// Always.
+pub fn run_own(_: &Plan, _: &str) -> Result<RecordBatch> {
+    Err(missing())
+}
+
+fn missing() -> Error {
+    Error::job("this build of highwater has no embedded referee (Polars), so it cannot run SQL by itself")
+        .hint("build it with `--features referee`, or install a package: all packages have it")
+        .hint("or compare with PostgreSQL (`--postgres URL`) or with a file of results (`--against FILE`)")
+}
