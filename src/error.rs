@@ -232,6 +232,11 @@ impl Error {
         self
     }
 
+    /// Whether no more is known of the cause than, at most, that an expression is wrong: a closer reason may be added.
+    pub fn lacks_reason(&self) -> bool {
+        matches!(self.reason(), None | Some(Reason::Expression))
+    }
+
     /// The same error at a place in a text of the user's.
     pub fn at(mut self, snippet: Snippet) -> Error {
         self.0.snippet = Some(snippet);

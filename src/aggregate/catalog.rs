@@ -68,7 +68,7 @@ pub enum LiteralKind {
 
 /// What an aggregate is made of.
 #[derive(Debug, Clone, Copy)]
-pub enum Make {
+pub enum AggregateMaking {
     /// A function with a state of its own; DISTINCT is added to it later.
     State(fn(&TypedCall) -> Function),
     /// An expression over other aggregates, with `$1` and `$2` for its arguments, such as `max($1) - min($1)`. It is put in
@@ -97,7 +97,7 @@ pub struct Signature {
     /// What it is, in a line.
     pub help: &'static str,
     /// What it is made of.
-    pub make: Make,
+    pub make: AggregateMaking,
 }
 
 const ONE: &[Takes] = &[Takes::Any];
@@ -118,7 +118,7 @@ const fn of(
     help: &'static str,
     make: fn(&TypedCall) -> Function,
 ) -> Signature {
-    let make = Make::State(make);
+    let make = AggregateMaking::State(make);
     Signature {
         names,
         call,
@@ -132,8 +132,8 @@ const fn of(
     }
 }
 
-/// A signature of what is made of other aggregates: [`Make::Sql`].
-pub const fn composed(
+/// A signature of what is made of other aggregates: [`AggregateMaking::Sql`].
+const fn composed(
     names: &'static [&'static str],
     call: &'static str,
     takes: &'static [Takes],
@@ -141,7 +141,7 @@ pub const fn composed(
     help: &'static str,
     sql: &'static str,
 ) -> Signature {
-    let make = Make::Sql(sql);
+    let make = AggregateMaking::Sql(sql);
     Signature {
         names,
         call,
@@ -193,6 +193,7 @@ pub const ALL: &[Signature] = &[
     once(of(&["avg", "mean"], "avg(x)", NUMBER, "float64", "the exact mean, rounded once", |_| Function::Avg)),
     same(of(&["min"], "min(x)", ONE, "as `x`", "the least value; NaN is greater than all numbers", |_| Function::Min)),
     same(of(&["max"], "max(x)", ONE, "as `x`", "the greatest value; NaN is greater than all numbers", |_| Function::Max)),
+    composed(&["spread"], "spread(x)", NUMBER, "as `max(x) - min(x)`", "the greatest value minus the least, as in InfluxDB", "max($1) - min($1)"),
     of(&["first", "any_value"], "first(x)", ONE, "as `x`", "the first value in replay order", |_| Function::First),
     of(&["last"], "last(x)", ONE, "as `x`", "the last value in replay order", |_| Function::Last),
     of(&["arg_min", "min_by"], "arg_min(x, y)", TWO, "as `x`", "`x` of the event with the least `y`; of several, of the first in replay order", |_| Function::ArgMin),

@@ -62,9 +62,9 @@ impl Aggregate {
             }
         }
         let function = match form.make {
-            catalog::Make::State(make) => make(&call),
+            catalog::AggregateMaking::State(make) => make(&call),
             // Such a call is replaced before its parts are resolved.
-            catalog::Make::Sql(_) => return Err(unknown()),
+            catalog::AggregateMaking::Sql(_) => return Err(unknown()),
         };
         // `min(distinct x)` is `min(x)`: a set of its values would only take memory.
         let once = form.distinct == catalog::DistinctRule::Once && call.distinct;

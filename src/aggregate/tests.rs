@@ -42,7 +42,7 @@ fn all() -> Vec<Aggregate> {
     use catalog::{DistinctRule, LiteralKind};
     let types = [DataType::Int64, DataType::Float64, DEC, DataType::String, DataType::Bool];
     let mut all = vec![];
-    let states = catalog::ALL.iter().filter(|form| matches!(form.make, catalog::Make::State(_)));
+    let states = catalog::ALL.iter().filter(|form| matches!(form.make, catalog::AggregateMaking::State(_)));
     for form in states {
         let args: Vec<Vec<DataType>> = match form.takes {
             [] => vec![vec![]],

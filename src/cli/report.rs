@@ -10,7 +10,7 @@ use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
-use crate::report::{self, JobText, OutputLink, PageContent, Shown};
+use crate::report::{self, JobText, OutputLink, PageContent, ReportedOutput};
 use crate::verify::VerifyRequest;
 use clap::Args;
 use serde_json::json;
@@ -155,8 +155,8 @@ impl Apart {
     }
 
     /// What the page at `page` shows: outputs that hold the same are one.
-    fn shown<'a>(&'a self, of: &'a Plan, page: &Path) -> Vec<Shown<'a>> {
-        let mut shown: Vec<(String, Shown)> = vec![];
+    fn shown<'a>(&'a self, of: &'a Plan, page: &Path) -> Vec<ReportedOutput<'a>> {
+        let mut shown: Vec<(String, ReportedOutput)> = vec![];
         for (i, (output, own)) in self.plan.deliveries.outputs.iter().zip(&of.deliveries.outputs).enumerate()
         {
             let mut places = vec![OutputLink::of(&own.to, page)];
@@ -173,13 +173,15 @@ impl Apart {
             };
             match shown.iter_mut().find(|(known, _)| *known == content) {
                 Some((_, same)) => same.places.extend(places),
-                None => shown.push((content, Shown { plan: &self.plan, output, places, late: false })),
+                None => {
+                    shown.push((content, ReportedOutput { plan: &self.plan, output, places, late: false }))
+                }
             }
         }
-        let mut shown: Vec<Shown> = shown.into_iter().map(|(_, shown)| shown).collect();
+        let mut shown: Vec<ReportedOutput> = shown.into_iter().map(|(_, shown)| shown).collect();
         if let (Some(output), Some(own)) = (&self.late, &of.deliveries.late) {
             let places = vec![OutputLink::of(&OutputTo::File(own.path.clone()), page)];
-            shown.push(Shown { plan: &self.plan, output, places, late: true });
+            shown.push(ReportedOutput { plan: &self.plan, output, places, late: true });
         }
         shown
     }

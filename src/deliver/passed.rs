@@ -25,7 +25,7 @@ pub struct Results<'a> {
 }
 
 /// What a pass gave, before any of it is delivered.
-pub struct Passed {
+pub struct FinishedPass {
     pub read: PassResult,
     pub tables: Tables,
     pub account: Account,
@@ -37,12 +37,12 @@ pub struct Passed {
     without_items: u64,
 }
 
-impl Passed {
+impl FinishedPass {
     /// Reads the tables and the source; also gives the records that were rejected.
     ///
     /// # Errors
     /// Bad data, or a machine that fails.
-    pub fn of(pass: &Pass) -> Result<(Passed, Rejects)> {
+    pub fn of(pass: &Pass) -> Result<(FinishedPass, Rejects)> {
         let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
         let mut tables = tables::read(pass)?;
         let sources = pass.sources(std::mem::take(&mut tables.tables))?;
@@ -64,7 +64,7 @@ impl Passed {
         let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
         let source = read.reports.pop().expect("a report of the source");
         let (twice, without_items) = (source.twice, source.without_items);
-        let passed = Passed { read, tables, account, inputs, offsets, lookups, twice, without_items };
+        let passed = FinishedPass { read, tables, account, inputs, offsets, lookups, twice, without_items };
         Ok((passed, source.rejects))
     }
 

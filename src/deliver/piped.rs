@@ -8,7 +8,7 @@
 use super::events::{EventContext, SettledRows};
 use super::outcome::{Outcome, OutputOutcome};
 use super::partitioned::join;
-use super::passed::Passed;
+use super::passed::FinishedPass;
 use super::shape::shape;
 use crate::batch::record_batch;
 use crate::clock::Stopwatch;
@@ -41,7 +41,7 @@ pub fn pipe(pass: &Pass, format: StreamFormat, out: &mut (dyn Write + Send)) -> 
 
 fn stream(pass: &Pass, format: StreamFormat, counted: &mut Counted) -> Result<Outcome> {
     let output = pass.plan.deliveries.outputs.first().expect("the output of a stream");
-    let (mut passed, _) = Passed::of(pass)?;
+    let (mut passed, _) = FinishedPass::of(pass)?;
     let files = passed.files(pass.plan);
     let mut watch = Stopwatch::of_process();
     let schema = output.file_schema();

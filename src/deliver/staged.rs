@@ -1,7 +1,7 @@
 //! Outputs that are staged, and the commit that puts them in place.
 
 use super::outcome::{Outcome, OutputOutcome, fill_in};
-use super::passed::{Passed, Results};
+use super::passed::{FinishedPass, Results};
 use super::places::{target, targets};
 use super::server_tables::{self, Extent};
 use super::{events, groups, late};
@@ -51,7 +51,7 @@ impl Staged {
 
 /// Reads the source, and stages all outputs.
 pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
-    let (mut passed, found) = Passed::of(pass)?;
+    let (mut passed, found) = FinishedPass::of(pass)?;
     let rejected = rejects_at(pass.plan.deliveries.rejects.as_deref(), &found);
     let rejects = write_rejects(found, rejects)?;
     let files = passed.files(pass.plan);

@@ -1,9 +1,8 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::bind::unquoted;
+use super::syntax::{parse, unquoted, with_stack};
 use super::walk::{change_expressions, expressions};
-use super::{parse, readable, with_stack};
-use crate::aggregate::catalog::{self, DistinctRule, Make, Signature};
+use crate::aggregate::catalog::{self, AggregateMaking, DistinctRule, Signature};
 use crate::error::{Error, Result};
 use sqlparser::ast::{
     DuplicateTreatment, Expr as Ast, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
@@ -86,20 +85,6 @@ impl fmt::Display for OrderBy {
     }
 }
 
-impl AggregateCall {
-    /// Whether its expressions over events can be read, as [`check_syntax`](super::check_syntax) does.
-    ///
-    /// # Errors
-    /// A job error without a place, of each fault.
-    pub fn check_syntax(&self) -> Result<()> {
-        let order = self.order.iter().map(|order| &order.by);
-        let all = self.args.iter().chain(order).chain(&self.filter);
-        let checked = all.map(|ast| with_stack(|| readable(ast, &ast.to_string(), None)));
-        // A job tells all of its faults at once, not only the first.
-        Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
-    }
-}
-
 /// A `select` entry or a `having`: aggregates, and an expression over them.
 #[derive(Debug, Clone)]
 pub struct Selection {
@@ -146,8 +131,8 @@ fn selection(sql: &str) -> Result<Selection> {
 /// The expression that an aggregate is made of, if it has no state of its own.
 fn made_of(name: &str) -> Option<&'static str> {
     catalog::forms(name).find_map(|form| match form.make {
-        Make::Sql(body) => Some(body),
-        Make::State(_) => None,
+        AggregateMaking::Sql(body) => Some(body),
+        AggregateMaking::State(_) => None,
     })
 }
 

@@ -1,7 +1,8 @@
 //! What in an expression means something else than it did when Polars read it. The guide's page of changes has the list.
 
+use super::syntax::{parse, with_stack};
 use super::walk::expressions;
-use super::{parse, shown, with_stack};
+use super::words::shown;
 use sqlparser::ast::{
     BinaryOperator, DataType as SqlType, Expr as Ast, FunctionArg, FunctionArgExpr, FunctionArguments, Value,
 };

@@ -71,7 +71,7 @@ impl Path {
     pub fn find<'a>(&self, text: &'a str) -> Result<Option<&'a str>, String> {
         // A raw value keeps the text as it is written; a parsed number could lose digits.
         let whole: &RawValue =
-            serde_json::from_str(text).map_err(|_| format!("`{}` is not JSON", super::shown(text)))?;
+            serde_json::from_str(text).map_err(|_| format!("`{}` is not JSON", super::words::shown(text)))?;
         Ok(self.0.iter().try_fold(whole.get(), |value, step| step.of(value)))
     }
 
@@ -83,7 +83,9 @@ impl Path {
             Some(value) if value.starts_with('"') => {
                 // An escape such as `\ud800` is JSON, but it is not a character.
                 let text = serde_json::from_str(value);
-                Some(text.map_err(|_| format!("`{}` is not a text that can be read", super::shown(value)))?)
+                Some(text.map_err(|_| {
+                    format!("`{}` is not a text that can be read", super::words::shown(value))
+                })?)
             }
             Some(value) => Some(value.to_string()),
         })

@@ -23,6 +23,7 @@ mod syntax;
 pub(crate) mod tree;
 mod types;
 pub(crate) mod walk;
+mod words;
 
 pub use aggregate_call::{AggregateCall, OrderBy, Selection, parse_selection, text_literal};
 pub use changes::{MeaningChange, changes};
@@ -37,8 +38,8 @@ use arrow_array::ArrayRef;
 use bind::NameScope;
 use eval::Context;
 use sqlparser::ast::Expr as Ast;
-use std::borrow::Cow;
 use tree::{Call, Node, NodeKind, Tree};
+use words::{shown, wrong};
 
 /// A compiled expression: its SQL, what it reads and what it gives.
 #[derive(Clone)]
@@ -223,6 +224,20 @@ pub fn check_syntax(sql: &str) -> Result<()> {
     with_stack(|| readable(&parse(sql)?, sql, None))
 }
 
+impl AggregateCall {
+    /// Whether its expressions over events can be read, as [`check_syntax`] does.
+    ///
+    /// # Errors
+    /// A job error without a place, of each fault.
+    pub fn check_syntax(&self) -> Result<()> {
+        let order = self.order.iter().map(|order| &order.by);
+        let all = self.args.iter().chain(order).chain(&self.filter);
+        let checked = all.map(|ast| with_stack(|| readable(ast, &ast.to_string(), None)));
+        // A job tells all of its faults at once, not only the first.
+        Error::all(checked.filter_map(Result::err).collect()).map_or(Ok(()), Err)
+    }
+}
+
 impl Selection {
     /// Whether what is around its aggregates can be read, as [`check_syntax`] does.
     ///
@@ -237,27 +252,6 @@ fn readable(ast: &Ast, sql: &str, calls: Option<&[AggregateCall]>) -> Result<()>
     // The zone changes values, but not what can be read.
     bind::tree(ast, sql, NameScope::Any, calls, &Zone::utc()).map(drop)
 }
-
-fn wrong(sql: &str, cause: impl std::fmt::Display) -> Error {
-    Error::job(format!("wrong expression `{}`", shown(sql))).caused_by(first_line(&cause.to_string()))
-}
-
-/// The first line of a cause, and not too much of it: it may hold the expression.
-fn first_line(text: &str) -> String {
-    shown(text.lines().next().unwrap_or("")).into_owned()
-}
-
-/// An expression, or the beginning of a long one.
-fn shown(sql: &str) -> Cow<'_, str> {
-    // The cut is counted in characters: a cut after so many bytes could split one.
-    match sql.char_indices().nth(MOST_SHOWN) {
-        Some((end, _)) => Cow::Owned(format!("{}…", &sql[..end])),
-        None => Cow::Borrowed(sql),
-    }
-}
-
-/// The most characters of an expression that are shown.
-const MOST_SHOWN: usize = 200;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@
 
 use super::dialect::Syntax;
 use super::walk::{TreeStep, change_expressions, walk};
-use super::{shown, wrong};
+use super::words::{shown, wrong};
 use crate::error::{Error, Result};
 use sqlparser::ast::{BinaryOperator, Expr as Ast};
 use sqlparser::keywords::Keyword;

@@ -122,10 +122,10 @@ fn push_first(out: &mut Vec<String>, mut all: impl Iterator<Item = String>, more
 fn job_of(manifest: &Path) -> Option<String> {
     #[derive(Deserialize)]
     struct OtherManifest {
-        job: Job,
+        job: HeaderJob,
     }
     #[derive(Deserialize)]
-    struct Job {
+    struct HeaderJob {
         name: String,
     }
     let file = BufReader::new(std::fs::File::open(manifest).ok()?);

@@ -36,7 +36,7 @@ impl StepId {
 }
 
 /// The ids of one kind.
-pub trait Id: Copy {
+pub trait PlanId: Copy {
     /// The one at this place of its list.
     fn at(place: usize) -> Self;
     /// Its place in its list.
@@ -45,7 +45,7 @@ pub trait Id: Copy {
 
 macro_rules! listed {
     ($($name:ident),*) => {
-        $(impl Id for $name {
+        $(impl PlanId for $name {
             fn at(place: usize) -> $name {
                 $name::new(place)
             }
@@ -63,7 +63,7 @@ listed!(OutputId, GroupingId, TableId);
 #[derive(Clone, PartialEq, Eq)]
 pub struct PerId<I, T>(Vec<T>, PhantomData<I>);
 
-impl<I: Id, T> PerId<I, T> {
+impl<I: PlanId, T> PerId<I, T> {
     /// The values, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()
@@ -143,7 +143,7 @@ impl<I, T: std::fmt::Debug> std::fmt::Debug for PerId<I, T> {
     }
 }
 
-impl<I: Id, T> Index<I> for PerId<I, T> {
+impl<I: PlanId, T> Index<I> for PerId<I, T> {
     type Output = T;
 
     fn index(&self, id: I) -> &T {
@@ -151,7 +151,7 @@ impl<I: Id, T> Index<I> for PerId<I, T> {
     }
 }
 
-impl<I: Id, T> IndexMut<I> for PerId<I, T> {
+impl<I: PlanId, T> IndexMut<I> for PerId<I, T> {
     fn index_mut(&mut self, id: I) -> &mut T {
         &mut self.0[id.place_of()]
     }

@@ -82,7 +82,7 @@ pub(super) enum Holds {
 
 /// Groups, as far as charts depend on what they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Groups {
+pub(super) struct ChartGroups {
     pub window: Window,
     pub firings: bool,
     /// Whether `having` or `top` leaves out some of them.
@@ -198,7 +198,7 @@ impl ChartFrame {
         };
         ChartFrame::grouped(
             &output.columns.fields,
-            &Groups {
+            &ChartGroups {
                 window: plan.window,
                 firings: plan.firings,
                 picked: post.having.is_some() || post.top.is_some(),
@@ -220,7 +220,7 @@ impl ChartFrame {
     }
 
     /// What of groups is charted.
-    pub fn grouped(fields: &[Field], groups: &Groups) -> ChartFrame {
+    pub fn grouped(fields: &[Field], groups: &ChartGroups) -> ChartFrame {
         let of = |wanted: Holds| groups.columns.iter().position(|column| *column == wanted);
         // Cumulative windows start together, and are told apart by their ends.
         let time = match groups.window {

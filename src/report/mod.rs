@@ -39,7 +39,7 @@ use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::{FirstAndLast, Zone};
 pub use section::OutputLink;
 use section::PageSection;
-pub use section::Shown;
+pub use section::ReportedOutput;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub struct PageContent<'a> {
     /// The job, if there is one.
     pub job: Option<JobText<'a>>,
     /// The outputs that it shows.
-    pub shown: Vec<Shown<'a>>,
+    pub shown: Vec<ReportedOutput<'a>>,
     /// The most rows that it carries of each.
     pub rows: usize,
     /// What `audit` says, in its JSON.
@@ -82,7 +82,7 @@ pub struct JobText<'a> {
 /// An output cannot be read back, the page cannot be written.
 pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
     let late = plan.deliveries.late.as_ref().map(late_output);
-    let mut shown: Vec<Shown> = of
+    let mut shown: Vec<ReportedOutput> = of
         .of
         .iter()
         .map(|&i| {
@@ -90,10 +90,10 @@ pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
             let mut places = vec![OutputLink::of(&output.to, &of.path)];
             let tables = plan.deliveries.publications.iter().filter(|publication| publication.output == i);
             places.extend(tables.map(|table| OutputLink { name: table.address.url(), link: None }));
-            Shown { plan, output, places, late: false }
+            ReportedOutput { plan, output, places, late: false }
         })
         .collect();
-    shown.extend(late.iter().map(|output| Shown {
+    shown.extend(late.iter().map(|output| ReportedOutput {
         plan,
         output,
         places: vec![OutputLink::of(&output.to, &of.path)],

@@ -29,7 +29,7 @@ pub(super) const SCRIPTS: [&str; 5] = [
 pub(super) const PARTS: [&str; 2] = [SCRIPTS[0], SCRIPTS[3]];
 
 /// What a page is made of beside its title and its data.
-pub(super) struct Make<'a> {
+pub(super) struct PageParts<'a> {
     /// The scripts, in order.
     pub scripts: &'a [&'a str],
     /// Whether these need the libraries of charts and tables.
@@ -43,10 +43,11 @@ pub(super) struct Make<'a> {
 }
 
 /// The page of a report, which is a file.
-pub(super) const FILE: Make = Make { scripts: &SCRIPTS, vendor: true, style: "", more: "", asks: false };
+pub(super) const FILE: PageParts =
+    PageParts { scripts: &SCRIPTS, vendor: true, style: "", more: "", asks: false };
 
 /// The page with this title and these data; and its policy, as a server says it again.
-pub(super) fn fill(title: &str, data: &Value, make: &Make) -> (String, String) {
+pub(super) fn fill(title: &str, data: &Value, make: &PageParts) -> (String, String) {
     // The policy has the hash of the very text between the tags, line ends included.
     let script = format!("\"use strict\";\n(() => {{\n{}}})();\n", make.scripts.concat());
     let vendor = if make.vendor { VENDOR } else { "" };
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn scripts_are_read_as_they_are_hashed() {
-        // A browser reads CR LF as LF and replaces NUL, and the hash would be that of another text.
+        // A browser reads CR LF and replaces NUL, and the hash would be that of another text.
         for script in SCRIPTS.iter().chain([&VENDOR]) {
             assert!(!script.contains(['\r', '\0']));
         }

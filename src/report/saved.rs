@@ -6,7 +6,7 @@
 //! * A part that is not as its manifest says is an error of its output, and not rows.
 //! * Of an output of more than [`CHARTED`] bytes the first rows alone are read, and the page says so.
 
-use super::frame::{ChartFrame, Groups, Holds, MeasureFold, time_of};
+use super::frame::{ChartFrame, ChartGroups, Holds, MeasureFold, time_of};
 use super::rows::OutputInPlace;
 use super::section::{self, OutputLink, Words};
 use super::{ROOM, ROWS, offsets, run, span};
@@ -223,7 +223,7 @@ fn frame(form: &Value, output: &OutputPlan, zone: &Zone) -> (ChartFrame, &'stati
     let roles = columns.iter().map(role).collect();
     let picked = own["having"].is_string() || own["top"].is_object();
     let frame = match window {
-        Some(window) => ChartFrame::grouped(fields, &Groups { window, firings, picked, columns }),
+        Some(window) => ChartFrame::grouped(fields, &ChartGroups { window, firings, picked, columns }),
         // Whether windows overlap is not known then, so nothing is added up.
         None => ChartFrame::nothing(),
     };

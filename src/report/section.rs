@@ -25,8 +25,8 @@ impl PageSection {
     ///
     /// # Errors
     /// The output is not in place, or cannot be read back.
-    pub fn of(shown: &Shown, most: usize, room: usize) -> Result<PageSection> {
-        let Shown { plan, output, places, late } = shown;
+    pub fn of(shown: &ReportedOutput, most: usize, room: usize) -> Result<PageSection> {
+        let ReportedOutput { plan, output, places, late } = shown;
         let rows = OutputInPlace::open(output)?;
         let frame = if *late { ChartFrame::late(&output.columns) } else { ChartFrame::of(plan, output) };
         let words = Words {
@@ -110,7 +110,7 @@ fn section(rows: &OutputInPlace, sample: SampleRows, charts: Value, words: Words
     })
 }
 
-fn kind(shown: &Shown) -> &'static str {
+fn kind(shown: &ReportedOutput) -> &'static str {
     match shown.output.kind {
         OutputKind::Rows(_) => "events",
         OutputKind::Archive(_) => "archive",
@@ -119,7 +119,7 @@ fn kind(shown: &Shown) -> &'static str {
 }
 
 /// What a column is: a bound of the window, a key, a value.
-fn role(shown: &Shown, column: usize) -> &'static str {
+fn role(shown: &ReportedOutput, column: usize) -> &'static str {
     let OutputKind::Groups { post, .. } = &shown.output.kind else {
         // Integers of events are mostly names of things, which have no thousands.
         let integer = shown.output.columns.fields[column].ty == DataType::Int64;
@@ -133,8 +133,8 @@ fn role(shown: &Shown, column: usize) -> &'static str {
 }
 
 /// What an output is, as pairs of words.
-fn about(shown: &Shown) -> Value {
-    let Shown { plan, output, late, .. } = shown;
+fn about(shown: &ReportedOutput) -> Value {
+    let ReportedOutput { plan, output, late, .. } = shown;
     let mut about: Vec<(&str, String)> = vec![];
     match &output.kind {
         _ if *late => {
@@ -186,7 +186,7 @@ fn about(shown: &Shown) -> Value {
 
 /// An output of a report.
 #[derive(Debug)]
-pub struct Shown<'a> {
+pub struct ReportedOutput<'a> {
     /// The plan whose groupings it is of.
     pub plan: &'a Plan,
     /// The output, where its rows lie.

@@ -1,6 +1,6 @@
 //! Pages that a server gives: those of a report, with a script that asks for the next state, and the list of jobs.
 
-use super::page::{self, Make, PARTS, SCRIPTS};
+use super::page::{self, PARTS, PageParts, SCRIPTS};
 use serde_json::Value;
 
 const STYLE: &str = include_str!("page/served.css");
@@ -21,7 +21,7 @@ pub struct Served {
 pub fn job_page(title: &str, data: &Value, more: &str) -> Served {
     // After the page is drawn: the script finds its sections in the document.
     let scripts: Vec<&str> = SCRIPTS.into_iter().chain([LIVE]).collect();
-    let make = Make { scripts: &scripts, vendor: true, style: STYLE, more, asks: true };
+    let make = PageParts { scripts: &scripts, vendor: true, style: STYLE, more, asks: true };
     served(page::fill(title, data, &make))
 }
 
@@ -31,7 +31,7 @@ pub fn list_page(title: &str, data: &Value) -> Served {
     served(page::fill(
         title,
         data,
-        &Make { scripts: &scripts, vendor: false, style: STYLE, more: "", asks: true },
+        &PageParts { scripts: &scripts, vendor: false, style: STYLE, more: "", asks: true },
     ))
 }
 

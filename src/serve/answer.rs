@@ -7,8 +7,8 @@
 //! | `/job/NUMBER` | the page of a job |
 //! | `/job/NUMBER/state` | its state as JSON |
 
-use super::guard::{Guard, Pass};
-use super::request::Request;
+use super::guard::{Admission, Guard};
+use super::request::PageRequest;
 use super::site::Site;
 use crate::report::Served;
 use serde_json::Value;
@@ -93,22 +93,22 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// The answer to a request.
-pub fn answer(request: &Request, guard: &Guard, site: &Site) -> Answer {
+pub fn answer(request: &PageRequest, guard: &Guard, site: &Site) -> Answer {
     let head = match request {
-        Request::Whole(head) => head,
-        Request::Wrong(why, status) => return Answer::words(*status, why),
+        PageRequest::Whole(head) => head,
+        PageRequest::Wrong(why, status) => return Answer::words(*status, why),
     };
     let (path, query) = match head.target.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (head.target.as_str(), None),
     };
     match guard.pass(head, query) {
-        Pass::Yes => {}
-        Pass::No(status, why) => {
+        Admission::Yes => {}
+        Admission::No(status, why) => {
             let more = (status == 405).then(|| ("Allow", "GET, HEAD".to_string()));
             return Answer { more, ..Answer::words(status, why) };
         }
-        Pass::Keep(cookie) => {
+        Admission::Keep(cookie) => {
             let more = Some(("Set-Cookie", cookie));
             return Answer { more, ..Answer::new(200, "text/html; charset=utf-8", SIGNED_IN.into()) };
         }

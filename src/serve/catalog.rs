@@ -7,7 +7,7 @@
 
 use super::find::{Found, find};
 use super::snapshot::Manifests;
-use super::stamp::Stamp;
+use super::stamp::FileStamp;
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::OutputTo;
 use crate::sink::Target;
@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// A job.
 #[derive(Debug, Clone, Default)]
-pub struct Job {
+pub struct ListedJob {
     /// Its number in addresses.
     pub id: String,
     /// Its name; of a file that cannot be read, the name of the file.
@@ -34,12 +34,12 @@ pub struct Job {
     /// Paths that the job names and that have nothing in place below the folder.
     pub missing: Vec<String>,
     /// A comparison that was kept, and when.
-    pub recorded: Option<(PathBuf, Stamp)>,
+    pub recorded: Option<(PathBuf, FileStamp)>,
 }
 
 /// What is known of a job file.
 #[derive(Debug, Clone)]
-struct Read {
+struct JobFacts {
     name: String,
     text: String,
     error: Option<String>,
@@ -52,7 +52,7 @@ struct Read {
 pub struct Catalog {
     root: PathBuf,
     /// Job files that were read; none for a file that is not a job.
-    read: HashMap<PathBuf, (Stamp, Option<Read>)>,
+    read: HashMap<PathBuf, (FileStamp, Option<JobFacts>)>,
 }
 
 impl Catalog {
@@ -61,7 +61,7 @@ impl Catalog {
     }
 
     /// The jobs, by name; and whether the whole folder was looked at.
-    pub fn jobs(&mut self, manifests: &Manifests) -> (Vec<Job>, bool) {
+    pub fn jobs(&mut self, manifests: &Manifests) -> (Vec<ListedJob>, bool) {
         let found = find(&self.root);
         // What is gone is forgotten.
         let there: HashSet<&PathBuf> = found.jobs.iter().map(|(path, _)| path).collect();
@@ -72,7 +72,7 @@ impl Catalog {
         for (path, stamp) in &found.jobs {
             let Some(read) = self.file(path, *stamp) else { continue };
             let job = self.of_file(path, read, &found, &names, &mut claimed);
-            jobs.push(Job { edited: Some(stamp.milliseconds()), ..job });
+            jobs.push(ListedJob { edited: Some(stamp.milliseconds()), ..job });
         }
         jobs.extend(self.of_outputs(&found, &names, &claimed));
         for job in &mut jobs {
@@ -85,12 +85,12 @@ impl Catalog {
     }
 
     /// A job file, as it was read when it was last changed.
-    fn file(&mut self, path: &Path, stamp: Stamp) -> Option<Read> {
+    fn file(&mut self, path: &Path, stamp: FileStamp) -> Option<JobFacts> {
         if let Some((_, read)) = self.read.get(path).filter(|(known, _)| *known == stamp) {
             return read.clone();
         }
         let read = std::fs::read_to_string(path).ok().filter(|text| is_job(text));
-        let read = read.map(|text| Read::of(&self.below(path), text));
+        let read = read.map(|text| JobFacts::of(&self.below(path), text));
         self.read.insert(path.to_path_buf(), (stamp, read.clone()));
         read
     }
@@ -103,12 +103,12 @@ impl Catalog {
     fn of_file<'f>(
         &self,
         path: &Path,
-        read: Read,
+        read: JobFacts,
         found: &'f Found,
         names: &HashMap<&Path, Option<String>>,
         claimed: &mut HashSet<&'f Path>,
-    ) -> Job {
-        let Read { name, text, error, places } = read;
+    ) -> ListedJob {
+        let JobFacts { name, text, error, places } = read;
         // Paths of a job are from the folder that it is run in, which its file does not say: the nearest of those above
         // the file from which most outputs are there.
         let bases = path.ancestors().skip(1).take_while(|base| base.starts_with(&self.root));
@@ -134,7 +134,7 @@ impl Catalog {
         let missing = missing.map(|(place, _)| place.display().to_string()).collect();
         let file = self.below(path);
         let id = number(&format!("file {file}"));
-        Job { id, name, file: Some((file, text)), error, outputs, missing, ..Job::default() }
+        ListedJob { id, name, file: Some((file, text)), error, outputs, missing, ..ListedJob::default() }
     }
 
     /// Outputs that no job file names, by job.
@@ -143,16 +143,19 @@ impl Catalog {
         found: &Found,
         names: &HashMap<&Path, Option<String>>,
         claimed: &HashSet<&Path>,
-    ) -> Vec<Job> {
-        let mut jobs: BTreeMap<String, Job> = BTreeMap::new();
+    ) -> Vec<ListedJob> {
+        let mut jobs: BTreeMap<String, ListedJob> = BTreeMap::new();
         for target in found.outputs.iter().filter(|target| !claimed.contains(target.path.as_path())) {
             let name = names.get(target.path.as_path()).cloned().flatten();
             let path = self.below(&target.path);
             // One whose manifest cannot be read is alone, as its job is not known.
             let key = name.as_ref().map_or_else(|| format!("output {path}"), |name| format!("job {name}"));
             let id = number(&key);
-            let job =
-                jobs.entry(key).or_insert_with(|| Job { id, name: name.unwrap_or(path), ..Job::default() });
+            let job = jobs.entry(key).or_insert_with(|| ListedJob {
+                id,
+                name: name.unwrap_or(path),
+                ..ListedJob::default()
+            });
             job.outputs.push(target.clone());
         }
         jobs.into_values().collect()
@@ -169,8 +172,8 @@ fn names<'f>(found: &'f Found, manifests: &Manifests) -> HashMap<&'f Path, Optio
     found.outputs.iter().map(name).collect()
 }
 
-impl Read {
-    fn of(file: &str, text: String) -> Read {
+impl JobFacts {
+    fn of(file: &str, text: String) -> JobFacts {
         let stem = Path::new(file).file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.unwrap_or_else(|| "job".to_string());
         let spec = JobSpec::parse(file, &text);
@@ -187,7 +190,7 @@ impl Read {
         let named = || table.get("name").and_then(toml::Value::as_str).unwrap_or(&stem).to_string();
         let name = if name.is_empty() { named() } else { name };
         let places = if places.is_empty() { places_of_text(&table) } else { places };
-        Read { name, text, error, places }
+        JobFacts { name, text, error, places }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The change logs of backfills, which lie in the state of an output.
 
-use super::stamp::Stamp;
+use super::stamp::FileStamp;
 use crate::sink::Target;
 use serde_json::Value;
 use std::fs::File;
@@ -78,7 +78,7 @@ pub fn changes(target: &Target, output: &str) -> (Vec<Changed>, usize) {
 }
 
 fn read(path: &Path) -> Result<Changed, String> {
-    let stamp = Stamp::of(path).ok_or("it is not a file")?;
+    let stamp = FileStamp::of(path).ok_or("it is not a file")?;
     let file = File::open(path).map_err(|e| e.to_string())?;
     let mut lines = BufReader::new(file.take(BYTES)).split(b'\n');
     let head = lines.next().transpose().map_err(|e| e.to_string())?.unwrap_or_default();

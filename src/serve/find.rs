@@ -4,7 +4,7 @@
 //! Links are not followed. Folders of partitions, hidden folders and folders of caches are not entered. The walk ends after
 //! [`ENTRIES`] entries, and says so.
 
-use super::stamp::Stamp;
+use super::stamp::FileStamp;
 use crate::sink::{STATE_FOLDER, Target};
 use std::fs::{self, DirEntry};
 use std::path::{Path, PathBuf};
@@ -20,11 +20,11 @@ const JOB: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Found {
     /// Files that may be jobs.
-    pub jobs: Vec<(PathBuf, Stamp)>,
+    pub jobs: Vec<(PathBuf, FileStamp)>,
     /// Outputs with a state folder.
     pub outputs: Vec<Target>,
     /// Comparisons that were kept: `NAME.verify.json`.
-    pub recorded: Vec<(PathBuf, Stamp)>,
+    pub recorded: Vec<(PathBuf, FileStamp)>,
     /// Whether the walk came to its end.
     pub whole: bool,
 }
@@ -68,11 +68,11 @@ pub fn find(root: &Path) -> Found {
 
 impl Found {
     fn file(&mut self, entry: &DirEntry, name: &str) {
-        let stamp = || Stamp::of(&entry.path()).filter(|stamp| stamp.bytes() <= JOB);
+        let stamp = || FileStamp::of(&entry.path()).filter(|stamp| stamp.bytes() <= JOB);
         if name.ends_with(".toml") {
             self.jobs.extend(stamp().map(|stamp| (entry.path(), stamp)));
         } else if name.ends_with(super::recorded::ENDING) {
-            self.recorded.extend(Stamp::of(&entry.path()).map(|stamp| (entry.path(), stamp)));
+            self.recorded.extend(FileStamp::of(&entry.path()).map(|stamp| (entry.path(), stamp)));
         }
     }
 
@@ -80,8 +80,8 @@ impl Found {
     fn state(&mut self, folder: &Path, state: &Path) {
         let is_state = |state: &Path| {
             // A first commit that is under way has a journal and no manifest yet.
-            Stamp::of(&state.join("manifest.json")).is_some()
-                || Stamp::of(&state.join("journal.json")).is_some()
+            FileStamp::of(&state.join("manifest.json")).is_some()
+                || FileStamp::of(&state.join("journal.json")).is_some()
         };
         if is_state(state) {
             self.outputs.push(Target::folder(folder));

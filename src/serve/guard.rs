@@ -56,7 +56,7 @@ pub struct Guard {
 
 /// Whether a request may go on.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum Admission {
     /// It may.
     Yes,
     /// It has the token in its URL: the browser is to keep it as a cookie, which has this text.
@@ -73,35 +73,35 @@ impl Guard {
     }
 
     /// Whether a request may go on. `query` is what stands behind the `?` of its target.
-    pub fn pass(&self, head: &Head, query: Option<&str>) -> Pass {
+    pub fn pass(&self, head: &Head, query: Option<&str>) -> Admission {
         if !matches!(head.method.as_str(), "GET" | "HEAD") {
-            return Pass::No(405, "this server answers GET and HEAD only");
+            return Admission::No(405, "this server answers GET and HEAD only");
         }
         let hosts: Vec<&str> = head.values("host").collect();
-        let [host] = hosts[..] else { return Pass::No(400, "a request must name its host once") };
+        let [host] = hosts[..] else { return Admission::No(400, "a request must name its host once") };
         if self.loopback && !is_loopback(host) {
-            return Pass::No(
+            return Admission::No(
                 403,
                 "this server answers to localhost only: open it by the address that it printed",
             );
         }
-        let Some(token) = &self.token else { return Pass::Yes };
+        let Some(token) = &self.token else { return Admission::Yes };
         let given = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("token=")));
         if let Some(given) = given {
             // Not SameSite=Lax: no other site may make a browser ask with the cookie.
             let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Strict", self.cookie, token.0);
-            return if token.is(given) { Pass::Keep(cookie) } else { refused() };
+            return if token.is(given) { Admission::Keep(cookie) } else { refused() };
         }
         let pairs = head.values("cookie").flat_map(|cookies| cookies.split(';'));
         let own =
             pairs.filter_map(|pair| pair.trim().split_once('=').filter(|(name, _)| *name == self.cookie));
         let mut own = own.map(|(_, value)| value);
-        if own.any(|value| token.is(value)) { Pass::Yes } else { refused() }
+        if own.any(|value| token.is(value)) { Admission::Yes } else { refused() }
     }
 }
 
-fn refused() -> Pass {
-    Pass::No(401, "open the address with the token that the server printed")
+fn refused() -> Admission {
+    Admission::No(401, "open the address with the token that the server printed")
 }
 
 /// Whether the header `Host` names this machine by a loopback name. The port is of no interest: a forwarded one is another.

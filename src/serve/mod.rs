@@ -31,7 +31,7 @@ mod stamp;
 
 pub use changes::{Changed, Line};
 pub use recorded::{Compared, Recorded};
-pub use site::{More, Shown};
+pub use site::{JobNotes, More};
 
 use crate::error::{Error, Result};
 use crate::process::no_threads;
@@ -56,7 +56,7 @@ const WRITE: Duration = Duration::from_secs(20);
 
 /// What is served, and where.
 #[derive(Debug)]
-pub struct Request {
+pub struct ServeOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The address of this machine; only its own programs reach a loopback one.
@@ -72,8 +72,8 @@ pub struct Request {
 ///
 /// # Errors
 /// The folder is not there, or the address cannot be used; an address that is not loopback, without a token.
-pub fn serve(request: Request, more: More, ready: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
-    let Request { folder, host, port, token } = request;
+pub fn serve(request: ServeOptions, more: More, ready: impl FnOnce(SocketAddr) -> Result<()>) -> Result<()> {
+    let ServeOptions { folder, host, port, token } = request;
     if !host.is_loopback() && token.is_none() {
         return Err(Error::fault("an address that is not loopback needs a token"));
     }

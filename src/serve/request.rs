@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Request {
+pub enum PageRequest {
     /// It is complete.
     Whole(Head),
     /// It is not a request of HTTP/1, or too large.
@@ -29,10 +29,10 @@ pub struct Head {
     headers: Vec<(String, Vec<u8>)>,
 }
 
-impl Request {
+impl PageRequest {
     /// Whether the answer has no body.
     pub fn is_head(&self) -> bool {
-        matches!(self, Request::Whole(head) if head.method == "HEAD")
+        matches!(self, PageRequest::Whole(head) if head.method == "HEAD")
     }
 }
 
@@ -45,7 +45,7 @@ impl Head {
 }
 
 /// Reads a request; `None` where the client goes, or takes too long.
-pub fn read(stream: &mut TcpStream) -> Option<Request> {
+pub fn read(stream: &mut TcpStream) -> Option<PageRequest> {
     let until = Instant::now() + PATIENCE;
     let mut bytes = Vec::with_capacity(1024);
     let mut piece = [0; 2048];
@@ -62,21 +62,25 @@ pub fn read(stream: &mut TcpStream) -> Option<Request> {
 }
 
 /// The request that `bytes` begin with; `None` where more of it has to come.
-fn parse(bytes: &[u8]) -> Option<Request> {
+fn parse(bytes: &[u8]) -> Option<PageRequest> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(bytes) {
         Ok(httparse::Status::Complete(_)) => {}
         Ok(httparse::Status::Partial) if bytes.len() < HEAD => return None,
         Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
-            return Some(Request::Wrong("the request is too large", 431));
+            return Some(PageRequest::Wrong("the request is too large", 431));
         }
-        Err(_) => return Some(Request::Wrong("this is not a request of HTTP/1", 400)),
+        Err(_) => return Some(PageRequest::Wrong("this is not a request of HTTP/1", 400)),
     }
     let (method, target) = (request.method.unwrap_or_default(), request.path.unwrap_or_default());
     let headers =
         request.headers.iter().map(|header| (header.name.to_ascii_lowercase(), header.value.to_vec()));
-    Some(Request::Whole(Head { method: method.into(), target: target.into(), headers: headers.collect() }))
+    Some(PageRequest::Whole(Head {
+        method: method.into(),
+        target: target.into(),
+        headers: headers.collect(),
+    }))
 }
 
 /// Ends a connection after its answer. What the client still sends is read, since a close with unread bytes could take
@@ -105,7 +109,7 @@ mod tests {
     fn a_head_is_read_when_it_is_whole() {
         let text = b"GET /jobs HTTP/1.1\r\nHost: localhost\r\nX: \xff\r\n\r\n";
         assert_eq!(parse(&text[..30]), None);
-        let Some(Request::Whole(head)) = parse(text) else { panic!() };
+        let Some(PageRequest::Whole(head)) = parse(text) else { panic!() };
         assert_eq!((head.method.as_str(), head.target.as_str()), ("GET", "/jobs"));
         assert_eq!(head.values("host").collect::<Vec<_>>(), ["localhost"]);
         assert_eq!(head.values("x").count(), 0);
@@ -113,11 +117,11 @@ mod tests {
 
     #[test]
     fn what_is_not_a_request_is_refused() {
-        assert!(matches!(parse(b"\x16\x03\x01\x02\x00\x01\x00"), Some(Request::Wrong(_, 400))));
-        assert!(matches!(parse(b"GET / HTTP/1.1\r\nA b: c\r\n\r\n"), Some(Request::Wrong(_, 400))));
+        assert!(matches!(parse(b"\x16\x03\x01\x02\x00\x01\x00"), Some(PageRequest::Wrong(_, 400))));
+        assert!(matches!(parse(b"GET / HTTP/1.1\r\nA b: c\r\n\r\n"), Some(PageRequest::Wrong(_, 400))));
         let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65));
-        assert!(matches!(parse(many.as_bytes()), Some(Request::Wrong(_, 431))));
+        assert!(matches!(parse(many.as_bytes()), Some(PageRequest::Wrong(_, 431))));
         let long = format!("GET /{} HTTP/1.1", "a".repeat(HEAD));
-        assert!(matches!(parse(long.as_bytes()), Some(Request::Wrong(_, 431))));
+        assert!(matches!(parse(long.as_bytes()), Some(PageRequest::Wrong(_, 431))));
     }
 }

@@ -1,10 +1,10 @@
 //! The pages: the list of jobs and the page of each, and the state by which a page knows whether it is the newest.
 
-use super::catalog::{Catalog, Job};
+use super::catalog::{Catalog, ListedJob};
 use super::changes::{Changed, changes};
 use super::recorded::Recorded;
-use super::snapshot::{Manifests, Output, State, is_still};
-use super::stamp::Stamp;
+use super::snapshot::{Manifests, OutputSnapshot, State, is_still};
+use super::stamp::FileStamp;
 use crate::report::{Saved, SavedReport, Served, job_page, list_page};
 use crate::sink::{Manifest, TOOL};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const TRIES: usize = 4;
 
 /// What the page of a job shows that a report does not have.
 #[derive(Debug, Default)]
-pub struct Shown {
+pub struct JobNotes {
     /// Sentences that a reader has to know before the numbers.
     pub notes: Vec<String>,
     /// What is wrong with the job file.
@@ -42,24 +42,24 @@ pub struct Shown {
 }
 
 /// Says in HTML what a page shows beside a report: what stands before the sections, and what behind those of outputs.
-pub type More = fn(&Shown) -> [String; 2];
+pub type More = fn(&JobNotes) -> [String; 2];
 
 /// The pages of a folder.
 pub struct Site {
     root: PathBuf,
     more: More,
     manifests: Manifests,
-    listing: Mutex<Listing>,
+    listing: Mutex<LastCatalog>,
     pages: Mutex<HashMap<String, (String, Arc<Served>)>>,
     /// Held while a page is made: two of them would need the memory of both.
     making: Mutex<()>,
 }
 
 /// The last look at the folder.
-struct Listing {
+struct LastCatalog {
     catalog: Catalog,
     until: Instant,
-    jobs: Vec<Job>,
+    jobs: Vec<ListedJob>,
     /// The cards of jobs in their last whole state.
     cards: HashMap<String, Value>,
     state: String,
@@ -72,7 +72,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Site {
     pub fn new(root: PathBuf, more: More) -> Site {
-        let listing = Listing {
+        let listing = LastCatalog {
             catalog: Catalog::new(root.clone()),
             until: Instant::now(),
             jobs: vec![],
@@ -122,7 +122,7 @@ impl Site {
     }
 
     /// The folder as it is now, or was a moment ago.
-    fn looked(&self) -> MutexGuard<'_, Listing> {
+    fn looked(&self) -> MutexGuard<'_, LastCatalog> {
         let mut listing = locked(&self.listing);
         if listing.until > Instant::now() {
             return listing;
@@ -160,11 +160,11 @@ impl Site {
     }
 
     /// What the list says of a job.
-    fn card(&self, job: &Job, state: Option<&State>) -> Value {
+    fn card(&self, job: &ListedJob, state: Option<&State>) -> Value {
         let outputs = state.map_or(&[][..], |state| &state.outputs);
         let manifests: Vec<&Manifest> =
             outputs.iter().filter_map(|output| output.manifest.as_deref().ok()).collect();
-        let of = |output: &Output| {
+        let of = |output: &OutputSnapshot| {
             let name = self.below(&output.target.path);
             match &output.manifest {
                 Ok(manifest) => {
@@ -197,9 +197,10 @@ impl Site {
     }
 
     /// The outputs that can be read, with their rows.
-    fn rows(&self, outputs: &[Output]) -> Vec<(String, u64)> {
-        let of =
-            |output: &Output| Some((self.below(&output.target.path), rows(output.manifest.as_deref().ok()?)));
+    fn rows(&self, outputs: &[OutputSnapshot]) -> Vec<(String, u64)> {
+        let of = |output: &OutputSnapshot| {
+            Some((self.below(&output.target.path), rows(output.manifest.as_deref().ok()?)))
+        };
         outputs.iter().filter_map(of).collect()
     }
 
@@ -209,7 +210,7 @@ impl Site {
         if root.len() > 1 { error.replace(&root, "") } else { error.to_string() }
     }
 
-    fn job(&self, id: &str) -> Option<Job> {
+    fn job(&self, id: &str) -> Option<ListedJob> {
         self.looked().jobs.iter().find(|job| job.id == id).cloned()
     }
 
@@ -247,19 +248,19 @@ impl Site {
     }
 
     /// The page of a job of which there is nothing whole to show.
-    fn waiting(&self, job: &Job) -> Served {
+    fn waiting(&self, job: &ListedJob) -> Served {
         let note = "A commit is under way, or was interrupted. The numbers are shown when it is complete; the next run of \
             the job completes one that was interrupted.";
-        let shown = Shown { notes: vec![note.to_string()], error: self.error(job), ..Shown::default() };
+        let shown = JobNotes { notes: vec![note.to_string()], error: self.error(job), ..JobNotes::default() };
         self.made(job, &[], shown, "")
     }
 
-    fn error(&self, job: &Job) -> Option<String> {
+    fn error(&self, job: &ListedJob) -> Option<String> {
         job.error.as_ref().map(|error| self.inside(error))
     }
 
-    fn page(&self, job: &Job, state: &State, mark: &str) -> Served {
-        let mut shown = Shown { error: self.error(job), ..Shown::default() };
+    fn page(&self, job: &ListedJob, state: &State, mark: &str) -> Served {
+        let mut shown = JobNotes { error: self.error(job), ..JobNotes::default() };
         let mut saved = vec![];
         for output in &state.outputs {
             let name = self.below(&output.target.path);
@@ -283,14 +284,14 @@ impl Site {
         self.made(job, &saved, shown, mark)
     }
 
-    fn made(&self, job: &Job, saved: &[Saved], mut shown: Shown, mark: &str) -> Served {
+    fn made(&self, job: &ListedJob, saved: &[Saved], mut shown: JobNotes, mark: &str) -> Served {
         let title = visible(&job.name);
         let file = job.file.as_ref().map(|(file, text)| (title.clone(), visible(file), text.clone()));
         let report = SavedReport { title, job: file, outputs: saved };
         let (mut json, faults) = report.json();
         shown.faults.extend(faults.into_iter().map(|(name, error)| (name, self.inside(&error.to_string()))));
         json["live"] = json!({ "job": job.id, "state": mark, "committed": saved.iter().filter_map(|saved| {
-            Stamp::of(&saved.target.state().join("manifest.json")).map(Stamp::milliseconds)
+            FileStamp::of(&saved.target.state().join("manifest.json")).map(FileStamp::milliseconds)
         }).max() });
         let [before, behind] = (self.more)(&shown);
         let more = format!("<div id=\"before\">{before}</div><div id=\"behind\">{behind}</div>");
@@ -318,7 +319,7 @@ fn changes_of(target: &crate::sink::Target) -> usize {
 }
 
 /// Whether a comparison was kept before the last commit.
-fn is_before(stamp: Stamp, state: Option<&State>) -> bool {
+fn is_before(stamp: FileStamp, state: Option<&State>) -> bool {
     state.and_then(|state| state.committed).is_some_and(|committed| stamp.milliseconds() < committed)
 }
 
@@ -328,7 +329,7 @@ fn is_mixed(manifests: &[&Manifest]) -> bool {
 }
 
 /// What a reader has to know before the numbers.
-fn notes(job: &Job, state: &State, saved: &[Saved]) -> Vec<String> {
+fn notes(job: &ListedJob, state: &State, saved: &[Saved]) -> Vec<String> {
     let mut notes = vec![];
     if job.outputs.is_empty() {
         notes.push("This job has no output in place below this folder. It was not run yet, or its outputs are elsewhere.".into());
@@ -350,7 +351,7 @@ fn notes(job: &Job, state: &State, saved: &[Saved]) -> Vec<String> {
 }
 
 /// What tells the state of a job from every other.
-fn mark(job: &Job, state: &State) -> String {
+fn mark(job: &ListedJob, state: &State) -> String {
     let recorded = job.recorded.as_ref().map(|(_, stamp)| stamp);
     let mut hasher = DefaultHasher::new();
     (state.number, &job.file, &job.error, &job.missing, recorded).hash(&mut hasher);

@@ -6,7 +6,7 @@
 //! none of them has become another meanwhile. Else they are read again; after some attempts a commit is under way, or was
 //! interrupted, and there is nothing whole to show.
 
-use super::stamp::Stamp;
+use super::stamp::FileStamp;
 use crate::sink::{Manifest, Target};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,16 +21,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// An output as its manifest says.
 #[derive(Debug, Clone)]
-pub struct Output {
+pub struct OutputSnapshot {
     pub target: Target,
     /// What its manifest says.
-    pub manifest: Read,
+    pub manifest: ManifestResult,
 }
 
 /// The outputs of a job between two commits.
 #[derive(Debug, Clone)]
 pub struct State {
-    pub outputs: Vec<Output>,
+    pub outputs: Vec<OutputSnapshot>,
     /// Differs from that of every other state.
     pub number: u64,
     /// When the last of the manifests was written, milliseconds since 1970.
@@ -40,7 +40,7 @@ pub struct State {
 /// What a manifest is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Seen {
-    manifest: Option<Stamp>,
+    manifest: Option<FileStamp>,
     journal: bool,
 }
 
@@ -48,7 +48,7 @@ impl Seen {
     fn of(target: &Target) -> Seen {
         let state = target.state();
         // The manifest first: a commit that ends in between leaves a manifest that is not the one seen, and is noticed.
-        let manifest = Stamp::of(&state.join("manifest.json"));
+        let manifest = FileStamp::of(&state.join("manifest.json"));
         Seen { manifest, journal: state.join("journal.json").symlink_metadata().is_ok() }
     }
 }
@@ -67,11 +67,11 @@ fn number(seen: &[Seen]) -> u64 {
 }
 
 /// A manifest, or why it cannot be read.
-type Read = Result<Arc<Manifest>, String>;
+type ManifestResult = Result<Arc<Manifest>, String>;
 
 /// Manifests that were read, by path, so that a look at many jobs reads only what is new.
 #[derive(Debug, Default)]
-pub struct Manifests(Mutex<HashMap<PathBuf, (Stamp, Read)>>);
+pub struct Manifests(Mutex<HashMap<PathBuf, (FileStamp, ManifestResult)>>);
 
 impl Manifests {
     /// The state of the outputs `targets`; `None` where a commit is under way in each of the attempts.
@@ -88,7 +88,7 @@ impl Manifests {
                 targets.iter().zip(&before).map(|(target, seen)| self.output(target, *seen)).collect();
             let after: Vec<Seen> = targets.iter().map(Seen::of).collect();
             if before == after {
-                let written = after.iter().filter_map(|seen| seen.manifest).map(Stamp::milliseconds);
+                let written = after.iter().filter_map(|seen| seen.manifest).map(FileStamp::milliseconds);
                 return Some(State { outputs, number: number(&after), committed: written.max() });
             }
         }
@@ -99,15 +99,15 @@ impl Manifests {
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub fn one(&self, target: &Target) -> Read {
+    pub fn one(&self, target: &Target) -> ManifestResult {
         self.manifest(target, Seen::of(target).manifest)
     }
 
-    fn output(&self, target: &Target, seen: Seen) -> Output {
-        Output { target: target.clone(), manifest: self.manifest(target, seen.manifest) }
+    fn output(&self, target: &Target, seen: Seen) -> OutputSnapshot {
+        OutputSnapshot { target: target.clone(), manifest: self.manifest(target, seen.manifest) }
     }
 
-    fn manifest(&self, target: &Target, stamp: Option<Stamp>) -> Read {
+    fn manifest(&self, target: &Target, stamp: Option<FileStamp>) -> ManifestResult {
         let Some(stamp) = stamp else {
             return Err(format!("the manifest of {} is not there", target.path.display()));
         };
@@ -123,7 +123,7 @@ impl Manifests {
             Err(error) => Err(error.to_string()),
         };
         // A manifest that has become another meanwhile must not stand under the old stamp.
-        if Stamp::of(&path.join("manifest.json")) == Some(stamp) {
+        if FileStamp::of(&path.join("manifest.json")) == Some(stamp) {
             let mut known = lock();
             if known.len() >= KEPT {
                 known.clear();

@@ -28,7 +28,10 @@ fn lab() -> Lab {
 }
 
 /// SQL, and its values of the keys `a` and `b` as JSON.
-const VALUES: [(&str, &str, &str); 75] = [
+const VALUES: [(&str, &str, &str); 78] = [
+    ("spread(n)", "3", "0"),
+    ("spread(m)", "3.50", "null"),
+    ("spread(n + 1) filter (where n > 4) * 2", "2", "0"),
     ("count(*) filter (where n > 4)", "3", "1"),
     ("count(*) filter (where b is null)", "1", "1"),
     ("count(n) filter (where not b)", "1", "0"),

@@ -27,7 +27,7 @@ fn lab() -> Lab {
     lab.done(JOB, &["--quiet"]);
     let theirs = lab.text("o.csv");
     lab.write("same.csv", &theirs);
-    lab.write("other.csv", theirs.replace("swordfish4,1,4", "swordfish4,1,77777"));
+    lab.write("other.csv", theirs.replace("swordfish4,1,4", "swordfish4,1,777777777777"));
     lab
 }
 
@@ -47,7 +47,7 @@ fn rows_that_differ_are_accepted_up_to_the_limit_and_still_reported() {
         let answer = against(&lab, "other.csv", &["--max-different", limit]);
         assert_eq!(answer.code, code, "{limit}: {}{}", answer.out, answer.err);
         assert!(answer.out.contains("o.csv: different, 1 of 4 rows"), "{}", answer.out);
-        assert!(answer.out.contains("77777"), "{}", answer.out);
+        assert!(answer.out.contains("777777777777"), "{}", answer.out);
         let word =
             if code == 0 { "  accepted: at most" } else { "  not accepted: more rows differ; at most" };
         assert!(answer.out.contains(word), "{}", answer.out);
@@ -106,7 +106,11 @@ fn counts_only_shows_no_value_anywhere() {
     lab.write("theirs.csv", theirs + &twice);
     // With values they are there, or the test would not show anything.
     let open = against(&lab, "theirs.csv", &[]);
-    assert!(open.code == 1 && open.out.contains("swordfish4") && open.out.contains("77777"), "{}", open.out);
+    assert!(
+        open.code == 1 && open.out.contains("swordfish4") && open.out.contains("777777777777"),
+        "{}",
+        open.out
+    );
     assert!(open.out.contains("N/A"), "{}", open.out);
     let files = ["--junit", "r.xml", "--html", "r.html", "--lineage", "l.jsonl", "--metrics", "m.prom"];
     for format in [&[][..], &["--json"], &["--markdown"], &["--log", "github"], &["--log", "json"]] {
@@ -115,7 +119,7 @@ fn counts_only_shows_no_value_anywhere() {
         let all = answer.out
             + &answer.err
             + &["r.xml", "r.html", "l.jsonl", "m.prom"].map(|name| lab.text(name)).concat();
-        for value in ["swordfish", "77777", "N/A"] {
+        for value in ["swordfish", "777777777777", "N/A"] {
             assert!(!all.contains(value), "{value} is shown with {format:?}");
         }
         for count in ["different", "total", "o.csv"] {
@@ -165,7 +169,7 @@ fn junit_has_a_case_for_each_output() {
     assert_eq!(against(&other, "other.csv", &["--junit", "r.xml"]).code, 1);
     let xml = other.text("r.xml");
     assert!(xml.contains("<failure type=\"different\" message=\"o.csv: different, 1 of 4 rows\">"), "{xml}");
-    assert!(xml.contains("77777"), "the failure has the diff: {xml}");
+    assert!(xml.contains("777777777777"), "the failure has the diff: {xml}");
     // Accepted differences are a test that passed, with the report.
     assert_eq!(against(&other, "other.csv", &["--junit", "r.xml", "--max-different", "1"]).code, 0);
     let xml = other.text("r.xml");

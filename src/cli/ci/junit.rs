@@ -5,7 +5,7 @@
 //!   an error; what cannot be compared is skipped.
 //! * Every character that XML 1.0 does not allow becomes U+FFFD, so that a value of a row cannot break the file.
 
-use crate::cli::rule::{Rule, words};
+use crate::cli::rule::{FaultRule, words};
 use crate::error::{Error, Kind, Result};
 use crate::job;
 use crate::plan::Plan;
@@ -103,7 +103,7 @@ impl CaseResult {
         };
         let first = words(error);
         let line = format!("{}{more}", first.lines().next().unwrap_or_default());
-        let (kind, text) = (Rule::of(error).id.to_string(), error.to_string());
+        let (kind, text) = (FaultRule::of(error).id.to_string(), error.to_string());
         match faults.iter().all(|fault| fault.kind() == Kind::Job) {
             true => CaseResult::Failed(kind, line, text),
             false => CaseResult::Error(kind, line, text),

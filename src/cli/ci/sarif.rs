@@ -1,6 +1,6 @@
 //! Faults of jobs as SARIF 2.1.0, which GitHub's code scanning, Azure DevOps and editors read.
 
-use crate::cli::rule::{Rule, words};
+use crate::cli::rule::{FaultRule, words};
 use crate::error::{Error, Kind, Result};
 use crate::secret::without_secrets;
 use crate::sink::owner::{self, Made};
@@ -51,7 +51,7 @@ fn log<'a>(errors: impl Iterator<Item = (&'a Path, &'a Error)>) -> Value {
         code = code.max(error.kind().exit_code());
         results.extend(error.faults().into_iter().map(|fault| result(job, fault)));
     }
-    let rules: Vec<Value> = Rule::ALL.iter().map(|rule| described(rule)).collect();
+    let rules: Vec<Value> = FaultRule::ALL.iter().map(|rule| described(rule)).collect();
     json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -69,7 +69,7 @@ fn log<'a>(errors: impl Iterator<Item = (&'a Path, &'a Error)>) -> Value {
     })
 }
 
-fn described(rule: &Rule) -> Value {
+fn described(rule: &FaultRule) -> Value {
     json!({
         "id": rule.id,
         "shortDescription": { "text": rule.short },
@@ -79,7 +79,7 @@ fn described(rule: &Rule) -> Value {
 }
 
 fn result(job: &Path, fault: &Error) -> Value {
-    let rule = Rule::of(fault);
+    let rule = FaultRule::of(fault);
     let mut place = json!({});
     if let Some(snippet) = fault.place() {
         place = json!({
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn rules_have_their_numbers() {
-        for (number, rule) in Rule::ALL.iter().enumerate() {
+        for (number, rule) in FaultRule::ALL.iter().enumerate() {
             assert_eq!(rule.index(), number, "{}", rule.id);
         }
     }

@@ -5,7 +5,7 @@ mod shown;
 use super::ui::{self, LogEvent};
 use crate::error::{Error, Result, exit};
 use crate::secret::value_of;
-use crate::serve::{Request, Token, serve};
+use crate::serve::{ServeOptions, Token, serve};
 use clap::{Args, ValueHint};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -57,7 +57,7 @@ impl ServeArgs {
             given => given,
         };
         let text = token.as_ref().filter(|_| !is_given).map(|token| token.text().to_string());
-        let request = Request { folder: self.folder.clone(), host: self.host, port: self.port, token };
+        let request = ServeOptions { folder: self.folder.clone(), host: self.host, port: self.port, token };
         serve(request, shown::html, |address| ready(address, text.as_deref(), is_given))?;
         Ok(exit::DONE)
     }

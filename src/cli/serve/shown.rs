@@ -2,10 +2,10 @@
 
 use crate::cli::document::{ReportDocument, TableColumn, data};
 use crate::cli::ui::{count, grouped};
-use crate::serve::{Changed, Compared, Line, Recorded, Shown};
+use crate::serve::{Changed, Compared, JobNotes, Line, Recorded};
 
 /// What stands before the sections of a report, and what behind its outputs.
-pub fn html(shown: &Shown) -> [String; 2] {
+pub fn html(shown: &JobNotes) -> [String; 2] {
     let mut before = String::new();
     let note = |class: &str, document: &ReportDocument| {
         format!("<div class=\"card {class}\">{}</div>", document.html(2))
@@ -111,7 +111,7 @@ fn outputs(recorded: &Recorded) -> Vec<TableColumn> {
     columns
 }
 
-fn backfills(shown: &Shown) -> Vec<ReportDocument> {
+fn backfills(shown: &JobNotes) -> Vec<ReportDocument> {
     let mut out: Vec<ReportDocument> = shown.changes.iter().map(backfill).collect();
     if !shown.older.is_empty() {
         let mut document = ReportDocument::default();

@@ -7,7 +7,7 @@
 //! event. The first is `start` and the last is `end`, and there is no progress line.
 
 use super::github::Annotation;
-use crate::cli::rule::{Rule, words};
+use crate::cli::rule::{FaultRule, words};
 use crate::error::{Error, exit};
 use crate::secret::without_secrets;
 use chrono::{SecondsFormat, Utc};
@@ -193,7 +193,7 @@ pub fn print_error(error: &Error) {
 
 /// The annotation of a fault.
 fn annotation(fault: &Error) -> String {
-    let title = format!("highwater: {}", Rule::of(fault).id);
+    let title = format!("highwater: {}", FaultRule::of(fault).id);
     let place = fault.place().map(|at| (at.file.as_str(), at.line, at.column, at.width));
     Annotation { level: "error", place, title: &title, message: &words(fault) }.line()
 }

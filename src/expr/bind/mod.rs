@@ -11,13 +11,11 @@ mod casts;
 mod literals;
 mod operators;
 
-pub use super::syntax::unquoted;
-
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
-use super::shown;
 use super::tree::{Node, NodeKind, Op, Tree};
 use super::types::Type;
+use super::words::shown;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::time::Zone;

@@ -41,7 +41,7 @@ pub fn cast(values: &Values, from: Type, to: Type, casting: Casting, cx: &Contex
 fn read<T>(text: &str, to: Type, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Fault> {
     read(text.trim_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']))
         .map(Some)
-        .ok_or_else(|| Fault::new(format!("`{}` is not a valid {to}", crate::expr::shown(text))))
+        .ok_or_else(|| Fault::new(format!("`{}` is not a valid {to}", crate::expr::words::shown(text))))
 }
 
 fn text(values: &Values, from: Type, cx: &Context) -> Values {

@@ -3,8 +3,8 @@
 use super::Context;
 use super::values::{Fault, Values, texts as build};
 use crate::expr::ready::Ready;
-use crate::expr::shown;
 use crate::expr::tree::{Call, Op};
+use crate::expr::words::shown;
 use arrow_array::types::Int64Type;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

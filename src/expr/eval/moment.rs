@@ -225,7 +225,7 @@ fn days(call: &Call, args: &[Values], cx: &Context) -> Values {
 }
 
 fn unreadable(text: &str) -> Fault {
-    Fault::new(format!("`{}` does not follow the format", crate::expr::shown(text)))
+    Fault::new(format!("`{}` does not follow the format", crate::expr::words::shown(text)))
 }
 
 fn lengths(op: Op, args: &[Values], cx: &Context) -> Values {

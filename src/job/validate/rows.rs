@@ -202,7 +202,7 @@ impl<'a> RowSource<'a> {
 
 /// The error with its reason, if these columns without a value may be it.
 pub(super) fn open_columns(error: Error, names: BTreeSet<String>) -> Error {
-    match error.reason().is_none() && !names.is_empty() {
+    match error.lacks_reason() && !names.is_empty() {
         true => error.because(Reason::OpenColumns(names.into_iter().collect())),
         false => error,
     }

@@ -24,7 +24,7 @@ impl TextColumns {
 
     /// The error of an expression, with the reason for columns in it that look like numbers, or have no values.
     pub(super) fn with_column_reasons(&self, error: Error, ast: &Ast) -> Error {
-        if self.columns.is_empty() || error.reason().is_some() {
+        if self.columns.is_empty() || !error.lacks_reason() {
             return error;
         }
         let names = names_in(ast);
