@@ -218,6 +218,7 @@ fn help_names_the_commands_and_the_options() {
       backfill     Add late or corrected files to existing outputs, and show what changes
       verify       Compare results with SQL, a file or another program, and explain differences
       report       Write an HTML page of a job's results: charts, tables, record counts, late data
+      serve        Show the jobs and outputs of a folder in a browser, and refresh when a run commits
       sql          Print the SQL that computes the outputs of a job
       inspect      Show the state of a live job at a time: open windows, keys, table rows
       sample       Write small sample logs and jobs to try the program on
@@ -228,8 +229,8 @@ fn help_names_the_commands_and_the_options() {
       help         Print this message or the help of the given subcommand(s)
 
     Options:
-          --log <FORMAT>  Log format of stderr: text, or one JSON object per line [default: text]
-                          [possible values: text, json]
+          --log <FORMAT>  Log format of stderr: text, one JSON object per line, or text with annotations
+                          for GitHub Actions [default: text] [possible values: text, json, github]
       -h, --help          Print help
       -V, --version       Print version
 
