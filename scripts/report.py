@@ -18,20 +18,13 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-try:
-    from playwright.sync_api import sync_playwright
-except ImportError as missing:
-    print(f"report.py: {missing}; pip install playwright", file=sys.stderr)
-    sys.exit(2)
+from browser import MARKUP, browser as chromium, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = ROOT / "target/release/highwater"
-CHROMIUM = "/usr/bin/chromium"
 
 HOSTILE = [
-    "</script><script>window.hacked = 1</script>",
-    "<img src=x onerror='window.hacked = 2'>",
-    "\"><svg onload=window.hacked=3>",
+    *MARKUP,
     "javascript:window.hacked=4",
     "{a|{b}} ${window.hacked=5} {{title}} {{script}}",
     "<!-- --> &lt;b&gt; &amp; ' \" ` \\",
@@ -453,8 +446,7 @@ def main():
             folder = args.keep.resolve()
         pages = make(folder)
         with sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            browser = chromium(driver)
             if args.shots:
                 pictures(browser, pages, args.shots)
             for check in [check_tables, check_zone, check_theme, check_charts, check_hostile, check_phone, check_million, check_keyboard]:

@@ -19,23 +19,17 @@ import tempfile
 import time
 from pathlib import Path
 
-try:
-    from playwright.sync_api import sync_playwright
-except ImportError as missing:
-    print(f"serve.py: {missing}; pip install playwright", file=sys.stderr)
-    sys.exit(2)
+from browser import MARKUP, browser as chromium, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("HIGHWATER", ROOT / "target/release/highwater"))
-CHROMIUM = "/usr/bin/chromium"
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 
 HOSTILE = [
-    "</script><script>window.hacked = 1</script>",
-    "<img src=x onerror='window.hacked = 2'>",
+    *MARKUP[:2],
     "\u202eright to left\u202c and \u0007 a bell",
-    "שלום עולם \"><svg onload=window.hacked=3>",
+    "שלום עולם " + MARKUP[2],
     "x" * 200,
 ]
 
@@ -447,8 +441,7 @@ def main():
         folder.mkdir()
         make(folder)
         with sync_playwright() as driver, Server(folder) as server:
-            browser = driver.chromium.launch(
-                executable_path=CHROMIUM, args=["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            browser = chromium(driver)
             if args.shots:
                 args.shots.mkdir(parents=True, exist_ok=True)
                 pictures(browser, server, args.shots)

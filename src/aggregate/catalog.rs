@@ -118,18 +118,7 @@ const fn of(
     help: &'static str,
     make: fn(&TypedCall) -> Function,
 ) -> Signature {
-    let make = AggregateMaking::State(make);
-    Signature {
-        names,
-        call,
-        takes,
-        literal: None,
-        distinct: DistinctRule::Never,
-        ordered: false,
-        gives,
-        help,
-        make,
-    }
+    plain(names, call, takes, gives, help, AggregateMaking::State(make))
 }
 
 /// A signature of what is made of other aggregates: [`AggregateMaking::Sql`].
@@ -141,18 +130,20 @@ const fn composed(
     help: &'static str,
     sql: &'static str,
 ) -> Signature {
-    let make = AggregateMaking::Sql(sql);
-    Signature {
-        names,
-        call,
-        takes,
-        literal: None,
-        distinct: DistinctRule::Never,
-        ordered: false,
-        gives,
-        help,
-        make,
-    }
+    plain(names, call, takes, gives, help, AggregateMaking::Sql(sql))
+}
+
+/// A signature without literal, DISTINCT and order.
+const fn plain(
+    names: &'static [&'static str],
+    call: &'static str,
+    takes: &'static [Takes],
+    gives: &'static str,
+    help: &'static str,
+    make: AggregateMaking,
+) -> Signature {
+    let distinct = DistinctRule::Never;
+    Signature { names, call, takes, literal: None, distinct, ordered: false, gives, help, make }
 }
 
 /// The same, where DISTINCT changes nothing.
