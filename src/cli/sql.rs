@@ -35,7 +35,7 @@ enum DialectName {
     Polars,
     Duckdb,
     Postgres,
-    /// Not tested on this engine yet
+    /// Apache Spark, from version 3.5
     Spark,
     /// Not tested on this engine yet
     Flink,

@@ -172,6 +172,7 @@ mod tests {
     fn intake(positions: Positions, counted: IntakeRows) -> Intake {
         let read = ReadPlan {
             files: vec![],
+            patterns: vec![],
             columns: vec![],
             time: crate::input::ReadTime { column: String::new(), rule: crate::time::TimeRule::Untimed },
             arrival: None,

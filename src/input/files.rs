@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 pub struct Expanded {
     /// The files, in natural path order.
     pub files: Vec<SourceFile>,
+    /// What they were found by: files, folders, globs.
+    pub patterns: Vec<String>,
     /// What a reader of these files should know, a sentence each: what is left out, what is not finished.
     pub notes: Vec<String>,
 }
@@ -43,7 +45,7 @@ pub fn expand(patterns: &[String], format: Option<InputFormat>, inputs: &Inputs)
     let walk = found(patterns, format, inputs)?;
     let notes = walk.notes();
     let (files, more) = in_order(walk.paths, format, inputs)?;
-    Ok(Expanded { files, notes: [notes, more].concat() })
+    Ok(Expanded { files, patterns: patterns.to_vec(), notes: [notes, more].concat() })
 }
 
 /// The paths of the files that `patterns` stand for, in any order: as of [`expand`], but no file is looked at.

@@ -52,6 +52,8 @@ pub enum OnBadRecord {
 pub struct ReadPlan {
     /// The files, in natural path order; `files[i].ordinal == i`.
     pub files: Vec<SourceFile>,
+    /// What the job finds them by: files, folders, globs. A plan of other files keeps them, so they may stand for others.
+    pub patterns: Vec<String>,
     /// The columns to decode, in the order of the batch's columns. A column of the same name as
     /// `time.column` and of type timestamp is a copy of the event time, else one of the same name as
     /// `arrival.column` is one of the arrival. A name may come twice, with other types.
@@ -96,6 +98,7 @@ impl ReadPlan {
     pub fn of_no_column(files: Vec<SourceFile>, csv: SampleLayout, on_bad_record: OnBadRecord) -> ReadPlan {
         ReadPlan {
             files,
+            patterns: vec![],
             columns: vec![],
             derived: vec![],
             time: ReadTime { column: String::new(), rule: TimeRule::Untimed },

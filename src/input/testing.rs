@@ -72,6 +72,7 @@ pub(super) fn plan(columns: &[(&str, DataType)], time: ReadTime) -> ReadPlan {
         |(name, ty): &(&str, DataType)| ReadColumn { name: (*name).into(), ty: *ty, inferred: false };
     ReadPlan {
         files: vec![],
+        patterns: vec![],
         columns: columns.iter().map(column).collect(),
         time,
         arrival: None,

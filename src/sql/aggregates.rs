@@ -88,8 +88,12 @@ fn by_order(
     let x = s.operand(args[0])?;
     let mut prepared = vec![];
     let mut order = vec![format!("_has_{i} DESC")];
-    // All orders descend: Polars knows no other where directions are mixed.
-    let earliest = [format!("{} * -1 DESC", s.micros(TIME)), format!("{POSITION} * -1 DESC")];
+    let earliest = match s.dialect {
+        // Its positions are no numbers.
+        Dialect::Spark => [TIME, POSITION].map(String::from),
+        // All orders descend: Polars knows no other where directions are mixed.
+        _ => [format!("{} * -1 DESC", s.micros(TIME)), format!("{POSITION} * -1 DESC")],
+    };
     let latest = [format!("{TIME} DESC"), format!("{POSITION} DESC")];
     let has = match aggregate.function {
         Function::First | Function::Last => {

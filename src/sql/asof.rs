@@ -125,7 +125,7 @@ fn matches(
     let suffix = format!("{}_{number}{again}", short(&table.name));
     let candidates = s.with(&format!("candidates_{suffix}"), select);
 
-    let order = nearest_first(t, reach, timed);
+    let order = nearest_first(s.dialect, t, reach, timed);
     let mut numbered = Select::new(["*"], candidates);
     if !table.index.fill {
         numbered
@@ -220,14 +220,18 @@ fn in_reach(s: &Statement, reach: &Reach) -> Vec<String> {
 }
 
 /// The order of candidates, the nearest first; of rows at one instant the last by position.
-fn nearest_first(t: usize, reach: &Reach, timed: bool) -> String {
+fn nearest_first(dialect: Dialect, t: usize, reach: &Reach, timed: bool) -> String {
+    // Polars sorts a window in one direction alone, so the position is negated instead of DESC. In Spark it is no number.
+    let last = match dialect {
+        Dialect::Spark => format!("_row_{t} DESC"),
+        _ => format!("_row_{t} * -1"),
+    };
     match reach.direction {
         _ if !timed => format!("_row_{t} DESC"),
         Direction::Backward => format!("_at_{t} DESC, _row_{t} DESC"),
-        // Polars sorts a window in one direction alone, so the position is negated instead of DESC.
-        Direction::Forward => format!("_at_{t}, _row_{t} * -1"),
+        Direction::Forward => format!("_at_{t}, {last}"),
         // At equal distance the earlier.
-        Direction::Nearest => format!("_apart_{t}, _at_{t}, _row_{t} * -1"),
+        Direction::Nearest => format!("_apart_{t}, _at_{t}, {last}"),
     }
 }
 

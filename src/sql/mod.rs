@@ -6,8 +6,8 @@
 //!   some order, say), [`SqlScript::notes`] tells; what a dialect has no words for is an error that names it.
 //! * Statements read **relations**: `source`, and one by the name of each table of the job. A relation has the columns
 //!   that the job reads, with the types of the job, then `_time`, the event time (tables without a time have none),
-//!   and `_position`, which numbers the records of all files in position order from 0. Only rows of records that
-//!   are no bad records are in it.
+//!   and `_position`, which numbers the records of all files in position order from 0; in Spark it is ordered so, and no
+//!   number. Only rows of records that are no bad records are in it.
 //! * How a dialect makes relations out of the files is [`SqlScript::setup`]; in the dialect of Polars there is none:
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
@@ -82,7 +82,7 @@ pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScri
     if dialect == Dialect::Flink {
         script.notes.push("timestamps have milliseconds in Flink: finer digits are cut".into());
     }
-    if matches!(dialect, Dialect::Spark | Dialect::Flink | Dialect::BigQuery) {
+    if matches!(dialect, Dialect::Flink | Dialect::BigQuery) {
         script.notes.push(format!("this statement has not been tested with {}", dialect.title()));
     }
     Ok(script)

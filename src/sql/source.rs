@@ -8,11 +8,16 @@
 //!   checked: a job that stopped has no result.
 //! * DuckDB and PostgreSQL are exact, but for numbers of JSON of more than 17 digits, which DuckDB reads as floats.
 //!   PostgreSQL reads no files: its statements make a table of text, which is filled by COPY.
+//! * In Spark `_position` is no number, but a value that is ordered as positions are.
 //! * Flink and BigQuery know no order of records within files, so `_position` is 0 there.
 
+mod covering;
 mod exact;
+mod file_order;
 mod files;
+mod lines;
 mod outline;
+mod spark;
 mod spelled;
 #[cfg(test)]
 mod tests;
@@ -51,7 +56,10 @@ fn of_relation(
     zone: &Zone,
     out_of_orderness: i64,
 ) -> Result<Vec<String>> {
-    let parts = files::parts(relation.read, &columns_read(relation.read))?;
+    let parts = match dialect {
+        Dialect::Spark => spark::parts(relation.read)?,
+        _ => files::parts(relation.read, &columns_read(relation.read))?,
+    };
     let view = View { dialect, relation, zone, parts: &parts };
     view.plain_columns()?;
     match dialect {
@@ -186,9 +194,14 @@ impl<'a> View<'a> {
 
     /// The SELECT of the relation's columns from `records`, and what bad records are left out by.
     fn select(&self, from: &str) -> Result<String> {
+        self.select_where(from, vec![])
+    }
+
+    /// The same, where all `conditions` hold.
+    fn select_where(&self, from: &str, mut conditions: Vec<String>) -> Result<String> {
         let read = self.read();
         let reject = read.on_bad_record == crate::input::OnBadRecord::Reject;
-        let (mut columns, mut conditions) = (vec![], vec![]);
+        let mut columns = vec![];
         for column in self.columns().filter(|column| !read.derives(&column.name)) {
             // A column that is the time of the record is read by the rule of that time, not by its type
             // alone.
@@ -229,7 +242,7 @@ impl<'a> View<'a> {
     /// it, and the event time may be one of them.
     fn with_derived(&self, records: String, reject: bool) -> Result<String> {
         let read = self.read();
-        if !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) {
+        if !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
             return Err(self.cannot("columns that are derived as records are read (`derive`, `time`)"));
         }
         if read.max_ahead.is_some() || read.arrival.as_ref().is_some_and(|time| read.derives(&time.column)) {

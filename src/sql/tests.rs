@@ -196,10 +196,7 @@ select = { n = "sum(amount * 3)" }
 fn notes_tell_where_digits_depend_on_the_engine() {
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(share)\" }";
     let notes = script(&plan("UTC", job), OutputId::new(0), Dialect::Spark).unwrap().notes;
-    insta::assert_snapshot!(notes.join("\n"), @r"
-sums of float64 may differ in the last digits: engines add floats in some order and round each time
-this statement has not been tested with Spark
-");
+    insta::assert_snapshot!(notes.join("\n"), @"sums of float64 may differ in the last digits: engines add floats in some order and round each time");
     let job = "[[output]]\npath = \"@/out\"\nselect = { n = \"sum(amount)\" }";
     assert!(script(&plan("UTC", job), OutputId::new(0), Dialect::Polars).unwrap().notes.is_empty());
 }

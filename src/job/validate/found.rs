@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 /// The files of a log and how they are laid out, before any is opened.
 pub(super) struct FoundFiles {
     pub(super) files: Vec<SourceFile>,
+    /// What they were found by; nothing where they were given.
+    pub(super) patterns: Vec<String>,
     pub(super) notes: Vec<String>,
     pub(super) delimiter: u8,
     pub(super) names: Option<Vec<String>>,
@@ -43,7 +45,7 @@ pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<FoundFiles> {
 pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<FoundFiles>> {
     let format = format(&job.document, spec);
     let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
-    let files = files.map(|files| Expanded { files, notes: vec![] });
+    let files = files.map(|files| Expanded { files, patterns: vec![], notes: vec![] });
     Ok(found(&job.document, spec, files, given))
 }
 
@@ -63,10 +65,11 @@ fn found(
     // All parts have been looked at by now, so each fault is told before one of them ends it.
     let (files, FoundLayout { delimiter, names }, written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
-    let Expanded { mut files, notes } = files;
+    let Expanded { mut files, patterns, notes } = files;
     documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
     Some(FoundFiles {
         files,
+        patterns,
         notes,
         delimiter,
         names,

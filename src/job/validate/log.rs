@@ -11,6 +11,8 @@ use crate::time::{TimeRule, TimeUnit, Zone};
 /// A log whose columns are known.
 pub(super) struct CheckedLog {
     pub(super) files: Vec<SourceFile>,
+    /// What they were found by; nothing where they were given.
+    pub(super) patterns: Vec<String>,
     /// What there is to tell of them.
     pub(super) notes: Vec<String>,
     pub(super) delimiter: u8,
@@ -39,6 +41,7 @@ impl CheckedLog {
         let inferred = Inferred::default();
         CheckedLog {
             files: vec![],
+            patterns: vec![],
             notes: vec![],
             delimiter: b',',
             names: None,
@@ -97,6 +100,7 @@ impl CheckedLog {
     pub(super) fn read(&self, zone: &Zone, chunk_bytes: usize) -> Option<ReadPlan> {
         Some(ReadPlan {
             files: self.files.clone(),
+            patterns: self.patterns.clone(),
             columns: vec![],
             derived: vec![],
             time: self.time.clone()?,

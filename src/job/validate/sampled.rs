@@ -32,6 +32,7 @@ impl CheckedLog {
     ) -> Result<CheckedLog> {
         let FoundFiles {
             mut files,
+            patterns,
             notes,
             delimiter,
             names,
@@ -95,6 +96,7 @@ impl CheckedLog {
         let (derives, derived, hidden) = (false, vec![], vec![]);
         let mut log = CheckedLog {
             files,
+            patterns,
             notes,
             delimiter,
             names,

@@ -1,8 +1,9 @@
 //! DuckDB and PostgreSQL: relations that are exact.
 
+use super::covering::{self, NamedFiles};
 use super::files::{FileSet, RecordLayout};
 use super::time::days_of_month;
-use super::{View, columns_read};
+use super::{View, columns_read, file_order};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::{Compression, OnBadRecord, ReadColumn};
@@ -10,17 +11,21 @@ use crate::sql::{Dialect, POSITION, words};
 use crate::time::TimeRule;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 
+/// So many files are listed one by one.
+const FEW: usize = 16;
+
 impl View<'_> {
     /// A view over `read_csv`, `read_ndjson_objects` or `read_parquet`.
     pub(super) fn duckdb(&self) -> Result<Vec<String>> {
         self.no_avro()?;
+        let many = self.duckdb_variable();
         let position = self.ident(POSITION);
         // DuckDB keeps the order of the records that it reads: a row number without an order is the position.
         let records = match self.parts {
             [part] => format!(
                 "SELECT {}, ROW_NUMBER() OVER () - 1 AS {position}\n  FROM {}",
                 self.raw_columns(part).join(", "),
-                self.duckdb_files(part)
+                self.duckdb_files(part, many.as_ref().map(|(name, _)| name.as_str()))
             ),
             parts => {
                 let parts: Vec<String> = parts
@@ -30,7 +35,7 @@ impl View<'_> {
                         format!(
                             "    SELECT {}, {number} AS _part, ROW_NUMBER() OVER () AS _row\n    FROM {}",
                             self.raw_columns(part).join(", "),
-                            self.duckdb_files(part)
+                            self.duckdb_files(part, None)
                         )
                     })
                     .collect();
@@ -41,6 +46,7 @@ impl View<'_> {
             }
         };
         let mut out = self.clock_functions();
+        out.extend(many.map(|(_, statement)| statement));
         out.push(format!(
             "CREATE OR REPLACE TEMP VIEW {} AS\nWITH records AS (\n  {records}\n)\n{}",
             self.ident(&self.relation.name),
@@ -74,10 +80,58 @@ impl View<'_> {
             .collect()
     }
 
-    fn duckdb_files(&self, part: &FileSet) -> String {
+    /// A variable of the paths of many files that a folder or glob stands for, in their order: its name, and the statement
+    /// that sets it. It fails where other files are there than those whose header lines were looked at.
+    fn duckdb_variable(&self) -> Option<(String, String)> {
+        let [part] = self.parts else { return None };
+        // A path with such characters would be read as a pattern.
+        let plain = part.paths.iter().all(|path| *path == glob_as_it_is(path));
+        if part.paths.len() <= FEW || !plain || !file_order::is_kept(&self.read().files) {
+            return None;
+        }
+        let NamedFiles::Matched { paths, names } = covering::named(&self.read().patterns, &part.paths) else {
+            return None;
+        };
+        let text = |value: &str| words::text(Dialect::DuckDb, value);
+        let folder = |path: &String| std::path::Path::new(path).is_dir();
+        let glob = |path: &String| match folder(path) {
+            true => format!("{}/**/{}", path.trim_end_matches('/'), names.as_deref().unwrap_or("*")),
+            false => path.clone(),
+        };
+        let globs: Vec<String> = paths.iter().map(|path| text(&glob(path))).collect();
+        // What is hidden is no data: of a folder also what lies in hidden ones below it.
+        let hidden = match paths.as_slice() {
+            [path] if folder(path) => {
+                format!("REGEXP_MATCHES(SUBSTR(file, {}), '(^|/)[_.]')", path.chars().count() + 1)
+            }
+            _ => "REGEXP_MATCHES(file, '(^|/)[_.][^/]*$')".to_string(),
+        };
+        let letters = |path: &String| path.rsplit('/').next().map_or(0, |name| name.chars().count());
+        let (count, length) = (part.paths.len(), part.paths.iter().map(letters).sum::<usize>());
+        let name = format!("{}_files", self.relation.name);
+        let error = text(&format!(
+            "`{}` has other files than the {count} of which this statement knows: print it again",
+            self.relation.name
+        ));
+        let order = file_order::duckdb_text("file");
+        let statement = format!(
+            "SET VARIABLE {name} = (\n  SELECT CASE WHEN COUNT(*) = {count} AND SUM(LENGTH(PARSE_FILENAME(file))) = {length} \
+             THEN LIST(file ORDER BY {order}) ELSE ERROR({error}) END\n  FROM GLOB([{}])\n  \
+             WHERE NOT {hidden}\n)",
+            globs.join(", "),
+            name = self.ident(&name),
+        );
+        Some((name, statement))
+    }
+
+    /// Files as a table: those of a variable, or one by one.
+    fn duckdb_files(&self, part: &FileSet, variable: Option<&str>) -> String {
         let text = |value: &str| words::text(Dialect::DuckDb, value);
         let paths: Vec<String> = part.paths.iter().map(|path| text(&glob_as_it_is(path))).collect();
-        let paths = format!("[{}]", paths.join(", "));
+        let paths = match variable {
+            Some(name) => format!("GETVARIABLE({})", text(name)),
+            None => format!("[{}]", paths.join(", ")),
+        };
         let reject = self.read().on_bad_record == OnBadRecord::Reject;
         // A line that cannot be parsed is a bad record too, at which DuckDB would stop.
         let lenient = if reject { ", ignore_errors = true" } else { "" };
@@ -116,7 +170,8 @@ impl View<'_> {
             let list: Vec<String> = fields.iter().map(|name| self.ident(name)).collect();
             let header = self.read().names.is_none();
             let delimiter = words::text(Dialect::Postgres, &(self.read().delimiter as char).to_string());
-            for path in &part.paths {
+            let shown = if part.paths.len() > FEW { 1 } else { part.paths.len() };
+            for path in &part.paths[..shown] {
                 let from = match part.compression {
                     Compression::None => words::text(Dialect::Postgres, path),
                     Compression::Gzip => format!("PROGRAM 'gzip -dc {path}'"),
@@ -126,6 +181,10 @@ impl View<'_> {
                     "-- \\copy {table} ({}) FROM {from} WITH (FORMAT csv, HEADER {header}, DELIMITER {delimiter})\n",
                     list.join(", ")
                 );
+            }
+            if let Some(more) = part.paths.len().checked_sub(shown).filter(|more| *more > 0) {
+                load +=
+                    &format!("-- and the same for {more} files more, in the natural order of their paths\n");
             }
         }
         // Compared byte by byte, as jobs do.

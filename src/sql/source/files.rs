@@ -1,5 +1,6 @@
 //! What stands in the files: the header lines of CSV, the schemas of Parquet. None of it by the readers of jobs.
 
+use super::lines::{self, CsvLines};
 use crate::error::{Error, Result};
 use crate::input::{Compression, InputFormat, ReadPlan, SourceFile};
 use arrow_schema::{DataType as ArrowType, FieldRef, TimeUnit};
@@ -30,6 +31,8 @@ pub(super) struct FileSet {
     pub compression: Compression,
     /// The paths, as the job's pattern gave them.
     pub paths: Vec<String>,
+    /// Of CSV for an engine that splits files.
+    pub lines: Option<CsvLines>,
 }
 
 /// The files of `read` as parts.
@@ -43,7 +46,54 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<FileSet>> 
             Some(part) if part.layout == layout && part.compression == file.shape.compression => {
                 part.paths.push(path)
             }
-            _ => parts.push(FileSet { layout, compression: file.shape.compression, paths: vec![path] }),
+            _ => parts.push(FileSet {
+                layout,
+                compression: file.shape.compression,
+                paths: vec![path],
+                lines: None,
+            }),
+        }
+    }
+    Ok(parts)
+}
+
+/// The files of `read` as parts for an engine that splits files and knows compression by their names: of one layout and
+/// one line end each, in the order of the first of them. With `apart`, the next file is of another part where `apart`
+/// says so, and only neighbours are of one.
+///
+/// # Errors
+/// As of [`parts`].
+pub(super) fn parts_by_layout(
+    read: &ReadPlan,
+    wanted: &[String],
+    apart: Option<&dyn Fn(&SourceFile, &SourceFile) -> bool>,
+) -> Result<Vec<FileSet>> {
+    let csv: Vec<&SourceFile> = read.files.iter().filter(|f| f.format == InputFormat::Csv).collect();
+    let mut looks = lines::survey(&csv, read.delimiter)?.into_iter();
+    let mut parts: Vec<FileSet> = vec![];
+    for (at, file) in read.files.iter().enumerate() {
+        let layout = layout(file, read, wanted)?;
+        let look = if file.format == InputFormat::Csv { looks.next() } else { None };
+        let plain = read.names.is_some() || file.format != InputFormat::Csv || has_plain_header(file, read)?;
+        let lines = look.map(|look| look.lines(plain));
+        let path = file.opened.shell_path().display().to_string();
+        let alike = |part: &&mut FileSet| {
+            part.layout == layout && part.lines.map(|lines| lines.end) == lines.map(|lines| lines.end)
+        };
+        let known = match apart {
+            None => parts.iter_mut().find(alike),
+            Some(apart) => {
+                parts.last_mut().filter(alike).filter(|_| at > 0 && !apart(&read.files[at - 1], file))
+            }
+        };
+        match known {
+            Some(part) => {
+                part.lines = part.lines.zip(lines).map(|(known, more)| known.and(more));
+                part.paths.push(path);
+            }
+            None => {
+                parts.push(FileSet { layout, compression: file.shape.compression, paths: vec![path], lines })
+            }
         }
     }
     Ok(parts)
@@ -118,30 +168,50 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Recor
     })
 }
 
-/// The names in the first line of a CSV file.
-fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
+/// The text of a file, decompressed.
+///
+/// # Errors
+/// A machine error: it cannot be read.
+pub(super) fn text(file: &SourceFile) -> Result<Box<dyn Read>> {
     let handle = file.opened.read()?;
-    let bytes: Box<dyn Read> = match file.shape.compression {
+    Ok(match file.shape.compression {
         Compression::None => Box::new(handle),
         // A gzip file may have several members; `GzDecoder` stops after the first.
         Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
         _ => Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?),
-    };
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(bytes);
+    })
+}
+
+/// The names in the first line of a CSV file.
+fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
+    let (names, first) = first_lines(file, delimiter)?;
+    if names.is_empty() {
+        return Err(Error::data(format!("{} has no header line", file.path.display())));
+    }
+    Ok(unique_names(names, first))
+}
+
+/// Whether the names in the first line of a CSV file are those of its columns, letter by letter.
+fn has_plain_header(file: &SourceFile, read: &ReadPlan) -> Result<bool> {
+    let (names, first) = first_lines(file, read.delimiter)?;
+    Ok(unique_names(names.clone(), first) == names)
+}
+
+/// The fields of the first line; the number of fields of the first record, and whether the last is empty.
+fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, Option<(usize, bool)>)> {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text(file)?);
     let mut record = csv::StringRecord::new();
     let found = reader.read_record(&mut record).map_err(|e| {
         Error::data(format!("cannot read the header line of {}", file.path.display())).caused_by(e)
     })?;
     let names: Vec<String> =
         record.iter().enumerate().map(|(i, name)| strip_mark(i, name).to_string()).collect();
-    if found && !names.is_empty() {
-        let first = reader.read_record(&mut record).unwrap_or(false).then_some(&record);
-        return Ok(unique_names(
-            names,
-            first.map(|first| (first.len(), first.iter().next_back() == Some(""))),
-        ));
-    }
-    Err(Error::data(format!("{} has no header line", file.path.display())))
+    let first = (found && reader.read_record(&mut record).unwrap_or(false)).then_some(&record);
+    Ok((names, first.map(|first| (first.len(), first.iter().next_back() == Some("")))))
 }
 
 /// The names as they are told apart: without spaces, `column_N` for none, `NAME_2` for the second of one name. `first` has

@@ -1,4 +1,4 @@
-//! Spark, Flink and BigQuery: relations that no engine of ours has run.
+//! Flink and BigQuery: relations that no engine of ours has run; and the columns of files as these and Spark define them.
 
 use super::files::{FileSet, RecordLayout};
 use super::{View, columns_read, own_time};
@@ -12,63 +12,6 @@ use arrow_schema::DataType as ArrowType;
 impl View<'_> {
     fn text(&self, value: &str) -> String {
         words::text(self.dialect, value)
-    }
-
-    /// A temporary view for each file, then one over all of them.
-    pub(super) fn spark(&self) -> Result<Vec<String>> {
-        self.no_rejects()?;
-        let mut out = vec![];
-        if self.relation.name == "source" {
-            // The source is the first relation, so the session is set once, before all others.
-            out.push("SET TIME ZONE 'UTC'".to_string());
-            // Without ANSI mode, a cast that fails is NULL and a sum wraps, where a run stops.
-            out.push("SET spark.sql.ansi.enabled = true".to_string());
-            // By default Spark gives up digits after the point, so that a result stays within 38.
-            out.push("SET spark.sql.decimalOperations.allowPrecisionLoss = false".to_string());
-        }
-        let mut selects = vec![];
-        for part in self.parts {
-            for path in &part.paths {
-                let name = self.ident(&format!("{}_{}", self.text_name(), selects.len()));
-                let columns = self.outline_columns(part)?;
-                let (format, schema, options) = match &part.layout {
-                    RecordLayout::Csv(_) => (
-                        "csv",
-                        format!(" ({})", columns.join(", ")),
-                        // RFC 4180 doubles a quote within quotes; Spark's own default is a backslash before
-                        // it.
-                        format!(
-                            ", header '{}', sep {}, quote '\"', escape '\"', multiLine 'true', enforceSchema 'true'",
-                            self.read().names.is_none(),
-                            self.text(&(self.read().delimiter as char).to_string())
-                        ),
-                    ),
-                    RecordLayout::Json => ("json", format!(" ({})", columns.join(", ")), String::new()),
-                    RecordLayout::Parquet(_) => ("parquet", String::new(), String::new()),
-                    RecordLayout::Avro => return Err(self.cannot("Avro files")),
-                };
-                out.push(format!(
-                    "CREATE OR REPLACE TEMPORARY VIEW {name}{schema}\nUSING {format}\nOPTIONS (path {}{options})",
-                    self.text(path)
-                ));
-                selects.push(format!(
-                    "    SELECT {}, {} AS _part, MONOTONICALLY_INCREASING_ID() AS _row FROM {name}",
-                    self.outline_raw(part).join(", "),
-                    selects.len()
-                ));
-            }
-        }
-        let records = format!(
-            "  SELECT *, ROW_NUMBER() OVER (ORDER BY _part, _row) - 1 AS {}\n  FROM (\n{}\n  )",
-            self.ident(POSITION),
-            selects.join("\n    UNION ALL\n")
-        );
-        out.push(format!(
-            "CREATE OR REPLACE TEMPORARY VIEW {} AS\nWITH records AS (\n{records}\n)\n{}",
-            self.ident(&self.relation.name),
-            self.select("records")?
-        ));
-        Ok(out)
     }
 
     /// A table of the filesystem connector for each layout, with its watermark, and a view over them.
@@ -201,7 +144,7 @@ impl View<'_> {
     }
 
     /// The definitions of the columns of the files.
-    fn outline_columns(&self, part: &FileSet) -> Result<Vec<String>> {
+    pub(super) fn outline_columns(&self, part: &FileSet) -> Result<Vec<String>> {
         let text = words::type_name(self.dialect, DataType::String);
         match &part.layout {
             RecordLayout::Csv(names) => {
@@ -223,6 +166,8 @@ impl View<'_> {
                         None => roots.push((root, field)),
                     }
                 }
+                let whole = columns_read(self.read()).into_iter().filter(|name| name.contains('.'));
+                let whole = whole.filter(|_| self.dialect == Dialect::Spark);
                 Ok(roots
                     .iter()
                     .map(|(root, fields)| {
@@ -237,6 +182,7 @@ impl View<'_> {
                             _ => format!("{} STRUCT<{}>", self.ident(root), fields.join(", ")),
                         }
                     })
+                    .chain(whole.map(|name| format!("{} {text}", self.ident(&name))))
                     .collect())
             }
             RecordLayout::Parquet(fields) => fields
@@ -267,7 +213,7 @@ impl View<'_> {
     }
 
     /// The columns that are wanted, by their names; NULL where the files have them not.
-    fn outline_raw(&self, part: &FileSet) -> Vec<String> {
+    pub(super) fn outline_raw(&self, part: &FileSet) -> Vec<String> {
         let text = words::type_name(self.dialect, DataType::String);
         let raw = |name: &String| {
             let quoted = self.ident(name);
@@ -275,6 +221,10 @@ impl View<'_> {
                 RecordLayout::Csv(names) if names.contains(name) => quoted,
                 RecordLayout::Parquet(fields) if fields.iter().any(|(field, _)| field == name) => quoted,
                 RecordLayout::Json => match name.split_once('.') {
+                    // The whole name may be a key of its own, which goes before the path.
+                    Some((root, field)) if self.dialect == Dialect::Spark => {
+                        format!("COALESCE({quoted}, {}.{}) AS {quoted}", self.ident(root), self.ident(field))
+                    }
                     Some((root, field)) => {
                         format!("{}.{} AS {quoted}", self.ident(root), self.ident(field))
                     }

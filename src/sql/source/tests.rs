@@ -2,7 +2,7 @@
 
 use super::super::{Dialect, script};
 use super::time::changes;
-use crate::job::{self, Overrides};
+use crate::job::{self, JobSpec, Overrides};
 use crate::plan::OutputId;
 use crate::time::{HOUR, MINUTE, Zone};
 use std::path::Path;
@@ -103,8 +103,9 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
         Dialect::Spark,
         &[
             "SET TIME ZONE 'UTC'",
-            "USING csv\nOPTIONS (path 'tests/sql/data/readings.csv', header 'false', sep '|'",
-            "MONOTONICALLY_INCREASING_ID() AS _row",
+            "USING csv\nOPTIONS (path 'tests/sql/data/readings.csv',\n  header 'false', enforceSchema 'true', sep '|'",
+            "lineSep '\\n', multiLine 'false',",
+            "NAMED_STRUCT('block', INPUT_FILE_BLOCK_START(), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
         ],
     );
     has(
@@ -150,4 +151,116 @@ fn changes_of_clocks_are_known() {
         &["TEMP MACRO instant_of_local(l)", "- INTERVAL '60 minutes'", "DATE_TRUNC('hour', l)"],
     );
     has("01", Dialect::Postgres, &["FUNCTION pg_temp.instant_of_local(l TIMESTAMP) RETURNS TIMESTAMPTZ"]);
+}
+
+/// A folder `log` of these files.
+fn log(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join("log").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+/// The setup of a job over `path` in the folder, in which the folder is `@`; or the error.
+fn setup_over(folder: &tempfile::TempDir, path: &str, dialect: Dialect) -> Result<String, String> {
+    let at = folder.path().display().to_string();
+    let job = format!(
+        "timezone = \"Europe/London\"\n[source]\npath = \"{at}/{path}\"\ntime = \"at\"\n[[output]]\npath = \"{at}/out\"\n\
+         by = [\"k\"]\nselect = {{ n = \"count(*)\" }}\n"
+    );
+    let spec = JobSpec::parse("job.toml", &job).unwrap();
+    let plan = job::plan_job(&spec, &Overrides::default()).map_err(|error| error.to_string())?;
+    let script = script(&plan, OutputId::new(0), dialect).map_err(|error| error.to_string())?;
+    Ok(script.setup.join(";\n").replace(&at, "@"))
+}
+
+const RECORD: &str = "at,k\n2024-03-31T01:15:00,a\n";
+
+#[test]
+fn the_text_does_not_grow_with_the_files_of_a_folder() {
+    let names: Vec<String> = (100..500).map(|n| format!("part-{n}.csv")).collect();
+    let of = |n: usize| {
+        let files: Vec<(&str, &str)> = names[..n].iter().map(|name| (name.as_str(), RECORD)).collect();
+        log(&files)
+    };
+    let (one, some, many) = (of(1), of(20), of(400));
+    for path in ["log", "log/*.csv", "log/**/*.csv"] {
+        let spark = |folder| setup_over(folder, path, Dialect::Spark).unwrap();
+        assert_eq!(spark(&one), spark(&many));
+        let duckdb = |folder| setup_over(folder, path, Dialect::DuckDb).unwrap();
+        // The numbers of files and of letters in their names are longer.
+        assert!(duckdb(&many).len() - duckdb(&some).len() <= 4, "{}", duckdb(&many));
+        assert!(duckdb(&many).contains("GETVARIABLE('source_files')"));
+        // A list of few files.
+        assert!(duckdb(&one).contains("part-100.csv"));
+    }
+    let postgres = |folder| setup_over(folder, "log", Dialect::Postgres).unwrap();
+    assert!(postgres(&many).contains("-- and the same for 399 files more"));
+    assert!(postgres(&many).len() < 3000);
+}
+
+#[test]
+fn spark_has_a_view_for_each_layout_and_line_end() {
+    let other = "k,at\n\"a\r\nb\",2024-03-31T01:15:00\r\n".replace("k,at\n", "k,at\r\n");
+    let folder = log(&[("1.csv", RECORD), ("2.csv", other.as_str()), ("10.csv", RECORD)]);
+    let sql = setup_over(&folder, "log", Dialect::Spark).unwrap();
+    for part in [
+        "path '@/log/{1.csv,10.csv}', recursiveFileLookup 'true',\n  header 'true', enforceSchema 'false', sep ',', \
+         quote '\"', escape '\"', lineSep '\\n', multiLine 'false'",
+        "path '@/log/2.csv',\n  header 'true', enforceSchema 'false', sep ',', quote '\"', escape '\"', \
+         lineSep '\\r\\n', multiLine 'true'",
+        "nullValue '\\u0001\\u0002', emptyValue ''",
+        "'path', INPUT_FILE_NAME(), 'block', INPUT_FILE_BLOCK_START(), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
+    ] {
+        assert!(sql.contains(part), "{part} is not in\n{sql}");
+    }
+    // All bytes were looked at, and no other files may come.
+    assert!(!sql.contains("source_lines"), "{sql}");
+    assert_eq!(sql.matches("USING csv").count(), 2);
+    // A folder may have others when the statement runs: their lines are looked at then.
+    let folder = log(&[("1.csv", RECORD), ("2.csv", RECORD)]);
+    let sql = setup_over(&folder, "log", Dialect::Spark).unwrap();
+    assert!(sql.contains("`source_lines` (line STRING)") && sql.contains("RAISE_ERROR("), "{sql}");
+    // Header lines that are not the names letter by letter cannot be compared with them.
+    let sql =
+        setup_over(&log(&[("1.csv", " at ,k\n2024-03-31T01:15:00,a\n")]), "log", Dialect::Spark).unwrap();
+    assert!(sql.contains("enforceSchema 'true'"), "{sql}");
+}
+
+#[test]
+fn parts_are_numbered_where_paths_do_not_tell_their_order() {
+    // Twenty digits of a number are compared, and these differ before them.
+    let names = ["1000000000000000000002.csv", "2000000000000000000001.csv"];
+    let sql = setup_over(&log(&names.map(|name| (name, RECORD))), "log", Dialect::Spark).unwrap();
+    assert!(sql.contains("NAMED_STRUCT('part', 0, ") && sql.contains("NAMED_STRUCT('part', 1, "), "{sql}");
+}
+
+#[test]
+fn spark_refuses_files_that_it_would_not_see_as_they_are() {
+    let refused =
+        |files: &[(&str, &str)], path: &str| setup_over(&log(files), path, Dialect::Spark).unwrap_err();
+    let both = refused(&[("1.csv", "at,k\n2024-03-31T01:15:00,a\r\n")], "log");
+    assert!(both.contains("some lines end in \\n and some in \\r\\n"), "{both}");
+    let hidden = refused(&[("_1.csv", RECORD)], "log/_1.csv");
+    assert!(hidden.contains("its name begins with `_` or `.`"), "{hidden}");
+    let named = refused(&[("1.csv.deflate", RECORD)], "log/*\"\nformat = \"csv");
+    assert!(named.contains("does not tell how it is compressed"), "{named}");
+}
+
+#[test]
+fn spark_takes_the_end_of_a_gap() {
+    let sql = setup_over(&log(&[("1.csv", RECORD)]), "log/1.csv", Dialect::Spark).unwrap();
+    assert!(sql.contains("ELSE TO_UTC_TIMESTAMP(") && sql.contains("DATE_TRUNC('HOUR', "), "{sql}");
+    let zone = |name: &str| super::instant_of_local(Dialect::Spark, &Zone::named(name).unwrap(), "l");
+    assert_eq!(zone("UTC"), "l");
+    assert_eq!(zone("Asia/Jakarta"), "TO_UTC_TIMESTAMP(l, 'Asia/Jakarta')");
+    // Midnight of 30 December 2011 to that of the next day is a gap in Samoa.
+    assert!(
+        zone("Pacific/Apia").contains(" THEN TIMESTAMP '2011-12-30 10:00:00Z'"),
+        "{}",
+        zone("Pacific/Apia")
+    );
 }

@@ -36,12 +36,29 @@ pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
         Dialect::DuckDb => format!("(({local} AT TIME ZONE '{name}') AT TIME ZONE 'UTC')"),
         Dialect::Postgres if changes(zone).next().is_some() => format!("pg_temp.instant_of_local({local})"),
         Dialect::Postgres => format!("({local} AT TIME ZONE '{name}')"),
-        Dialect::Spark => format!("TO_UTC_TIMESTAMP({local}, '{name}')"),
+        Dialect::Spark => spark_instant(zone, local),
         Dialect::Flink => {
             format!("TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({local}, 'yyyy-MM-dd HH:mm:ss'), '{name}', 'UTC'))")
         }
         Dialect::Polars => local.to_string(),
     }
+}
+
+/// Spark has no functions of a session before version 4, so the rule stands where it is used. Of a time that exists twice
+/// it takes the earlier by itself; a time in a gap it shifts by the length of the gap.
+fn spark_instant(zone: &Zone, local: &str) -> String {
+    let name = zone.name();
+    let at = format!("TO_UTC_TIMESTAMP({local}, '{name}')");
+    let gaps: Vec<ZoneTransition> = changes(zone).filter(|change| change.by > 0).collect();
+    if gaps.is_empty() {
+        return at;
+    }
+    let mut cases = format!("WHEN FROM_UTC_TIMESTAMP({at}, '{name}') = {local} THEN {at}");
+    for gap in gaps.iter().filter(|gap| gap.is_irregular()) {
+        let [begin, end] = [gap.at, gap.at + gap.by].map(|micros| words::timestamp(Dialect::Spark, micros));
+        cases += &format!(" WHEN {at} >= {begin} AND {at} < {end} THEN {begin}");
+    }
+    format!("CASE {cases} ELSE {at} - ({local} - DATE_TRUNC('HOUR', {local})) END")
 }
 
 /// What makes the function that `instant_of_local` calls, where the zone's clock is changed: of a time
@@ -76,8 +93,7 @@ pub fn clock_functions(dialect: Dialect, zone: &Zone) -> Vec<String> {
         Dialect::DuckDb => format!("TIMESTAMP '{}'", utc.text(instant).trim_end_matches('Z')),
         _ => format!("TIMESTAMPTZ '{}'", utc.text(instant)),
     };
-    // Most gaps begin on the hour and last an hour or less: the rule after these cases finds their end.
-    for gap in changes.iter().filter(|change| change.by > HOUR || change.by > 0 && change.shown % HOUR != 0) {
+    for gap in changes.iter().filter(|change| change.is_irregular()) {
         let (begin, end) = (literal(gap.at), literal(gap.at + gap.by));
         cases += &format!("\n  WHEN {at} >= {begin} AND {at} < {end} THEN {begin}");
     }
@@ -280,12 +296,7 @@ impl View<'_> {
                 let local = self.instant_of_local(&format!("CAST({cut} AS TIMESTAMP)"));
                 format!("CASE WHEN {text} ~ '{WITH_OFFSET}' THEN CAST({cut} AS TIMESTAMPTZ) ELSE {local} END")
             }
-            Dialect::Spark => {
-                let local = self.instant_of_local(&format!("CAST({text} AS TIMESTAMP)"));
-                format!(
-                    "CASE WHEN {text} RLIKE '{WITH_OFFSET}' THEN CAST({text} AS TIMESTAMP) ELSE {local} END"
-                )
-            }
+            Dialect::Spark => self.spark_iso(text),
             Dialect::BigQuery => {
                 let local = self.instant_of_local(&format!("CAST({text} AS DATETIME)"));
                 format!(
@@ -304,6 +315,18 @@ impl View<'_> {
             }
             Dialect::Polars => text.to_string(),
         }
+    }
+
+    /// Spark wants capitals, a point before decimals, and seconds before an offset. Digits past the microsecond it cuts.
+    fn spark_iso(&self, text: &str) -> String {
+        let plain = format!("UPPER(REPLACE({text}, ',', '.'))");
+        let zoned = format!("CAST(REGEXP_REPLACE({plain}, '^(.{{16}})([Z+-])', '$1:00$2') AS TIMESTAMP)");
+        // The session is in UTC, so that what has no offset is a time there.
+        if self.zone.name() == "UTC" {
+            return zoned;
+        }
+        let local = self.instant_of_local(&format!("CAST({plain} AS TIMESTAMP)"));
+        format!("CASE WHEN {text} RLIKE '{WITH_OFFSET}' THEN {zoned} ELSE {local} END")
     }
 
     fn no_field(&self, field: &str, format: &TimeFormat) -> Error {
@@ -446,6 +469,13 @@ pub(super) struct ZoneTransition {
     /// What the clock showed when it was changed, and by how much it was put forward (or back, if negative).
     shown: i64,
     pub(super) by: i64,
+}
+
+impl ZoneTransition {
+    /// Whether it is a gap whose end is not found by the hour: most gaps begin on the hour and last an hour or less.
+    fn is_irregular(&self) -> bool {
+        self.by > HOUR || self.by > 0 && self.shown % HOUR != 0
+    }
 }
 
 /// When the clock of `zone` was or will be changed, from 1970 to 2100.
