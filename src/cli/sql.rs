@@ -2,10 +2,11 @@
 
 use super::document::{FormatArgs, ReportDocument};
 use super::job_args::{JobArgs, JobId};
+use super::mode::ModeArg;
 use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job;
-use crate::plan::{OutputTo, Plan};
+use crate::plan::{Mode, OutputTo, Plan};
 use crate::sql::{self, Dialect, SqlScript};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -24,6 +25,9 @@ pub struct SqlArgs {
     /// Print only the SQL of this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
+    /// The mode of every output; overrides the job file
+    #[arg(long, value_name = "MODE")]
+    mode: Option<ModeArg>,
     #[command(flatten)]
     format: FormatArgs,
 }
@@ -58,7 +62,8 @@ impl From<DialectName> for Dialect {
 
 impl SqlArgs {
     pub fn run(&self) -> Result<u8> {
-        let plan = job::plan_job(&job::read(&self.job.job)?, &self.job.overrides())?;
+        let overrides = job::Overrides { mode: self.mode.map(Mode::from), ..self.job.overrides() };
+        let plan = job::plan_job(&job::read(&self.job.job)?, &overrides)?;
         ui::notes(&plan.notes);
         let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
         self.format
@@ -68,24 +73,29 @@ impl SqlArgs {
 }
 
 /// All statements: what makes the relations, once, then a query for each output.
-struct Statements<'a> {
+struct Statements {
     dialect: Dialect,
     setup: Vec<String>,
-    /// By output; or why it has none.
-    queries: Vec<(&'a OutputTo, std::result::Result<SqlScript, Error>)>,
+    /// By the path of the output; or why it has none.
+    queries: Vec<(OutputTo, std::result::Result<SqlScript, Error>)>,
 }
 
-impl<'a> Statements<'a> {
-    fn of(plan: &'a Plan, dialect: Dialect, only: Option<&str>) -> Result<Statements<'a>> {
-        let mut setup: Vec<String> = vec![];
+impl Statements {
+    fn of(plan: &Plan, dialect: Dialect, only: Option<&str>) -> Result<Statements> {
         let mut queries = vec![];
-        for output in plan.chosen(only)? {
-            let script = sql::script(plan, output, dialect);
-            if let Ok(script) = &script {
-                let new: Vec<String> = script.setup.iter().filter(|s| !setup.contains(s)).cloned().collect();
-                setup.extend(new);
+        let chosen = plan.chosen_or_late(only)?;
+        for output in chosen.outputs {
+            queries.push((plan.deliveries.outputs[output].to.clone(), sql::script(plan, output, dialect)));
+        }
+        if let (Some(late), Some(script)) = (chosen.late, sql::late_script(plan, dialect).transpose()) {
+            queries.push((OutputTo::File(late.path.clone()), script));
+        }
+        let mut setup: Vec<String> = vec![];
+        for statement in queries.iter().filter_map(|(_, script)| script.as_ref().ok()).flat_map(|s| &s.setup)
+        {
+            if !setup.contains(statement) {
+                setup.push(statement.clone());
             }
-            queries.push((&plan.deliveries.outputs[output].to, script));
         }
         if queries.iter().all(|(_, script)| script.is_err()) {
             let refused = queries.into_iter().filter_map(|(_, script)| script.err()).collect();

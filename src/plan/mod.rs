@@ -113,6 +113,29 @@ impl Plan {
         let paths: Vec<String> = self.deliveries.outputs.iter().map(|output| output.to.to_string()).collect();
         outputs_at(&paths.iter().map(String::as_str).collect::<Vec<_>>(), only)
     }
+
+    /// As [`Plan::chosen`], with the late output where it is at that path, or where there is no path.
+    ///
+    /// # Errors
+    /// As of [`Plan::chosen`].
+    pub fn chosen_or_late(&self, only: Option<&str>) -> Result<ChosenResults<'_>> {
+        let late = self.deliveries.late.as_ref();
+        let late = late.filter(|late| only.is_none_or(|only| late.path.as_os_str() == only));
+        let outputs = match (late, only) {
+            (Some(_), Some(_)) => vec![],
+            _ => self.chosen(only)?,
+        };
+        Ok(ChosenResults { outputs, late })
+    }
+}
+
+/// Results of a plan that are chosen by their path.
+#[derive(Debug)]
+pub struct ChosenResults<'a> {
+    /// The outputs.
+    pub outputs: Vec<OutputId>,
+    /// The late output.
+    pub late: Option<&'a LatePlan>,
 }
 
 impl Deliveries {

@@ -6,6 +6,12 @@ pub const TIME: &str = "_time";
 /// The column of the position in a relation.
 pub const POSITION: &str = "_position";
 
+/// The column of the time at which a record arrived, in the source of a streamed job whose log tells it.
+pub const ARRIVAL: &str = "_arrival";
+
+/// The column of the file that a record is in, in the source of a streamed job whose files are the partitions of the log.
+pub const OF_FILE: &str = "_of_file";
+
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {

@@ -1,13 +1,16 @@
 //! The SQL of a job: for each output one statement that gives its rows, from the raw records alone.
 //!
 //! # Contract
-//! * The statement computes the output in `complete` mode: its columns, by the same names and in the same order,
+//! * The statement computes the output in the mode of the job: its columns, by the same names and in the same order,
 //!   and exactly the rows that a run writes, whatever engine reads it. Where an engine cannot (floats are added in
 //!   some order, say), [`SqlScript::notes`] tells; what a dialect has no words for is an error that names it.
+//! * Of a streamed output the watermark is computed over all records in the order of their arrival, and the events that
+//!   are late by it are left out; `watermark` and `late` have the rules.
 //! * Statements read **relations**: `source`, and one by the name of each table of the job. A relation has the columns
 //!   that the job reads, with the types of the job, then `_time`, the event time (tables without a time have none),
-//!   and `_position`, which numbers the records of all files in position order from 0; in Spark it is ordered so, and no
-//!   number. Only rows of records that are no bad records are in it.
+//!   of a streamed job what tells arrivals (`_arrival`, `_of_file`), and `_position`, which numbers the records of all files
+//!   in position order from 0; in Spark it is ordered so, and no number. Only rows of records that are no bad records are
+//!   in it.
 //! * How a dialect makes relations out of the files is [`SqlScript::setup`]; in the dialect of Polars there is none:
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
@@ -19,6 +22,7 @@ mod calendar;
 mod dedup;
 mod dialect;
 pub mod expr;
+mod late;
 mod patterns;
 mod placed;
 mod post;
@@ -29,12 +33,14 @@ mod statement;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod watermark;
 mod windows;
 pub mod words;
 
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
-pub use dialect::{Dialect, POSITION, SqlScript, TIME};
+pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME};
+pub use late::left_out as left_out_of_late;
 pub use relation::{Relation, relations};
 use statement::Statement;
 
@@ -62,22 +68,41 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
 /// A job error that names what the dialect cannot express.
 pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScript> {
     let output = &plan.deliveries.outputs[output];
-    check_names(plan, output, dialect)?;
+    check_names(plan, Some(output), dialect)?;
     let mut statement = Statement::new(plan, dialect);
-    let mut script = match &output.kind {
+    let script = match &output.kind {
         OutputKind::Archive(_) => {
             let what = "an archive, whose rows name the file and the place of each record,";
             return Err(statement.refuse(what));
         }
         OutputKind::Rows(columns) => {
-            steps::steps(&mut statement)?;
+            steps::steps(&mut statement, false)?;
             post::rows(statement, output, columns)?
         }
         OutputKind::Groups { grouping, post } => {
-            steps::steps(&mut statement)?;
-            post::groups(statement, output, &plan.pipeline.groupings[*grouping], post)?
+            let grouping = &plan.pipeline.groupings[*grouping];
+            post::check(&statement, post)?;
+            steps::steps(&mut statement, watermark::is_streamed(&grouping.plan))?;
+            post::groups(statement, output, grouping, post)?
         }
     };
+    finished(plan, dialect, script)
+}
+
+/// The SQL of the late output of `plan`; none where it has none.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub fn late_script(plan: &Plan, dialect: Dialect) -> Result<Option<SqlScript>> {
+    let Some(late) = &plan.deliveries.late else { return Ok(None) };
+    check_names(plan, None, dialect)?;
+    let mut statement = Statement::new(plan, dialect);
+    steps::steps(&mut statement, true)?;
+    finished(plan, dialect, late::rows(statement, late)?).map(Some)
+}
+
+/// The script with what makes its relations, and the notes on its dialect.
+fn finished(plan: &Plan, dialect: Dialect, mut script: SqlScript) -> Result<SqlScript> {
     script.setup.extend(source::setup(dialect, plan)?);
     if dialect == Dialect::Flink {
         script.notes.push("timestamps have milliseconds in Flink: finer digits are cut".into());
@@ -89,11 +114,10 @@ pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScri
 }
 
 /// Faults columns that have names of ours, or names that the dialect takes for one.
-fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()> {
+fn check_names(plan: &Plan, output: Option<&OutputPlan>, dialect: Dialect) -> Result<()> {
     relations(plan)?;
-    let bounds = output.columns.index_of("window_start").is_some();
-    if let OutputKind::Groups { .. } = output.kind
-        && bounds
+    if let Some(OutputPlan { kind: OutputKind::Groups { .. }, columns, .. }) = output
+        && columns.index_of("window_start").is_some()
         && let Some(bound) =
             window_fields().iter().find(|bound| plan.pipeline.rows.index_of(&bound.name).is_some())
     {
@@ -103,7 +127,8 @@ fn check_names(plan: &Plan, output: &OutputPlan, dialect: Dialect) -> Result<()>
         )));
     }
     let tables = plan.pipeline.tables.iter().map(|table| &table.rows);
-    for schema in [&plan.pipeline.rows, &output.columns].into_iter().chain(tables) {
+    let own = output.map(|output| &output.columns);
+    for schema in std::iter::once(&plan.pipeline.rows).chain(own).chain(tables) {
         let mut known: Vec<&str> = vec![];
         for name in schema.names() {
             if let Some(why) = unsupported_name(name, dialect) {
@@ -145,9 +170,33 @@ fn unsupported_name(name: &str, dialect: Dialect) -> Option<&'static str> {
 
 /// Whether statements have columns of this name.
 fn is_ours(name: &str) -> bool {
-    const NAMES: [&str; 26] = [
+    const NAMES: [&str; 50] = [
         TIME,
         POSITION,
+        ARRIVAL,
+        OF_FILE,
+        "_reached",
+        "_lane",
+        "_event_us",
+        "_arrival_us",
+        "_clock",
+        "_clock_before",
+        "_heard",
+        "_heard_before",
+        "_tick",
+        "_sign",
+        "_of",
+        "_least",
+        "_least_before",
+        "_led",
+        "_gone",
+        "_running",
+        "_stride",
+        "_within",
+        "_top",
+        "_base",
+        "_closes",
+        "_late_us",
         "_part",
         "_row",
         "_start",

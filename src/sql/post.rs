@@ -23,6 +23,17 @@ fn named(sql: &str, name: &str) -> String {
     if sql == name { name.to_string() } else { format!("{sql} AS {name}") }
 }
 
+/// Fails where no statement gives the rows of an output of groups.
+///
+/// # Errors
+/// A job error that names it.
+pub(super) fn check(s: &Statement, post: &Post) -> Result<()> {
+    if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
+        return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
+    }
+    Ok(())
+}
+
 /// The statement of an output of groups.
 ///
 /// # Errors
@@ -33,12 +44,6 @@ pub(super) fn groups(
     grouping: &Grouping,
     post: &Post,
 ) -> Result<SqlScript> {
-    if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
-        return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
-    }
-    if grouping.plan.lateness.is_some() {
-        s.note("this is the output in complete mode: every event counts, however late it is");
-    }
     let named = GroupNames::new(&s, output, grouping, post);
     let placed = windows::place(&mut s, grouping, named.zoned)?;
     let grouped = group(&mut s, grouping, &named, &placed)?;

@@ -1,10 +1,10 @@
 //! The relations that statements read: the source and the tables of a job.
 
-use super::dialect::{POSITION, TIME};
+use super::dialect::{ARRIVAL, OF_FILE, POSITION, TIME};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::ReadPlan;
-use crate::plan::Plan;
+use crate::plan::{LogPartition, Plan};
 use crate::time::TimeRule;
 
 /// A relation that statements read.
@@ -14,7 +14,8 @@ pub struct Relation<'a> {
     pub name: String,
     /// How its records are read.
     pub read: &'a ReadPlan,
-    /// Its columns: those that are read, `_time` if it has a time, `_position`.
+    /// Its columns: those that are read, `_time` if it has a time, what tells arrivals where a watermark needs it, and
+    /// `_position`.
     pub fields: Vec<Field>,
 }
 
@@ -23,7 +24,10 @@ pub struct Relation<'a> {
 /// # Errors
 /// A job error: a column or table whose name is one of ours.
 pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
-    let mut all = vec![relation("source", &plan.pipeline.read)?];
+    let mut source = relation("source", &plan.pipeline.read)?;
+    let before_position = source.fields.len() - 1;
+    source.fields.splice(before_position..before_position, of_arrivals(plan)?);
+    let mut all = vec![source];
     for table in &plan.pipeline.tables {
         // Some engines tell no cases apart, so none is taken for a difference.
         let same = |known: &&Relation| known.name.to_lowercase() == table.name.to_lowercase();
@@ -46,6 +50,24 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
         }
     }
     Ok(all)
+}
+
+/// The columns that tell in which order and partition the records arrived, where a streamed output needs them.
+fn of_arrivals(plan: &Plan) -> Result<Vec<Field>> {
+    let read = &plan.pipeline.read;
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let wanted = [
+        (ARRIVAL, DataType::Timestamp, read.arrival.is_some()),
+        (OF_FILE, DataType::String, plan.pipeline.watermark.partition == Some(LogPartition::File)),
+    ];
+    let mut fields = vec![];
+    for (name, ty, _) in wanted.into_iter().filter(|(_, _, needed)| *needed && streamed) {
+        if read.columns.iter().any(|column| column.name == name) {
+            return Err(Error::job(format!("the column `{name}` has a name that SQL reserves")));
+        }
+        fields.push(Field::new(name, ty));
+    }
+    Ok(fields)
 }
 
 pub(super) fn relation<'a>(name: &str, read: &'a ReadPlan) -> Result<Relation<'a>> {

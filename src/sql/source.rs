@@ -23,7 +23,7 @@ mod spelled;
 mod tests;
 mod time;
 
-use super::{Dialect, POSITION, Relation, TIME, relations, words};
+use super::{ARRIVAL, Dialect, OF_FILE, POSITION, Relation, TIME, relations, words};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::input::derived::DerivedFrom;
@@ -133,6 +133,16 @@ impl<'a> View<'a> {
         words::ident(self.dialect, name)
     }
 
+    /// Whether the relation has a column of ours.
+    fn has(&self, name: &str) -> bool {
+        self.relation.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Whether its records tell their files. Only where DuckDB reads them: other dialects refuse what needs it.
+    fn has_files(&self) -> bool {
+        self.dialect == Dialect::DuckDb && self.has(OF_FILE)
+    }
+
     /// The columns of the relation that are read, each name once.
     fn columns(&self) -> impl Iterator<Item = &'a ReadColumn> {
         let all = &self.read().columns;
@@ -233,6 +243,14 @@ impl<'a> View<'a> {
         {
             conditions.push(format!("{} IS NOT NULL", self.time(arrival)?));
         }
+        if self.has(ARRIVAL)
+            && let Some(arrival) = &read.arrival
+        {
+            columns.push(format!("{} AS {}", self.time(arrival)?, self.ident(ARRIVAL)));
+        }
+        if self.has_files() {
+            columns.push(self.ident(OF_FILE));
+        }
         columns.push(self.ident(POSITION));
         let records = selected(&columns, from, &conditions);
         if read.derived.is_empty() { Ok(records) } else { self.with_derived(records, reject) }
@@ -296,6 +314,8 @@ impl<'a> View<'a> {
                 format!("{time} AS {}", self.ident(TIME))
             });
         }
+        columns.extend(self.has(ARRIVAL).then(|| self.ident(ARRIVAL)));
+        columns.extend(self.has_files().then(|| self.ident(OF_FILE)));
         columns.push(self.ident(POSITION));
         let from = format!("(\n{last}\n) AS {}", self.layer(read.derived.len()));
         Ok(selected(&columns, &from, &conditions))

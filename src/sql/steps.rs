@@ -1,17 +1,22 @@
 //! The steps of a job as CTEs: each reads the one before.
 
 use super::statement::{Select, Statement, replay_order};
-use super::{TIME, asof, dedup, words};
+use super::{TIME, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
 use crate::error::Result;
 use crate::plan::Step;
 use crate::time::TimeRange;
 
-/// Appends the records in the plan's range, and all steps.
+/// Appends the records in the plan's range, and all steps. Of a streamed output, the watermark before each record is
+/// among the columns.
 ///
 /// # Errors
 /// A job error that names what the dialect cannot express.
-pub(super) fn steps(s: &mut Statement) -> Result<()> {
+pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
+    if streamed {
+        // Before the range and all filters: what they leave out moves the watermark too.
+        watermark::append(s)?;
+    }
     events(s);
     let plan = s.plan;
     for (i, step) in plan.pipeline.steps.iter().enumerate() {

@@ -5,6 +5,7 @@ use crate::job::{JobSpec, Overrides, plan_job};
 use crate::plan::OutputId;
 
 mod statements;
+mod streamed;
 
 const EVENTS: &str = "at,user,item,amount,share\n\
     2024-03-31T00:10:00Z,u1,a,1.50,0.5\n\

@@ -1,9 +1,9 @@
 //! Windows: each event with the bounds of every window that it lies in.
 
 use super::statement::{Select, Statement, numbers};
-use super::{Dialect, POSITION, TIME, calendar, words};
+use super::{Dialect, POSITION, TIME, calendar, watermark, words};
 use crate::batch::ColumnId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::group::GroupPlan;
 use crate::plan::Grouping;
 use crate::time::{CalendarUnit, DAY, Duration};
@@ -17,7 +17,7 @@ pub(super) struct Placed {
     pub bounds: Option<[String; 2]>,
 }
 
-/// Appends the windows of `grouping` to the events.
+/// Appends the windows of `grouping` to the events, and leaves out the events that are late for them.
 ///
 /// With `zoned`, bounds are instants in the job's zone: in Polars, where instants are in one, expressions read
 /// their wall clock.
@@ -28,9 +28,6 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
     let columns: Vec<ColumnId> = grouping.plan.keys.iter().map(|key| key.0).collect();
     let mut keys = s.keys(&columns)?;
     let window = window(&grouping.plan);
-    if window != Window::Global {
-        s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
-    }
     match window {
         Window::Global => {
             if keys.is_empty() || s.is_lone_decimal(&columns) {
@@ -40,11 +37,38 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             }
             return Ok(Placed { group: keys, bounds: None });
         }
-        Window::Session { gap } => return Ok(sessions(s, gap, keys, &s.partition(&columns)?, zoned)),
+        Window::Session { .. } if watermark::is_streamed(&grouping.plan) => return Err(streamed_sessions(s)),
+        Window::Session { gap } => {
+            s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
+            return Ok(sessions(s, gap, keys, &s.partition(&columns)?, zoned));
+        }
+        _ => {}
+    }
+    s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
+    let [start, end] = placed(s, window)?;
+    watermark::leave_out_late(s, &grouping.plan, &end);
+    bounds(s, &start, &end, zoned);
+    let mut group = vec!["window_start".to_string(), "window_end".to_string()];
+    group.extend(keys);
+    Ok(Placed { group, bounds: Some(["window_start".into(), "window_end".into()]) })
+}
+
+/// The error for sessions of a streamed output.
+pub(super) fn streamed_sessions(s: &Statement) -> Error {
+    let what = "a streamed session, which takes an event by the sessions that are open when it comes,";
+    s.refuse(what).hint("`--mode complete` counts every event, which SQL can say")
+}
+
+/// Appends the windows that end to events with `_us`, and gives the SQL of their bounds in microseconds.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn placed(s: &mut Statement, window: Window) -> Result<[String; 2]> {
+    Ok(match window {
         Window::Tumbling { size: Duration::Length(size), offset } => {
             let start = start(s, "_us", size, offset.micros);
             s.append("placed", [format!("{start} AS _start")]);
-            bounds(s, "_start", &format!("_start + {size}"), zoned);
+            ["_start".into(), format!("_start + {size}")]
         }
         Window::Hopping { size: Duration::Length(size), slide: Duration::Length(slide), offset } => {
             // An event lies in at most so many windows: the one that started last, and those before.
@@ -59,7 +83,7 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             let open = format!("_start + {size} > _us");
             let select = Select::new(["*"], &s.last).filter(open);
             s.last = s.with("held", select);
-            bounds(s, "_start", &format!("_start + {size}"), zoned);
+            ["_start".into(), format!("_start + {size}")]
         }
         Window::Cumulative { size: Duration::Length(size), step: Duration::Length(step), offset } => {
             let most = (size + step - 1) / step;
@@ -75,16 +99,13 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             s.last = s.with("stepped", select);
             let select = Select::new(["*"], &s.last).filter("_end > _us");
             s.last = s.with("held", select);
-            bounds(s, "_start", "_end", zoned);
+            ["_start".into(), "_end".into()]
         }
         _ => {
             calendar::place(s, window)?;
-            bounds(s, "_start", "_end", zoned);
+            ["_start".into(), "_end".into()]
         }
-    }
-    let mut group = vec!["window_start".to_string(), "window_end".to_string()];
-    group.extend(keys);
-    Ok(Placed { group, bounds: Some(["window_start".into(), "window_end".into()]) })
+    })
 }
 
 /// The start of the last window of `size` that started by `micros`.

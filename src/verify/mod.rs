@@ -12,6 +12,7 @@ mod allowed;
 mod case;
 pub mod compare;
 mod explain;
+mod late;
 mod mapping;
 mod ours;
 #[cfg(test)]
@@ -97,7 +98,7 @@ pub fn verify(
     plan: Plan,
     request: &VerifyRequest,
 ) -> Result<VerifyVerdict> {
-    let chosen = chosen(&plan, request)?;
+    let (chosen, late) = chosen(&plan, request)?;
     let stdin = theirs::stdin(request)?;
     let mut verdict = VerifyVerdict::default();
     // Who is there is asked first: what is wrong with a query is then known before the run.
@@ -108,19 +109,17 @@ pub fn verify(
         match theirs::table(&plan, index, request, stdin.as_ref(), &again) {
             Ok(theirs) => others.push((index, theirs)),
             // One output that cannot be compared must not hide the verdict on the others.
-            Err(why) if chosen.len() > 1 => verdict.skipped.push(Skipped { output, why }),
+            Err(why) if chosen.len() + usize::from(late) > 1 => verdict.skipped.push(Skipped { output, why }),
             Err(why) => return Err(why),
         }
     }
     let wanted: Vec<OutputId> = others.iter().map(|(index, _)| *index).collect();
-    if wanted.is_empty() {
-        return match verdict.skipped.pop() {
-            Some(skipped) => Err(skipped.why),
-            None => Err(Error::job("the job has no output that can be verified")),
-        };
-    }
-    let ours = ours::compute(job::plan_job(spec, overrides)?, &wanted, request)?;
-    for ((index, theirs), here) in others.into_iter().zip(&ours.tables) {
+    let ours = match wanted.is_empty() {
+        true => None,
+        false => Some(ours::compute(job::plan_job(spec, overrides)?, &wanted, request)?),
+    };
+    let tables = ours.iter().flat_map(|ours| &ours.tables);
+    for ((index, theirs), here) in others.into_iter().zip(tables) {
         let case = OutputCheck { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
         let mut comparison = case.compare(here, request.show)?;
         let (mut explanation, mut traces) = (None, vec![]);
@@ -155,6 +154,18 @@ pub fn verify(
             notes,
         });
     }
+    if let Some(output) = plan.deliveries.late.as_ref().filter(|_| late) {
+        match late::verify(spec, overrides, (&plan, output), request) {
+            Ok(verified) => verdict.verified.extend(verified),
+            Err(why) => verdict.skipped.push(Skipped { output: output.path.display().to_string(), why }),
+        }
+    }
+    if verdict.verified.is_empty() {
+        return match verdict.skipped.pop() {
+            Some(skipped) => Err(skipped.why),
+            None => Err(Error::job("the job has no output that can be verified")),
+        };
+    }
     Ok(verdict)
 }
 
@@ -182,13 +193,17 @@ pub fn verify_files(here: &std::path::Path, request: &VerifyRequest) -> Result<V
     })
 }
 
-/// The outputs that are compared.
-fn chosen(plan: &Plan, request: &VerifyRequest) -> Result<Vec<OutputId>> {
+/// The outputs that are compared, and whether the late output is one of them: only its own SQL is laid beside it.
+fn chosen(plan: &Plan, request: &VerifyRequest) -> Result<(Vec<OutputId>, bool)> {
+    if request.against == Against::Printed {
+        let chosen = plan.chosen_or_late(request.output.as_deref())?;
+        return Ok((chosen.outputs, chosen.late.is_some()));
+    }
     let all = plan.chosen(request.output.as_deref())?;
-    if request.output.is_some() || request.against == Against::Printed {
-        return Ok(all);
+    if request.output.is_some() {
+        return Ok((all, false));
     }
     // One result is there, so one output is here: the first that stays.
     let first = all.iter().find(|&&i| plan.deliveries.outputs[i].to != OutputTo::Terminal);
-    Ok(vec![first.copied().unwrap_or(OutputId::new(0))])
+    Ok((vec![first.copied().unwrap_or(OutputId::new(0))], false))
 }

@@ -19,10 +19,7 @@ pub struct Ours {
 
 /// Runs `plan` for the outputs `wanted`, which are ascending. Nothing of what it would write is written.
 pub fn compute(plan: Plan, wanted: &[OutputId], request: &VerifyRequest) -> Result<Ours> {
-    let folder = tempfile::Builder::new()
-        .prefix("highwater-verify-")
-        .tempdir_in(&request.options.spill_folder)
-        .map_err(|e| Error::io("make a folder in", &request.options.spill_folder, e))?;
+    let folder = folder(request)?;
     // Outputs in place are neither read nor changed, so all of this run goes into the folder.
     let plan = plan.only(wanted).in_folder(folder.path()).without_late_output();
     let account = run(&plan, request.options, request.progress)?.account;
@@ -31,4 +28,20 @@ pub fn compute(plan: Plan, wanted: &[OutputId], request: &VerifyRequest) -> Resu
         .collect::<Result<_>>()?;
     // The files are deleted with the handle of their folder, so it goes with them.
     Ok(Ours { _folder: folder, tables, account })
+}
+
+/// Runs `plan` for its late output, as its one table. Which events are late all of its outputs decide.
+pub fn late(plan: Plan, request: &VerifyRequest) -> Result<Ours> {
+    let folder = folder(request)?;
+    let plan = plan.in_folder(folder.path());
+    let account = run(&plan, request.options, request.progress)?.account;
+    let path = plan.deliveries.late.iter().map(|late| files(&late.path));
+    let tables = path.collect::<Result<_>>()?;
+    Ok(Ours { _folder: folder, tables, account })
+}
+
+fn folder(request: &VerifyRequest) -> Result<TempDir> {
+    let spill = &request.options.spill_folder;
+    let folder = tempfile::Builder::new().prefix("highwater-verify-").tempdir_in(spill);
+    folder.map_err(|e| Error::io("make a folder in", spill, e))
 }

@@ -49,7 +49,6 @@ pub fn table(
     stdin: Option<&NamedTempFile>,
     again: &dyn Fn() -> Result<Plan>,
 ) -> Result<Theirs> {
-    let who = if request.server.is_some() { "PostgreSQL" } else { "Polars" };
     let (table, name, notes) = match &request.against {
         Against::Stdin => {
             let file = stdin.expect("stdin was read");
@@ -71,19 +70,39 @@ pub fn table(
                 }
                 None => on_threads(request, || referee::run_own(plan, &query))?,
             };
-            (rows_of(rows)?, format!("{} by {who}", path.display()), vec![])
+            (rows_of(rows)?, format!("{} by {}", path.display(), engine(request)), vec![])
         }
         Against::Printed => {
-            let dialect = if request.server.is_some() { Dialect::Postgres } else { Dialect::Polars };
-            let script = sql::script(plan, index, dialect)?;
-            let rows = match &request.server {
-                Some(server) => on_threads(request, || server::run(plan, &script, server))?,
-                None => on_threads(request, || referee::run(plan, &script.query))?,
-            };
-            (rows_of(rows)?, format!("the job's SQL by {who}"), script.notes)
+            return printed(plan, sql::script(plan, index, dialect(request))?, request);
         }
     };
     Ok(Theirs { table, name, notes })
+}
+
+/// What the late output is compared with: the rows of its statement. None where the job has no such output.
+pub fn late(plan: &Plan, request: &VerifyRequest) -> Result<Option<Theirs>> {
+    let script = sql::late_script(plan, dialect(request))?;
+    script.map(|script| printed(plan, script, request)).transpose()
+}
+
+/// The dialect of the engine that runs statements of ours.
+fn dialect(request: &VerifyRequest) -> Dialect {
+    if request.server.is_some() { Dialect::Postgres } else { Dialect::Polars }
+}
+
+/// The name of that engine.
+fn engine(request: &VerifyRequest) -> &'static str {
+    if request.server.is_some() { "PostgreSQL" } else { "Polars" }
+}
+
+/// The rows of a statement of ours.
+fn printed(plan: &Plan, script: SqlScript, request: &VerifyRequest) -> Result<Theirs> {
+    let rows = match &request.server {
+        Some(server) => on_threads(request, || server::run(plan, &script, server))?,
+        None => on_threads(request, || referee::run(plan, &script.query))?,
+    };
+    let name = format!("the job's SQL by {}", engine(request));
+    Ok(Theirs { table: rows_of(rows)?, name, notes: script.notes })
 }
 
 /// Does `work` on the threads that were asked for.

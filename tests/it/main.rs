@@ -111,6 +111,7 @@ mod shapes;
 mod sources;
 mod sql_laws;
 mod sql_rows;
+mod sql_streamed;
 mod step_faults;
 mod stream_laws;
 mod stream_oracle;

@@ -1,15 +1,18 @@
 //! The law SQL: the statement that `highwater sql` prints gives the rows of a run, on an engine that shares no code
-//! with ours. Polars over random jobs and logs, and PostgreSQL over fewer; and a table of features, each on both.
+//! with ours. Polars over random jobs and logs, streamed ones among them, and PostgreSQL over fewer; and a table of features,
+//! each on both.
 //!
 //! Floats are eighths: their sums are exact, whoever adds them in what order.
 
 use crate::enrich_jobs::Case;
 use crate::enrich_random;
+use crate::event_time_jobs;
 use crate::jobs::{self, Job};
 use crate::laws;
 use crate::log::{Cell, Kind, Log};
 use crate::referee_postgres::postgres;
 use crate::sql_rows::Table;
+use crate::stream_laws;
 use crate::support::{Lab, PLAIN};
 use highwater::error::{Error, Kind as Fault};
 use highwater::pg::ServerAddress;
@@ -43,6 +46,8 @@ const POLARS: Engine<'static> = Engine {
 struct Seen {
     compared: usize,
     rows: usize,
+    /// Rows of late outputs.
+    late: usize,
     refused: BTreeMap<String, usize>,
 }
 
@@ -82,6 +87,34 @@ fn agree(
         seen.compared += 1;
         seen.rows += ours.rows.len();
     }
+    Ok(())
+}
+
+/// Lays the late output of a run that was made beside the engine's answer: the columns that a statement gives.
+fn late_agrees(lab: &Lab, toml: &str, engine: &Engine, seen: &mut Seen) -> Result<(), String> {
+    let plan = lab.plan(toml).map_err(|e| e.to_string())?;
+    let script = match sql::late_script(&plan, engine.dialect) {
+        Ok(None) => return Ok(()),
+        Ok(Some(script)) => script,
+        Err(error) if error.kind() == Fault::Job => {
+            *seen.refused.entry(error.message().to_string()).or_default() += 1;
+            return Ok(());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let shown = || format!("late events, {}\n{toml}\n{}", engine.dialect.name(), script.query);
+    let theirs = (engine.answer)(&plan, &script).map_err(|e| format!("{e}\n{}", shown()))?.untyped();
+    let names: Vec<&str> = theirs.columns.iter().map(|(name, _)| name.as_str()).collect();
+    let ours = Table::parquet(lab, "late.parquet").untyped().only(&names);
+    if let Some(why) = ours.difference(&theirs) {
+        return Err(format!("ours and theirs: {why}\n{}", shown()));
+    }
+    // What is left out is told.
+    let left_out = ["_file", "_line", "_missed"];
+    assert!(script.notes[0].contains("`_missed`") && !names.iter().any(|name| left_out.contains(name)));
+    seen.compared += 1;
+    seen.rows += ours.rows.len();
+    seen.late += ours.rows.len();
     Ok(())
 }
 
@@ -126,7 +159,7 @@ fn law<S: Strategy>(
     rare: usize,
     engine: &Engine,
     check: impl Fn(&S::Value, &Engine, &mut Seen) -> Result<(), String>,
-) {
+) -> Seen {
     let seen = RefCell::new(Seen::default());
     let config = ProptestConfig { max_shrink_iters: 60, ..laws::cases(few) };
     let outcome = TestRunner::new(config)
@@ -140,6 +173,7 @@ fn law<S: Strategy>(
     println!("{}: {seen:#?}", engine.dialect.name());
     assert!(seen.rows > 2 * few as usize, "{seen:#?}");
     assert!(seen.refusals() * rare <= seen.compared, "{seen:#?}");
+    seen
 }
 
 fn of_logs(
@@ -158,6 +192,34 @@ fn of_steps(case: &Case, engine: &Engine, seen: &mut Seen) -> Result<(), String>
     laws::write(&lab, "log.csv", &case.log);
     case.write_tables(&lab);
     agree(&lab, &case.toml(""), &near(&case.job), engine, seen).map_err(|e| format!("{e}\n{case:?}"))
+}
+
+/// A streamed job, its log, where the log is cut into files, and their format.
+type Streamed = (Job, Log, Vec<usize>, &'static str);
+
+fn of_streams((job, log, cuts, format): &Streamed, engine: &Engine, seen: &mut Seen) -> Result<(), String> {
+    let lab = Lab::new();
+    stream_laws::write_files(&lab, log, &stream_laws::cut(log, cuts, format));
+    let toml = job.toml("\"@/log*\"", "");
+    agree(&lab, &toml, &near(job), engine, seen)
+        .and_then(|()| late_agrees(&lab, &toml, engine, seen))
+        .map_err(|e| format!("{e}\n{}", String::from_utf8_lossy(&log.csv())))
+}
+
+fn streams(formats: &[&'static str]) -> impl Strategy<Value = Streamed> + use<> {
+    let cuts = proptest::collection::vec(0..60usize, 0..3);
+    (event_time_jobs::streamed(60), cuts, select(formats.to_vec())).prop_map(|((job, log), cuts, format)| {
+        let mut job = in_files(job);
+        if !job.timing.late.is_empty() {
+            job.timing.late = "parquet";
+        }
+        // No statement has firings.
+        job.outputs
+            .iter_mut()
+            .flat_map(|output| &mut output.groups)
+            .for_each(|groups| groups.firings = false);
+        (job, in_eighths(log), cuts, format)
+    })
 }
 
 fn logs() -> impl Strategy<Value = (Job, Log, &'static str)> {
@@ -184,6 +246,12 @@ fn polars_gives_the_rows_of_a_run_with_steps_and_tables() {
     law(steps(), 300, 5, &POLARS, of_steps);
 }
 
+#[test]
+fn polars_gives_the_rows_of_a_streamed_run() {
+    let seen = law(streams(&["csv", "jsonl", "parquet"]), 300, 1, &POLARS, of_streams);
+    assert!(seen.late > 100, "{seen:#?}");
+}
+
 /// The engine of a server. Of its results `numeric` has no type of ours.
 fn with_server(test: impl Fn(&Engine)) {
     let Some(server) = postgres() else { return };
@@ -197,12 +265,20 @@ fn ask(plan: &Plan, script: &SqlScript, server: &ServerAddress) -> Result<Table,
 
 #[test]
 fn postgres_gives_the_rows_of_a_run() {
-    with_server(|engine| law(logs(), 60, 20, engine, of_logs));
+    with_server(|engine| drop(law(logs(), 60, 20, engine, of_logs)));
 }
 
 #[test]
 fn postgres_gives_the_rows_of_a_run_with_steps_and_tables() {
-    with_server(|engine| law(steps(), 60, 20, engine, of_steps));
+    with_server(|engine| drop(law(steps(), 60, 20, engine, of_steps)));
+}
+
+#[test]
+fn postgres_gives_the_rows_of_a_streamed_run() {
+    with_server(|engine| {
+        let seen = law(streams(&["csv", "jsonl"]), 60, 1, engine, of_streams);
+        assert!(seen.late > 20, "{seen:#?}");
+    });
 }
 
 /// Steps and one output each: its window, and what it selects by what.

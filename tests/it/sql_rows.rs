@@ -48,6 +48,15 @@ impl Table {
         Table { columns, rows: self.rows.clone() }
     }
 
+    /// The same with these columns alone, in this order.
+    pub fn only(&self, names: &[&str]) -> Table {
+        let place = |name: &&str| self.columns.iter().position(|(known, _)| known == name).unwrap();
+        let places: Vec<usize> = names.iter().map(place).collect();
+        let columns = places.iter().map(|&i| self.columns[i].clone()).collect();
+        let row = |row: &Vec<String>| places.iter().map(|&i| row[i].clone()).collect();
+        Table { columns, rows: self.rows.iter().map(row).collect() }
+    }
+
     /// The first thing in which `other` is not the same.
     pub fn difference(&self, other: &Table) -> Option<String> {
         self.difference_but(other, &[])

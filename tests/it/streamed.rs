@@ -8,7 +8,7 @@ pub fn log(events: &[(&str, &str)]) -> String {
     format!("at,k\n{}", lines.collect::<String>())
 }
 
-/// Runs a job over `log` and gives its output and its late file, without what stays the same.
+/// Runs a job over `log` and gives its output and its late file, without what stays the same. SQL has to give both too.
 pub fn run(log: &str, source: &str, output: &str) -> (String, String) {
     let lab = Lab::new();
     lab.write("log.csv", log);
@@ -17,7 +17,22 @@ pub fn run(log: &str, source: &str, output: &str) -> (String, String) {
          {output}\n[late]\npath = \"late.jsonl\"\n"
     );
     lab.done(&job, &[]);
+    in_sql(&lab, output);
     (short(&lab.text("out.csv")), late(&lab.text("late.jsonl")))
+}
+
+/// `verify` has the rows of the job by SQL, but for what SQL does not have, which is refused.
+fn in_sql(lab: &Lab, output: &str) {
+    let answer = lab.highwater(&["verify", "job.toml"]);
+    let said = format!("{}\n{}", answer.out, answer.err);
+    let sessions = output.contains("session");
+    assert_eq!(answer.code, if sessions { 2 } else { 0 }, "{output}\n{said}");
+    assert_eq!(
+        answer.out.contains("out.csv: same"),
+        !sessions && !output.contains("firings"),
+        "{output}\n{said}"
+    );
+    assert_eq!(answer.out.contains("late.jsonl: same"), !sessions, "{output}\n{said}");
 }
 
 pub fn short(text: &str) -> String {

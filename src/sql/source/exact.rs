@@ -7,7 +7,7 @@ use super::{View, columns_read, file_order};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::{Compression, OnBadRecord, ReadColumn};
-use crate::sql::{Dialect, POSITION, words};
+use crate::sql::{Dialect, OF_FILE, POSITION, words};
 use crate::time::TimeRule;
 use arrow_schema::{DataType as ArrowType, TimeUnit};
 
@@ -77,6 +77,7 @@ impl View<'_> {
                     _ => format!("NULL AS {quoted}"),
                 }
             })
+            .chain(self.has_files().then(|| self.ident(OF_FILE)))
             .collect()
     }
 
@@ -134,7 +135,10 @@ impl View<'_> {
         };
         let reject = self.read().on_bad_record == OnBadRecord::Reject;
         // A line that cannot be parsed is a bad record too, at which DuckDB would stop.
-        let lenient = if reject { ", ignore_errors = true" } else { "" };
+        let mut options = if reject { ", ignore_errors = true" } else { "" }.to_string();
+        if self.has_files() {
+            options += &format!(", filename = {}", text(OF_FILE));
+        }
         match &part.layout {
             RecordLayout::Csv(names) => {
                 let columns: Vec<String> = names.iter().map(|n| format!("{}: 'VARCHAR'", text(n))).collect();
@@ -144,14 +148,15 @@ impl View<'_> {
                 // NULL.
                 format!(
                     "read_csv({paths}, auto_detect = false, header = {header}, delim = {}, quote = '\"', \
-                     escape = '\"', allow_quoted_nulls = false, columns = {{{}}}{lenient})",
+                     escape = '\"', allow_quoted_nulls = false, columns = {{{}}}{options})",
                     text(&delimiter),
                     columns.join(", ")
                 )
             }
-            RecordLayout::Json => format!("read_ndjson_objects({paths}{lenient})"),
+            RecordLayout::Json => format!("read_ndjson_objects({paths}{options})"),
             RecordLayout::Parquet(_) | RecordLayout::Avro => {
-                format!("read_parquet({paths}, union_by_name = true)")
+                let files = if self.has_files() { options.as_str() } else { "" };
+                format!("read_parquet({paths}, union_by_name = true{files})")
             }
         }
     }

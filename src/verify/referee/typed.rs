@@ -10,7 +10,7 @@ use super::instants::{self, Rule};
 use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
 use crate::input::{OnBadRecord, ReadColumn, ReadPlan, ReadTime};
-use crate::sql::{POSITION, Relation, TIME};
+use crate::sql::{ARRIVAL, OF_FILE, POSITION, Relation, TIME};
 use crate::time::{FirstAndLast, TimeRule};
 use crate::verify::raw::{self, RawTable, text, values};
 use arrow_array::cast::AsArray;
@@ -69,7 +69,10 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
     };
     // An arrival that is the event time itself is not read twice.
     let arrival = plan.arrival.as_ref().filter(|arrival| **arrival != plan.time);
-    let arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
+    let mut arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
+    if let (true, Some(arrival), Some(time)) = (plan.arrival_optional, &mut arrival, &event_time) {
+        arrive_with(arrival, time, &raw, plan);
+    }
 
     let read = |column: &ReadColumn| -> Result<TypedColumn> {
         let copy_of = |time: &ReadTime| column.ty == DataType::Timestamp && time.column == column.name;
@@ -106,6 +109,8 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
         let array = match field.name.as_str() {
             POSITION => raw.column(POSITION).cloned(),
             TIME => event_time.as_ref().map(|time| time.array.clone()),
+            ARRIVAL => arrival.as_ref().or(event_time.as_ref()).map(|time| time.array.clone()),
+            OF_FILE => Some(files(&raw, plan)),
             // Of a name that comes twice, the first.
             name => plan.columns.iter().position(|c| c.name == name).map(|i| columns[i].array.clone()),
         };
@@ -113,6 +118,25 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
         out.push(field, array, keep.as_ref())?;
     }
     Ok(out)
+}
+
+/// Records without an arrival arrive at their event time, and are no bad ones.
+fn arrive_with(arrival: &mut TypedColumn, time: &TypedColumn, raw: &RawTable, plan: &ReadPlan) {
+    let column = plan.arrival.as_ref().and_then(|arrival| raw.column(&arrival.column));
+    arrival.bad.retain(|(row, _)| column.is_none_or(|column| column.is_valid(*row)));
+    let instants = |read: &TypedColumn| read.array.as_primitive::<TimestampMicrosecondType>().clone();
+    let filled: PrimitiveArray<TimestampMicrosecondType> =
+        instants(arrival).iter().zip(&instants(time)).map(|(arrival, time)| arrival.or(time)).collect();
+    arrival.array = Arc::new(filled.with_data_type(DataType::Timestamp.arrow()));
+}
+
+/// The path of the file of each record.
+fn files(raw: &RawTable, plan: &ReadPlan) -> ArrayRef {
+    let paths: Vec<String> = plan.files.iter().map(|file| file.path.display().to_string()).collect();
+    let positions = raw.column(POSITION).map(|column| column.as_primitive::<Int64Type>().clone());
+    let of = |position: &i64| paths.get(raw.place(*position as u64).0);
+    let names = positions.iter().flat_map(|positions| positions.values().iter().map(of));
+    Arc::new(names.collect::<StringViewArray>())
 }
 
 /// The rows that are no bad records, if there are such; or the error for the first one.

@@ -1,0 +1,98 @@
+//! The statement of the late output: the events that no window of the streamed outputs took.
+//!
+//! # Contract
+//! * An event is late if it is late for all of its windows in all streamed outputs, and lies in one at least.
+//! * The rows are in the order of their arrival. Their columns are those of the late output, but for those of
+//!   [`left_out`].
+
+use super::statement::{Select, Statement};
+use super::{POSITION, SqlScript, TIME, watermark, windows, words};
+use crate::batch::{ColumnId, DataType, Field, Schema};
+use crate::error::Result;
+use crate::expr::Expr;
+use crate::plan::{LatePlan, Plan};
+use crate::window::Window;
+
+/// The columns that no statement has: the place of a record in its file, which SQL does not see, the windows as one text,
+/// and columns that are read as two types, of which statements see the first alone.
+pub fn left_out(plan: &Plan, late: &LatePlan) -> Vec<String> {
+    let own = ["_file", "_line", "_missed"].map(String::from);
+    let hidden = late.columns.iter().filter(|(column, _)| !is_seen(plan, *column));
+    own.into_iter().chain(hidden.map(|(_, field)| field.name.clone())).collect()
+}
+
+/// Whether a column of the source is the first of its name.
+fn is_seen(plan: &Plan, column: ColumnId) -> bool {
+    let columns = &plan.pipeline.read.columns;
+    let name = columns.get(column.place()).map(|own| &own.name);
+    columns.iter().position(|own| Some(&own.name) == name) == Some(column.place())
+}
+
+/// The statement; `s` has come through all steps.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
+    let plan = s.plan;
+    s.note(format!(
+        "the statement lacks the columns {} of the late output",
+        left_out(plan, late).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    ));
+    s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
+    let events = s.last.clone();
+    // Only what comes behind the greatest event time can be late.
+    let behind = Select::new([format!("{POSITION} AS _of"), "_us".into(), "_reached".into()], &events);
+    let behind = s.with("behind", behind.filter("_reached > _us"));
+    let mut closes = vec![];
+    for (window, kept) in streamed(plan) {
+        if let Window::Session { .. } = window {
+            return Err(windows::streamed_sessions(&s));
+        }
+        s.last = behind.clone();
+        let [_, end] = windows::placed(&mut s, window)?;
+        closes.push(Select::new(["_of".to_string(), format!("{end} + {kept} AS _closes")], &s.last));
+    }
+    let closes = s.with_union("windows_of_late", closes);
+    // The window that stays open longest decides.
+    let last = Select::new(["_of", "MAX(_closes) AS _closes"], closes).group(["_of".to_string()]);
+    let last = s.with("last_windows", last);
+    let by = "e._reached - l._closes AS _late_us";
+    let select = Select::new(["e.*", by], format!("{events} AS e"))
+        .join(format!("JOIN {last} AS l ON l._of = e.{POSITION}"))
+        .filter("e._reached >= l._closes");
+    s.last = s.with("late", select);
+
+    let mut select = Select::new(Vec::<String>::new(), &s.last);
+    for (column, field) in late.columns.iter().filter(|(column, _)| is_seen(plan, *column)) {
+        let (sql, name) = (s.column(*column)?, s.ident(&field.name));
+        select.columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
+    }
+    let delay = plan.pipeline.watermark.out_of_orderness;
+    let watermark = words::from_micros_like(s.dialect, &format!("_reached - {delay}"), TIME);
+    select.columns.push(format!("{TIME} AS {}", s.ident("_event_time")));
+    select.columns.push(format!("{watermark} AS {}", s.ident("_watermark")));
+    select.columns.push(format!("{} AS {}", seconds(&s, "_late_us")?, s.ident("_late_by")));
+    let order = watermark::order(&s);
+    Ok(s.finish(select.order(order)))
+}
+
+/// The windows of the streamed outputs, each once with how long after its end it takes events.
+fn streamed(plan: &Plan) -> Vec<(Window, i64)> {
+    let mut all = vec![];
+    for grouping in &plan.pipeline.groupings {
+        if let Some(lateness) = &grouping.plan.lateness {
+            let one = (windows::window(&grouping.plan), watermark::kept(lateness));
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+    }
+    all
+}
+
+/// Microseconds as exact seconds.
+fn seconds(s: &Statement, micros: &str) -> Result<String> {
+    let schema = Schema::new(vec![Field::new(micros, DataType::Int64)]);
+    let expr = Expr::compile(&format!("{micros} * 0.000001"), &schema, &s.plan.zone)?;
+    super::expr::translate(s.dialect, &expr, &|_| micros.to_string())
+}

@@ -1,0 +1,88 @@
+//! The SQL of streamed outputs on the command line.
+
+use crate::streamed::log;
+use crate::support::{Answer, Lab};
+
+/// A job with a streamed output, a complete one and late events, over a log of which one event is late.
+fn lab(window: &str) -> Lab {
+    let lab = Lab::new();
+    lab.write("log.csv", log(&[("00:01", "a"), ("00:21", "b"), ("00:05", "a"), ("00:22", "a")]));
+    lab.write(
+        "job.toml",
+        format!(
+            "[source]\npath = \"log.csv\"\ntime = \"at\"\nout_of_orderness = \"2m\"\n[late]\npath = \"late.jsonl\"\n\
+             [[output]]\npath = \"live.csv\"\nmode = \"streamed\"\nwindow = {{ {window} }}\nselect = {{ n = \"count(*)\" }}\n\
+             [[output]]\npath = \"all.csv\"\nwindow = {{ {window} }}\nselect = {{ n = \"count(*)\" }}\n"
+        ),
+    );
+    lab
+}
+
+fn sql(lab: &Lab, args: &[&str]) -> Answer {
+    lab.highwater(&[&["sql", "job.toml", "--dialect", "duckdb"], args].concat())
+}
+
+const TEN: &str = "tumbling = \"10m\"";
+
+#[test]
+fn each_output_is_verified_in_its_mode_and_late_events_too() {
+    let lab = lab(TEN);
+    let answer = lab.highwater(&["verify", "job.toml"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    insta::assert_snapshot!(answer.out, @r"
+    live.csv: same, 2 rows
+      here   highwater, by job.toml, 2 rows
+      there  the job's SQL by Polars, 2 rows
+
+    all.csv: same, 2 rows
+      here   highwater, by job.toml, 2 rows
+      there  the job's SQL by Polars, 2 rows
+
+    late.jsonl: same, 1 row
+      here   highwater, by job.toml, 1 row
+      there  the job's SQL by Polars, 1 row
+      note: the statement lacks the columns `_file`, `_line`, `_missed` of the late output
+    ");
+    let late = lab.highwater(&["verify", "job.toml", "--output", "late.jsonl", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(&late.out).unwrap();
+    assert_eq!((late.code, said["outputs"].as_array().map(Vec::len)), (0, Some(1)), "{}", late.out);
+    // In complete mode nothing is late.
+    let complete = lab.highwater(&["verify", "job.toml", "--mode", "complete"]);
+    assert!(complete.code == 0 && !complete.out.contains("late.jsonl"), "{}", complete.out);
+    // The late output has the SQL of the job alone beside it.
+    lab.write("own.csv", "at,k\n");
+    let own = lab.highwater(&["verify", "job.toml", "--output", "late.jsonl", "--against", "own.csv"]);
+    assert!(own.code == 2 && own.err.contains("no output `late.jsonl`"), "{}", own.err);
+}
+
+#[test]
+fn the_mode_and_the_late_output_are_chosen_by_name() {
+    let lab = lab(TEN);
+    let all = sql(&lab, &[]);
+    assert_eq!((all.code, all.out.matches("\n-- ").count()), (0, 4), "{}", all.out);
+    let late = sql(&lab, &["--output", "late.jsonl"]);
+    assert!(
+        late.code == 0 && late.out.contains("AS \"_late_by\"") && !late.out.contains("all.csv"),
+        "{}",
+        late.out
+    );
+    let complete = sql(&lab, &["--mode", "complete", "--output", "live.csv"]);
+    assert!(complete.code == 0 && !complete.out.contains("_reached"), "{}", complete.out);
+}
+
+#[test]
+fn a_streamed_session_is_left_out_by_name() {
+    let lab = lab("session = \"10m\"");
+    let answer = sql(&lab, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let left_out: Vec<&str> =
+        answer.out.lines().filter(|line| line.contains("a streamed session, which")).collect();
+    assert_eq!(left_out.len(), 2, "{}", answer.out);
+    let verified = lab.highwater(&["verify", "job.toml"]);
+    assert!(verified.code == 0 && verified.out.contains("all.csv: same"), "{}", verified.out);
+    assert!(
+        !verified.out.contains("live.csv: same") && !verified.out.contains("late.jsonl: same"),
+        "{}",
+        verified.out
+    );
+}
