@@ -18,6 +18,7 @@
 //! | [`serve`] | jobs and outputs of a folder in a browser: requests to pages; reads only |
 //! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
 //! | [`lineage`] | events of OpenLineage: which datasets a command reads and writes |
+//! | [`on`] | a run on another engine: its rows, checked here, committed as those of a run |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
 //! | [`run`] | one run of a job: all outputs, committed together |
@@ -42,6 +43,7 @@
 //! | [`aggregate`] | one file per family; the merge law of each |
 //! | [`window`] | which windows an instant lies in, and its slice of time |
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
+//! | [`adbc`] | other engines: drivers, sessions, results as values of ours |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
 //! | [`secret`] | variables of the environment, and what is not shown |
@@ -57,6 +59,7 @@
 //! * delay: a streamed run with a delay longer than the log gives what a complete one gives, and what an
 //!   audit says of a delay is what runs with it show.
 
+pub mod adbc;
 pub mod aggregate;
 pub mod asof;
 pub mod audit;
@@ -78,6 +81,7 @@ pub mod job;
 pub mod keyed;
 pub mod lineage;
 pub mod lookup;
+pub mod on;
 pub mod pg;
 pub mod plan;
 #[cfg(test)]

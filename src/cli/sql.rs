@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 /// run it elsewhere.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater sql data/jobs/big-spenders.toml --dialect duckdb\n  \
-    highwater sql data/jobs/user-sessions.toml --dialect postgres --output out/user-sessions.csv")]
+    highwater sql data/jobs/user-sessions.toml --dialect postgres --output out/user-sessions.csv\n  \
+    highwater sql data/jobs/pageviews-per-postcode.toml --dialect spark --mode complete --script")]
 pub struct SqlArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -25,6 +26,10 @@ pub struct SqlArgs {
     /// Print only the SQL of this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
+    /// Print a Python program for spark-submit that runs the statements and puts the outputs in place; with
+    /// --dialect spark
+    #[arg(long)]
+    script: bool,
     /// The mode of every output; overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeArg>,
@@ -65,9 +70,28 @@ impl SqlArgs {
         let overrides = job::Overrides { mode: self.mode.map(Mode::from), ..self.job.overrides() };
         let plan = job::plan_job(&job::read(&self.job.job)?, &overrides)?;
         ui::notes(&plan.notes);
+        if self.script {
+            return self.program(&plan);
+        }
         let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
         self.format
             .print(|| statements.in_json(&plan), || ReportDocument::of_code("sql", statements.text(&plan)))?;
+        Ok(exit::DONE)
+    }
+}
+
+impl SqlArgs {
+    /// Prints the program.
+    fn program(&self, plan: &Plan) -> Result<u8> {
+        if !matches!(self.dialect, DialectName::Spark) {
+            return Err(Error::job("--script prints a program for Spark").hint("add --dialect spark"));
+        }
+        if !self.format.is_text() {
+            return Err(Error::job("--script prints a program, which has one format"));
+        }
+        let (program, notes) = sql::spark_program(plan, &plan.chosen(self.output.as_deref())?)?;
+        ui::notes(&notes);
+        ui::print(&program)?;
         Ok(exit::DONE)
     }
 }

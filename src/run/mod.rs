@@ -42,7 +42,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
 }
 
 /// The files of the source that the outputs in place have counted and that were not read now.
-fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
+pub(crate) fn left_out(transaction: &Transaction, read: &[InputReport]) -> Vec<String> {
     let before = transaction.manifest(0).map_or(&[][..], |manifest| &manifest.inputs);
     let hashes: HashSet<&str> = read.iter().map(|now| now.hash.as_str()).collect();
     let paths: HashSet<&Path> = read.iter().map(|now| now.path.as_path()).collect();

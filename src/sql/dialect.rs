@@ -12,6 +12,12 @@ pub const ARRIVAL: &str = "_arrival";
 /// The column of the file that a record is in, in the source of a streamed job whose files are the partitions of the log.
 pub const OF_FILE: &str = "_of_file";
 
+/// The columns of the bounds of windows behind the columns of an output: see [`super::script_with_times`].
+pub const WINDOW_START: &str = "_start";
+
+/// See [`WINDOW_START`].
+pub const WINDOW_END: &str = "_end";
+
 /// Whose SQL it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {

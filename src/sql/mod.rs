@@ -15,6 +15,7 @@
 //!   frames of those names are registered (`verify` does so).
 //! * Every step and stage is a CTE by its own name, in the order of the job.
 
+mod account;
 mod aggregate_parts;
 mod aggregates;
 mod asof;
@@ -26,6 +27,7 @@ mod late;
 mod patterns;
 mod placed;
 mod post;
+mod program;
 mod regression;
 mod relation;
 pub mod source;
@@ -39,8 +41,10 @@ pub mod words;
 
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
-pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME};
+pub use account::{AccountScript, account};
+pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START};
 pub use late::left_out as left_out_of_late;
+pub use program::spark_program;
 pub use relation::{Relation, relations};
 use statement::Statement;
 
@@ -67,9 +71,23 @@ pub fn day_relations(plan: &Plan) -> Vec<(String, i64)> {
 /// # Errors
 /// A job error that names what the dialect cannot express.
 pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScript> {
+    script_of(plan, output, dialect, false)
+}
+
+/// As [`script`], with the times of each row behind its columns, by which it goes to a partition: [`TIME`] of an event,
+/// [`WINDOW_START`] and [`WINDOW_END`] of a group that has a window.
+///
+/// # Errors
+/// As of [`script`].
+pub fn script_with_times(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScript> {
+    script_of(plan, output, dialect, true)
+}
+
+fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Result<SqlScript> {
     let output = &plan.deliveries.outputs[output];
     check_names(plan, Some(output), dialect)?;
     let mut statement = Statement::new(plan, dialect);
+    statement.timed = timed;
     let script = match &output.kind {
         OutputKind::Archive(_) => {
             let what = "an archive, whose rows name the file and the place of each record,";

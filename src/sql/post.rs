@@ -2,7 +2,7 @@
 
 use super::statement::{Select, Statement};
 use super::words::collation;
-use super::{Dialect, POSITION, SqlScript, TIME, aggregates, windows};
+use super::{Dialect, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START, aggregates, windows};
 use crate::batch::{ColumnId, Field};
 use crate::error::Result;
 use crate::expr::Expr;
@@ -13,6 +13,9 @@ pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[ColumnId]) -> R
     let mut select = Select::new(Vec::<String>::new(), &s.last);
     for (field, &column) in output.columns.fields.iter().zip(columns) {
         select.columns.push(named(&s.column(column)?, &s.ident(&field.name)));
+    }
+    if s.timed {
+        select.columns.push(TIME.into());
     }
     let order = [TIME, POSITION].map(String::from);
     Ok(s.finish(select.order(order)))
@@ -104,6 +107,10 @@ pub(super) fn groups(
             PlannedColumn::WindowStart | PlannedColumn::WindowEnd => field.name.clone(),
             PlannedColumn::Key(_) | PlannedColumn::Firing => name,
         });
+    }
+    if s.timed && !bounds.is_empty() {
+        let hidden = window_fields().into_iter().zip([WINDOW_START, WINDOW_END]);
+        select.columns.extend(hidden.map(|(bound, hidden)| format!("{} AS {hidden}", bound.name)));
     }
     Ok(s.finish(select.order(order)))
 }

@@ -98,6 +98,10 @@ pub(super) struct Statement<'a> {
     ctes: Vec<(String, Vec<Select>)>,
     recursive: bool,
     notes: Vec<String>,
+    /// Whether the rows of the output have their times behind their columns: see [`super::script_with_times`].
+    pub timed: bool,
+    /// The relations behind steps that leave rows out, and what becomes of these rows.
+    pub passed: Vec<(super::account::LeftOut, String)>,
 }
 
 impl<'a> Statement<'a> {
@@ -113,7 +117,8 @@ impl<'a> Statement<'a> {
             .map(|c| EventColumn::Plain(words::ident(dialect, &c.name)))
             .collect();
         let last = words::ident(dialect, "source");
-        Statement { plan, dialect, last, columns, taken, ctes: vec![], recursive: false, notes: vec![] }
+        let (ctes, notes, passed) = Default::default();
+        Statement { plan, dialect, last, columns, taken, ctes, recursive: false, notes, timed: false, passed }
     }
 
     /// A name as an identifier.

@@ -1,5 +1,6 @@
 //! The steps of a job as CTEs: each reads the one before.
 
+use super::account::LeftOut;
 use super::statement::{Select, Statement, replay_order};
 use super::{TIME, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
@@ -18,6 +19,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
         watermark::append(s)?;
     }
     events(s);
+    s.passed.push((LeftOut::Filtered, s.last.clone()));
     let plan = s.plan;
     for (i, step) in plan.pipeline.steps.iter().enumerate() {
         let number = i + 1;
@@ -49,6 +51,11 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 s.push_column(name);
             }
             Step::Enrich(enrich) => asof::enrich(s, number, enrich)?,
+        }
+        match step {
+            Step::Filter(_) => s.passed.push((LeftOut::Filtered, s.last.clone())),
+            Step::Dedup { .. } => s.passed.push((LeftOut::Duplicate, s.last.clone())),
+            Step::Derive(..) | Step::First { .. } | Step::Enrich(_) => {}
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ pub mod compare;
 mod explain;
 mod late;
 mod mapping;
+pub(crate) mod on_engine;
 mod ours;
 #[cfg(test)]
 mod planted;
@@ -29,6 +30,7 @@ mod theirs;
 mod variation;
 mod wide;
 
+use crate::engine::RunOptions;
 use crate::error::{Error, Result};
 use crate::explain::{GroupOf, Traced};
 use crate::job::{self, JobSpec, Overrides};
@@ -36,8 +38,9 @@ use crate::plan::{OutputId, OutputTo, Plan};
 pub use allowed::MaxDifferent;
 use case::{APPROXIMATE, OutputCheck, near};
 pub use compare::{ColumnNames, ResultFormat};
-use compare::{Comparison, compare};
+use compare::{Comparison, ComparisonRules, ResultTable, compare};
 pub use request::{Against, VerifyRequest};
+pub(crate) use theirs::files;
 
 /// What came of one output.
 #[derive(Debug)]
@@ -167,6 +170,27 @@ pub fn verify(
         };
     }
     Ok(verdict)
+}
+
+/// Compares rows of the output `id` of `plan`, as its columns say which rows belong together.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn alike(
+    plan: &Plan,
+    id: OutputId,
+    [here, there]: [&ResultTable; 2],
+    options: &RunOptions,
+) -> Result<Comparison> {
+    let output = &plan.deliveries.outputs[id];
+    let rules = ComparisonRules {
+        keys: case::naming(output),
+        show: 1,
+        memory: options.memory,
+        threads: options.threads,
+        ..ComparisonRules::default()
+    };
+    compare(here, there, &rules)
 }
 
 /// Compares two results that are files.

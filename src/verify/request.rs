@@ -1,6 +1,7 @@
 //! What is asked of a comparison: with which results, and how exactly.
 
 use super::compare::{ComparisonRules, ResultFormat};
+use crate::adbc::EngineAddress;
 use crate::engine::{Progress, RunOptions};
 use crate::pg::ServerAddress;
 use std::path::PathBuf;
@@ -24,6 +25,8 @@ pub struct VerifyRequest<'a> {
     pub against: Against,
     /// The server that runs SQL, in place of the embedded referee.
     pub server: Option<ServerAddress>,
+    /// The engine that runs the SQL of the job, in place of the embedded referee.
+    pub engine: Option<EngineAddress>,
     /// The output that is compared, by its path; all of them where none is named.
     pub output: Option<String>,
     /// The columns that pair rows; window and keys of the output where none is named.
@@ -55,6 +58,7 @@ impl<'a> VerifyRequest<'a> {
         VerifyRequest {
             against: Against::Printed,
             server: None,
+            engine: None,
             output: None,
             keys: vec![],
             map: vec![],

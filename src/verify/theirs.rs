@@ -1,8 +1,10 @@
 //! The side there: SQL by a referee, a file, stdin.
 
 use super::compare::ResultTable;
-use super::{Against, VerifyRequest, referee, server, wide};
+use super::on_engine::EngineTables;
+use super::{Against, VerifyRequest, on_engine, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
+use crate::deliver::late_schema;
 use crate::error::{Error, Result};
 use crate::input::Inputs;
 use crate::input::files::expand;
@@ -73,7 +75,8 @@ pub fn table(
             (rows_of(rows)?, format!("{} by {}", path.display(), engine(request)), vec![])
         }
         Against::Printed => {
-            return printed(plan, sql::script(plan, index, dialect(request))?, request);
+            let script = sql::script(plan, index, dialect(request)?)?;
+            return printed(plan, script, &plan.deliveries.outputs[index].columns, request);
         }
     };
     Ok(Theirs { table, name, notes })
@@ -81,26 +84,37 @@ pub fn table(
 
 /// What the late output is compared with: the rows of its statement. None where the job has no such output.
 pub fn late(plan: &Plan, request: &VerifyRequest) -> Result<Option<Theirs>> {
-    let script = sql::late_script(plan, dialect(request))?;
-    script.map(|script| printed(plan, script, request)).transpose()
+    let (Some(late), Some(script)) = (&plan.deliveries.late, sql::late_script(plan, dialect(request)?)?) else {
+        return Ok(None);
+    };
+    printed(plan, script, &late_schema(late), request).map(Some)
 }
 
 /// The dialect of the engine that runs statements of ours.
-fn dialect(request: &VerifyRequest) -> Dialect {
-    if request.server.is_some() { Dialect::Postgres } else { Dialect::Polars }
+fn dialect(request: &VerifyRequest) -> Result<Dialect> {
+    match &request.engine {
+        Some(engine) => on_engine::dialect(engine),
+        None if request.server.is_some() => Ok(Dialect::Postgres),
+        None => Ok(Dialect::Polars),
+    }
 }
 
 /// The name of that engine.
-fn engine(request: &VerifyRequest) -> &'static str {
-    if request.server.is_some() { "PostgreSQL" } else { "Polars" }
+fn engine(request: &VerifyRequest) -> &str {
+    match &request.engine {
+        Some(engine) => &engine.name,
+        None if request.server.is_some() => "PostgreSQL",
+        None => "Polars",
+    }
 }
 
-/// The rows of a statement of ours.
-fn printed(plan: &Plan, script: SqlScript, request: &VerifyRequest) -> Result<Theirs> {
-    let rows = match &request.server {
-        Some(server) => on_threads(request, || server::run(plan, &script, server))?,
-        None => on_threads(request, || referee::run(plan, &script.query))?,
-    };
+/// The rows of a statement of ours, whose columns are those of `columns`.
+fn printed(plan: &Plan, script: SqlScript, columns: &Schema, request: &VerifyRequest) -> Result<Theirs> {
+    let rows = on_threads(request, || match (&request.engine, &request.server) {
+        (Some(engine), _) => EngineTables::open(plan, engine, request.options)?.table(&script, columns),
+        (None, Some(server)) => server::run(plan, &script, server),
+        (None, None) => referee::run(plan, &script.query),
+    })?;
     let name = format!("the job's SQL by {}", engine(request));
     Ok(Theirs { table: rows_of(rows)?, name, notes: script.notes })
 }

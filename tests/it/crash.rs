@@ -67,6 +67,7 @@ impl Scene {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
         command.args(&self.command).current_dir(self.lab.root());
+        command.env("HIGHWATER_ENGINES", self.lab.path("engines.toml"));
         command
     }
 

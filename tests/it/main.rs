@@ -86,6 +86,7 @@ mod mutations;
 mod names;
 mod nested;
 mod observed;
+mod on;
 mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;

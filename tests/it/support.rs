@@ -79,8 +79,9 @@ impl Lab {
         self.hear(Command::new(env!("CARGO_BIN_EXE_highwater")).args(args))
     }
 
-    /// Runs a command in the folder; what it says of the folder stands as `@`.
+    /// Runs a command in the folder; what it says of the folder stands as `@`. Its engines are those of `engines.toml` there.
     pub fn hear(&self, command: &mut Command) -> Answer {
+        command.env("HIGHWATER_ENGINES", self.path("engines.toml"));
         let output = command.current_dir(self.root()).output().unwrap();
         let root = self.root().display().to_string();
         let text = |bytes| String::from_utf8(bytes).expect("words are UTF-8").replace(&root, "@");

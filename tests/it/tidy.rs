@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 22] = [
+const LAYERS: [&[&str]; 23] = [
     &["cli"],
     &["serve"],
     &["report", "lineage"],
+    &["on"],
     &["verify", "init"],
     // `run` over outputs in place is a backfill of what is new.
     &["run"],
@@ -25,7 +26,7 @@ const LAYERS: [&[&str]; 22] = [
     // Columns that are derived as records are read are expressions.
     &["expr"],
     &["aggregate"],
-    &["pg"],
+    &["adbc", "pg"],
     &["batch"],
     &["time", "clock", "process"],
     &["error"],

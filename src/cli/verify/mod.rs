@@ -15,6 +15,7 @@ use super::job_args::MachineArgs;
 use super::lineage;
 use super::ui;
 use super::watch::{CommandWatch, Facts, LineageArgs, MetricsArgs};
+use crate::adbc::EngineAddress;
 use crate::error::{Error, Kind, Result, exit};
 use crate::job;
 use crate::pg::ServerAddress;
@@ -36,6 +37,7 @@ use written::WrittenArgs;
     2 usage or job-file error; 3 bad input data; 4 machine error.\n\nExamples:\n  \
     highwater verify data/jobs/big-spenders.toml\n  \
     highwater verify data/jobs/sales-per-seller.toml --output out/sales-per-seller.csv --markdown\n  \
+    highwater verify data/jobs/big-spenders.toml --on duckdb\n  \
     highwater verify data/jobs/big-spenders.toml --counts-only --junit out/verify.xml\n  \
     highwater verify data/jobs/pageviews-per-postcode.toml --output out/pageviews-per-postcode --max-different 5%")]
 pub struct VerifyArgs {
@@ -49,6 +51,9 @@ pub struct VerifyArgs {
     /// PGPASSWORD or the pgpass file
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
+    /// Run the SQL of the job on this engine: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://…
+    #[arg(long, value_name = "ENGINE", conflicts_with_all = ["postgres", "against"])]
+    on: Option<String>,
     /// Compare only this output, by its path
     #[arg(long, value_name = "PATH")]
     output: Option<String>,
@@ -222,6 +227,7 @@ impl VerifyArgs {
 
     fn verdict(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<VerifyVerdict> {
         let server = self.postgres.as_deref().map(ServerAddress::parse).transpose()?;
+        let engine = self.on.as_deref().map(EngineAddress::find).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
             return Err(Error::job("--postgres runs SQL, but --against is a result")
@@ -232,6 +238,7 @@ impl VerifyArgs {
         let request = |options| VerifyRequest {
             against: against.clone(),
             server: server.clone(),
+            engine: engine.clone(),
             output: self.output.clone(),
             keys: self.key.clone(),
             map: self.map.clone(),

@@ -1,0 +1,178 @@
+//! `run --on`: another engine computes the outputs of a job, and they are committed as those of a run.
+//!
+//! # Contract
+//! * **Refused or right.** What the engine cannot say exactly is refused by name before anything is read.
+//! * **Rows.** The rows of each output come in its order, as Arrow, and the sink of a run writes them. So parts and
+//!   partitions are those of a run, and where the rows are the same, so are the bytes.
+//! * **Checked.** One pass over the same files here gives their hashes, counts their records, and computes a sample of
+//!   the groups (all rows, where that is asked for or nothing smaller can be chosen). The engine's account and the rows
+//!   of the sample have to be the same, or nothing is committed.
+//! * **Commit.** By the transaction of a run: locks first, journal last. A reader sees the old outputs or the new ones,
+//!   and a run that is killed leaves nothing.
+
+mod refused;
+mod replay;
+mod rows;
+mod sample;
+
+use crate::adbc::EngineAddress;
+use crate::deliver::{self, Outcome, OutputOutcome, Staged, server_tables, target};
+use crate::engine::{Pass, Progress, RunOptions};
+use crate::error::{Error, Result};
+use crate::job::{self, JobSpec, Overrides};
+use crate::plan::{OutputId, Plan};
+use crate::process::pool;
+use crate::run;
+use crate::sink::{Account, Transaction, Watermarks};
+use crate::sql;
+use crate::time::FirstAndLast;
+use crate::verify::on_engine::{self, EngineTables};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use replay::Replay;
+use sample::Sampler;
+use serde::Serialize;
+
+/// How much of the engine's result is computed here too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CheckExtent {
+    /// Some groups of each output.
+    #[default]
+    Sample,
+    /// All rows.
+    All,
+}
+
+/// What was computed here too, of one output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedOutput {
+    /// Its path.
+    pub path: String,
+    /// Rows that are the same here and there.
+    pub rows: u64,
+    /// Whether these are all of its rows.
+    pub all: bool,
+}
+
+/// What a run on an engine did.
+#[derive(Debug)]
+pub struct EngineOutcome {
+    /// As of a run.
+    pub outcome: Outcome,
+    /// The engine's name.
+    pub engine: String,
+    /// What was checked, by output.
+    pub checked: Vec<CheckedOutput>,
+}
+
+/// The job, and how it is run.
+#[derive(Clone, Copy)]
+pub struct EngineRequest<'a> {
+    /// The job.
+    pub spec: &'a JobSpec,
+    /// What the command line says of it.
+    pub overrides: &'a Overrides,
+    /// The engine.
+    pub engine: &'a EngineAddress,
+    /// How much is computed here too.
+    pub check: CheckExtent,
+    /// How the machine is used.
+    pub options: &'a RunOptions,
+    /// Hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// Computes the outputs of `plan`, which is that of the job, on an engine, and commits them together.
+///
+/// # Errors
+/// What the engine cannot do, by name; the engine refuses a statement or does not answer; its result is not that of a
+/// replay; and those of [`crate::run::run`]. The outputs are then as before.
+pub fn run_on(plan: &Plan, request: &EngineRequest) -> Result<EngineOutcome> {
+    let dialect = on_engine::dialect(request.engine)?;
+    refused::refuse(plan, dialect)?;
+    let targets = deliver::places(plan);
+    // The outputs are locked before hours of work, not after.
+    let transaction = Transaction::begin_of(&targets, &plan.deliveries.named)?;
+    server_tables::check(plan)?;
+    pool(request.options.threads)?.install(|| {
+        let computed = Computed::of(plan, request, &transaction)?;
+        let (staged, checked) = computed.checked(plan, request, &transaction)?;
+        request.progress.writing();
+        let outcome = staged.commit(plan, transaction)?;
+        Ok(EngineOutcome { outcome, engine: request.engine.name.clone(), checked })
+    })
+}
+
+/// What an engine has computed, staged.
+struct Computed {
+    outputs: Vec<OutputOutcome>,
+    account: Account,
+    times: Option<FirstAndLast>,
+    samplers: Vec<Sampler>,
+}
+
+impl Computed {
+    fn of(plan: &Plan, request: &EngineRequest, transaction: &Transaction) -> Result<Computed> {
+        let EngineRequest { engine, options, progress, .. } = *request;
+        let mut tables = EngineTables::open(plan, engine, options)?;
+        let pass = Pass { plan, options, progress };
+        let (mut outputs, mut samplers) = (vec![], vec![]);
+        for id in plan.deliveries.ids() {
+            let mut sampler = Sampler::of(plan, id, request.check, options)?;
+            outputs.push(rows::write(&pass, id, transaction, &mut tables, &mut sampler)?);
+            samplers.push(sampler);
+        }
+        let (account, times) = counted(plan, &mut tables)?;
+        Ok(Computed { outputs, account, times, samplers })
+    }
+
+    /// Holds the result to a replay here; gives what is to be committed.
+    fn checked(
+        self,
+        plan: &Plan,
+        request: &EngineRequest,
+        transaction: &Transaction,
+    ) -> Result<(Staged, Vec<CheckedOutput>)> {
+        let again = job::plan_job(request.spec, request.overrides)?;
+        let replay = Replay::run(again, &self.samplers, request)?;
+        let account = replay.account(&self.account, &request.engine.name)?;
+        let checked = replay.compare(plan, self.samplers, request)?;
+        let watermarks = self.times.map(|times| Watermarks {
+            min_event_time: times.first,
+            max_event_time: times.last,
+            watermark: None,
+        });
+        let drafts = deliver::drafts(plan, replay.inputs.clone(), account, watermarks, &None);
+        let mut outcome = Outcome { account, watermarks, outputs: self.outputs, ..replay.outcome };
+        outcome.left_out = run::left_out(transaction, &outcome.inputs);
+        let targets = plan.deliveries.outputs.iter().filter(|output| target(&output.to).is_some()).count();
+        for output in 0..targets {
+            outcome.strangers.extend(transaction.strangers(output)?);
+        }
+        let none_rejected = plan.deliveries.named.beside.clone();
+        Ok((Staged { outcome, drafts, rejects: vec![], none_rejected }, checked))
+    }
+}
+
+/// The engine's account, and the first and last event time that counts.
+fn counted(plan: &Plan, tables: &mut EngineTables) -> Result<(Account, Option<FirstAndLast>)> {
+    let account = sql::account(plan, tables.dialect())?;
+    let mut row: Vec<Option<i64>> = vec![];
+    for batch in tables.rows(&account.script)? {
+        let batch = crate::adbc::natural(&batch?)?;
+        for column in batch.columns().iter().filter(|column| !column.is_empty()) {
+            let value = column.as_primitive_opt::<Int64Type>();
+            row.push(value.and_then(|value| value.is_valid(0).then(|| value.value(0))));
+        }
+    }
+    if row.len() != account.columns() {
+        return Err(Error::data("the engine's account does not have one row of counts"));
+    }
+    Ok(account.read(&row))
+}
+
+/// The number of an output among the targets of the transaction.
+fn number(plan: &Plan, id: OutputId) -> usize {
+    plan.deliveries.outputs[..id.place()].iter().filter(|output| target(&output.to).is_some()).count()
+}

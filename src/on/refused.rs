@@ -1,0 +1,100 @@
+//! What a run on an engine refuses, by name and before anything is read.
+
+use crate::aggregate::Function;
+use crate::batch::DataType;
+use crate::error::{Error, Result};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
+use crate::sql::{self, Dialect};
+
+/// Refuses what an engine that reads `dialect` cannot do exactly, all of it at once.
+///
+/// # Errors
+/// A job error that names each.
+pub(super) fn refuse(plan: &Plan, dialect: Dialect) -> Result<()> {
+    let mut errors = vec![];
+    for (id, output) in plan.deliveries.with_ids() {
+        let before = errors.len();
+        errors.extend(of_output(plan, output));
+        // One fault of an output is enough, and its statement may fail for the same reason.
+        if errors.len() == before {
+            errors.extend(statement(plan, id, dialect));
+        }
+    }
+    if plan.deliveries.late.is_some() {
+        errors.push(
+            Error::job("an engine does not give late events, so [late] is not written on it").hint(HERE),
+        );
+    }
+    let tables = plan.pipeline.tables.iter().any(|table| table.rejects.is_some());
+    if plan.deliveries.rejects.is_some() || tables {
+        errors.push(
+            Error::job("an engine does not show which records it rejects, so `rejects` is not written on it")
+                .hint(HERE),
+        );
+    }
+    if errors.is_empty() {
+        errors.extend(sql::account(plan, dialect).err());
+    }
+    Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// What to do instead.
+const HERE: &str = "run the job without --on";
+
+/// The statement of an output cannot be said in the dialect.
+fn statement(plan: &Plan, id: OutputId, dialect: Dialect) -> Option<Error> {
+    sql::script_with_times(plan, id, dialect).err()
+}
+
+fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
+    let to = &output.to;
+    let OutputKind::Groups { grouping, post } = &output.kind else {
+        let archive = matches!(output.kind, OutputKind::Archive(_));
+        return archive.then(|| {
+            Error::job(format!(
+                "{to} is an archive: an engine does not show the file and the place of each record"
+            ))
+            .hint(HERE)
+        });
+    };
+    let groups = &plan.pipeline.groupings[*grouping].plan;
+    if groups.lateness.is_some() {
+        return Some(
+            Error::job(format!(
+                "{to} is streamed: an engine has every event and not those that came in time"
+            ))
+            .hint("run the job without --on, or with --mode complete"),
+        );
+    }
+    if output.state {
+        return Some(
+            Error::job(format!(
+                "{to} keeps the state of its groups (`state`), which an engine does not give"
+            ))
+            .hint("take `state` away, or run the job without --on"),
+        );
+    }
+    let inexact = |column: &PlannedColumn| {
+        let PlannedColumn::Value(i) = column else { return None };
+        let (aggregate, _) = &groups.aggregates[*i];
+        inexact(&aggregate.function, aggregate.args.first().copied())
+    };
+    let read = post.columns.iter().cloned().chain(post.read(&plan.pipeline.groupings[*grouping]));
+    let what = read.filter_map(|column| inexact(&column)).next()?;
+    Some(Error::job(format!("{to} has {what}: an engine gives other digits than a run")).hint(
+        "read the column as a decimal: types = { COLUMN = \"decimal(18,2)\" }; or run the job without --on",
+    ))
+}
+
+/// Aggregates of which engines give other values than a run, in words.
+fn inexact(function: &Function, of: Option<DataType>) -> Option<&'static str> {
+    let floats = of == Some(DataType::Float64);
+    match function {
+        Function::ApproxCountDistinct => Some("an approx_count_distinct"),
+        Function::Pairwise(_) => Some("a regression or a correlation"),
+        Function::Sum if floats => Some("a sum of float64"),
+        Function::Avg if floats => Some("an average of float64"),
+        Function::Spread { .. } if floats => Some("a variance of float64"),
+        _ => None,
+    }
+}

@@ -1,0 +1,96 @@
+//! The account of a job in SQL: how many records each step leaves out.
+//!
+//! # Contract
+//! * Read rows are those of the relation `source`, so rejected records are not among them. Every row is left out once, by
+//!   the first step that does so, or counted.
+//! * The statement gives one row. Beside the counts it has the first and the last event time of what is counted.
+
+use super::statement::{Select, Statement};
+use super::{Dialect, SqlScript, TIME, source, steps};
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::sink::Account;
+use crate::time::FirstAndLast;
+use serde::Serialize;
+
+/// What becomes of rows that a step leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LeftOut {
+    /// By a filter, or because they are outside of the wanted range of time.
+    Filtered,
+    /// By dedup.
+    Duplicate,
+}
+
+/// A statement that counts, and what its columns say.
+#[derive(Debug)]
+pub struct AccountScript {
+    /// The statement. Its columns are 64-bit integers, and NULL where there is no time.
+    pub script: SqlScript,
+    /// Per step that leaves rows out, in order: what becomes of them.
+    left_out: Vec<LeftOut>,
+}
+
+/// The account of `plan` in this dialect.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub fn account(plan: &Plan, dialect: Dialect) -> Result<AccountScript> {
+    let mut s = Statement::new(plan, dialect);
+    let all = s.last.clone();
+    steps::steps(&mut s, false)?;
+    let passed = std::mem::take(&mut s.passed);
+    let int = s.type_name(crate::batch::DataType::Int64);
+    let relations: Vec<&String> =
+        std::iter::once(&all).chain(passed.iter().map(|(_, relation)| relation)).collect();
+    // A table of one row each, joined: not all engines have queries as values.
+    let count = |(i, relation): (usize, &&String)| {
+        s.with(
+            &format!("counted_{i}"),
+            Select::new([format!("CAST(COUNT(*) AS {int}) AS n_{i}")], relation.as_str()),
+        )
+    };
+    let mut counted: Vec<String> = relations.iter().enumerate().map(count).collect();
+    let micros = s.micros(TIME);
+    let ends = [("MIN", "first_time"), ("MAX", "last_time")];
+    let ends = ends.map(|(end, name)| format!("{end}({micros}) AS {name}"));
+    let last = s.last.clone();
+    counted.push(s.with("times", Select::new(ends, last)));
+    let mut select = Select::new(["*"], &counted[0]);
+    for one in &counted[1..] {
+        select = select.join(format!("CROSS JOIN {one}"));
+    }
+    let mut script = s.finish(select);
+    script.setup.extend(source::setup(dialect, plan)?);
+    Ok(AccountScript { script, left_out: passed.into_iter().map(|(left_out, _)| left_out).collect() })
+}
+
+impl AccountScript {
+    /// Per step that leaves rows out: what becomes of them.
+    pub(super) fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// How many columns the statement gives.
+    pub fn columns(&self) -> usize {
+        self.left_out.len() + 3
+    }
+
+    /// What the values of the statement's row say: the account, and the first and last event time that counts.
+    pub fn read(&self, row: &[Option<i64>]) -> (Account, Option<FirstAndLast>) {
+        let count = |i: usize| row.get(i).copied().flatten().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        let mut account =
+            Account { read: count(0), counted: count(self.left_out.len()), ..Account::default() };
+        for (i, left_out) in self.left_out.iter().enumerate() {
+            let rows = count(i).saturating_sub(count(i + 1));
+            match left_out {
+                LeftOut::Filtered => account.filtered += rows,
+                LeftOut::Duplicate => account.duplicate += rows,
+            }
+        }
+        let time = |i: usize| row.get(i).copied().flatten();
+        let times = time(self.left_out.len() + 1).zip(time(self.left_out.len() + 2));
+        (account, times.map(|(first, last)| FirstAndLast::new(first, last)))
+    }
+}

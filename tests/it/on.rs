@@ -1,0 +1,394 @@
+//! Other engines through ADBC: DuckDB by its library, which `HIGHWATER_DUCKDB_LIBRARY` names, and PostgreSQL by its driver,
+//! which `HIGHWATER_POSTGRES_DRIVER` names. `scripts/engines.py` installs both.
+
+use crate::crash::{Scene, Snapshot, snapshot};
+use crate::support::{Answer, Lab};
+use highwater::sink::{Target, Transaction};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The value of a variable that names a library. Without one the test ends, but not where CI runs it.
+fn library(variable: &str) -> Option<String> {
+    match std::env::var(variable) {
+        Ok(path) => Some(path),
+        Err(_) if std::env::var_os("CI").is_some() => {
+            panic!("{variable} is not set: eval \"$(scripts/engines.py)\"")
+        }
+        Err(_) => {
+            println!("skipped: {variable} is not set; eval \"$(scripts/engines.py)\"");
+            None
+        }
+    }
+}
+
+/// A lab with DuckDB as the engine `lake`.
+fn lake() -> Option<Lab> {
+    let library = library("HIGHWATER_DUCKDB_LIBRARY")?;
+    let lab = Lab::new();
+    lab.write("engines.toml", format!("[lake]\ndriver = \"{library}\"\n"));
+    Some(lab)
+}
+
+/// Events of some days, out of order, with empty texts, NULL, quotes, and one event twice.
+fn log(lab: &Lab) {
+    let mut lines = String::from("at,shop,item,amount,qty\n");
+    for i in 0..400u32 {
+        let (day, hour, minute) = (1 + i * 7 % 5, i * 13 % 24, i * 29 % 60);
+        let shop = ["north", "\"so,uth\"", "", "\"\"", "Ölgården"][(i % 5) as usize];
+        let amount = if i % 11 == 0 { String::new() } else { format!("{}.{:02}", i % 90, i % 100) };
+        lines += &format!(
+            "2024-03-{:02}T{hour:02}:{minute:02}:0{},{shop},i{},{amount},{}\n",
+            day + 28 - 2,
+            i % 10,
+            i % 9,
+            i % 4
+        );
+    }
+    let twice = lines.lines().nth(7).unwrap().to_string();
+    let half = lines.match_indices('\n').nth(200).unwrap().0 + 1;
+    lab.write("in/b.csv", format!("at,shop,item,amount,qty\n{twice}\n{}", &lines[half..]));
+    lab.write("in/a.csv", &lines[..half]);
+}
+
+const SOURCE: &str = "timezone = \"Europe/London\"\n[source]\npath = \"in/*.csv\"\ntime = \"at\"\n\
+    types = { amount = \"decimal(18,2)\" }\n";
+
+/// Outputs of all kinds: windows of the calendar and of hours, sessions, all of time, events; parts and single files.
+const OUTPUTS: &str = r#"
+[[step]]
+filter = "qty < 3"
+[[step]]
+dedup = ["shop", "item", "at"]
+[[step]]
+derive = { shop_name = "COALESCE(UPPER(shop), 'none')" }
+[[output]]
+path = "out/days"
+window = { tumbling = "1 day" }
+by = ["shop", "item"]
+select = { n = "count(*)", total = "sum(amount)", most = "max(amount)", mean = "avg(qty)", items = "count(distinct item)" }
+partition_by = ["year", "month", "date"]
+[[output]]
+path = "out/hours"
+format = "csv"
+window = { hopping = "3h", slide = "1h" }
+by = ["shop"]
+select = { n = "count(*)" }
+having = "n > 2"
+partition_by = ["date", "shop"]
+[[output]]
+path = "out/sessions.jsonl"
+window = { session = "2h" }
+by = ["item"]
+select = { n = "count(*)", first = "first(shop_name)" }
+[[output]]
+path = "out/all.csv"
+by = ["shop_name"]
+select = { n = "count(*)", total = "sum(amount)" }
+[[output]]
+path = "out/top"
+window = { tumbling = "1 day" }
+by = ["item"]
+select = { total = "sum(amount)" }
+top = { n = 2, by = "total desc" }
+[[output]]
+path = "out/events"
+partition_by = ["date", "hour"]
+[[output]]
+path = "out/one.parquet"
+window = { tumbling = "1h" }
+select = { n = "count(*)" }
+"#;
+
+fn on(lab: &Lab, more: &[&str]) -> Answer {
+    lab.highwater(&[&["run", "job.toml", "--on", "lake"], more].concat())
+}
+
+/// The files of `out`.
+fn out(lab: &Lab) -> Snapshot {
+    snapshot(&lab.path("out"))
+}
+
+fn same(is: &Snapshot, wanted: &Snapshot) {
+    let names = |a: &Snapshot, b: &Snapshot| -> Vec<String> {
+        a.iter()
+            .filter(|(path, content)| b.get(*path) != Some(content))
+            .map(|(path, _)| path.clone())
+            .collect()
+    };
+    assert!(is == wanted, "{:?} beside {:?}", names(is, wanted), names(wanted, is));
+}
+
+#[test]
+fn a_run_on_duckdb_leaves_the_files_of_a_run() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.done(&format!("{SOURCE}{OUTPUTS}"), &[]);
+    let here = out(&lab);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    for check in ["sample", "all"] {
+        let answer = on(&lab, &["--check", check]);
+        assert_eq!(answer.code, 0, "{}", answer.err);
+        same(&out(&lab), &here);
+    }
+    // Nothing changes the second time.
+    let answer = on(&lab, &[]);
+    assert!(answer.err.contains("unchanged") && !answer.err.contains(" written"), "{}", answer.err);
+    assert!(answer.err.contains("read 401 = 0 rejected + 100 filtered + 1 duplicate"), "{}", answer.err);
+    assert!(answer.err.contains("out/days by lake: a sample computed here too"), "{}", answer.err);
+    assert!(answer.err.contains("out/top by lake: all rows computed here too"), "{}", answer.err);
+    // A backfill here goes on from there.
+    lab.write(
+        "late.csv",
+        "at,shop,item,amount,qty\n2024-03-31T01:30:00,north,i1,5.00,1\n2024-04-09T10:00:00,new,i1,1.00,1\n",
+    );
+    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "-q"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let corrected = out(&lab);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    fs::rename(lab.path("late.csv"), lab.path("in/late.csv")).unwrap();
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let rows = |files: &Snapshot| -> Snapshot {
+        files
+            .iter()
+            .filter(|(path, _)| !path.contains("_highwater"))
+            .map(|(p, c)| (p.clone(), c.clone()))
+            .collect()
+    };
+    same(&rows(&out(&lab)), &rows(&corrected));
+}
+
+#[test]
+fn tables_and_ranges_are_those_of_a_run() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.write("shops.csv", "shop,city,since\nnorth,Oslo,2024-03-01T00:00:00Z\nnorth,Bergen,2024-03-30T00:00:00Z\nÖlgården,Lund,2024-01-01T00:00:00Z\n");
+    let job = format!(
+        "{SOURCE}[table.shops]\npath = \"shops.csv\"\ntime = \"since\"\n[[step]]\nenrich = \"shops\"\n\
+         on = {{ shop = \"shop\" }}\ntake = {{ city = \"city\" }}\n[[step]]\nfirst = [\"shop\"]\nas = \"is_first\"\n\
+         [[output]]\npath = \"out/cities\"\nwindow = {{ tumbling = \"1 week\" }}\nby = [\"city\"]\n\
+         select = {{ n = \"count(*)\", firsts = \"count_if(is_first)\" }}\n[[output]]\npath = \"-\"\nby = [\"city\"]\n\
+         select = {{ n = \"count(*)\" }}\n"
+    );
+    let range = ["--from", "2024-03-28T00:00:00", "--to", "2024-03-31T12:00:00"];
+    let here = lab.done(&job, &range);
+    let files = out(&lab);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    let there = on(&lab, &range);
+    assert_eq!(there.code, 0, "{}", there.err);
+    assert_eq!(there.out, here.out);
+    same(&out(&lab), &files);
+}
+
+#[test]
+fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    let job = format!(
+        "{SOURCE}out_of_orderness = \"1h\"\non_bad_record = \"reject\"\nrejects = \"out/bad.jsonl\"\n\
+         [late]\npath = \"out/late.jsonl\"\n\
+         [[output]]\npath = \"out/streamed\"\nmode = \"streamed\"\nwindow = {{ tumbling = \"1h\" }}\nselect = {{ n = \"count(*)\" }}\n\
+         [[output]]\npath = \"out/archive\"\narchive = true\n\
+         [[output]]\npath = \"out/kept\"\nstate = true\nwindow = {{ tumbling = \"1h\" }}\nselect = {{ n = \"count(*)\" }}\n\
+         [[output]]\npath = \"out/about\"\nselect = {{ n = \"approx_count_distinct(item)\" }}\n\
+         [[output]]\npath = \"out/mean\"\nselect = {{ n = \"avg(CAST(qty AS DOUBLE PRECISION))\" }}\n"
+    );
+    lab.write("job.toml", job);
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(!lab.path("out").exists());
+    insta::assert_snapshot!(answer.err, @"");
+}
+
+#[test]
+fn engines_that_are_not_there_are_refused() {
+    let lab = Lab::new();
+    log(&lab);
+    lab.write("job.toml", format!("{SOURCE}[[output]]\npath = \"out\"\nselect = {{ n = \"count(*)\" }}\n"));
+    lab.write(
+        "engines.toml",
+        "[lake]\ndriver = \"/no/such/libduckdb.so\"\n[store]\ndriver = \"adbc_driver_postgresql\"\n\
+         uri = \"postgresql://me:${HIGHWATER_NO_SUCH}@db/x\"\n[big]\ndriver = \"adbc_driver_bigquery\"\n\
+         [odd]\ndriver = \"x\"\ndialect = \"duckdbb\"\n",
+    );
+    let mut words = String::new();
+    for engine in ["lak", "lake", "store", "big", "odd", "grpc://host:1"] {
+        let answer = lab.highwater(&["run", "job.toml", "--on", engine]);
+        assert_eq!(answer.code, 2, "{engine}: {}", answer.err);
+        assert!(!lab.path("out").exists(), "{engine}");
+        words += &answer.err;
+    }
+    insta::assert_snapshot!(words, @"");
+}
+
+#[test]
+fn a_record_that_cannot_be_read_stops_the_run() {
+    let Some(lab) = lake() else { return };
+    lab.write("in/a.csv", "at,amount\n2024-01-01T00:00:00Z,1.50\n2024-01-01T00:00:00Z,1.x\n");
+    lab.write(
+        "job.toml",
+        format!("{SOURCE}[[output]]\npath = \"out\"\nselect = {{ n = \"sum(amount)\" }}\n"),
+    );
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 3, "{}", answer.err);
+    assert!(answer.err.contains("the engine `lake` cannot compute the statement"), "{}", answer.err);
+    // Text that DuckDB takes for a number and a run does not.
+    lab.write("in/a.csv", "at,amount\n2024-01-01T00:00:00Z,1.50\n2024-01-01T00:00:00Z,1_0\n");
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 3, "{}", answer.err);
+    assert!(!lab.path("out").exists());
+}
+
+#[test]
+fn an_engine_that_gives_other_rows_is_found_out() {
+    let Some(library) = library("HIGHWATER_DUCKDB_LIBRARY") else { return };
+    let lab = Lab::new();
+    log(&lab);
+    // It adds a microsecond to the bounds of windows.
+    let setup = "CREATE TEMP MACRO make_timestamp(us) AS TIMESTAMP '1970-01-01' + TO_MICROSECONDS(us + 1)";
+    lab.write("engines.toml", format!("[lake]\ndriver = \"{library}\"\nsetup = [\"{setup}\"]\n"));
+    let job = format!(
+        "{SOURCE}[[output]]\npath = \"out\"\nwindow = {{ tumbling = \"1h\" }}\nby = [\"item\"]\nselect = {{ n = \"count(*)\" }}\n"
+    );
+    lab.write("job.toml", job);
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 3, "{}", answer.err);
+    assert!(answer.err.contains("the engine `lake` gives other rows for out than a run"), "{}", answer.err);
+    assert!(!lab.path("out").exists());
+    let answer = lab.highwater(&["verify", "job.toml", "--on", "lake"]);
+    assert_eq!(answer.code, 1, "{}", answer.err);
+}
+
+#[test]
+fn verify_runs_the_sql_of_the_job_on_an_engine() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.write("job.toml", format!("{SOURCE}{OUTPUTS}"));
+    let answer = lab.highwater(&["verify", "job.toml", "--on", "lake", "--json"]);
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    let verdict: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    assert_eq!(verdict["same"], true);
+    assert_eq!(verdict["outputs"].as_array().unwrap().len(), 7);
+    assert_eq!(verdict["outputs"][0]["against"], "the job's SQL by lake");
+}
+
+#[test]
+fn postgresql_answers_through_its_driver() {
+    let (Some(driver), Ok(server)) =
+        (library("HIGHWATER_POSTGRES_DRIVER"), std::env::var("HIGHWATER_POSTGRES"))
+    else {
+        return;
+    };
+    let lab = Lab::new();
+    log(&lab);
+    lab.write(
+        "engines.toml",
+        format!("[lake]\ndriver = \"{driver}\"\nuri = \"${{HIGHWATER_POSTGRES}}\"\ndialect = \"postgres\"\n"),
+    );
+    assert!(server.starts_with("postgres"));
+    lab.done(&format!("{SOURCE}{OUTPUTS}"), &[]);
+    let here = out(&lab);
+    let answer = lab.highwater(&["verify", "job.toml", "--on", "lake"]);
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    same(&out(&lab), &here);
+}
+
+/// Three outputs: events, windows as folders, windows as a file.
+const CRASH: &str = r#"
+[source]
+path = "in/*.jsonl"
+time = "at"
+[[output]]
+path = "out/events"
+partition_by = ["date"]
+[[output]]
+path = "out/hours"
+format = "csv"
+window = { tumbling = "1h" }
+by = ["k"]
+select = { n = "count(*)", sum = "sum(v)" }
+partition_by = ["date"]
+[[output]]
+path = "out/days.jsonl"
+window = { tumbling = "1d" }
+select = { n = "count(*)" }
+"#;
+
+/// Events of some days.
+fn events(days: std::ops::Range<u32>, v: u32) -> String {
+    let event = |day, i| {
+        format!("{{\"at\":\"2024-05-{day:02}T{:02}:10:00Z\",\"k\":\"k{}\",\"v\":{v}}}\n", i * 7, i % 2)
+    };
+    days.flat_map(|day| (0..3).map(move |i| event(day, i))).collect()
+}
+
+/// A run on the engine over outputs that are in place: parts stay, are replaced, come and go.
+fn scene() -> Option<Scene> {
+    let lab = lake()?;
+    lab.write("job.toml", CRASH);
+    lab.write("in/a.jsonl", events(2..4, 1));
+    lab.write("in/c.jsonl", events(6..7, 1));
+    let answer = on(&lab, &["-q", "--threads", "1"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    fs::remove_file(lab.path("in/c.jsonl")).unwrap();
+    lab.write("in/b.jsonl", events(3..5, 2));
+    Some(Scene::new(lab, &["run", "job.toml", "--on", "lake", "-q", "--threads", "1"]))
+}
+
+#[test]
+fn a_run_on_an_engine_that_is_killed_leaves_the_old_outputs_or_the_new() {
+    let Some(scene) = scene() else { return };
+    scene.killed_at_every_call();
+}
+
+#[test]
+fn of_two_runs_at_once_one_wins_and_the_other_is_told() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.write("job.toml", format!("{SOURCE}[[output]]\npath = \"out\"\nselect = {{ n = \"count(*)\" }}\n"));
+    let first = Transaction::begin(&[Target::folder(lab.path("out"))]).unwrap();
+    let answer = on(&lab, &[]);
+    assert_eq!(answer.code, 4, "{}", answer.err);
+    assert!(answer.err.contains("is being written by"), "{}", answer.err);
+    drop(first);
+    assert_eq!(on(&lab, &[]).code, 0);
+}
+
+#[test]
+fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
+    let Some(lab) = lake() else { return };
+    std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("data"), lab.path("data")).unwrap();
+    std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), lab.path("tests"))
+        .unwrap();
+    let mut jobs: Vec<_> =
+        fs::read_dir(lab.path("tests/sql")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    jobs.push(lab.path("data/jobs/big-spenders.toml"));
+    jobs.sort();
+    let (mut done, mut refused) = (0, vec![]);
+    for job in jobs.iter().filter(|job| job.extension().is_some_and(|e| e == "toml")) {
+        let run = |more: &[&str]| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
+            lab.hear(command.arg("run").arg(job).args(["-q", "--rows", "3"]).args(more))
+        };
+        assert_eq!(run(&[]).code, 0, "{}", job.display());
+        let here = out(&lab);
+        fs::remove_dir_all(lab.path("out")).unwrap();
+        let answer = run(&["--on", "lake"]);
+        match answer.code {
+            0 => {
+                same(&out(&lab), &here);
+                fs::remove_dir_all(lab.path("out")).unwrap();
+                done += 1;
+            }
+            2 => refused.push(job.file_stem().unwrap().to_string_lossy()[..2].to_string()),
+            code => panic!("{} ends with {code}: {}", job.display(), answer.err),
+        }
+        assert!(!lab.path("out").exists());
+    }
+    println!("{done} jobs the same, {} refused: {refused:?}", refused.len());
+    assert!(done >= 50, "{done}");
+}
