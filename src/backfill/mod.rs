@@ -42,6 +42,7 @@ use crate::deliver::server_tables::Extent;
 use crate::deliver::target;
 use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::{Error, Result};
+use crate::input::InputReport;
 use crate::job;
 use crate::job::{JobSpec, Overrides, SourceFiles};
 use crate::plan::{OutputId, Plan};
@@ -210,9 +211,74 @@ pub(crate) fn correct(
     })))
 }
 
-/// The plan of the job over all files that count after the backfill. Those that are gone are known by the
-/// columns that they had; columns keep the order that they have in place, and new ones come after them.
+/// What a backfill that recomputes everything has to know.
+pub(crate) struct FilesAfter {
+    /// With the files that count after it.
+    pub overrides: Overrides,
+    /// The files that were given, and what they are.
+    pub files: Vec<GivenFile>,
+    /// Whether any of them changes what counts.
+    pub changes: bool,
+    given: BackfillInput,
+}
+
+impl FilesAfter {
+    /// Fails where a file that was counted is not what it was, by what was read now.
+    ///
+    /// # Errors
+    /// A data error that names it.
+    pub fn are_as_counted(&self, read: &[InputReport]) -> Result<()> {
+        self.given.are_as_counted(read.iter())
+    }
+}
+
+/// The files that count after a backfill of the outputs in `transaction`, for one that recomputes everything from them.
+///
+/// # Errors
+/// As [`backfill`]; late events are given, or a file that was counted is gone.
+pub(crate) fn files_after(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &BackfillRequest,
+    transaction: &Transaction,
+    targets: &[Target],
+) -> Result<FilesAfter> {
+    let in_place = InPlace::new(transaction, targets)?;
+    if let Some(error) = &in_place.apart {
+        return Err(error.clone());
+    }
+    let mut given = BackfillInput::new(spec, request, &in_place)?;
+    if given.late.is_some() {
+        return Err(Error::job(
+            "late events of the job are counted in streamed outputs alone, which an engine does not give",
+        )
+        .hint("run the backfill without --on"));
+    }
+    if let Some(gone) = given.left().find(|entry| !spec.inputs().has(&entry.at)) {
+        return Err(Error::job(format!(
+            "{} was counted and is gone, so an engine cannot read it",
+            gone.path
+        ))
+        .hint("restore it; or run the backfill without --on, which can read history from an archive"));
+    }
+    let overrides = over_all(spec, overrides, &in_place, &given)?;
+    let changes = !given.changes_nothing();
+    Ok(FilesAfter { overrides, files: std::mem::take(&mut given.files), changes, given })
+}
+
+/// The plan of the job over all files that count after the backfill.
 fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &BackfillInput) -> Result<Plan> {
+    job::plan_job(spec, &over_all(spec, overrides, in_place, given)?)
+}
+
+/// `overrides` with the files that count after the backfill. Those that are gone are known by the columns that they
+/// had; columns keep the order that they have in place, and new ones come after them.
+fn over_all(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    in_place: &InPlace,
+    given: &BackfillInput,
+) -> Result<Overrides> {
     let there = given.left().map(|entry| entry.at.clone()).filter(|path| spec.inputs().has(path));
     let files: Vec<PathBuf> = there.collect();
     let columns = || in_place.before().source.iter();
@@ -228,5 +294,5 @@ fn planned(spec: &JobSpec, overrides: &Overrides, in_place: &InPlace, given: &Ba
     }
     let order = columns().map(|column| column.name.clone()).collect();
     let source = Some(SourceFiles { files, types, order });
-    job::plan_job(spec, &Overrides { source, ..overrides.clone() })
+    Ok(Overrides { source, ..overrides.clone() })
 }

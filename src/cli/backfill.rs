@@ -5,6 +5,7 @@ mod document;
 mod tests;
 
 use super::document::{FormatArgs, ReportDocument};
+use super::engine::{EngineArgs, OnEngine};
 use super::job_args::{JobArgs, JobId};
 use super::lineage;
 use super::mode::ModeArg;
@@ -12,8 +13,9 @@ use super::watch::{CommandWatch, Facts, LineageArgs, WatchArgs};
 use super::{report, ui};
 use crate::backfill;
 use crate::backfill::{BackfillOutcome, BackfillRequest};
-use crate::error::{Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec};
+use crate::on::{EngineOutcome, EngineRequest, backfill_on};
 use crate::plan::Plan;
 use clap::Args;
 use serde_json::{Value, json};
@@ -43,6 +45,8 @@ pub struct BackfillArgs {
     /// Read history from this archive, which another job over the same source wrote
     #[arg(long, value_name = "DIR")]
     from_archive: Option<PathBuf>,
+    #[command(flatten)]
+    engine: EngineArgs,
     /// Number of changes to show for each output
     #[arg(long, value_name = "N", default_value_t = 20)]
     show: usize,
@@ -79,6 +83,9 @@ impl BackfillArgs {
             job::pages(&spec).iter().try_for_each(|page| crate::report::check(page))?;
         }
         let request = self.request();
+        if self.engine.is_given() {
+            return self.on_engine((&spec, &overrides), &request, watch, facts);
+        }
         let outcome = backfill::backfill(&spec, &overrides, &request, &machine, &watch.progress);
         watch.progress.finish();
         let mut outcome = outcome?;
@@ -111,6 +118,55 @@ impl BackfillArgs {
             ui::note(&end);
             pages.iter().for_each(|line| ui::note(line));
         }
+        Ok(exit::DONE)
+    }
+
+    /// Lets another engine compute the outputs over all files that count then.
+    fn on_engine(
+        &self,
+        (spec, overrides): (&JobSpec, &job::Overrides),
+        given: &BackfillRequest,
+        watch: &CommandWatch,
+        facts: &mut Facts,
+    ) -> Result<u8> {
+        if self.plan || self.from_archive.is_some() {
+            let what = if self.plan { "--plan" } else { "--from-archive" };
+            return Err(Error::job(format!(
+                "{what} does not go with --on: an engine computes all outputs again"
+            ))
+            .hint(format!("leave {what} out, or run the backfill without --on")));
+        }
+        let engine = self.engine.address()?;
+        let options = self.job.machine.options(None);
+        let (check, progress) = (self.engine.extent(), &watch.progress);
+        let request = EngineRequest { spec, overrides, engine: &engine, check, options: &options, progress };
+        let done = backfill_on(given, &request);
+        watch.progress.finish();
+        let (plan, files, done) = done?;
+        facts.plan(&plan);
+        let Some(EngineOutcome { outcome, engine, checked }) = done else {
+            let value = json!({ "job": JobId::of(&plan), "applied": false, "files": files });
+            let text = "nothing changes: the outputs have counted these files";
+            self.format.print(|| value, || ReportDocument::titled(text))?;
+            return Ok(exit::DONE);
+        };
+        facts.outcome(&outcome);
+        let on = OnEngine { engine, checked };
+        let mut events = ui::account_events(&plan, &outcome, watch.took());
+        events.extend(on.events());
+        let pages = report::pages(spec, &plan)?;
+        let in_json = || {
+            let mut value = ui::run_json(&plan, &outcome);
+            (value["engine"], value["applied"], value["files"]) = (on.in_json(), json!(true), json!(files));
+            value
+        };
+        self.format.print(in_json, || {
+            let mut out = ReportDocument::default();
+            let texts = events.iter().map(ui::LogEvent::text);
+            texts.filter(|text| !text.is_empty() && !self.quiet).for_each(|text| out.line(text));
+            out
+        })?;
+        pages.iter().filter(|_| !self.quiet).for_each(|line| ui::note(line));
         Ok(exit::DONE)
     }
 

@@ -6,6 +6,7 @@ mod check;
 mod ci;
 mod completions;
 mod document;
+mod engine;
 mod explain;
 mod generate;
 mod init;

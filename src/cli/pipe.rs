@@ -23,7 +23,7 @@ pub struct PipeArgs {
         value_parser = ["-"],
         hide_possible_values = true,
         requires = "stream_format",
-        conflicts_with_all = ["json", "markdown", "rows", "changed"]
+        conflicts_with_all = ["json", "markdown", "rows", "changed", "on"]
     )]
     output: Option<String>,
     /// With --output: the format of the rows. arrow is the stream format of Arrow IPC

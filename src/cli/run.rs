@@ -1,23 +1,22 @@
 //! `highwater run`.
 
 use super::document::{FormatArgs, ReportDocument, data};
+use super::engine::{EngineArgs, OnEngine};
 use super::job_args::JobArgs;
 use super::lineage;
 use super::mode::ModeArg;
 use super::pipe::PipeArgs;
 use super::ui;
 use super::watch::{CommandWatch, Facts, LineageArgs, WatchArgs};
-use crate::adbc::EngineAddress;
 use crate::deliver::Outcome;
-use crate::engine::{Progress, RunOptions};
+use crate::engine::RunOptions;
 use crate::error::{Result, exit};
 use crate::job;
-use crate::on::{self, CheckExtent, CheckedOutput, EngineOutcome, EngineRequest};
-use crate::plan::Plan;
+use crate::on::{EngineOutcome, EngineRequest, run_on};
 use crate::report;
 use crate::run;
 use clap::{Args, ValueEnum};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Run a job.
 #[derive(Debug, Args)]
@@ -47,12 +46,8 @@ pub struct RunArgs {
     /// What to do if a file has changed since the archive counted it
     #[arg(long, value_name = "HOW", value_enum, default_value_t)]
     changed: OnChangedFile,
-    /// Let another engine compute the outputs: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://…
-    #[arg(long, value_name = "ENGINE", conflicts_with_all = ["output", "refresh_lookups"])]
-    on: Option<String>,
-    /// How much of the engine's result is also computed here, and compared before the commit
-    #[arg(long, value_name = "HOW", value_enum, default_value_t, requires = "on")]
-    check: CheckName,
+    #[command(flatten)]
+    engine: EngineArgs,
     #[command(flatten)]
     pipe: PipeArgs,
     #[command(flatten)]
@@ -69,16 +64,6 @@ enum OnChangedFile {
     Fail,
     /// Read all files again
     Reload,
-}
-
-/// [`CheckExtent`], as the command line names it.
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum CheckName {
-    /// Some groups of each output
-    #[default]
-    Sample,
-    /// All rows
-    All,
 }
 
 impl RunArgs {
@@ -128,7 +113,7 @@ impl RunArgs {
         let pages = super::report::pages(&spec, &plan)?;
         // On a terminal stdout has the tables alone, and the rest goes to stderr.
         let mut events = ui::account_events(&plan, &outcome, watch.took());
-        events.extend(on.iter().flat_map(|(engine, checked)| checked_events(engine, checked)));
+        events.extend(on.iter().flat_map(OnEngine::events));
         events.extend(pages.into_iter().map(|line| ui::LogEvent::info("note", line, Value::Null)));
         let is_text = self.format.is_text();
         let document = || match is_text {
@@ -143,8 +128,8 @@ impl RunArgs {
         };
         let in_json = || {
             let mut value = ui::run_json(&plan, &outcome);
-            if let Some((engine, checked)) = &on {
-                value["engine"] = json!({ "name": engine, "checked": checked });
+            if let Some(on) = &on {
+                value["engine"] = on.in_json();
             }
             value
         };
@@ -154,41 +139,6 @@ impl RunArgs {
         }
         Ok(exit::DONE)
     }
-
-    /// The run on the engine that is asked for.
-    fn on_engine(
-        &self,
-        plan: &Plan,
-        (spec, overrides): (&job::JobSpec, &job::Overrides),
-        options: &RunOptions,
-        progress: &dyn Progress,
-    ) -> Result<EngineOutcome> {
-        let engine = EngineAddress::find(self.on.as_deref().unwrap_or_default())?;
-        let check = match self.check {
-            CheckName::Sample => CheckExtent::Sample,
-            CheckName::All => CheckExtent::All,
-        };
-        let request = EngineRequest { spec, overrides, engine: &engine, check, options, progress };
-        on::run_on(plan, &request)
-    }
-}
-
-/// What was computed here too.
-fn checked_events<'a>(
-    engine: &'a str,
-    checked: &'a [CheckedOutput],
-) -> impl Iterator<Item = ui::LogEvent> + 'a {
-    checked.iter().map(move |output| {
-        let CheckedOutput { path, rows, all } = output;
-        let which = if *all { "all rows" } else { "a sample" };
-        let text = format!(
-            "{} by {}: {which} computed here too, {} the same",
-            ui::plain(path),
-            ui::plain(engine),
-            ui::count(*rows, "row is", "rows are")
-        );
-        ui::LogEvent::info("checked", text, json!(output))
-    })
 }
 
 /// The tables of the terminal.

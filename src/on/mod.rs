@@ -16,14 +16,16 @@ mod rows;
 mod sample;
 
 use crate::adbc::EngineAddress;
+use crate::backfill::{self, BackfillRequest, GivenFile};
 use crate::deliver::{self, Outcome, OutputOutcome, Staged, server_tables, target};
 use crate::engine::{Pass, Progress, RunOptions};
 use crate::error::{Error, Result};
+use crate::input::InputReport;
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, Plan};
 use crate::process::pool;
 use crate::run;
-use crate::sink::{Account, Transaction, Watermarks};
+use crate::sink::{Account, Target, Transaction, Watermarks};
 use crate::sql;
 use crate::time::FirstAndLast;
 use crate::verify::on_engine::{self, EngineTables};
@@ -94,10 +96,50 @@ pub fn run_on(plan: &Plan, request: &EngineRequest) -> Result<EngineOutcome> {
     let targets = deliver::places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin_of(&targets, &plan.deliveries.named)?;
+    run_in(transaction, plan, request, &|_| Ok(()))
+}
+
+/// Adds files to the outputs in place, or takes them out: the engine computes the outputs over all files that count
+/// then, and the parts that are not as they were are replaced. Gives the plan over these files too; no outcome where
+/// nothing changes.
+///
+/// # Errors
+/// As [`run_on`]; as a backfill here, of the files.
+pub fn backfill_on(
+    given: &BackfillRequest,
+    request: &EngineRequest,
+) -> Result<(Plan, Vec<GivenFile>, Option<EngineOutcome>)> {
+    let EngineRequest { spec, overrides, .. } = *request;
+    let dialect = on_engine::dialect(request.engine)?;
+    let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
+    let transaction = Transaction::begin_of(&targets, &job::named(spec))?;
+    let mut after = backfill::files_after(spec, overrides, given, &transaction, &targets)?;
+    let plan = job::plan_job(spec, &after.overrides)?;
+    refused::refuse(&plan, dialect)?;
+    let files = std::mem::take(&mut after.files);
+    if !after.changes {
+        return Ok((plan, files, None));
+    }
+    let request = EngineRequest { overrides: &after.overrides, ..*request };
+    let outcome = run_in(transaction, &plan, &request, &|read| after.are_as_counted(read))?;
+    Ok((plan, files, Some(outcome)))
+}
+
+/// Fails where files that were read are not the right ones.
+type RightFiles<'a> = dyn Fn(&[InputReport]) -> Result<()> + Sync + 'a;
+
+/// Computes the outputs on the engine, checks and commits them.
+fn run_in(
+    transaction: Transaction,
+    plan: &Plan,
+    request: &EngineRequest,
+    right: &RightFiles,
+) -> Result<EngineOutcome> {
     server_tables::check(plan)?;
     pool(request.options.threads)?.install(|| {
         let computed = Computed::of(plan, request, &transaction)?;
         let (staged, checked) = computed.checked(plan, request, &transaction)?;
+        right(&staged.outcome.inputs)?;
         request.progress.writing();
         let outcome = staged.commit(plan, transaction)?;
         Ok(EngineOutcome { outcome, engine: request.engine.name.clone(), checked })

@@ -86,15 +86,19 @@ fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
     ))
 }
 
-/// Aggregates of which engines give other values than a run, in words.
-fn inexact(function: &Function, of: Option<DataType>) -> Option<&'static str> {
+/// Aggregates of which engines give other values than a run, in words, and what to do.
+fn inexact(function: &Function, of: Option<DataType>) -> Option<(&'static str, &'static str)> {
     let floats = of == Some(DataType::Float64);
+    const DECIMAL: &str =
+        "read the column as a decimal: types = { COLUMN = \"decimal(18,2)\" }; or run the job without --on";
     match function {
-        Function::ApproxCountDistinct => Some("an approx_count_distinct"),
-        Function::Pairwise(_) => Some("a regression or a correlation"),
-        Function::Sum if floats => Some("a sum of float64"),
-        Function::Avg if floats => Some("an average of float64"),
-        Function::Spread { .. } if floats => Some("a variance of float64"),
+        Function::ApproxCountDistinct => {
+            Some(("an approx_count_distinct", "count(distinct …) is exact; or run the job without --on"))
+        }
+        Function::Pairwise(_) => Some(("a regression or a correlation", HERE)),
+        Function::Sum if floats => Some(("a sum of float64", DECIMAL)),
+        Function::Avg if floats => Some(("an average of float64", DECIMAL)),
+        Function::Spread { .. } if floats => Some(("a variance of float64", DECIMAL)),
         _ => None,
     }
 }

@@ -118,7 +118,7 @@ def recover(files):
 
 def stage(spark, output, folder):
     """Writes the rows of an output to its staging folder; gives their number."""
-    from pyspark.sql import functions as F
+    from pyspark.sql import Observation, functions as F
 
     rows = spark.sql(output["query"])
     for name in output["texts"]:
@@ -128,17 +128,15 @@ def stage(spark, output, folder):
     for name, pattern in output["times"]:
         local = F.from_utc_timestamp(F.col(output["time"]), JOB["timezone"])
         rows = rows.withColumn(name, F.date_format(local, pattern))
-    rows = rows.drop(*output["hidden"])
+    seen = Observation()
+    rows = rows.drop(*output["hidden"]).observe(seen, F.count(F.lit(1)).alias("rows"))
     writer = rows.write.option("compression", "zstd").mode("error")
     (writer.partitionBy(*output["partition_by"]) if output["partition_by"] else writer).parquet(folder)
-    schema = rows.drop(*output["partition_by"]).schema
-    return spark.read.schema(schema).parquet(folder).count()
+    return seen.get["rows"]
 
 
 def main(spark):
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
-    # Partitions keep the text of their folders: 01 is not 1.
-    spark.conf.set("spark.sql.sources.partitionColumnTypeInference.enabled", "false")
     files, run = Files(spark), uuid.uuid4().hex[:12]
     recover(files)
     refuse_foreign(files)
