@@ -100,7 +100,7 @@ fn dialect(request: &VerifyRequest) -> Result<Dialect> {
 }
 
 /// The name of that engine.
-fn engine(request: &VerifyRequest) -> &str {
+fn engine<'a>(request: &'a VerifyRequest) -> &'a str {
     match &request.engine {
         Some(engine) => &engine.name,
         None if request.server.is_some() => "PostgreSQL",
