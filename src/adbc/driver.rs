@@ -1,7 +1,7 @@
 //! Drivers of ADBC: shared libraries, loaded by path or by name.
 
-use super::EngineAddress;
-use super::session::{EngineBatches, EngineDriver};
+use super::address::EngineAddress;
+use super::driving::{EngineBatches, EngineDriver};
 use crate::error::{Error, Result};
 use crate::secret::without_secrets;
 use adbc_core::error::{Error as Fault, Status};

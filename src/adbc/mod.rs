@@ -11,10 +11,13 @@ mod driver;
 #[cfg(not(feature = "engines"))]
 #[path = "no_driver.rs"]
 mod driver;
+mod driving;
 mod file;
+mod find;
 mod session;
 mod values;
 
 pub use address::EngineAddress;
+pub use find::engine;
 pub use session::{EngineRows, EngineSession};
 pub use values::{fitted, natural, towards};

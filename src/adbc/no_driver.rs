@@ -1,7 +1,7 @@
 //! In the place of drivers, in a build without the feature `engines`.
 
-use super::EngineAddress;
-use super::session::EngineDriver;
+use super::address::EngineAddress;
+use super::driving::EngineDriver;
 use crate::error::{Error, Result};
 
 /// Refuses: this build loads no driver.

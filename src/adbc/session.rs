@@ -1,22 +1,11 @@
 //! A session with an engine: statements that change it, and results.
 
-use super::{EngineAddress, driver};
+use super::address::EngineAddress;
+use super::driver;
+use super::driving::{EngineBatches, EngineDriver};
 use crate::error::Result;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-
-/// The batches of a result, one after the other.
-pub(super) type EngineBatches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
-
-/// What a driver does; tests have their own.
-pub(super) trait EngineDriver: Send {
-    /// Runs a statement that gives no rows.
-    fn execute(&mut self, statement: &str) -> Result<()>;
-    /// Runs a statement that gives rows.
-    fn query(&mut self, statement: &str) -> Result<(SchemaRef, EngineBatches)>;
-    /// Appends rows to a temporary table that is there.
-    fn append(&mut self, table: &str, rows: RecordBatch) -> Result<()>;
-}
 
 /// A session. What it makes is temporary, and goes with it.
 pub struct EngineSession {

@@ -1,7 +1,7 @@
 //! The arguments of commands that let another engine compute the outputs, and what they say of it.
 
 use super::ui;
-use crate::adbc::EngineAddress;
+use crate::adbc::{self, EngineAddress};
 use crate::error::Result;
 use crate::on::{CheckExtent, CheckedOutput};
 use clap::{Args, ValueEnum};
@@ -35,7 +35,7 @@ impl EngineArgs {
 
     /// The engine.
     pub fn address(&self) -> Result<EngineAddress> {
-        EngineAddress::find(self.on.as_deref().unwrap_or_default())
+        adbc::engine(self.on.as_deref().unwrap_or_default())
     }
 
     pub fn extent(&self) -> CheckExtent {

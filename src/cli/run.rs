@@ -96,10 +96,15 @@ impl RunArgs {
         let progress = &watch.progress;
         let mut on = None;
         let outcome = match self.changed {
-            _ if self.on.is_some() => {
-                self.on_engine(&plan, (&spec, &overrides), &options, progress).map(|done| {
-                    on = Some((done.engine, done.checked));
-                    done.outcome
+            _ if self.engine.is_given() => {
+                let engine = self.engine.address()?;
+                let check = self.engine.extent();
+                let (spec, overrides, options) = (&spec, &overrides, &options);
+                let request = EngineRequest { spec, overrides, engine: &engine, check, options, progress };
+                run_on(&plan, &request).map(|done| {
+                    let EngineOutcome { outcome, engine, checked } = done;
+                    on = Some(OnEngine { engine, checked });
+                    outcome
                 })
             }
             OnChangedFile::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),

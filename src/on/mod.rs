@@ -12,17 +12,17 @@
 
 mod refused;
 mod replay;
+mod request;
 mod rows;
 mod sample;
 
-use crate::adbc::EngineAddress;
 use crate::backfill::{self, BackfillRequest, GivenFile};
 use crate::deliver::{self, Outcome, OutputOutcome, Staged, server_tables, target};
-use crate::engine::{Pass, Progress, RunOptions};
+use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::input::InputReport;
-use crate::job::{self, JobSpec, Overrides};
-use crate::plan::{OutputId, Plan};
+use crate::job;
+use crate::plan::Plan;
 use crate::process::pool;
 use crate::run;
 use crate::sink::{Account, Target, Transaction, Watermarks};
@@ -34,28 +34,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use replay::Replay;
 use sample::Sampler;
-use serde::Serialize;
 
-/// How much of the engine's result is computed here too.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum CheckExtent {
-    /// Some groups of each output.
-    #[default]
-    Sample,
-    /// All rows.
-    All,
-}
-
-/// What was computed here too, of one output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CheckedOutput {
-    /// Its path.
-    pub path: String,
-    /// Rows that are the same here and there.
-    pub rows: u64,
-    /// Whether these are all of its rows.
-    pub all: bool,
-}
+pub use request::{CheckExtent, CheckedOutput, EngineRequest};
 
 /// What a run on an engine did.
 #[derive(Debug)]
@@ -66,23 +46,6 @@ pub struct EngineOutcome {
     pub engine: String,
     /// What was checked, by output.
     pub checked: Vec<CheckedOutput>,
-}
-
-/// The job, and how it is run.
-#[derive(Clone, Copy)]
-pub struct EngineRequest<'a> {
-    /// The job.
-    pub spec: &'a JobSpec,
-    /// What the command line says of it.
-    pub overrides: &'a Overrides,
-    /// The engine.
-    pub engine: &'a EngineAddress,
-    /// How much is computed here too.
-    pub check: CheckExtent,
-    /// How the machine is used.
-    pub options: &'a RunOptions,
-    /// Hears how far it is.
-    pub progress: &'a dyn Progress,
 }
 
 /// Computes the outputs of `plan`, which is that of the job, on an engine, and commits them together.
@@ -137,7 +100,7 @@ fn run_in(
 ) -> Result<EngineOutcome> {
     server_tables::check(plan)?;
     pool(request.options.threads)?.install(|| {
-        let computed = Computed::of(plan, request, &transaction)?;
+        let computed = ComputedOutputs::of(plan, request, &transaction)?;
         let (staged, checked) = computed.checked(plan, request, &transaction)?;
         right(&staged.outcome.inputs)?;
         request.progress.writing();
@@ -147,15 +110,15 @@ fn run_in(
 }
 
 /// What an engine has computed, staged.
-struct Computed {
+struct ComputedOutputs {
     outputs: Vec<OutputOutcome>,
     account: Account,
     times: Option<FirstAndLast>,
     samplers: Vec<Sampler>,
 }
 
-impl Computed {
-    fn of(plan: &Plan, request: &EngineRequest, transaction: &Transaction) -> Result<Computed> {
+impl ComputedOutputs {
+    fn of(plan: &Plan, request: &EngineRequest, transaction: &Transaction) -> Result<ComputedOutputs> {
         let EngineRequest { engine, options, progress, .. } = *request;
         let mut tables = EngineTables::open(plan, engine, options)?;
         let pass = Pass { plan, options, progress };
@@ -166,7 +129,7 @@ impl Computed {
             samplers.push(sampler);
         }
         let (account, times) = counted(plan, &mut tables)?;
-        Ok(Computed { outputs, account, times, samplers })
+        Ok(ComputedOutputs { outputs, account, times, samplers })
     }
 
     /// Holds the result to a replay here; gives what is to be committed.
@@ -212,9 +175,4 @@ fn counted(plan: &Plan, tables: &mut EngineTables) -> Result<(Account, Option<Fi
         return Err(Error::data("the engine's account does not have one row of counts"));
     }
     Ok(account.read(&row))
-}
-
-/// The number of an output among the targets of the transaction.
-fn number(plan: &Plan, id: OutputId) -> usize {
-    plan.deliveries.outputs[..id.place()].iter().filter(|output| target(&output.to).is_some()).count()
 }

@@ -1,6 +1,6 @@
 //! What a run on an engine refuses, by name and before anything is read.
 
-use crate::aggregate::Function;
+use crate::aggregate::{Function, Pairwise};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
@@ -77,25 +77,26 @@ fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
     let inexact = |column: &PlannedColumn| {
         let PlannedColumn::Value(i) = column else { return None };
         let (aggregate, _) = &groups.aggregates[*i];
-        inexact(&aggregate.function, aggregate.args.first().copied())
+        inexact(&aggregate.function, &aggregate.args)
     };
     let read = post.columns.iter().cloned().chain(post.read(&plan.pipeline.groupings[*grouping]));
-    let what = read.filter_map(|column| inexact(&column)).next()?;
-    Some(Error::job(format!("{to} has {what}: an engine gives other digits than a run")).hint(
-        "read the column as a decimal: types = { COLUMN = \"decimal(18,2)\" }; or run the job without --on",
-    ))
+    let (what, hint) = read.filter_map(|column| inexact(&column)).next()?;
+    Some(Error::job(format!("{to} has {what}: an engine gives other digits than a run")).hint(hint))
 }
 
 /// Aggregates of which engines give other values than a run, in words, and what to do.
-fn inexact(function: &Function, of: Option<DataType>) -> Option<(&'static str, &'static str)> {
-    let floats = of == Some(DataType::Float64);
+fn inexact(function: &Function, of: &[DataType]) -> Option<(&'static str, &'static str)> {
+    let floats = of.contains(&DataType::Float64);
     const DECIMAL: &str =
         "read the column as a decimal: types = { COLUMN = \"decimal(18,2)\" }; or run the job without --on";
     match function {
         Function::ApproxCountDistinct => {
             Some(("an approx_count_distinct", "count(distinct …) is exact; or run the job without --on"))
         }
-        Function::Pairwise(_) => Some(("a regression or a correlation", HERE)),
+        Function::Pairwise(Pairwise::Count) => None,
+        Function::Pairwise(what) if floats || matches!(what, Pairwise::Corr | Pairwise::R2) => {
+            Some(("a regression or a correlation", HERE))
+        }
         Function::Sum if floats => Some(("a sum of float64", DECIMAL)),
         Function::Avg if floats => Some(("an average of float64", DECIMAL)),
         Function::Spread { .. } if floats => Some(("a variance of float64", DECIMAL)),

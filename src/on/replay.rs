@@ -1,7 +1,7 @@
 //! The pass here beside an engine's: what was read, the account, and the rows of the samples.
 
+use super::request::{CheckedOutput, EngineRequest};
 use super::sample::{SampleRange, Sampler};
-use super::{CheckedOutput, EngineRequest};
 use crate::deliver::{Outcome, balances};
 use crate::error::{Error, Result};
 use crate::input::value::grouped;

@@ -4,13 +4,12 @@
 //! Rows come in the order of the output. Rows that come in another order of time are an error: parts would not be those of
 //! a run.
 
-use super::number;
 use super::sample::Sampler;
 use crate::adbc;
 use crate::batch::{DataType, Field, Schema, record_batch};
-use crate::deliver::OutputOutcome;
 use crate::deliver::partitioned::PartitionedWriter;
 use crate::deliver::shape::{PartitionRows, stretches};
+use crate::deliver::{OutputOutcome, target};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
@@ -143,4 +142,9 @@ fn in_order(windows: &[TimeRange], last: &mut i64, output: &OutputPlan) -> Resul
         *last = window.start;
     }
     Ok(())
+}
+
+/// The number of an output among the targets of the transaction.
+fn number(plan: &Plan, id: OutputId) -> usize {
+    plan.deliveries.outputs[..id.place()].iter().filter(|output| target(&output.to).is_some()).count()
 }

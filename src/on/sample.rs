@@ -5,7 +5,7 @@
 //! a key that the engine has lost is in the sample too, if its hash is small: it is looked for in the events, not in the
 //! result.
 
-use super::CheckExtent;
+use super::request::CheckExtent;
 use crate::batch::{DataType, Field, Schema, record_batch};
 use crate::engine::RunOptions;
 use crate::error::{Error, Result};
@@ -272,4 +272,81 @@ impl AllRows {
 
 fn unwritten(path: &Path, cause: parquet::errors::ParquetError) -> Error {
     Error::machine(format!("cannot write {}", path.display())).caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Zone;
+    use arrow_array::{Int64Array, StringViewArray};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    fn schema() -> Schema {
+        Schema::new(vec![Field::new("k", DataType::String), Field::new("n", DataType::Int64)])
+    }
+
+    fn sample() -> KeySample {
+        let schema = schema();
+        let hash = key_hash(schema.fields[..1].iter());
+        let of_rows = Expr::compile(&hash, &schema, &Zone::named("UTC").unwrap()).unwrap();
+        KeySample { of_rows, of_events: hash, kept: BTreeMap::new(), rows: 0, limit: None }
+    }
+
+    /// Rows of the keys `k0`, `k1` …, several of each, in batches of some size.
+    fn seen(keys: usize, of_each: usize, batch: usize) -> KeySample {
+        let mut sample = sample();
+        let rows: Vec<(String, i64)> =
+            (0..keys * of_each).map(|i| (format!("k{}", i * 31 % keys), i as i64)).collect();
+        for rows in rows.chunks(batch) {
+            let names: ArrayRef = Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| &row.0)));
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1)));
+            let batch = record_batch(&schema().arrow(), vec![names, numbers]).unwrap();
+            sample.see(&batch, rows.len()).unwrap();
+        }
+        sample
+    }
+
+    fn keys(sample: &KeySample) -> BTreeSet<String> {
+        let rows = sample.kept.values().flatten();
+        rows.flat_map(|batch| {
+            let names = batch.column(0).as_string_view();
+            names.iter().map(|name| name.unwrap().to_string()).collect::<Vec<_>>()
+        })
+        .collect()
+    }
+
+    fn rows(sample: &KeySample) -> usize {
+        sample.kept.values().flatten().map(RecordBatch::num_rows).sum()
+    }
+
+    #[test]
+    fn a_sample_has_all_rows_of_the_keys_with_the_smallest_hashes() {
+        // By another implementation of MD5's order: all hashes, sorted.
+        let all = |keys: usize| {
+            let mut hashes: Vec<(String, String)> = (0..keys)
+                .map(|i| {
+                    use md5::Digest;
+                    let key = format!("k{i}");
+                    let hash: String = md5::Md5::digest(&key).iter().map(|b| format!("{b:02x}")).collect();
+                    (hash, key)
+                })
+                .collect();
+            hashes.sort();
+            hashes.into_iter().take(KEYS).map(|(_, key)| key).collect::<BTreeSet<_>>()
+        };
+        for (count, of_each, batch) in [(3, 5, 4), (100, 7, 1), (100, 7, 64), (1000, 3, 10_000)] {
+            let sample = seen(count, of_each, batch);
+            assert_eq!(keys(&sample), all(count), "{count} {of_each} {batch}");
+            assert_eq!(rows(&sample), count.min(KEYS) * of_each, "{count} {of_each} {batch}");
+        }
+    }
+
+    #[test]
+    fn a_sample_of_keys_with_many_rows_takes_fewer_keys_and_all_of_their_rows() {
+        let of_each = ROWS / 2;
+        let sample = seen(4, of_each, 5_000);
+        assert!((1..4).contains(&sample.kept.len()), "{}", sample.kept.len());
+        assert_eq!(rows(&sample), sample.kept.len() * of_each);
+    }
 }

@@ -5,23 +5,12 @@
 //!   the first step that does so, or counted.
 //! * The statement gives one row. Beside the counts it has the first and the last event time of what is counted.
 
-use super::statement::{Select, Statement};
+use super::statement::{LeftOut, Select, Statement};
 use super::{Dialect, SqlScript, TIME, source, steps};
 use crate::error::Result;
 use crate::plan::Plan;
 use crate::sink::Account;
 use crate::time::FirstAndLast;
-use serde::Serialize;
-
-/// What becomes of rows that a step leaves out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum LeftOut {
-    /// By a filter, or because they are outside of the wanted range of time.
-    Filtered,
-    /// By dedup.
-    Duplicate,
-}
 
 /// A statement that counts, and what its columns say.
 #[derive(Debug)]

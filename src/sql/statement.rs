@@ -5,6 +5,7 @@ use crate::batch::{ColumnId, DataType};
 use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::plan::Plan;
+use serde::Serialize;
 use std::fmt::Write;
 
 /// One SELECT, written over lines.
@@ -76,6 +77,16 @@ impl Select {
     }
 }
 
+/// What becomes of rows that a step leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LeftOut {
+    /// By a filter, or because they are outside of the wanted range of time.
+    Filtered,
+    /// By dedup.
+    Duplicate,
+}
+
 /// A column of the events as they are at some step.
 #[derive(Debug, Clone)]
 enum EventColumn<'a> {
@@ -101,7 +112,7 @@ pub(super) struct Statement<'a> {
     /// Whether the rows of the output have their times behind their columns: see [`super::script_with_times`].
     pub timed: bool,
     /// The relations behind steps that leave rows out, and what becomes of these rows.
-    pub passed: Vec<(super::account::LeftOut, String)>,
+    pub passed: Vec<(LeftOut, String)>,
 }
 
 impl<'a> Statement<'a> {

@@ -1,7 +1,6 @@
 //! The steps of a job as CTEs: each reads the one before.
 
-use super::account::LeftOut;
-use super::statement::{Select, Statement, replay_order};
+use super::statement::{LeftOut, Select, Statement, replay_order};
 use super::{TIME, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
 use crate::error::Result;

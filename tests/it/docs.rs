@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the commands of `sh` blocks begin with, and who runs them in place of this test.
-const ELSEWHERE: [(&str, &str); 13] = [
+const ELSEWHERE: [(&str, &str); 17] = [
     ("cargo test --release", "this is it"),
     ("cargo run --release -- run data/jobs/big-spenders.toml", "as `highwater run`, right below"),
     ("eval \"$(scripts/postgres.sh", "CI, before the tests"),
@@ -26,6 +26,10 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ("kcat -P", "needs a broker; the lines are looked at by tests/it/postgres_tables.rs"),
     ("highwater serve", "does not end; tests/it/serve.rs and scripts/serve.py ask it"),
     ("highwater verify JOB --postgres", "tests/it/referee_postgres.rs"),
+    ("highwater run data/jobs/big-spenders.toml --on", "tests/it/help.rs, where DuckDB's library is there"),
+    ("highwater verify data/jobs/big-spenders.toml --on", "tests/it/help.rs, likewise"),
+    ("highwater backfill job.toml late.csv --on", "tests/it/on.rs"),
+    ("highwater sql data/jobs/big-spenders.toml --dialect spark --script", "scripts/spark_script.py"),
     ("duckdb -csv", "tests/it/retail.rs, where DuckDB is there"),
     ("pip install", "people who measure"),
     ("python3 scripts/", "people who measure"),

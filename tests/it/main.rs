@@ -110,6 +110,7 @@ mod secrets;
 mod serve;
 mod shapes;
 mod sources;
+mod sql_account;
 mod sql_laws;
 mod sql_rows;
 mod sql_streamed;

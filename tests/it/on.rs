@@ -22,6 +22,11 @@ fn library(variable: &str) -> Option<String> {
     }
 }
 
+/// The folder of DuckDB's library, where there is one.
+pub fn folder() -> Option<String> {
+    Some(Path::new(&library("HIGHWATER_DUCKDB_LIBRARY")?).parent()?.display().to_string())
+}
+
 /// A lab with DuckDB as the engine `lake`.
 fn lake() -> Option<Lab> {
     let library = library("HIGHWATER_DUCKDB_LIBRARY")?;
@@ -134,10 +139,10 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     // Nothing changes the second time.
     let answer = on(&lab, &[]);
     assert!(answer.err.contains("unchanged") && !answer.err.contains(" written"), "{}", answer.err);
-    assert!(answer.err.contains("read 401 = 0 rejected + 100 filtered + 1 duplicate"), "{}", answer.err);
+    assert!(answer.err.contains("read 401 = 0 rejected + 100 filtered + 31 duplicate"), "{}", answer.err);
     assert!(answer.err.contains("out/days by lake: a sample computed here too"), "{}", answer.err);
     assert!(answer.err.contains("out/top by lake: all rows computed here too"), "{}", answer.err);
-    // A backfill here goes on from there.
+    // A backfill goes on from there, here and on the engine.
     lab.write(
         "late.csv",
         "at,shop,item,amount,qty\n2024-03-31T01:30:00,north,i1,5.00,1\n2024-04-09T10:00:00,new,i1,1.00,1\n",
@@ -146,17 +151,43 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     assert_eq!(answer.code, 0, "{}", answer.err);
     let corrected = out(&lab);
     fs::remove_dir_all(lab.path("out")).unwrap();
-    fs::rename(lab.path("late.csv"), lab.path("in/late.csv")).unwrap();
-    let answer = on(&lab, &[]);
+    assert_eq!(on(&lab, &["-q"]).code, 0);
+    let add = ["backfill", "job.toml", "late.csv", "--on", "lake"];
+    let answer = lab.highwater(&add);
     assert_eq!(answer.code, 0, "{}", answer.err);
-    let rows = |files: &Snapshot| -> Snapshot {
-        files
-            .iter()
-            .filter(|(path, _)| !path.contains("_highwater"))
-            .map(|(p, c)| (p.clone(), c.clone()))
-            .collect()
-    };
-    same(&rows(&out(&lab)), &rows(&corrected));
+    assert!(answer.out.contains(" written, ") && answer.out.contains(" unchanged"), "{}", answer.out);
+    same(&out(&lab), &corrected);
+    let answer = lab.highwater(&add);
+    assert_eq!(
+        (answer.code, answer.out.trim()),
+        (0, "nothing changes: the outputs have counted these files")
+    );
+    same(&out(&lab), &corrected);
+    // Taken out again, all is as it was.
+    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--retract", "--on", "lake", "-q"]);
+    assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
+    same(&out(&lab), &here);
+}
+
+#[test]
+fn a_backfill_on_an_engine_refuses_what_it_cannot_do() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.done(&format!("{SOURCE}[[output]]\npath = \"out\"\nselect = {{ n = \"count(*)\" }}\n"), &[]);
+    let here = out(&lab);
+    lab.write("late.csv", "at,shop,item,amount,qty\n2024-03-31T01:30:00,north,i1,5.00,1\n");
+    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--on", "lake", "--plan"]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(answer.err.contains("--plan does not go with --on"), "{}", answer.err);
+    fs::remove_file(lab.path("in/b.csv")).unwrap();
+    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--on", "lake"]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(
+        answer.err.contains("in/b.csv was counted and is gone, so an engine cannot read it"),
+        "{}",
+        answer.err
+    );
+    same(&out(&lab), &here);
 }
 
 #[test]
@@ -198,7 +229,28 @@ fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
     let answer = on(&lab, &[]);
     assert_eq!(answer.code, 2, "{}", answer.err);
     assert!(!lab.path("out").exists());
-    insta::assert_snapshot!(answer.err, @"");
+    insta::assert_snapshot!(answer.err, @r#"
+    error: out/streamed is streamed: an engine has every event and not those that came in time
+      hint: run the job without --on, or with --mode complete
+
+    error: out/archive is an archive: an engine does not show the file and the place of each record
+      hint: run the job without --on
+
+    error: out/kept keeps the state of its groups (`state`), which an engine does not give
+      hint: take `state` away, or run the job without --on
+
+    error: out/about has an approx_count_distinct: an engine gives other digits than a run
+      hint: count(distinct …) is exact; or run the job without --on
+
+    error: out/mean has an average of float64: an engine gives other digits than a run
+      hint: read the column as a decimal: types = { COLUMN = "decimal(18,2)" }; or run the job without --on
+
+    error: an engine does not give late events, so [late] is not written on it
+      hint: run the job without --on
+
+    error: an engine does not show which records it rejects, so `rejects` is not written on it
+      hint: run the job without --on
+    "#);
 }
 
 #[test]
@@ -219,7 +271,23 @@ fn engines_that_are_not_there_are_refused() {
         assert!(!lab.path("out").exists(), "{engine}");
         words += &answer.err;
     }
-    insta::assert_snapshot!(words, @"");
+    insta::assert_snapshot!(words, @r#"
+    error: there is no engine `lak`
+      hint: did you mean `lake`?
+      hint: an engine is an entry of @/engines.toml, or a URI: duckdb:…, postgresql://…, postgres://…
+    error: the driver `/no/such/libduckdb.so` of the engine `lake` cannot be loaded
+      cause: Error with dynamic library: /no/such/libduckdb.so: cannot open shared object file: No such file or directory
+      hint: install the driver, and name its library in engines.toml: driver = "/path/lib….so"
+      hint: or put the folder of the library into ADBC_DRIVER_PATH
+    error: the engine `store` needs the variable HIGHWATER_NO_SUCH, which is not set
+    error: the engine `big` reads the SQL of bigquery, whose statements need a place for the files that is not known here
+      hint: print them with `highwater sql`, put the place in, and run them there
+    error: the engine `odd` reads the SQL of duckdbb, which is not a dialect
+      hint: did you mean `duckdb`?
+    error: the URI `grpc://…` does not say which engine answers
+      hint: URIs with a known engine are duckdb:…, postgresql://…, postgres://…
+      hint: for another one write its driver, uri and dialect into @/engines.toml, and give the name of that entry
+    "#);
 }
 
 #[test]
@@ -270,13 +338,12 @@ fn verify_runs_the_sql_of_the_job_on_an_engine() {
     let verdict: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
     assert_eq!(verdict["same"], true);
     assert_eq!(verdict["outputs"].as_array().unwrap().len(), 7);
-    assert_eq!(verdict["outputs"][0]["against"], "the job's SQL by lake");
+    assert_eq!(verdict["outputs"][0]["there"], "the job's SQL by lake");
 }
 
 #[test]
 fn postgresql_answers_through_its_driver() {
-    let (Some(driver), Ok(server)) =
-        (library("HIGHWATER_POSTGRES_DRIVER"), std::env::var("HIGHWATER_POSTGRES"))
+    let (Some(driver), Some(_)) = (library("HIGHWATER_POSTGRES_DRIVER"), crate::referee_postgres::postgres())
     else {
         return;
     };
@@ -286,7 +353,6 @@ fn postgresql_answers_through_its_driver() {
         "engines.toml",
         format!("[lake]\ndriver = \"{driver}\"\nuri = \"${{HIGHWATER_POSTGRES}}\"\ndialect = \"postgres\"\n"),
     );
-    assert!(server.starts_with("postgres"));
     lab.done(&format!("{SOURCE}{OUTPUTS}"), &[]);
     let here = out(&lab);
     let answer = lab.highwater(&["verify", "job.toml", "--on", "lake"]);

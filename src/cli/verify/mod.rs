@@ -15,7 +15,7 @@ use super::job_args::MachineArgs;
 use super::lineage;
 use super::ui;
 use super::watch::{CommandWatch, Facts, LineageArgs, MetricsArgs};
-use crate::adbc::EngineAddress;
+use crate::adbc;
 use crate::error::{Error, Kind, Result, exit};
 use crate::job;
 use crate::pg::ServerAddress;
@@ -227,7 +227,7 @@ impl VerifyArgs {
 
     fn verdict(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<VerifyVerdict> {
         let server = self.postgres.as_deref().map(ServerAddress::parse).transpose()?;
-        let engine = self.on.as_deref().map(EngineAddress::find).transpose()?;
+        let engine = self.on.as_deref().map(adbc::engine).transpose()?;
         let against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
             return Err(Error::job("--postgres runs SQL, but --against is a result")
