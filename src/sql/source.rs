@@ -138,9 +138,9 @@ impl<'a> View<'a> {
         self.relation.fields.iter().any(|field| field.name == name)
     }
 
-    /// Whether its records tell their files. Only where DuckDB reads them: other dialects refuse what needs it.
+    /// Whether its records tell their files. The dialects in which they do not refuse what needs it.
     fn has_files(&self) -> bool {
-        self.dialect == Dialect::DuckDb && self.has(OF_FILE)
+        matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres) && self.has(OF_FILE)
     }
 
     /// The columns of the relation that are read, each name once.

@@ -51,9 +51,9 @@ pub(super) fn append(s: &mut Statement) -> Result<()> {
         return Ok(());
     };
     let keys = match partition {
-        LogPartition::File if !matches!(s.dialect, Dialect::Polars | Dialect::DuckDb) => {
+        LogPartition::File if s.dialect == Dialect::Spark => {
             let what = "`partition = \"file\"`, which needs the file of each record,";
-            return Err(s.refuse(what).hint("the dialects polars and duckdb have it"));
+            return Err(s.refuse(what).hint("the dialects polars, duckdb and postgres have it"));
         }
         LogPartition::File => vec![s.ident(OF_FILE)],
         partition => s.partition(&partition.columns())?,

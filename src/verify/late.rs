@@ -1,12 +1,23 @@
 //! The late output beside the statement that gives its rows.
 
-use super::compare::{ComparisonRules, compare};
-use super::{Verified, VerifyRequest, ours, theirs};
+use super::compare::{Comparison, ComparisonRules, compare};
+use super::request::VerifyRequest;
+use super::{ours, theirs};
 use crate::deliver::late_schema;
 use crate::error::Result;
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{LatePlan, Plan};
 use crate::sql;
+
+/// The late output beside the rows of its statement.
+pub struct LateCheck {
+    /// How they differ.
+    pub comparison: Comparison,
+    /// What is there, in words.
+    pub against: String,
+    /// What a reader should know of the SQL.
+    pub notes: Vec<String>,
+}
 
 /// Compares the late output of `plan`, which is that of `spec` with `overrides`: the columns that the statement has. Rows
 /// are compared as a multiset, as events have no key.
@@ -18,7 +29,7 @@ pub fn verify(
     overrides: &Overrides,
     (plan, output): (&Plan, &LatePlan),
     request: &VerifyRequest,
-) -> Result<Option<Verified>> {
+) -> Result<Option<LateCheck>> {
     let Some(theirs) = theirs::late(plan, request)? else { return Ok(None) };
     let here = ours::late(job::plan_job(spec, overrides)?, request)?;
     let columns = late_schema(output);
@@ -33,13 +44,6 @@ pub fn verify(
     if request.hide_values {
         comparison.forget_values();
     }
-    Ok(Some(Verified {
-        output: output.path.display().to_string(),
-        here: format!("highwater, by {}", spec.file()),
-        against: theirs.name,
-        notes: theirs.notes.into_iter().chain(comparison.notes.clone()).collect(),
-        comparison,
-        explanation: None,
-        traces: vec![],
-    }))
+    let notes = theirs.notes.into_iter().chain(comparison.notes.clone()).collect();
+    Ok(Some(LateCheck { comparison, against: theirs.name, notes }))
 }

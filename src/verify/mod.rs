@@ -34,7 +34,7 @@ use crate::engine::RunOptions;
 use crate::error::{Error, Result};
 use crate::explain::{GroupOf, Traced};
 use crate::job::{self, JobSpec, Overrides};
-use crate::plan::{OutputId, OutputTo, Plan};
+use crate::plan::{LatePlan, OutputId, OutputTo, Plan};
 pub use allowed::MaxDifferent;
 use case::{APPROXIMATE, OutputCheck, near};
 pub use compare::{ColumnNames, ResultFormat};
@@ -158,10 +158,7 @@ pub fn verify(
         });
     }
     if let Some(output) = plan.deliveries.late.as_ref().filter(|_| late) {
-        match late::verify(spec, overrides, (&plan, output), request) {
-            Ok(verified) => verdict.verified.extend(verified),
-            Err(why) => verdict.skipped.push(Skipped { output: output.path.display().to_string(), why }),
-        }
+        add_late(&mut verdict, spec, late::verify(spec, overrides, (&plan, output), request), output);
     }
     if verdict.verified.is_empty() {
         return match verdict.skipped.pop() {
@@ -191,6 +188,29 @@ pub(crate) fn alike(
         ..ComparisonRules::default()
     };
     compare(here, there, &rules)
+}
+
+/// Adds what came of the late output.
+fn add_late(
+    verdict: &mut VerifyVerdict,
+    spec: &JobSpec,
+    outcome: Result<Option<late::LateCheck>>,
+    output: &LatePlan,
+) {
+    let path = output.path.display().to_string();
+    match outcome {
+        Ok(None) => {}
+        Ok(Some(late::LateCheck { comparison, against, notes })) => verdict.verified.push(Verified {
+            output: path,
+            here: format!("highwater, by {}", spec.file()),
+            against,
+            comparison,
+            explanation: None,
+            traces: vec![],
+            notes,
+        }),
+        Err(why) => verdict.skipped.push(Skipped { output: path, why }),
+    }
 }
 
 /// Compares two results that are files.

@@ -186,12 +186,17 @@ impl View<'_> {
                     "-- \\copy {table} ({}) FROM {from} WITH (FORMAT csv, HEADER {header}, DELIMITER {delimiter})\n",
                     list.join(", ")
                 );
+                if self.has_files() {
+                    let (of_file, path) = (self.ident(OF_FILE), words::text(Dialect::Postgres, path));
+                    load += &format!("-- UPDATE {table} SET {of_file} = {path} WHERE {of_file} IS NULL\n");
+                }
             }
             if let Some(more) = part.paths.len().checked_sub(shown).filter(|more| *more > 0) {
                 load +=
                     &format!("-- and the same for {more} files more, in the natural order of their paths\n");
             }
         }
+        names.extend(self.has_files().then(|| OF_FILE.to_string()));
         // Compared byte by byte, as jobs do.
         let columns: Vec<String> =
             names.iter().map(|name| format!("{} TEXT COLLATE \"C\"", self.ident(name))).collect();

@@ -23,21 +23,6 @@ fn late(dialect: Dialect, job: &str) -> String {
 #[test]
 fn an_event_counts_where_the_watermark_before_it_has_not_closed_the_window() {
     insta::assert_snapshot!(query(Dialect::DuckDb, "UTC", &job("", MINUTE)), @r#"
-WITH records AS (
-  SELECT "at", "user", "item", "amount", "share", ROW_NUMBER() OVER () - 1 AS "_position"
-  FROM read_csv(['events.csv'], auto_detect = false, header = true, delim = ',', quote = '"', escape = '"', allow_quoted_nulls = false, columns = {'at': 'VARCHAR', 'user': 'VARCHAR', 'item': 'VARCHAR', 'amount': 'VARCHAR', 'share': 'VARCHAR'})
-)
-SELECT
-  CASE WHEN REGEXP_MATCHES(NULLIF("at", ''), '^.{16}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN CAST(NULLIF("at", '') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE CAST(NULLIF("at", '') AS TIMESTAMP) END AS "at",
-  "user",
-  "item",
-  CAST(NULLIF("amount", '') AS DECIMAL(18, 2)) AS "amount",
-  CAST(NULLIF("share", '') AS DOUBLE) AS "share",
-  CASE WHEN REGEXP_MATCHES(NULLIF("at", ''), '^.{16}.*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$') THEN CAST(NULLIF("at", '') AS TIMESTAMPTZ) AT TIME ZONE 'UTC' ELSE CAST(NULLIF("at", '') AS TIMESTAMP) END AS "_time",
-  "_position"
-FROM records;
-
--- out
 WITH watermarked AS (
   SELECT
     *,
@@ -200,7 +185,7 @@ error: `mode = "streamed"`, which needs the order of the records, cannot be expr
     let file = job("partition = \"file\"", MINUTE);
     insta::assert_snapshot!(refused(Dialect::Spark, "UTC", &file), @r#"
 error: `partition = "file"`, which needs the file of each record, cannot be expressed in the SQL of spark
-  hint: the dialects polars and duckdb have it
+  hint: the dialects polars, duckdb and postgres have it
 "#);
     assert!(query(Dialect::DuckDb, "UTC", &file).contains("PARTITION BY \"_of_file\""));
 }

@@ -31,7 +31,7 @@ use crate::batch::partition_values;
 use crate::error::{Error, Result};
 use crate::input::derived::DerivedFrom;
 use crate::input::{InputFormat, ReadColumn, ReadPlan, SourceFile};
-use crate::sql::{POSITION, Relation};
+use crate::sql::{OF_FILE, POSITION, Relation};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef, Int64Array, StringViewArray, new_null_array};
 use arrow_schema::DataType as ArrowType;
@@ -47,7 +47,8 @@ use std::sync::Arc;
 /// they are not. NULL is what an empty field without quotes is.
 #[derive(Debug)]
 pub struct RawTable {
-    /// The columns that are read, those of event time and arrival among them, then the position (int64).
+    /// The columns that are read, those of event time and arrival among them, then the position (int64);
+    /// before it the path of the file, where the relation has it.
     pub columns: Vec<(String, ArrayRef)>,
     /// How many records.
     pub rows: usize,
@@ -93,9 +94,20 @@ pub fn read(relation: &Relation) -> Result<RawTable> {
     for (i, column) in wanted.iter().enumerate() {
         columns.push((column.name.clone(), joined(&parts, i)?));
     }
+    if relation.fields.iter().any(|field| field.name == OF_FILE) {
+        columns.push((OF_FILE.to_string(), files(plan, &parts)));
+    }
     let rows = positions.len();
     columns.push((POSITION.to_string(), Arc::new(Int64Array::from(positions)) as ArrayRef));
     Ok(RawTable { columns, rows, first })
+}
+
+/// The path of the file of each record.
+fn files(plan: &ReadPlan, parts: &[RawFile]) -> ArrayRef {
+    let of = |(file, part): (&SourceFile, &RawFile)| {
+        std::iter::repeat_n(Some(file.path.display().to_string()), part.numbers.len())
+    };
+    Arc::new(plan.files.iter().zip(parts).flat_map(of).collect::<StringViewArray>())
 }
 
 /// Fails where a column is read as two types, and its values are not written the plain way.

@@ -110,7 +110,7 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
             POSITION => raw.column(POSITION).cloned(),
             TIME => event_time.as_ref().map(|time| time.array.clone()),
             ARRIVAL => arrival.as_ref().or(event_time.as_ref()).map(|time| time.array.clone()),
-            OF_FILE => Some(files(&raw, plan)),
+            OF_FILE => raw.column(OF_FILE).cloned(),
             // Of a name that comes twice, the first.
             name => plan.columns.iter().position(|c| c.name == name).map(|i| columns[i].array.clone()),
         };
@@ -128,15 +128,6 @@ fn arrive_with(arrival: &mut TypedColumn, time: &TypedColumn, raw: &RawTable, pl
     let filled: PrimitiveArray<TimestampMicrosecondType> =
         instants(arrival).iter().zip(&instants(time)).map(|(arrival, time)| arrival.or(time)).collect();
     arrival.array = Arc::new(filled.with_data_type(DataType::Timestamp.arrow()));
-}
-
-/// The path of the file of each record.
-fn files(raw: &RawTable, plan: &ReadPlan) -> ArrayRef {
-    let paths: Vec<String> = plan.files.iter().map(|file| file.path.display().to_string()).collect();
-    let positions = raw.column(POSITION).map(|column| column.as_primitive::<Int64Type>().clone());
-    let of = |position: &i64| paths.get(raw.place(*position as u64).0);
-    let names = positions.iter().flat_map(|positions| positions.values().iter().map(of));
-    Arc::new(names.collect::<StringViewArray>())
 }
 
 /// The rows that are no bad records, if there are such; or the error for the first one.
