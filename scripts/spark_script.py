@@ -88,7 +88,6 @@ def same(highwater, out, paths):
 
 def renames(spark, module, highwater):
     """The program is stopped at each rename."""
-    files = module.Files(spark)
     out = pathlib.Path("spark")
     old = data(out)
     captured = []
@@ -96,6 +95,7 @@ def renames(spark, module, highwater):
     module.main(spark)
     assert data(out) == old, "something changed before the renames"
     module = loaded(pathlib.Path("program.py").resolve())
+    files = module.Files(spark)
     # As it is when the journal is written: the commit point.
     shutil.copytree(out, "ready")
     module.swap(files, captured[0])

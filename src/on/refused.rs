@@ -79,8 +79,8 @@ fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
         let (aggregate, _) = &groups.aggregates[*i];
         inexact(&aggregate.function, &aggregate.args)
     };
-    let read = post.columns.iter().cloned().chain(post.read(&plan.pipeline.groupings[*grouping]));
-    let (what, hint) = read.filter_map(|column| inexact(&column)).next()?;
+    let mut read = post.columns.iter().cloned().chain(post.read(&plan.pipeline.groupings[*grouping]));
+    let (what, hint) = read.find_map(|column| inexact(&column))?;
     Some(Error::job(format!("{to} has {what}: an engine gives other digits than a run")).hint(hint))
 }
 

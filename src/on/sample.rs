@@ -16,6 +16,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_select::take::take_record_batch;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -35,7 +38,7 @@ pub(super) struct Sampler {
 }
 
 enum Sampling {
-    Keys(KeySample),
+    Keys(Box<KeySample>),
     /// All rows, in a file.
     All(Box<AllRows>),
 }
@@ -81,7 +84,7 @@ impl Sampler {
         let schema = plan.deliveries.outputs[id].columns.clone();
         let by_key = if check == CheckExtent::Sample { KeySample::of(plan, id) } else { None };
         let how = match by_key {
-            Some(keys) => Sampling::Keys(keys),
+            Some(keys) => Sampling::Keys(Box::new(keys)),
             None => Sampling::All(Box::new(AllRows::new(&schema, &options.spill_folder)?)),
         };
         Ok(Sampler { schema, how })
@@ -99,8 +102,8 @@ impl Sampler {
     /// Which events make these rows.
     pub fn range(&self) -> SampleRange {
         match &self.how {
-            Sampling::Keys(KeySample { of_events, kept, .. }) => match kept.last_key_value() {
-                Some((bound, _)) => SampleRange::Where(format!("{of_events} <= '{bound}'")),
+            Sampling::Keys(keys) => match keys.kept.last_key_value() {
+                Some((bound, _)) => SampleRange::Where(format!("{} <= '{bound}'", keys.of_events)),
                 // Without a row there is no key: no event may give one.
                 None => SampleRange::All,
             },
@@ -110,16 +113,20 @@ impl Sampler {
 
     /// Of a result that was computed here, in `files`, the rows that belong to the sample.
     pub fn own(&self, files: ResultTable) -> Result<ResultTable> {
-        let Sampling::Keys(KeySample { of_rows, kept, .. }) = &self.how else { return Ok(files) };
+        let Sampling::Keys(keys) = &self.how else { return Ok(files) };
+        let KeySample { of_rows, kept, .. } = &**keys;
         let Some((bound, _)) = kept.last_key_value() else { return Ok(files) };
         let ResultTable::Opened(files) = &files else { return Ok(files) };
         let mut batches = vec![];
         for file in files {
-            for batch in read(&file.path, &self.schema)? {
+            let unread = |e: &dyn std::fmt::Display| {
+                Error::machine(format!("cannot read back {}", file.path.display())).caused_by(e)
+            };
+            for batch in reader(&file.path, &self.schema)? {
+                let batch = batch.map_err(|e| unread(&e))?;
                 let hashes = hashes(of_rows, &batch)?;
-                let chosen =
-                    (0..batch.num_rows() as u32).filter(|&row| hash(&hashes, row as usize) <= bound.as_str());
-                batches.push(taken(&batch, chosen.collect())?);
+                let is_small = |row: &u32| hash(&hashes, *row as usize) <= bound.as_str();
+                batches.push(taken(&batch, (0..batch.num_rows() as u32).filter(is_small).collect())?);
             }
         }
         Ok(ResultTable::Rows { schema: self.schema.clone(), batches })
@@ -235,18 +242,13 @@ fn taken(batch: &RecordBatch, rows: Vec<u32>) -> Result<RecordBatch> {
         .map_err(|e| Error::fault("rows of a batch are not in it").caused_by(e))
 }
 
-/// The batches of a Parquet file that was written here, of the columns of `schema`.
-fn read(path: &Path, schema: &Schema) -> Result<Vec<RecordBatch>> {
-    use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-    let unread = |e: &dyn std::fmt::Display| {
-        Error::machine(format!("cannot read back {}", path.display())).caused_by(e)
-    };
+/// A Parquet file that was written here, of the columns of `schema`.
+fn reader(path: &Path, schema: &Schema) -> Result<ParquetRecordBatchReader> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
     let options = ArrowReaderOptions::new().with_schema(schema.arrow());
-    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
         .and_then(|builder| builder.with_batch_size(1 << 16).build())
-        .map_err(|e| unread(&e))?;
-    reader.collect::<std::result::Result<_, _>>().map_err(|e| unread(&e))
+        .map_err(|e| Error::machine(format!("cannot read back {}", path.display())).caused_by(e))
 }
 
 impl AllRows {

@@ -32,7 +32,7 @@ fn the_account_of_the_printed_statement_is_that_of_a_run() {
     let mut compared = 0;
     for job in &jobs {
         // Cargo runs tests in the folder of the package, where the paths of these jobs begin.
-        let spec: JobSpec = read(&job.strip_prefix(root).unwrap().to_path_buf()).unwrap();
+        let spec: JobSpec = read(job.strip_prefix(root).unwrap()).unwrap();
         let plan = plan_job(&spec, &Overrides::default()).unwrap();
         let Ok(account) = sql::account(&plan, Dialect::Polars) else { continue };
         let answer = referee::run(&plan, &account.script.query);
