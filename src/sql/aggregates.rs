@@ -87,42 +87,44 @@ fn by_order(
 ) -> Result<Aggregated> {
     let x = s.operand(args[0])?;
     let mut prepared = vec![];
-    let mut order = vec![format!("_has_{i} DESC")];
-    let earliest = match s.dialect {
-        // Its positions are no numbers.
-        Dialect::Spark => [TIME, POSITION].map(String::from),
-        // All orders descend: Polars knows no other where directions are mixed.
-        _ => [format!("{} * -1 DESC", s.micros(TIME)), format!("{POSITION} * -1 DESC")],
-    };
-    let latest = [format!("{TIME} DESC"), format!("{POSITION} DESC")];
-    let has = match aggregate.function {
-        Function::First | Function::Last => {
-            order.extend(if aggregate.function == Function::First { earliest } else { latest });
-            format!("{x} IS NULL")
+    let (time, position) = (TIME.to_string(), POSITION.to_string());
+    let has = format!("_has_{i} DESC");
+    let (rank, is_null) = match aggregate.function {
+        Function::First => (by_replay(s, vec![has]), format!("{x} IS NULL")),
+        Function::Last => {
+            (vec![has, format!("{time} DESC"), format!("{position} DESC")], format!("{x} IS NULL"))
         }
         _ => {
             let (y, ty) = (s.column(args[1])?, aggregate.args[1]);
             nan(s, ty);
             prepared.push(format!("{y} AS _by_{i}"));
             let by = format!("_by_{i}{}", words::collation(s.dialect, ty));
-            if aggregate.function == Function::ArgMax {
-                order.push(format!("{by} DESC"));
-                order.extend(earliest);
-            } else {
-                // All orders ascend here: `_by` may be text or a date, which cannot be negated.
-                order = vec![format!("_has_{i} * -1"), by, TIME.to_string(), POSITION.to_string()];
-            }
-            format!("{x} IS NULL OR {} IS NULL", s.operand(args[1])?)
+            let rank = match aggregate.function {
+                Function::ArgMax => by_replay(s, vec![has, format!("{by} DESC")]),
+                // All ascend here: `_by` may be text or a date, which cannot be negated for Polars.
+                _ => vec![format!("_has_{i} * -1"), by, time, position],
+            };
+            (rank, format!("{x} IS NULL OR {} IS NULL", s.operand(args[1])?))
         }
     };
-    prepared.insert(0, format!("CASE WHEN {has} THEN 0 ELSE 1 END AS _has_{i}"));
+    prepared.insert(0, format!("CASE WHEN {is_null} THEN 0 ELSE 1 END AS _has_{i}"));
     let ranked = format!(
         "ROW_NUMBER() OVER ({}ORDER BY {}) AS _place_{i}",
         super::statement::partition_by(group),
-        order.join(", ")
+        rank.join(", ")
     );
     // A group in which every row is NULL has a row of place 1 too; `_has` keeps its value out.
     let chosen = format!("CASE WHEN _place_{i} = 1 AND _has_{i} = 1 THEN {x} END");
     let value = greatest(s.dialect, aggregate.args[0], &chosen);
     Ok(Aggregated { prepared, ranked: vec![ranked], value, ..Aggregated::default() })
+}
+
+/// An order that descends, and among equals goes by replay order.
+fn by_replay(s: &Statement, mut order: Vec<String>) -> Vec<String> {
+    order.extend(match s.dialect {
+        // All directions are one there.
+        Dialect::Polars => [format!("{} * -1 DESC", s.micros(TIME)), format!("{POSITION} * -1 DESC")],
+        _ => [TIME, POSITION].map(String::from),
+    });
+    order
 }

@@ -6,6 +6,7 @@
 //! whatever its own wall clock shows. Days are made by the engine, from instant to wall clock, which no engine resolves
 //! in a way of its own; Polars, whose SQL cannot, finds a relation of them ([`super::day_relations`]).
 
+use super::source::instant_of_local;
 use super::statement::{Select, Statement, numbers};
 use super::{Dialect, words};
 use crate::error::Result;
@@ -14,12 +15,13 @@ use crate::window::{Offset, Window};
 
 /// A number of calendar units, in days or in months.
 #[derive(Clone, Copy)]
-enum Units {
+pub(super) enum Units {
     Days(i64),
     Months(i64),
 }
 
-fn units(count: u32, unit: CalendarUnit) -> Units {
+/// So many units, in days or in months.
+pub(super) fn units(count: u32, unit: CalendarUnit) -> Units {
     let count = i64::from(count);
     match unit {
         CalendarUnit::Day => Units::Days(count),
@@ -63,7 +65,6 @@ pub(super) fn starts(window: Window) -> Option<(u32, CalendarUnit, Offset)> {
 pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     let (count, unit, offset) = starts(window).expect("a window of the calendar");
     let every = units(count, unit);
-    let events = s.last.clone();
     // The days must hold every start and end of a window of the first and the last event.
     let wide = match window {
         Window::Hopping { size, .. } => most_days(size),
@@ -71,7 +72,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Result<()> {
     } + 2 * most_days(Duration::Calendar { count, unit })
         + offset.micros.abs() / DAY
         + 3;
-    let days = days(s, &events, offset.micros, wide)?;
+    let days = days(s, offset.micros, wide)?;
     // Windows whose offset has months begin as many later: their months are counted from there.
     let month = match offset.months {
         0 => "_month".to_string(),
@@ -241,7 +242,7 @@ fn place_by_day(s: &mut Statement, days: &str) {
 }
 
 /// A CTE of local days around the events: `_day` since 1970, `_month` since January 1970, `_begins`.
-fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<String> {
+fn days(s: &mut Statement, offset: i64, wide: i64) -> Result<String> {
     let int = s.type_name(crate::batch::DataType::Int64);
     let month = |date: &str| {
         let field = |field: &str| format!("CAST(EXTRACT({field} FROM {date}) AS {int})");
@@ -257,25 +258,24 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
         return Ok(s.with("local_days", select));
     }
     let zone = s.plan.zone.clone();
-    let reach = s.with("reach", Select::new(["MIN(_us) AS _low", "MAX(_us) AS _high"], events));
-    let day = |of: &str| words::floor_div(s.dialect, of, DAY);
-    let columns =
-        [format!("{} - {wide} AS _low", day("_low")), format!("{} + {wide} AS _high", day("_high"))];
-    let reach = s.with("reach_in_days", Select::new(columns, reach));
+    // All days that events can have: reading the events for the first and the last would read them twice.
+    let range = s.plan.pipeline.range;
+    let low = range.start.clamp(EARLIEST, LATEST).div_euclid(DAY) - wide;
+    let high = range.end.clamp(EARLIEST, LATEST).div_euclid(DAY) + wide;
     let select = match s.dialect {
-        Dialect::Postgres => Select::new(["GENERATE_SERIES(_low, _high) AS _day"], reach),
-        Dialect::Spark => Select::new(["EXPLODE(SEQUENCE(_low, _high)) AS _day"], reach),
-        Dialect::BigQuery => {
-            Select::new(["_day"], reach).join("CROSS JOIN UNNEST(GENERATE_ARRAY(_low, _high)) AS _day")
+        Dialect::Postgres => {
+            Select::new([format!("GENERATE_SERIES(CAST({low} AS {int}), {high}) AS _day")], "")
         }
+        Dialect::Spark => {
+            Select::new([format!("EXPLODE(SEQUENCE(CAST({low} AS {int}), {high})) AS _day")], "")
+        }
+        Dialect::BigQuery => Select::new(["_day"], format!("UNNEST(GENERATE_ARRAY({low}, {high})) AS _day")),
         Dialect::Flink => {
-            // Flink lacks a function for series. The years 1900 to 2200 have 110,000 days.
-            let numbers = numbers(s, "numbers", 0, 200_000);
-            Select::new(["r._low + n._k AS _day"], format!("{reach} AS r"))
-                .join(format!("CROSS JOIN {numbers} AS n"))
-                .filter("r._low + n._k <= r._high")
+            // Flink lacks a function for series.
+            let numbers = numbers(s, "numbers", 0, high - low + 1);
+            Select::new([format!("n._k + ({low}) AS _day")], format!("{numbers} AS n"))
         }
-        _ => Select::new(["UNNEST(GENERATE_SERIES(_low, _high)) AS _day"], reach),
+        _ => Select::new([format!("UNNEST(GENERATE_SERIES({low}, {high})) AS _day")], ""),
     };
     let numbered = s.with("all_days", select);
     let month = month(&date(s.dialect, "_day"));
@@ -284,6 +284,16 @@ fn days(s: &mut Statement, events: &str, offset: i64, wide: i64) -> Result<Strin
     if zone.name() == "UTC" {
         // In UTC every day begins at its own midnight: the probing of offsets below is not needed.
         let columns = ["_day".to_string(), month, format!("{start} AS _begins")];
+        return Ok(s.with("local_days", Select::new(columns, numbered)));
+    }
+    if matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres) {
+        // The function that relations are made with finds the first instant at which a clock shows this or later.
+        let shown = match s.dialect {
+            Dialect::DuckDb => format!("MAKE_TIMESTAMP({start})"),
+            _ => format!("(TIMESTAMP 'epoch' + ({start}) * INTERVAL '1 microsecond')"),
+        };
+        let begins = s.micros(&instant_of_local(s.dialect, &zone, &shown));
+        let columns = ["_day".to_string(), month, format!("{begins} AS _begins")];
         return Ok(s.with("local_days", Select::new(columns, numbered)));
     }
     if !begins_are_plain(&zone, offset) {
@@ -332,8 +342,6 @@ fn wall_clock(dialect: Dialect, micros: &str, zone: &str) -> String {
     let zone = words::text(dialect, zone);
     let instant = words::from_micros(dialect, micros);
     match dialect {
-        Dialect::DuckDb => format!("EPOCH_US(TIMEZONE({zone}, MAKE_TIMESTAMPTZ({micros})))"),
-        Dialect::Postgres => words::to_micros(dialect, &format!("({instant} AT TIME ZONE {zone})")),
         Dialect::Spark => words::to_micros(dialect, &format!("FROM_UTC_TIMESTAMP({instant}, {zone})")),
         Dialect::BigQuery => words::to_micros(dialect, &format!("TIMESTAMP(DATETIME({instant}, {zone}))")),
         Dialect::Flink => words::to_micros(
@@ -342,7 +350,9 @@ fn wall_clock(dialect: Dialect, micros: &str, zone: &str) -> String {
                 "CAST(CONVERT_TZ(DATE_FORMAT({instant}, 'yyyy-MM-dd HH:mm:ss'), 'UTC', {zone}) AS TIMESTAMP(3))"
             ),
         ),
-        Dialect::Polars => unreachable!("its days are a relation"),
+        Dialect::Polars | Dialect::DuckDb | Dialect::Postgres => {
+            unreachable!("their days begin by other words")
+        }
     }
 }
 

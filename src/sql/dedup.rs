@@ -1,10 +1,13 @@
 //! `dedup` with `within`: a chain that goes from each row that stays to the next that does.
 //!
 //! # Contract
-//! The first row of a key stays, and after a row that stays the first that comes more than `within` later. Where the
-//! dialect has recursive queries, the chain is walked. Where it has none, it is doubled: with each round the rows that
-//! stay are known twice as far, and rounds are as many as the longest chain needs that the range of times and the files
-//! can hold.
+//! * The first row of a key stays, and after a row that stays the first that comes more than `within` later. Rows at one
+//!   instant go by their positions.
+//! * A row that comes more than `within` after the row before it stays in any case. So rows fall into segments, each of
+//!   which has a chain of its own, from its first row on. Most segments are short, however many rows a key has.
+//! * Where the dialect has recursive queries, the chains are walked. Spark walks along the sorted list of a segment.
+//! * Elsewhere the chain of a key is doubled: with each round the rows that stay are known twice as far, and rounds are as
+//!   many as the longest chain needs that the range of times and the files can hold.
 
 use super::statement::{Select, Statement, numbers, partition_by, replay_order};
 use super::{Dialect, POSITION, TIME};
@@ -19,37 +22,45 @@ use crate::time::{EARLIEST, LATEST, TimeRange};
 /// # Errors
 /// None but those of its keys.
 pub(super) fn within(s: &mut Statement, number: usize, keys: &[ColumnId], within: i64) -> Result<()> {
-    let names = s.partition(keys)?;
-    let key = match names.is_empty() {
-        true => "1".to_string(),
-        // A number for each key: joins by it know NULL.
-        false => format!("MIN({POSITION}) OVER ({})", partition_by(&names).trim_end()),
-    };
-    let us = s.micros(TIME);
-    s.append(
-        &format!("timed_{number}"),
-        [format!("{us} AS _us_{number}"), format!("{key} AS _key_{number}")],
-    );
-    let nth = format!("ROW_NUMBER() OVER ({}) AS _nth_{number}", replay_order(s, keys)?);
-    // Of rows at one instant at most the first stays.
-    let twin = format!(
-        "ROW_NUMBER() OVER (PARTITION BY _key_{number}, _us_{number} ORDER BY {POSITION}) AS _twin_{number}"
-    );
-    if matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::BigQuery) {
-        walked(s, number, [nth, twin], within);
-    } else {
-        doubled(s, number, [nth, twin], within);
+    match s.dialect {
+        Dialect::DuckDb | Dialect::Postgres | Dialect::BigQuery => walked(s, number, keys, within),
+        Dialect::Spark => listed(s, number, keys, within),
+        Dialect::Polars | Dialect::Flink => doubled(s, number, keys, within),
     }
-    Ok(())
 }
 
-fn walked(s: &mut Statement, n: usize, [nth, twin]: [String; 2], within: i64) {
+/// Appends `_us`, the microseconds of a row, and `_segment`, and gives what the rows of a segment have alike.
+fn segments(s: &mut Statement, n: usize, keys: &[ColumnId], within: i64) -> Result<Vec<String>> {
+    let (order, us) = (replay_order(s, keys)?, s.micros(TIME));
+    // A row exactly `within` after the one before it may be its duplicate. The first has nothing before it.
+    let begins = format!("CASE WHEN {us} - LAG({us}) OVER ({order}) <= {within} THEN 0 ELSE 1 END");
+    s.append(&format!("timed_{n}"), [format!("{us} AS _us_{n}"), format!("{begins} AS _begins_{n}")]);
+    let so_far = "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW";
+    s.append(&format!("segments_{n}"), [format!("SUM(_begins_{n}) OVER ({order} {so_far}) AS _segment_{n}")]);
+    let mut names = s.partition(keys)?;
+    names.push(format!("_segment_{n}"));
+    Ok(names)
+}
+
+/// By a recursive query: from each row that stays to the next.
+fn walked(s: &mut Statement, n: usize, keys: &[ColumnId], within: i64) -> Result<()> {
+    let names = segments(s, n, keys, within)?;
+    let by = partition_by(&names);
     // A row exactly `within` after the one that stayed is still a duplicate.
     let far = within.saturating_add(1);
-    let next = format!(
-        "MIN(_us_{n}) OVER (PARTITION BY _key_{n} ORDER BY _us_{n} RANGE BETWEEN {far} FOLLOWING AND UNBOUNDED FOLLOWING) AS _next_{n}"
+    s.append(
+        &format!("numbered_{n}"),
+        [
+            // One value for each segment: joins by it know NULL.
+            format!("MIN({POSITION}) OVER ({}) AS _key_{n}", by.trim_end()),
+            // Of rows at one instant at most the first stays.
+            format!("ROW_NUMBER() OVER ({}, _us_{n} ORDER BY {POSITION}) AS _twin_{n}", by.trim_end()),
+            format!(
+                "MIN(_us_{n}) OVER ({by}ORDER BY _us_{n} RANGE BETWEEN {far} FOLLOWING AND UNBOUNDED FOLLOWING) AS _next_{n}"
+            ),
+            format!("ROW_NUMBER() OVER ({by}ORDER BY {TIME}, {POSITION}) AS _nth_{n}"),
+        ],
     );
-    s.append(&format!("numbered_{n}"), [nth, twin, next]);
     let rows = s.last.clone();
     let first = Select::new(["*"], &rows).filter(format!("_nth_{n} = 1"));
     s.last = s.with_recursive(&format!("dedup_{n}"), first, |name| {
@@ -57,13 +68,42 @@ fn walked(s: &mut Statement, n: usize, [nth, twin]: [String; 2], within: i64) {
             "JOIN {rows} AS r ON r._key_{n} = kept._key_{n} AND r._us_{n} = kept._next_{n} AND r._twin_{n} = 1"
         ))
     });
+    Ok(())
+}
+
+/// Along the sorted list of the rows of a segment.
+fn listed(s: &mut Statement, n: usize, keys: &[ColumnId], within: i64) -> Result<()> {
+    let names = segments(s, n, keys, within)?;
+    // Time and position come first, so that they alone decide the order.
+    let mut columns = vec![TIME.to_string(), POSITION.to_string()];
+    columns.extend(s.visible().into_iter().filter(|name| ![TIME, POSITION].contains(&name.as_str())));
+    let list = format!("ARRAY_SORT(COLLECT_LIST(STRUCT({})))", columns.join(", "));
+    let select = Select::new([format!("{list} AS _row_{n}")], &s.last).group(names);
+    let listed = s.with(&format!("listed_{n}"), select);
+    let [row, kept] = ["r", "ELEMENT_AT(kept, -1)"].map(|row| s.micros(&format!("{row}.{TIME}")));
+    let next = format!("CASE WHEN {row} - {kept} > {within} THEN CONCAT(kept, ARRAY(r)) ELSE kept END");
+    let chain = format!("AGGREGATE(_row_{n}, SLICE(_row_{n}, 1, 1), (kept, r) -> {next})");
+    s.last = s.with(&format!("dedup_{n}"), Select::new([format!("INLINE({chain})")], listed));
+    Ok(())
 }
 
 /// Later than every row.
 const NEVER: i64 = i64::MAX;
 
-fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
-    s.append(&format!("numbered_{n}"), numbered);
+/// By rounds, each of which knows the rows that stay twice as far.
+fn doubled(s: &mut Statement, n: usize, keys: &[ColumnId], within: i64) -> Result<()> {
+    let names = s.partition(keys)?;
+    let key = match names.is_empty() {
+        true => "1".to_string(),
+        // A number for each key: joins by it know NULL.
+        false => format!("MIN({POSITION}) OVER ({})", partition_by(&names).trim_end()),
+    };
+    let us = s.micros(TIME);
+    s.append(&format!("timed_{n}"), [format!("{us} AS _us_{n}"), format!("{key} AS _key_{n}")]);
+    let nth = format!("ROW_NUMBER() OVER ({}) AS _nth_{n}", replay_order(s, keys)?);
+    // Of rows at one instant at most the first stays.
+    let twin = format!("ROW_NUMBER() OVER (PARTITION BY _key_{n}, _us_{n} ORDER BY {POSITION}) AS _twin_{n}");
+    s.append(&format!("numbered_{n}"), [nth, twin]);
     let rows = s.last.clone();
     let both = numbers(s, &format!("both_{n}"), 0, 2);
     // Each row, and the instant from which on the next may stay: going back in time, the last row before that
@@ -138,6 +178,7 @@ fn doubled(s: &mut Statement, n: usize, numbered: [String; 2], within: i64) {
     let select = Select::new(["e.*"], format!("{rows} AS e"))
         .join(format!("JOIN {kept} AS k ON k._row_{n} = e.{POSITION}"));
     s.last = s.with(&format!("dedup_{n}"), select);
+    Ok(())
 }
 
 /// The most records that the files of the source can have, if their sizes tell.

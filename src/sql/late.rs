@@ -49,7 +49,7 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
             return Err(windows::streamed_sessions(&s));
         }
         s.last = behind.clone();
-        let [_, end] = windows::placed(&mut s, window)?;
+        let end = windows::placed(&mut s, windows::US, window)?.sql();
         closes.push(Select::new(["_of".to_string(), format!("{end} + {kept} AS _closes")], &s.last));
     }
     let closes = s.with_union("windows_of_late", closes);

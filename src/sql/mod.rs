@@ -20,6 +20,7 @@ mod aggregate_parts;
 mod aggregates;
 mod asof;
 mod calendar;
+mod compact;
 mod dedup;
 mod dialect;
 pub mod expr;
@@ -35,6 +36,7 @@ mod statement;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod truncated;
 mod watermark;
 mod windows;
 pub mod words;
@@ -188,7 +190,7 @@ fn unsupported_name(name: &str, dialect: Dialect) -> Option<&'static str> {
 
 /// Whether statements have columns of this name.
 fn is_ours(name: &str) -> bool {
-    const NAMES: [&str; 50] = [
+    const NAMES: [&str; 51] = [
         TIME,
         POSITION,
         ARRIVAL,
@@ -237,13 +239,14 @@ fn is_ours(name: &str) -> bool {
         "_shown",
         "_early",
         "_late",
+        "_side",
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 28] = [
+    const NUMBERED: [&str; 33] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
-        "times", "once", "gone",
+        "times", "once", "gone", "near", "found", "on", "begins", "segment",
     ];
     // Where an engine ignores case, `_ROW` collides with `_row` too.
     let name = name.to_lowercase();

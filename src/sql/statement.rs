@@ -1,5 +1,6 @@
 //! A statement as it grows: common table expressions, one per step or stage, each reading those before.
 
+use super::compact::{compact, relation};
 use super::{Dialect, POSITION, SqlScript, TIME, words};
 use crate::batch::{ColumnId, DataType};
 use crate::error::{Error, Result};
@@ -47,6 +48,22 @@ impl Select {
         self
     }
 
+    /// How often it reads the relation of this name.
+    pub fn reads(&self, name: &str) -> usize {
+        let from = usize::from(relation(&self.from) == name);
+        from + self.joins.iter().filter(|join| joined(join) == Some(name)).count()
+    }
+
+    /// Reads the relation `to` wherever it has read `name`.
+    pub fn rename(&mut self, name: &str, to: &str) {
+        if relation(&self.from) == name {
+            self.from = format!("{to}{}", &self.from[name.len()..]);
+        }
+        for join in self.joins.iter_mut().filter(|join| joined(join) == Some(name)) {
+            *join = join.replacen(&format!("JOIN {name} AS "), &format!("JOIN {to} AS "), 1);
+        }
+    }
+
     /// Appends the text, each line after `indent`; what a literal holds stays as it is.
     fn write(&self, out: &mut String, indent: &str) {
         // Writing to a String cannot fail, so the result is ignored.
@@ -54,13 +71,11 @@ impl Select {
             let _ = writeln!(out, "{indent}{text}");
         };
         let width: usize = self.columns.iter().map(|c| c.len() + 2).sum();
-        if width <= 90 {
+        if width <= 90 || self.columns.len() <= 2 {
             line(&format!("SELECT {}", self.columns.join(", ")));
         } else {
             line("SELECT");
-            for (i, column) in self.columns.iter().enumerate() {
-                line(&format!("  {column}{}", if i + 1 < self.columns.len() { "," } else { "" }));
-            }
+            packed(&self.columns).iter().for_each(|columns| line(&format!("  {columns}")));
         }
         if !self.from.is_empty() {
             line(&format!("FROM {}", self.from));
@@ -87,6 +102,37 @@ pub(super) enum LeftOut {
     Duplicate,
 }
 
+/// The relation of `LEFT JOIN relation AS alias ON …`.
+fn joined(join: &str) -> Option<&str> {
+    let (_, after) = join.split_once("JOIN ")?;
+    after.split_once(" AS ").map(|(relation, _)| relation)
+}
+
+/// The columns in lines: names next to one another, each expression in a line of its own.
+fn packed(columns: &[String]) -> Vec<String> {
+    let (mut lines, mut names): (Vec<String>, bool) = (vec![], false);
+    for (i, column) in columns.iter().enumerate() {
+        let text = format!("{column}{}", if i + 1 < columns.len() { "," } else { "" });
+        let is_name = !column.contains(' ');
+        match lines.last_mut() {
+            Some(line) if names && is_name && line.len() + text.len() < 100 => {
+                line.push(' ');
+                line.push_str(&text);
+            }
+            _ => lines.push(text),
+        }
+        names = is_name;
+    }
+    lines
+}
+
+/// A common table expression: a name, and the SELECTs whose rows it has.
+#[derive(Debug, Clone)]
+pub(super) struct Cte {
+    pub name: String,
+    pub selects: Vec<Select>,
+}
+
 /// A column of the events as they are at some step.
 #[derive(Debug, Clone)]
 enum EventColumn<'a> {
@@ -106,9 +152,11 @@ pub(super) struct Statement<'a> {
     columns: Vec<EventColumn<'a>>,
     /// Names in lower case that relations have.
     taken: Vec<String>,
-    ctes: Vec<(String, Vec<Select>)>,
+    ctes: Vec<Cte>,
     recursive: bool,
     notes: Vec<String>,
+    /// Columns of the events that are none of the plan's, and that later steps read: the watermark of a streamed job.
+    pub carried: Vec<String>,
     /// Whether the rows of the output have their times behind their columns: see [`super::script_with_times`].
     pub timed: bool,
     /// The relations behind steps that leave rows out, and what becomes of these rows.
@@ -128,8 +176,9 @@ impl<'a> Statement<'a> {
             .map(|c| EventColumn::Plain(words::ident(dialect, &c.name)))
             .collect();
         let last = words::ident(dialect, "source");
-        let (ctes, notes, passed) = Default::default();
-        Statement { plan, dialect, last, columns, taken, ctes, recursive: false, notes, timed: false, passed }
+        let (ctes, notes, carried, passed) = Default::default();
+        let (recursive, timed) = (false, false);
+        Statement { plan, dialect, last, columns, taken, ctes, recursive, notes, carried, timed, passed }
     }
 
     /// A name as an identifier.
@@ -145,7 +194,7 @@ impl<'a> Statement<'a> {
     /// The same, of all rows of some SELECTs.
     pub fn with_union(&mut self, name: &str, selects: Vec<Select>) -> String {
         let name = self.free(name);
-        self.ctes.push((name.clone(), selects));
+        self.ctes.push(Cte { name: name.clone(), selects });
         name
     }
 
@@ -153,7 +202,7 @@ impl<'a> Statement<'a> {
     pub fn with_recursive(&mut self, name: &str, first: Select, next: impl FnOnce(&str) -> Select) -> String {
         let name = self.free(name);
         let next = next(&name);
-        self.ctes.push((name.clone(), vec![first, next]));
+        self.ctes.push(Cte { name: name.clone(), selects: vec![first, next] });
         self.recursive = true;
         name
     }
@@ -192,6 +241,21 @@ impl<'a> Statement<'a> {
     /// A column of the rows was appended by a step.
     pub fn push_column(&mut self, name: &str) {
         self.columns.push(EventColumn::Plain(self.ident(name)));
+    }
+
+    /// The names of all columns of the events, in order: those of the plan, what is carried, the time, the position.
+    pub fn visible(&self) -> Vec<String> {
+        let mut names: Vec<String> = vec![];
+        for column in &self.columns {
+            if let EventColumn::Plain(name) = column
+                && !names.contains(name)
+            {
+                names.push(name.clone());
+            }
+        }
+        names.extend(self.carried.iter().cloned());
+        names.extend([TIME, POSITION].map(String::from));
+        names
     }
 
     /// An argument of aggregates is a column of the rows too.
@@ -304,17 +368,27 @@ impl<'a> Statement<'a> {
         Error::job(format!("{what} cannot be expressed in the SQL of {}", self.dialect.name()))
     }
 
+    /// The words by which an engine computes CTE number `i` once, where several read it.
+    fn kept(&self, i: usize, last: &Select) -> &'static str {
+        let name = &self.ctes[i].name;
+        let after = self.ctes[i + 1..].iter().flat_map(|cte| &cte.selects);
+        let reads: usize = after.chain([last]).map(|select| select.reads(name)).sum();
+        let known = matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres);
+        if known && reads > 1 { "MATERIALIZED " } else { "" }
+    }
+
     /// The statement that ends in `select`.
-    pub fn finish(self, select: Select) -> SqlScript {
+    pub fn finish(mut self, mut select: Select) -> SqlScript {
+        compact(self.dialect, &mut self.ctes, &mut select);
         let mut query = String::new();
-        for (i, (name, selects)) in self.ctes.iter().enumerate() {
+        for (i, Cte { name, selects }) in self.ctes.iter().enumerate() {
             // RECURSIVE belongs to the whole WITH clause, also where the recursive CTE is not the first.
             let with = match (i, self.recursive) {
                 (0, true) => "WITH RECURSIVE ",
                 (0, false) => "WITH ",
                 _ => "",
             };
-            let _ = writeln!(query, "{with}{name} AS (");
+            let _ = writeln!(query, "{with}{name} AS {}(", self.kept(i, &select));
             for (j, select) in selects.iter().enumerate() {
                 if j > 0 {
                     query.push_str("  UNION ALL\n");

@@ -16,6 +16,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
     if streamed {
         // Before the range and all filters: what they leave out moves the watermark too.
         watermark::append(s)?;
+        s.carried = watermark::carried(s);
     }
     events(s);
     s.passed.push((LeftOut::Filtered, s.last.clone()));

@@ -72,6 +72,12 @@ pub(super) fn append(s: &mut Statement) -> Result<()> {
     Ok(())
 }
 
+/// The columns of an event that are read after the steps.
+pub(super) fn carried(s: &Statement) -> Vec<String> {
+    let arrival = s.plan.pipeline.read.arrival.is_some().then(|| ARRIVAL.to_string());
+    arrival.into_iter().chain(["_reached".to_string()]).collect()
+}
+
 /// The columns that order arrivals.
 pub(super) fn order(s: &Statement) -> Vec<String> {
     let arrival = s.plan.pipeline.read.arrival.is_some().then(|| ARRIVAL.to_string());
@@ -176,7 +182,11 @@ fn greatest_before(s: &mut Statement, value: &str, name: &str) {
 fn by_strides(s: &mut Statement, value: &str, name: &str, order: &str) {
     let stride = match s.plan.pipeline.read.arrival {
         Some(_) => words::floor_div(s.dialect, &s.micros(ARRIVAL), MINUTE),
-        None => words::floor_div(s.dialect, POSITION, STRIDE),
+        // Stretches of what one task reads.
+        None => {
+            let stretch = words::floor_div(s.dialect, &format!("{POSITION}.row"), STRIDE);
+            format!("NAMED_STRUCT('task', {POSITION}.task, 'stretch', {stretch})")
+        }
     };
     s.append("strides", [format!("{stride} AS _stride")]);
     let top = format!("MAX({value}) AS _top");

@@ -1,7 +1,7 @@
 //! Windows: each event with the bounds of every window that it lies in.
 
 use super::statement::{Select, Statement, numbers};
-use super::{Dialect, POSITION, TIME, calendar, watermark, words};
+use super::{Dialect, POSITION, TIME, calendar, truncated, watermark, words};
 use crate::batch::ColumnId;
 use crate::error::{Error, Result};
 use crate::group::GroupPlan;
@@ -17,7 +17,7 @@ pub(super) struct Placed {
     pub bounds: Option<[String; 2]>,
 }
 
-/// Appends the windows of `grouping` to the events, and leaves out the events that are late for them.
+/// Appends the windows of `grouping` to the events.
 ///
 /// With `zoned`, bounds are instants in the job's zone: in Polars, where instants are in one, expressions read
 /// their wall clock.
@@ -27,8 +27,10 @@ pub(super) struct Placed {
 pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Result<Placed> {
     let columns: Vec<ColumnId> = grouping.plan.keys.iter().map(|key| key.0).collect();
     let mut keys = s.keys(&columns)?;
-    let window = window(&grouping.plan);
-    match window {
+    let (window, streamed) = (window(&grouping.plan), watermark::is_streamed(&grouping.plan));
+    let us = s.micros(TIME);
+    // The engine cuts windows by its own words, where they are not needed in microseconds too.
+    let cut = match window {
         Window::Global => {
             if keys.is_empty() || s.is_lone_decimal(&columns) {
                 // Grouped by something, no events make no row. And Polars groups by no decimal alone.
@@ -37,20 +39,24 @@ pub(super) fn place(s: &mut Statement, grouping: &Grouping, zoned: bool) -> Resu
             }
             return Ok(Placed { group: keys, bounds: None });
         }
-        Window::Session { .. } if watermark::is_streamed(&grouping.plan) => return Err(streamed_sessions(s)),
+        Window::Session { .. } if streamed => return Err(streamed_sessions(s)),
         Window::Session { gap } => {
-            s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
+            s.append("timed", [format!("{us} AS _us")]);
             return Ok(sessions(s, gap, keys, &s.partition(&columns)?, zoned));
         }
-        _ => {}
+        _ if streamed => None,
+        Window::Tumbling { size: Duration::Length(size), offset } => {
+            truncated::place_length(s, size, offset.micros)
+        }
+        _ => truncated::place(s, window),
+    };
+    if cut.is_some() {
+        keys.insert(0, "_start".into());
+        return Ok(Placed { group: keys, bounds: cut });
     }
-    s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
-    let [start, end] = placed(s, window)?;
-    watermark::leave_out_late(s, &grouping.plan, &end);
-    bounds(s, &start, &end, zoned);
-    let mut group = vec!["window_start".to_string(), "window_end".to_string()];
-    group.extend(keys);
-    Ok(Placed { group, bounds: Some(["window_start".into(), "window_end".into()]) })
+    let ends = placed(s, &us, window)?;
+    watermark::leave_out_late(s, &grouping.plan, &ends.sql());
+    Ok(bounds(s, keys, &ends, zoned))
 }
 
 /// The error for sessions of a streamed output.
@@ -59,53 +65,94 @@ pub(super) fn streamed_sessions(s: &Statement) -> Error {
     s.refuse(what).hint("`--mode complete` counts every event, which SQL can say")
 }
 
-/// Appends the windows that end to events with `_us`, and gives the SQL of their bounds in microseconds.
+/// Appends `_start` of each window that an event lies in, and `_end` where [`Ends::Told`], in microseconds; `us` is the
+/// SQL of the event's time, [`US`] if it is a column already. Not of sessions, and not of one window for all of time.
 ///
 /// # Errors
 /// A job error that names what the dialect cannot express.
-pub(super) fn placed(s: &mut Statement, window: Window) -> Result<[String; 2]> {
+pub(super) fn placed(s: &mut Statement, us: &str, window: Window) -> Result<Ends> {
     Ok(match window {
         Window::Tumbling { size: Duration::Length(size), offset } => {
-            let start = start(s, "_us", size, offset.micros);
+            let start = start(s, us, size, offset.micros);
             s.append("placed", [format!("{start} AS _start")]);
-            ["_start".into(), format!("_start + {size}")]
+            Ends::After(size)
         }
         Window::Hopping { size: Duration::Length(size), slide: Duration::Length(slide), offset } => {
-            // An event lies in at most so many windows: the one that started last, and those before.
-            let most = (size + slide - 1) / slide;
-            let back = if most > 1 { format!(" - h._k * {slide}") } else { String::new() };
-            let start = format!("{}{back} AS _start", start(s, "e._us", slide, offset.micros));
-            let mut select = Select::new(["e.*".to_string(), start], format!("{} AS e", s.last));
-            if most > 1 {
-                select = select.join(format!("CROSS JOIN {} AS h", numbers(s, "hops", 0, most)));
-            }
-            s.last = s.with("placed", select);
-            let open = format!("_start + {size} > _us");
-            let select = Select::new(["*"], &s.last).filter(open);
-            s.last = s.with("held", select);
-            ["_start".into(), format!("_start + {size}")]
+            hopping(s, us, (size, slide), offset.micros);
+            Ends::After(size)
         }
         Window::Cumulative { size: Duration::Length(size), step: Duration::Length(step), offset } => {
-            let most = (size + step - 1) / step;
-            let steps = numbers(s, "steps", 1, most);
-            let start = start(s, "_us", size, offset.micros);
-            s.append("placed", [format!("{start} AS _start")]);
-            // The last of them is cut short.
-            let end = format!(
-                "e._start + CASE WHEN k._k * {step} > {size} THEN {size} ELSE k._k * {step} END AS _end"
-            );
-            let select = Select::new(["e.*".to_string(), end], format!("{} AS e", s.last))
-                .join(format!("CROSS JOIN {steps} AS k"));
-            s.last = s.with("stepped", select);
-            let select = Select::new(["*"], &s.last).filter("_end > _us");
-            s.last = s.with("held", select);
-            ["_start".into(), "_end".into()]
+            cumulative(s, us, (size, step), offset.micros);
+            Ends::Told
         }
         _ => {
+            if us != US {
+                s.append("timed", [format!("{us} AS {US}")]);
+            }
             calendar::place(s, window)?;
-            ["_start".into(), "_end".into()]
+            Ends::Told
         }
     })
+}
+
+/// The column of an event's time in microseconds.
+pub(super) const US: &str = "_us";
+
+/// When windows end.
+pub(super) enum Ends {
+    /// So many microseconds after `_start`.
+    After(i64),
+    /// At `_end`.
+    Told,
+}
+
+impl Ends {
+    /// The end of a window, in microseconds.
+    pub fn sql(&self) -> String {
+        match self {
+            Ends::After(size) => format!("_start + {size}"),
+            Ends::Told => "_end".to_string(),
+        }
+    }
+}
+
+/// Appends the event's time in microseconds, unless it is a column already, and one more column.
+fn append_with_us(s: &mut Statement, us: &str, more: String) {
+    let own = (us != US).then(|| format!("{us} AS {US}"));
+    s.append("placed", own.into_iter().chain([more]));
+}
+
+/// Appends `_start` of each window that an event lies in: those that started last, as many as may be open.
+fn hopping(s: &mut Statement, us: &str, (size, slide): (i64, i64), offset: i64) {
+    let most = (size + slide - 1) / slide;
+    if most == 1 {
+        let start = start(s, us, slide, offset);
+        s.append("placed", [format!("{start} AS _start")]);
+        let open = Select::new(["*"], &s.last).filter(format!("_start + {size} > {us}"));
+        s.last = s.with("held", open);
+        return;
+    }
+    let next = format!("{} AS _next", start(s, us, slide, offset));
+    append_with_us(s, us, next);
+    let hops = numbers(s, "hops", 0, most);
+    let start = format!("e._next - h._k * {slide}");
+    let select = Select::new(["e.*".to_string(), format!("{start} AS _start")], format!("{} AS e", s.last))
+        .join(format!("CROSS JOIN {hops} AS h"))
+        .filter(format!("{start} + {size} > e._us"));
+    s.last = s.with("held", select);
+}
+
+/// Appends `_start` and `_end` of each window that an event lies in: those of its size that end after it.
+fn cumulative(s: &mut Statement, us: &str, (size, step): (i64, i64), offset: i64) {
+    let steps = numbers(s, "steps", 1, (size + step - 1) / step);
+    let start = format!("{} AS _start", start(s, us, size, offset));
+    append_with_us(s, us, start);
+    // The last of them is cut short.
+    let end = format!("e._start + CASE WHEN k._k * {step} > {size} THEN {size} ELSE k._k * {step} END");
+    let select = Select::new(["e.*".to_string(), format!("{end} AS _end")], format!("{} AS e", s.last))
+        .join(format!("CROSS JOIN {steps} AS k"))
+        .filter(format!("{end} > e._us"));
+    s.last = s.with("held", select);
 }
 
 /// The start of the last window of `size` that started by `micros`.
@@ -116,18 +163,28 @@ fn start(s: &Statement, micros: &str, size: i64, offset: i64) -> String {
         offset => format!(" - {}", offset.abs()),
     };
     let since = format!("{micros}{}", shifted(-1));
-    // A time before 1970 has to go down to its window: plain division of integers goes towards zero.
-    format!("{} * {size}{}", words::floor_div(s.dialect, &since, size), shifted(1))
+    format!("{}{}", words::floor_to(s.dialect, &since, size), shifted(1))
 }
 
-/// Appends `window_start` and `window_end`, from microseconds.
-fn bounds(s: &mut Statement, start: &str, end: &str, zoned: bool) {
+/// How rows with `_start`, in microseconds, are grouped.
+fn bounds(s: &mut Statement, keys: Vec<String>, ends: &Ends, zoned: bool) -> Placed {
     let instant = |micros: &str| match zoned {
         true => words::from_micros_like(s.dialect, micros, TIME),
         false => words::from_micros(s.dialect, micros),
     };
-    let columns = [format!("{} AS window_start", instant(start)), format!("{} AS window_end", instant(end))];
-    s.append("windowed", columns);
+    let [start, end] = [instant("_start"), instant(&ends.sql())];
+    if s.dialect == Dialect::Polars {
+        // The zone of the bounds is that of `_time`, which groups do not have.
+        s.append("windowed", [format!("{start} AS window_start"), format!("{end} AS window_end")]);
+        let names = ["window_start".to_string(), "window_end".to_string()];
+        return Placed { group: names.iter().cloned().chain(keys).collect(), bounds: Some(names) };
+    }
+    let mut group = vec!["_start".to_string()];
+    if let Ends::Told = ends {
+        group.push("_end".into());
+    }
+    group.extend(keys);
+    Placed { group, bounds: Some([start, end]) }
 }
 
 /// The window of a grouping; days and weeks of UTC have a fixed length.

@@ -176,14 +176,29 @@ pub fn to_double(dialect: Dialect, number: &str) -> String {
 /// The greatest integer that is not above `a / b`, of a 64-bit integer `a` and a positive `b`.
 pub fn floor_div(dialect: Dialect, a: &str, b: i64) -> String {
     // Most engines cut quotients towards zero: there a multiple of `b` is divided.
-    let rest = format!("MOD(MOD({a}, {b}) + {b}, {b})");
+    let whole = floor_to(dialect, a, b);
+    match dialect {
+        Dialect::Polars => format!("({} // {b})", closed(a)),
+        Dialect::DuckDb => format!("(({whole}) // {b})"),
+        Dialect::Postgres | Dialect::Flink => format!("(({whole}) / {b})"),
+        Dialect::Spark => format!("(({whole}) DIV {b})"),
+        Dialect::BigQuery => format!("DIV({whole}, {b})"),
+    }
+}
+
+/// The greatest multiple of a positive `b` that is not above a 64-bit integer `a`.
+pub fn floor_to(dialect: Dialect, a: &str, b: i64) -> String {
+    // MOD has the sign of `a` in most engines. A time before 1970 has to go down too.
     let a = closed(a);
     match dialect {
-        Dialect::Polars => format!("({a} // {b})"),
-        Dialect::DuckDb => format!("(({a} - {rest}) // {b})"),
-        Dialect::Postgres | Dialect::Flink => format!("(({a} - {rest}) / {b})"),
-        Dialect::Spark => format!("(({a} - PMOD({a}, {b})) DIV {b})"),
-        Dialect::BigQuery => format!("DIV({a} - {rest}, {b})"),
+        Dialect::Polars => format!("({a} // {b}) * {b}"),
+        Dialect::Spark => format!("{a} - PMOD({a}, {b})"),
+        // The remainder of a 64-bit integer by one of 32 bits has 32 bits there, which overflow.
+        Dialect::Flink => {
+            let b = format!("CAST({b} AS BIGINT)");
+            format!("{a} - MOD(MOD({a}, {b}) + {b}, {b})")
+        }
+        _ => format!("{a} - MOD(MOD({a}, {b}) + {b}, {b})"),
     }
 }
 

@@ -84,7 +84,8 @@ pub fn table(
 
 /// What the late output is compared with: the rows of its statement. None where the job has no such output.
 pub fn late(plan: &Plan, request: &VerifyRequest) -> Result<Option<Theirs>> {
-    let (Some(late), Some(script)) = (&plan.deliveries.late, sql::late_script(plan, dialect(request)?)?) else {
+    let (Some(late), Some(script)) = (&plan.deliveries.late, sql::late_script(plan, dialect(request)?)?)
+    else {
         return Ok(None);
     };
     printed(plan, script, &late_schema(late), request).map(Some)

@@ -113,6 +113,7 @@ mod sources;
 mod sql_account;
 mod sql_laws;
 mod sql_rows;
+mod sql_shape;
 mod sql_streamed;
 mod step_faults;
 mod stream_laws;

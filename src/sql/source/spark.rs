@@ -3,8 +3,8 @@
 //! # Contract
 //! * Files of one layout are one view: of the folder or globs that the job names, where these stand for exactly its
 //!   files, else of a list of them.
-//! * `_position` is a STRUCT that is ordered as the records are: the file by its path in natural order, where the part of
-//!   it begins that a task reads, and a number that grows within the task. Spark does not number records, and to number
+//! * `_position` is a STRUCT that is ordered as the records are: the `task`, which is the file by its path in natural order
+//!   and where the part of it begins that a task reads, and the `row`, a number that grows within the task. Spark does not number records, and to number
 //!   them one task would have to see all of them.
 //! * Files are split, and lines of CSV read on their own, unless a line break within quotes was seen
 //!   ([`super::lines`]). Where not all bytes were looked at, or other files may come, the relation looks at all lines,
@@ -191,8 +191,11 @@ impl View<'_> {
             fields.push("'path', INPUT_FILE_NAME()".to_string());
         }
         fields.push("'block', INPUT_FILE_BLOCK_START()".to_string());
-        fields.push("'row', MONOTONICALLY_INCREASING_ID()".to_string());
-        format!("NAMED_STRUCT({})", fields.join(", "))
+        // The streams of `watermark` look at stretches of the rows of a task.
+        format!(
+            "NAMED_STRUCT('task', NAMED_STRUCT({}), 'row', MONOTONICALLY_INCREASING_ID())",
+            fields.join(", ")
+        )
     }
 }
 

@@ -105,7 +105,7 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
             "SET TIME ZONE 'UTC'",
             "USING csv\nOPTIONS (path 'tests/sql/data/readings.csv',\n  header 'false', enforceSchema 'true', sep '|'",
             "lineSep '\\n', multiLine 'false',",
-            "NAMED_STRUCT('block', INPUT_FILE_BLOCK_START(), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
+            "NAMED_STRUCT('task', NAMED_STRUCT('block', INPUT_FILE_BLOCK_START()), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
         ],
     );
     has(
@@ -213,7 +213,7 @@ fn spark_has_a_view_for_each_layout_and_line_end() {
         "path '@/log/2.csv',\n  header 'true', enforceSchema 'false', sep ',', quote '\"', escape '\"', \
          lineSep '\\r\\n', multiLine 'true'",
         "nullValue '\\u0001\\u0002', emptyValue ''",
-        "'path', INPUT_FILE_NAME(), 'block', INPUT_FILE_BLOCK_START(), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
+        "'path', INPUT_FILE_NAME(), 'block', INPUT_FILE_BLOCK_START()), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
     ] {
         assert!(sql.contains(part), "{part} is not in\n{sql}");
     }

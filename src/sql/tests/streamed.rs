@@ -128,7 +128,7 @@ ORDER BY _position
 fn spark_looks_at_stretches_of_the_log() {
     let by_position = query(Dialect::Spark, "UTC", &job("", MINUTE));
     assert!(
-        by_position.contains("((_position - PMOD(_position, 65536)) DIV 65536) AS _stride"),
+        by_position.contains("NAMED_STRUCT('task', _position.task, 'stretch', ((_position.row - PMOD(_position.row, 65536)) DIV 65536)) AS _stride"),
         "{by_position}"
     );
     let by_arrival = query(Dialect::Spark, "UTC", &job("arrival = \"at\"", MINUTE));
