@@ -7,7 +7,7 @@ use super::ui;
 use crate::error::{Error, Result, exit};
 use crate::job;
 use crate::plan::{Mode, OutputTo, Plan};
-use crate::sql::{self, Dialect, SqlScript};
+use crate::sql::{self, Connector, Dialect, SqlScript};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  highwater sql data/jobs/big-spenders.toml --dialect duckdb\n  \
     highwater sql data/jobs/user-sessions.toml --dialect postgres --output out/user-sessions.csv\n  \
-    highwater sql data/jobs/pageviews-per-postcode.toml --dialect spark --mode complete --script")]
+    highwater sql data/jobs/pageviews-per-postcode.toml --dialect spark --mode complete --script\n  \
+    highwater sql data/jobs/pageviews.toml --dialect flink --live --connector kafka --output out/views-per-minute")]
 pub struct SqlArgs {
     #[command(flatten)]
     job: JobArgs,
@@ -33,8 +34,21 @@ pub struct SqlArgs {
     /// The mode of every output; overrides the job file
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeArg>,
+    /// Print statements of a streaming job that publishes what `--mode streamed` does, for Flink
+    #[arg(long)]
+    live: bool,
+    /// What a streaming job reads: the job's file, or a topic of Kafka
+    #[arg(long, value_name = "NAME", value_enum, requires = "live")]
+    connector: Option<ConnectorName>,
     #[command(flatten)]
     format: FormatArgs,
+}
+
+/// [`Connector`], as the command line names it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ConnectorName {
+    Filesystem,
+    Kafka,
 }
 
 /// [`Dialect`], as the command line names it.
@@ -46,9 +60,9 @@ enum DialectName {
     Postgres,
     /// Apache Spark, from version 3.5
     Spark,
-    /// Not tested on this engine yet
+    /// From version 2.3
     Flink,
-    /// Not tested on this engine yet
+    /// Made of what its documentation defines; no engine has run it
     Bigquery,
 }
 
@@ -73,7 +87,16 @@ impl SqlArgs {
         if self.script {
             return self.program(&plan);
         }
-        let statements = Statements::of(&plan, self.dialect.into(), self.output.as_deref())?;
+        let dialect = self.dialect.into();
+        if self.live && dialect != Dialect::Flink {
+            return Err(Error::job("only Flink has streaming statements").hint("add `--dialect flink`"));
+        }
+        let connector = match self.connector {
+            Some(ConnectorName::Kafka) => Connector::Kafka,
+            _ => Connector::Filesystem,
+        };
+        let live = self.live.then_some(connector);
+        let statements = Statements::of(&plan, dialect, live, self.output.as_deref())?;
         self.format
             .print(|| statements.in_json(&plan), || ReportDocument::of_code("sql", statements.text(&plan)))?;
         Ok(exit::DONE)
@@ -105,13 +128,20 @@ struct Statements {
 }
 
 impl Statements {
-    fn of(plan: &Plan, dialect: Dialect, only: Option<&str>) -> Result<Statements> {
+    fn of(plan: &Plan, dialect: Dialect, live: Option<Connector>, only: Option<&str>) -> Result<Statements> {
         let mut queries = vec![];
         let chosen = plan.chosen_or_late(only)?;
         for output in chosen.outputs {
-            queries.push((plan.deliveries.outputs[output].to.clone(), sql::script(plan, output, dialect)));
+            let script = match live {
+                Some(connector) => sql::live(plan, output, connector),
+                None => sql::script(plan, output, dialect),
+            };
+            queries.push((plan.deliveries.outputs[output].to.clone(), script));
         }
-        if let (Some(late), Some(script)) = (chosen.late, sql::late_script(plan, dialect).transpose()) {
+        // Of a stream the late events are a statement beside each output.
+        if live.is_none()
+            && let (Some(late), Some(script)) = (chosen.late, sql::late_script(plan, dialect).transpose())
+        {
             queries.push((OutputTo::File(late.path.clone()), script));
         }
         let mut setup: Vec<String> = vec![];

@@ -85,6 +85,7 @@ fn by_order(
     (aggregate, args): (&Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
+    s.needs_order("the value of the first or last row (`first`, `last`, `arg_min`, `arg_max`)")?;
     let x = s.operand(args[0])?;
     let mut prepared = vec![];
     let (time, position) = (TIME.to_string(), POSITION.to_string());

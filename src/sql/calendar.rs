@@ -344,11 +344,11 @@ fn wall_clock(dialect: Dialect, micros: &str, zone: &str) -> String {
     match dialect {
         Dialect::Spark => words::to_micros(dialect, &format!("FROM_UTC_TIMESTAMP({instant}, {zone})")),
         Dialect::BigQuery => words::to_micros(dialect, &format!("TIMESTAMP(DATETIME({instant}, {zone}))")),
-        Dialect::Flink => words::to_micros(
-            dialect,
-            &format!(
-                "CAST(CONVERT_TZ(DATE_FORMAT({instant}, 'yyyy-MM-dd HH:mm:ss'), 'UTC', {zone}) AS TIMESTAMP(3))"
-            ),
+        // CONVERT_TZ knows whole seconds alone, which offsets have too; the session is in UTC.
+        Dialect::Flink => format!(
+            "(UNIX_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({instant}, '{}'), 'UTC', {zone})) * CAST(1000000 AS BIGINT) \
+             + CAST(DATE_FORMAT({instant}, 'SSSSSS') AS BIGINT))",
+            words::FLINK_SECONDS
         ),
         Dialect::Polars | Dialect::DuckDb | Dialect::Postgres => {
             unreachable!("their days begin by other words")

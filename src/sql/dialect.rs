@@ -29,7 +29,7 @@ pub enum Dialect {
     Postgres,
     /// Apache Spark, from version 3.5.
     Spark,
-    /// Apache Flink, from version 1.18, in batch mode.
+    /// Apache Flink, from version 2.3, in batch mode.
     Flink,
     /// Google BigQuery.
     BigQuery,
@@ -56,6 +56,11 @@ impl Dialect {
             Dialect::Flink => "flink",
             Dialect::BigQuery => "bigquery",
         }
+    }
+
+    /// Whether it knows the order of records within files.
+    pub fn knows_order(self) -> bool {
+        !matches!(self, Dialect::Flink | Dialect::BigQuery)
     }
 
     /// Its name in a sentence.

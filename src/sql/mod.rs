@@ -25,6 +25,7 @@ mod dedup;
 mod dialect;
 pub mod expr;
 mod late;
+mod live;
 mod patterns;
 mod placed;
 mod post;
@@ -46,6 +47,7 @@ use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
 pub use account::{AccountScript, account};
 pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START};
 pub use late::left_out as left_out_of_late;
+pub use live::{Connector, live};
 pub use program::spark_program;
 pub use relation::{Relation, relations};
 use statement::Statement;
@@ -124,10 +126,13 @@ pub fn late_script(plan: &Plan, dialect: Dialect) -> Result<Option<SqlScript>> {
 /// The script with what makes its relations, and the notes on its dialect.
 fn finished(plan: &Plan, dialect: Dialect, mut script: SqlScript) -> Result<SqlScript> {
     script.setup.extend(source::setup(dialect, plan)?);
-    if dialect == Dialect::Flink {
-        script.notes.push("timestamps have milliseconds in Flink: finer digits are cut".into());
+    if !dialect.knows_order() && source::has_texts_of_csv(plan) {
+        script.notes.push(format!(
+            "an empty text between quotes is NULL to {}: the files had none when this was printed",
+            dialect.title()
+        ));
     }
-    if matches!(dialect, Dialect::Flink | Dialect::BigQuery) {
+    if dialect == Dialect::BigQuery {
         script.notes.push(format!("this statement has not been tested with {}", dialect.title()));
     }
     Ok(script)
@@ -243,10 +248,11 @@ fn is_ours(name: &str) -> bool {
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 33] = [
+    const NUMBERED: [&str; 39] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
-        "times", "once", "gone", "near", "found", "on", "begins", "segment",
+        "times", "once", "gone", "near", "found", "on", "begins", "segment", "text", "offset", "clock",
+        "minutes", "before", "early",
     ];
     // Where an engine ignores case, `_ROW` collides with `_row` too.
     let name = name.to_lowercase();

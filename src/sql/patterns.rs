@@ -262,7 +262,10 @@ fn java(dialect: Dialect, field: FormatField, full: bool) -> Option<String> {
         FormatField::HalfDay { .. } => "a".into(),
         FormatField::Minute => number("m", 2),
         FormatField::Second => number("s", 2),
-        FormatField::Fraction { digits: Some(digits), point: false } => "S".repeat(digits.into()),
+        // TO_TIMESTAMP of Flink gives milliseconds, whatever the pattern has.
+        FormatField::Fraction { digits: Some(digits), point: false } if !flink || digits <= 3 => {
+            "S".repeat(digits.into())
+        }
         // In Spark as many as nine.
         FormatField::Fraction { point: false, .. } if !flink => "S".repeat(9),
         FormatField::Fraction { point: true, .. } if !flink => format!("[.{}]", "S".repeat(9)),
@@ -294,6 +297,7 @@ pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, N
             let word = match dialect {
                 Dialect::DuckDb | Dialect::BigQuery => written_strftime(dialect, *field, *pad),
                 Dialect::Postgres => written_postgres(*field, *pad),
+                Dialect::Flink if is_named(*field) => None,
                 Dialect::Spark | Dialect::Flink => written_java(dialect, *field, *pad),
                 Dialect::Polars => None,
             };
@@ -301,6 +305,11 @@ pub(super) fn written(dialect: Dialect, format: &TimeFormat) -> Result<String, N
         }
     };
     format.pieces().iter().map(word).collect()
+}
+
+/// Whether a field is a word: Flink writes those in the language of its machine.
+fn is_named(field: FormatField) -> bool {
+    matches!(field, FormatField::MonthName { .. } | FormatField::DayName { .. } | FormatField::HalfDay { .. })
 }
 
 fn written_strftime(dialect: Dialect, field: FormatField, pad: Pad) -> Option<String> {
@@ -371,9 +380,7 @@ fn written_java(dialect: Dialect, field: FormatField, pad: Pad) -> Option<String
         FormatField::DayName { long } => Some(if long { "EEEE" } else { "EEE" }.into()),
         FormatField::Fraction { point, digits } => {
             let digits = if point { digits? } else { digits.unwrap_or(6) };
-            // Times of Flink are of milliseconds.
-            let known = digits == 3 || dialect == Dialect::Spark;
-            known.then(|| format!("{}{}", if point { "." } else { "" }, "S".repeat(digits.into())))
+            Some(format!("{}{}", if point { "." } else { "" }, "S".repeat(digits.into())))
         }
         field => java(dialect, field, full),
     }
@@ -495,11 +502,11 @@ mod tests {
         ];
         insta::assert_snapshot!(all.map(told).join("\n"), @r#"
         %d.%m.%Y | DD.MM.YYYY | dd.MM.yyyy | dd.MM.yyyy | %d.%m.%Y
-        %-d/%-m/%y %I:%M %p | FMDD/FMMM/YY HH12:MI AM | d/M/yy hh:mm a | d/M/yy hh:mm a | no %d
+        %-d/%-m/%y %I:%M %p | FMDD/FMMM/YY HH12:MI AM | d/M/yy hh:mm a | no %p | no %d
         no %d | no %d | no %d | no %d | %e %B
-        %H:%M:%S.%f | HH24:MI:SS.US | HH:mm:ss.SSSSSS | no %f | no %f
+        %H:%M:%S.%f | HH24:MI:SS.US | HH:mm:ss.SSSSSS | HH:mm:ss.SSSSSS | no %f
         %H:%M:%S.%g | HH24:MI:SS.MS | HH:mm:ss.SSS | HH:mm:ss.SSS | no %.3f
-        %A %j %u | FMDay DDD ID | no %u | no %u | %A %j %u
+        %A %j %u | FMDay DDD ID | no %u | no %A | %A %j %u
         %G-W%V | IYYY"-W"IW | no %G | no %G | %G-W%V
         no %P | am | no %P | no %P | %P
         no %z | no %z | no %z | no %z | no %z

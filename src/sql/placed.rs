@@ -70,7 +70,8 @@ pub(super) fn distinct(
 fn number_in_value(s: &Statement, i: usize, ty: DataType, group: &[String], x: &str) -> Result<String> {
     // Replay order makes the row that stays for a value the same on every engine.
     let alike = alike(s, "distinct values", ty, group, x)?;
-    Ok(format!("ROW_NUMBER() OVER ({alike}ORDER BY {TIME}, {POSITION}) AS _once_{i}"))
+    let order = s.in_replay_order().join(", ");
+    Ok(format!("ROW_NUMBER() OVER ({alike}ORDER BY {order}) AS _once_{i}"))
 }
 
 /// Texts joined in an order.
@@ -80,9 +81,7 @@ pub(super) fn listing(
     (listing, aggregate, args): (&Listing, &Aggregate, &[ColumnId]),
     group: &[String],
 ) -> Result<Aggregated> {
-    if s.dialect == Dialect::Flink {
-        return Err(s.refuse("`string_agg`, whose texts have an order,"));
-    }
+    s.needs_order("`string_agg`")?;
     let mut made = Aggregated::default();
     let mut text = s.column(args[0])?;
     if listing.distinct {

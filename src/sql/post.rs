@@ -2,7 +2,7 @@
 
 use super::statement::{Select, Statement};
 use super::words::collation;
-use super::{Dialect, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START, aggregates, windows};
+use super::{Dialect, SqlScript, TIME, WINDOW_END, WINDOW_START, aggregates, windows};
 use crate::batch::{ColumnId, Field};
 use crate::error::Result;
 use crate::expr::Expr;
@@ -10,6 +10,13 @@ use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
 
 /// The statement of an output of events.
 pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[ColumnId]) -> Result<SqlScript> {
+    let select = select_rows(&s, output, columns)?;
+    let order: Vec<String> = s.in_replay_order().iter().map(ToString::to_string).collect();
+    Ok(s.finish(select.order(order)))
+}
+
+/// The events of an output, in no order.
+pub(super) fn select_rows(s: &Statement, output: &OutputPlan, columns: &[ColumnId]) -> Result<Select> {
     let mut select = Select::new(Vec::<String>::new(), &s.last);
     for (field, &column) in output.columns.fields.iter().zip(columns) {
         select.columns.push(named(&s.column(column)?, &s.ident(&field.name)));
@@ -17,8 +24,7 @@ pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[ColumnId]) -> R
     if s.timed {
         select.columns.push(TIME.into());
     }
-    let order = [TIME, POSITION].map(String::from);
-    Ok(s.finish(select.order(order)))
+    Ok(select)
 }
 
 /// `sql AS name`, or the name alone where it is that.
@@ -49,7 +55,37 @@ pub(super) fn groups(
 ) -> Result<SqlScript> {
     let named = GroupNames::new(&s, output, grouping, post);
     let placed = windows::place(&mut s, grouping, named.zoned)?;
-    let grouped = group(&mut s, grouping, &named, &placed)?;
+    let (select, order) = select_groups(&mut s, (output, grouping, post), &named, &placed)?;
+    Ok(s.finish(select.order(order)))
+}
+
+/// The groups of an output of a stream, in no order.
+///
+/// # Errors
+/// A job error that names what a stream has not.
+pub(super) fn live_groups(
+    s: &mut Statement,
+    output: &OutputPlan,
+    grouping: &Grouping,
+    post: &Post,
+    placed: &windows::Placed,
+) -> Result<Select> {
+    check(s, post)?;
+    if post.top.is_some() {
+        return Err(s.refuse("`top` in a stream"));
+    }
+    let named = GroupNames::new(s, output, grouping, post);
+    Ok(select_groups(s, (output, grouping, post), &named, placed)?.0)
+}
+
+/// The groups of an output, and what their rows are ordered by.
+fn select_groups(
+    s: &mut Statement,
+    (output, grouping, post): (&OutputPlan, &Grouping, &Post),
+    named: &GroupNames,
+    placed: &windows::Placed,
+) -> Result<(Select, Vec<String>)> {
+    let grouped = group(s, grouping, named, placed)?;
     s.last = s.with("grouped", grouped);
 
     // What `having` and `top` look at are columns of the output, so they are computed first.
@@ -61,16 +97,16 @@ pub(super) fn groups(
         let all = output.columns.fields.iter().zip(&post.columns).map(column);
         all.filter_map(Result::transpose).collect::<Result<Vec<String>>>()
     };
-    let computed = computed(&s)?;
+    let computed = computed(s)?;
     let early = (post.having.is_some() || post.top.is_some()) && !computed.is_empty();
     if early {
         s.append("computed", computed.clone());
     }
     if let Some(having) = &post.having {
-        let select = Select::new(["*"], &s.last).filter(named.expr(&s, having, &output.columns.fields)?);
+        let select = Select::new(["*"], &s.last).filter(named.expr(s, having, &output.columns.fields)?);
         s.last = s.with("kept", select);
     }
-    let keys: Vec<String> = grouping.keys.iter().map(|key| ascending(&s, grouping, key)).collect();
+    let keys: Vec<String> = grouping.keys.iter().map(|key| ascending(s, grouping, key)).collect();
     let bounds: Vec<String> = placed.bounds.iter().flat_map(|_| window_fields()).map(|f| f.name).collect();
     let mut order = bounds.clone();
     if let Some(top) = &post.top {
@@ -84,7 +120,7 @@ pub(super) fn groups(
         }
         // Keys break ties, so that every engine keeps the same top rows.
         by.extend(keys.clone());
-        ranked(&mut s, &bounds, &by);
+        ranked(s, &bounds, &by);
         let select = Select::new(["*"], &s.last).filter(format!("_rank <= {}", top.n));
         s.last = s.with("top_rows", select);
         order.push("_rank".into());
@@ -112,7 +148,7 @@ pub(super) fn groups(
         let hidden = window_fields().into_iter().zip([WINDOW_START, WINDOW_END]);
         select.columns.extend(hidden.map(|(bound, hidden)| format!("{} AS {hidden}", bound.name)));
     }
-    Ok(s.finish(select.order(order)))
+    Ok((select, order))
 }
 
 /// Appends `_rank`: the number of a row in its window, in the order `by`.
@@ -208,6 +244,11 @@ fn group(
     }
     for (name, columns) in [("prepared", prepared), ("counted", counted), ("numbered", ranked)] {
         if !columns.is_empty() {
+            if s.live {
+                return Err(
+                    s.refuse("an aggregate that needs the rows of a window in an order, in a stream,")
+                );
+            }
             s.append(name, columns);
         }
     }

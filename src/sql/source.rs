@@ -9,13 +9,19 @@
 //! * DuckDB and PostgreSQL are exact, but for numbers of JSON of more than 17 digits, which DuckDB reads as floats.
 //!   PostgreSQL reads no files: its statements make a table of text, which is filled by COPY.
 //! * In Spark `_position` is no number, but a value that is ordered as positions are.
-//! * Flink and BigQuery know no order of records within files, so `_position` is 0 there.
+//! * Flink and BigQuery know no order of records within files: their relations have no `_position`.
 
+mod bigquery;
 mod covering;
 mod exact;
 mod file_order;
 mod files;
+mod flink;
+mod layer_columns;
+mod layers;
 mod lines;
+mod live;
+mod look;
 mod outline;
 mod spark;
 mod spelled;
@@ -32,8 +38,11 @@ use crate::plan::Plan;
 use crate::time::{TimeRule, Zone};
 pub use files::unique_names;
 use files::{FileSet, RecordLayout};
+use layer_columns::Layers;
+pub use live::Connector;
+pub(super) use live::live_setup;
 pub use time::clock_functions;
-pub(super) use time::instant_of_local;
+pub(super) use time::{has_changes, instant_of_local};
 
 /// The statements, each without its semicolon, that make the relations of `plan` out of their files.
 ///
@@ -44,32 +53,35 @@ pub fn setup(dialect: Dialect, plan: &Plan) -> Result<Vec<String>> {
     if dialect == Dialect::Polars {
         return Ok(vec![]);
     }
-    let of = |relation| of_relation(dialect, &relation, &plan.zone, plan.pipeline.watermark.out_of_orderness);
+    let of = |relation| of_relation(dialect, &relation, &plan.zone);
     let all = relations(plan)?.into_iter().map(of).collect::<Result<Vec<_>>>()?;
     Ok(all.concat())
 }
 
-/// Those of one relation. Event times are out of order by so many microseconds: Flink's tables have a watermark.
-fn of_relation(
-    dialect: Dialect,
-    relation: &Relation,
-    zone: &Zone,
-    out_of_orderness: i64,
-) -> Result<Vec<String>> {
+/// Those of one relation.
+fn of_relation(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
     let parts = match dialect {
         Dialect::Spark => spark::parts(relation.read)?,
         _ => files::parts(relation.read, &columns_read(relation.read))?,
     };
-    let view = View { dialect, relation, zone, parts: &parts };
+    let view = View { dialect, relation, zone, parts: &parts, layers: Layers::default() };
     view.plain_columns()?;
     match dialect {
         Dialect::Polars => Ok(vec![]),
         Dialect::DuckDb => view.duckdb(),
         Dialect::Postgres => view.postgres(),
         Dialect::Spark => view.spark(),
-        Dialect::Flink => view.flink(out_of_orderness),
+        Dialect::Flink => view.flink(),
         Dialect::BigQuery => view.bigquery(),
     }
+}
+
+/// Whether a relation has texts of CSV files.
+pub(super) fn has_texts_of_csv(plan: &Plan) -> bool {
+    let reads =
+        std::iter::once(&plan.pipeline.read).chain(plan.pipeline.tables.iter().map(|table| &table.read));
+    let is_csv = |read: &ReadPlan| read.files.iter().any(|file| file.format == InputFormat::Csv);
+    reads.into_iter().any(|read| is_csv(read) && read.columns.iter().any(|column| column.ty.is_text()))
 }
 
 /// The names of the columns that are read of the files, each once.
@@ -104,6 +116,8 @@ struct View<'a> {
     relation: &'a Relation<'a>,
     zone: &'a Zone,
     parts: &'a [FileSet],
+    /// What instants are computed of, in Flink and BigQuery.
+    layers: Layers,
 }
 
 /// A column of the files before its cast.
@@ -202,16 +216,28 @@ impl<'a> View<'a> {
         Error::job(format!("the SQL of {dialect} cannot read {what}, of `{name}`"))
     }
 
-    /// The SELECT of the relation's columns from `records`, and what bad records are left out by.
+    /// The SELECT of the relation's columns from `records`.
     fn select(&self, from: &str) -> Result<String> {
         self.select_where(from, vec![])
     }
 
     /// The same, where all `conditions` hold.
-    fn select_where(&self, from: &str, mut conditions: Vec<String>) -> Result<String> {
+    fn select_where(&self, from: &str, conditions: Vec<String>) -> Result<String> {
+        let (columns, more) = self.columns_and_conditions()?;
+        let records = selected(&columns, from, &[conditions, more].concat());
+        match self.read().derived.is_empty() {
+            true => Ok(records),
+            false => {
+                self.with_derived(records, self.read().on_bad_record == crate::input::OnBadRecord::Reject)
+            }
+        }
+    }
+
+    /// The relation's columns of the files, and what bad records are left out by.
+    fn columns_and_conditions(&self) -> Result<(Vec<String>, Vec<String>)> {
         let read = self.read();
         let reject = read.on_bad_record == crate::input::OnBadRecord::Reject;
-        let mut columns = vec![];
+        let (mut columns, mut conditions) = (vec![], vec![]);
         for column in self.columns().filter(|column| !read.derives(&column.name)) {
             // A column that is the time of the record is read by the rule of that time, not by its type
             // alone.
@@ -251,9 +277,18 @@ impl<'a> View<'a> {
         if self.has_files() {
             columns.push(self.ident(OF_FILE));
         }
-        columns.push(self.ident(POSITION));
-        let records = selected(&columns, from, &conditions);
-        if read.derived.is_empty() { Ok(records) } else { self.with_derived(records, reject) }
+        if self.dialect.knows_order() {
+            columns.push(self.ident(POSITION));
+        }
+        Ok((columns, conditions))
+    }
+
+    /// Fails where columns are derived as records are read.
+    fn no_derived(&self) -> Result<()> {
+        match self.read().derived.is_empty() {
+            true => Ok(()),
+            false => Err(self.cannot("columns that are derived as records are read (`derive`, `time`)")),
+        }
     }
 
     /// The SELECT of the relation's columns from the SELECT of those of the files: each derived column sees those before
@@ -261,7 +296,7 @@ impl<'a> View<'a> {
     fn with_derived(&self, records: String, reject: bool) -> Result<String> {
         let read = self.read();
         if !matches!(self.dialect, Dialect::DuckDb | Dialect::Postgres | Dialect::Spark) {
-            return Err(self.cannot("columns that are derived as records are read (`derive`, `time`)"));
+            self.no_derived()?;
         }
         if read.max_ahead.is_some() || read.arrival.as_ref().is_some_and(|time| read.derives(&time.column)) {
             return Err(self.cannot("arrivals together with derived columns"));
@@ -283,7 +318,7 @@ impl<'a> View<'a> {
                     DataType::Timestamp => column,
                     DataType::String => self.instant_of_text(&column, rule, reject)?,
                     // PostgreSQL has been given texts of what files have, and here it has the value.
-                    DataType::Date => self.instant_of_local(&format!("CAST({column} AS TIMESTAMP)")),
+                    DataType::Date => self.instant_of_local(&format!("CAST({column} AS TIMESTAMP)"))?,
                     _ if self.dialect == Dialect::Postgres => {
                         let text = words::type_name(self.dialect, DataType::String);
                         self.instant_of_text(&format!("CAST({column} AS {text})"), rule, reject)?

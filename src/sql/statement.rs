@@ -161,6 +161,8 @@ pub(super) struct Statement<'a> {
     pub timed: bool,
     /// The relations behind steps that leave rows out, and what becomes of these rows.
     pub passed: Vec<(LeftOut, String)>,
+    /// Whether it reads a stream, whose rows come once and in no order but that of arrival.
+    pub live: bool,
 }
 
 impl<'a> Statement<'a> {
@@ -177,8 +179,21 @@ impl<'a> Statement<'a> {
             .collect();
         let last = words::ident(dialect, "source");
         let (ctes, notes, carried, passed) = Default::default();
-        let (recursive, timed) = (false, false);
-        Statement { plan, dialect, last, columns, taken, ctes, recursive, notes, carried, timed, passed }
+        let (recursive, timed, live) = (false, false, false);
+        Statement {
+            plan,
+            dialect,
+            last,
+            columns,
+            taken,
+            ctes,
+            recursive,
+            notes,
+            carried,
+            timed,
+            passed,
+            live,
+        }
     }
 
     /// A name as an identifier.
@@ -377,8 +392,36 @@ impl<'a> Statement<'a> {
         if known && reads > 1 { "MATERIALIZED " } else { "" }
     }
 
+    /// Fails where `what` needs the order of records, and the dialect does not know it.
+    ///
+    /// # Errors
+    /// A job error that names both.
+    pub fn needs_order(&self, what: &str) -> Result<()> {
+        match self.dialect.knows_order() {
+            true => Ok(()),
+            false => Err(self
+                .refuse(format!("{what}, which needs the order of records at one instant,"))
+                .hint(format!("{} does not know the order of records within a file", self.dialect.title()))),
+        }
+    }
+
+    /// The columns of replay order, as far as the dialect knows it.
+    pub fn in_replay_order(&self) -> &'static [&'static str] {
+        if self.dialect.knows_order() { &[TIME, POSITION] } else { &[TIME] }
+    }
+
     /// The statement that ends in `select`.
-    pub fn finish(mut self, mut select: Select) -> SqlScript {
+    pub fn finish(mut self, select: Select) -> SqlScript {
+        SqlScript { setup: vec![], query: self.take(select), notes: self.notes }
+    }
+
+    /// What a reader should know.
+    pub fn into_notes(self) -> Vec<String> {
+        self.notes
+    }
+
+    /// The text of all CTEs and of `select`; what comes later has none of them.
+    pub fn take(&mut self, mut select: Select) -> String {
         compact(self.dialect, &mut self.ctes, &mut select);
         let mut query = String::new();
         for (i, Cte { name, selects }) in self.ctes.iter().enumerate() {
@@ -398,7 +441,8 @@ impl<'a> Statement<'a> {
             query.push_str(if i + 1 < self.ctes.len() { "),\n" } else { ")\n" });
         }
         select.write(&mut query, "");
-        SqlScript { setup: vec![], query: query.trim_end().to_string(), notes: self.notes }
+        self.ctes.clear();
+        query.trim_end().to_string()
     }
 }
 

@@ -38,14 +38,19 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 s.push_column(name);
             }
             Step::Dedup { keys, within: None } => {
+                s.needs_order("`dedup`")?;
                 let nth = format!("_nth_{number}");
                 let row = format!("{} AS {nth}", row_number(s, keys)?);
                 s.append(&format!("numbered_{number}"), [row]);
                 let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
                 s.last = s.with(&format!("dedup_{number}"), select);
             }
-            Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
+            Step::Dedup { keys, within: Some(within) } => {
+                s.needs_order("`dedup`")?;
+                dedup::within(s, number, keys, *within)?;
+            }
             Step::First { keys, name } => {
+                s.needs_order("`first`")?;
                 let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
                 s.append(&format!("first_{number}"), [column]);
                 s.push_column(name);

@@ -4,6 +4,7 @@ use super::*;
 use crate::job::{JobSpec, Overrides, plan_job};
 use crate::plan::OutputId;
 
+mod live;
 mod statements;
 mod streamed;
 

@@ -199,7 +199,7 @@ fn instant(dialect: Dialect, zone: &Zone, clock: &str, odd: &OddStarts) -> Strin
     let mut zone = zone.clone();
     let mut arms = String::new();
     for &local in &odd.skipped {
-        let shown = words::wall_clock(local, 6);
+        let shown = words::wall_clock(local);
         let shown = match dialect {
             Dialect::BigQuery => format!("DATETIME '{shown}'"),
             _ => words::timestamp(dialect, local),
@@ -321,7 +321,7 @@ mod tests {
         let (mut toronto, skips) = odd("America/Toronto", Units::Days(1), 0);
         let listed = instant(Dialect::Spark, &toronto.clone(), "_start", &skips);
         let [start] = skips.skipped[..] else { panic!("{:?}", skips.skipped) };
-        let (shown, begins) = (words::wall_clock(start, 6), words::wall_clock(toronto.instant(start), 6));
+        let (shown, begins) = (words::wall_clock(start), words::wall_clock(toronto.instant(start)));
         assert_eq!(
             listed,
             format!(

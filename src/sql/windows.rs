@@ -1,7 +1,7 @@
 //! Windows: each event with the bounds of every window that it lies in.
 
 use super::statement::{Select, Statement, numbers};
-use super::{Dialect, POSITION, TIME, calendar, truncated, watermark, words};
+use super::{Dialect, TIME, calendar, truncated, watermark, words};
 use crate::batch::ColumnId;
 use crate::error::{Error, Result};
 use crate::group::GroupPlan;
@@ -156,7 +156,7 @@ fn cumulative(s: &mut Statement, us: &str, (size, step): (i64, i64), offset: i64
 }
 
 /// The start of the last window of `size` that started by `micros`.
-fn start(s: &Statement, micros: &str, size: i64, offset: i64) -> String {
+pub(super) fn start(s: &Statement, micros: &str, size: i64, offset: i64) -> String {
     let shifted = |sign| match offset {
         0 => String::new(),
         offset if (offset < 0) == (sign < 0) => format!(" + {}", offset.abs()),
@@ -227,7 +227,7 @@ pub(super) fn window(plan: &GroupPlan) -> Window {
 /// Events of a key that follow one another within the gap have the number of their session.
 fn sessions(s: &mut Statement, gap: i64, mut keys: Vec<String>, by: &[String], zoned: bool) -> Placed {
     let by = super::statement::partition_by(by);
-    let order = format!("{by}ORDER BY {TIME}, {POSITION}");
+    let order = format!("{by}ORDER BY {}", s.in_replay_order().join(", "));
     let pause = format!("_us - LAG(_us) OVER ({order})");
     // As in Flink, an event exactly one gap later still joins. The first event has a NULL pause and begins a
     // session.

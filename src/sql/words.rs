@@ -5,7 +5,8 @@
 //!   without a zone that shows UTC, in the others one that is an instant by itself. In Polars the columns of
 //!   relations are in the job's zone, and what these functions make of numbers is in none; the two do not compare,
 //!   so compare numbers ([`to_micros`]), and go back by [`from_micros_like`].
-//! * Numbers of microseconds are exact over the years 1900 to 2200; Flink's instants are of milliseconds.
+//! * Numbers of microseconds are exact over the years 1900 to 2200.
+//! * Flink cuts times before 1970 towards 1970 where it casts or takes parts of them, so its parts come of text.
 //! * An argument that is SQL may be anything: it is put in parentheses where that matters.
 
 use super::Dialect;
@@ -50,7 +51,7 @@ pub fn type_name(dialect: Dialect, ty: DataType) -> String {
         DataType::Date => "DATE".into(),
         DataType::Timestamp => match dialect {
             Dialect::Postgres => "TIMESTAMPTZ".into(),
-            Dialect::Flink => "TIMESTAMP(3)".into(),
+            Dialect::Flink => "TIMESTAMP(6)".into(),
             _ => "TIMESTAMP".into(),
         },
     }
@@ -86,7 +87,7 @@ pub fn text(dialect: Dialect, value: &str) -> String {
 
 /// The literal of an instant, by its microseconds since 1970. In Polars it is in no zone (see the contract).
 pub fn timestamp(dialect: Dialect, micros: i64) -> String {
-    let clock = wall_clock(micros, if dialect == Dialect::Flink { 3 } else { 6 });
+    let clock = wall_clock(micros);
     match dialect {
         Dialect::Polars | Dialect::DuckDb | Dialect::Flink => format!("TIMESTAMP '{clock}'"),
         // With an offset, the literal does not depend on the zone of the session.
@@ -96,8 +97,8 @@ pub fn timestamp(dialect: Dialect, micros: i64) -> String {
     }
 }
 
-/// `2024-02-29 17:30:00`, with a fraction of `digits` digits where it is not zero.
-pub(super) fn wall_clock(micros: i64, digits: usize) -> String {
+/// `2024-02-29 17:30:00`, with a fraction where it is not zero.
+pub(super) fn wall_clock(micros: i64) -> String {
     // Euclidean division, so that a time before 1970 has a day below and a positive time of day.
     let (year, month, day) = civil_from_days(micros.div_euclid(DAY));
     let time = micros.rem_euclid(DAY);
@@ -105,7 +106,7 @@ pub(super) fn wall_clock(micros: i64, digits: usize) -> String {
     let clock = format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
     match time % SECOND {
         0 => clock,
-        part => clock + "." + &format!("{part:06}")[..digits],
+        part => format!("{clock}.{part:06}"),
     }
 }
 
@@ -117,12 +118,10 @@ pub fn to_micros(dialect: Dialect, instant: &str) -> String {
         // EXTRACT gives a numeric, of six digits after the point, from version 14.
         Dialect::Postgres => format!("CAST(EXTRACT(EPOCH FROM {instant}) * 1000000 AS BIGINT)"),
         Dialect::Spark => format!("UNIX_MICROS({instant})"),
-        // TIMESTAMPDIFF gives 32 bits, so days and seconds of the day apart; days since 1900, as
-        // differences are cut towards zero.
+        // UNIX_TIMESTAMP reads its text in the zone of the session, which is UTC.
         Dialect::Flink => format!(
-            "((TIMESTAMPDIFF(DAY, TIMESTAMP '1900-01-01 00:00:00', {instant}) - 25567) * CAST(86400000000 AS BIGINT) \
-             + TIMESTAMPDIFF(SECOND, CAST(CAST({instant} AS DATE) AS TIMESTAMP(3)), {instant}) * CAST(1000000 AS BIGINT) \
-             + CAST(DATE_FORMAT({instant}, 'SSS') AS BIGINT) * 1000)"
+            "(UNIX_TIMESTAMP(DATE_FORMAT({instant}, '{FLINK_SECONDS}')) * CAST(1000000 AS BIGINT) \
+             + CAST(DATE_FORMAT({instant}, 'SSSSSS') AS BIGINT))"
         ),
         Dialect::BigQuery => format!("UNIX_MICROS({instant})"),
     }
@@ -136,7 +135,8 @@ pub fn from_micros(dialect: Dialect, micros: &str) -> String {
         // The number becomes a double here, which holds it exactly from 1685 to 2255.
         Dialect::Postgres => format!("(TIMESTAMPTZ 'epoch' + ({micros}) * INTERVAL '1 microsecond')"),
         Dialect::Spark => format!("TIMESTAMP_MICROS({micros})"),
-        Dialect::Flink => format!("CAST(TO_TIMESTAMP_LTZ(({micros}) / 1000, 3) AS TIMESTAMP(3))"),
+        // Microseconds are known there from version 2.3 on; the session is in UTC.
+        Dialect::Flink => format!("CAST(TO_TIMESTAMP_LTZ({micros}, 6) AS TIMESTAMP(6))"),
         Dialect::BigQuery => format!("TIMESTAMP_MICROS({micros})"),
     }
 }
@@ -150,8 +150,7 @@ pub fn from_micros_like(dialect: Dialect, micros: &str, like: &str) -> String {
     }
 }
 
-/// What a clock in `zone` (an IANA name) shows at an instant: a timestamp without a zone. Flink loses what is less
-/// than a second.
+/// What a clock in `zone` (an IANA name) shows at an instant: a timestamp without a zone.
 pub fn local(dialect: Dialect, instant: &str, zone: &str) -> String {
     match dialect {
         // Columns are in the job's zone already.
@@ -161,11 +160,39 @@ pub fn local(dialect: Dialect, instant: &str, zone: &str) -> String {
         Dialect::Postgres => format!("({instant} AT TIME ZONE '{zone}')"),
         // The session is in UTC.
         Dialect::Spark => format!("FROM_UTC_TIMESTAMP({instant}, '{zone}')"),
+        // CONVERT_TZ knows whole seconds alone, which offsets have too.
         Dialect::Flink => format!(
-            "TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({instant}, 'yyyy-MM-dd HH:mm:ss'), 'UTC', '{zone}'))"
+            "CAST(CONVERT_TZ(DATE_FORMAT({instant}, '{FLINK_SECONDS}'), 'UTC', '{zone}') \
+             || DATE_FORMAT({instant}, '.SSSSSS') AS TIMESTAMP(6))"
         ),
         Dialect::BigQuery => format!("DATETIME({instant}, '{zone}')"),
     }
+}
+
+/// The day of a timestamp without a zone, as a date.
+pub fn day_of(dialect: Dialect, clock: &str) -> String {
+    match dialect {
+        Dialect::Flink => format!("CAST(DATE_FORMAT({clock}, 'yyyy-MM-dd') AS DATE)"),
+        _ => format!("CAST({clock} AS DATE)"),
+    }
+}
+
+/// The pattern of Flink's functions of time for the wall clock to the second, which they read without a pattern.
+pub const FLINK_SECONDS: &str = "yyyy-MM-dd HH:mm:ss";
+
+/// A length of time in Flink: of whole milliseconds, which it has no finer.
+pub fn flink_interval(micros: i64) -> Option<String> {
+    if micros % 1000 != 0 {
+        return None;
+    }
+    let (sign, length) = (if micros < 0 { "-" } else { "" }, micros.abs());
+    let (days, hours, minutes) = (length / DAY, length % DAY / HOUR, length % HOUR / MINUTE);
+    let (seconds, millis) = (length % MINUTE / SECOND, length % SECOND / 1000);
+    // A literal has two digits of days, unless it says how many.
+    let digits = days.to_string().len().max(2);
+    Some(format!(
+        "INTERVAL '{sign}{days} {hours:02}:{minutes:02}:{seconds:02}.{millis:03}' DAY({digits}) TO SECOND(3)"
+    ))
 }
 
 /// A number as a 64-bit float.
@@ -251,8 +278,15 @@ mod tests {
     fn instants_are_written_to_the_microsecond() {
         assert_eq!(timestamp(Dialect::DuckDb, 1_709_227_800_000_000), "TIMESTAMP '2024-02-29 17:30:00'");
         assert_eq!(timestamp(Dialect::Postgres, -1), "TIMESTAMPTZ '1969-12-31 23:59:59.999999+00'");
-        assert_eq!(timestamp(Dialect::Flink, 1_000), "TIMESTAMP '1970-01-01 00:00:00.001'");
+        assert_eq!(timestamp(Dialect::Flink, 1_000), "TIMESTAMP '1970-01-01 00:00:00.001000'");
         assert_eq!(timestamp(Dialect::Spark, 1), "TIMESTAMP '1970-01-01 00:00:00.000001Z'");
+    }
+
+    #[test]
+    fn lengths_of_flink_are_of_milliseconds() {
+        assert_eq!(flink_interval(90_061_001_000).unwrap(), "INTERVAL '1 01:01:01.001' DAY(2) TO SECOND(3)");
+        assert_eq!(flink_interval(-DAY * 100).unwrap(), "INTERVAL '-100 00:00:00.000' DAY(3) TO SECOND(3)");
+        assert_eq!(flink_interval(1), None);
     }
 
     #[test]

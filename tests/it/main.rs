@@ -69,6 +69,7 @@ mod jobs;
 mod json;
 mod laws;
 mod lineage;
+mod live_sql;
 mod log;
 mod logical;
 mod logs;

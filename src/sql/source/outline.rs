@@ -1,146 +1,35 @@
-//! Flink and BigQuery: relations that no engine of ours has run; and the columns of files as these and Spark define them.
+//! What Spark, Flink and BigQuery have in common: views of columns as the files have them.
 
 use super::files::{FileSet, RecordLayout};
-use super::{View, columns_read, own_time};
+use super::{View, columns_read, selected};
 use crate::batch::DataType;
 use crate::error::Result;
-use crate::input::Compression;
-use crate::sql::{Dialect, POSITION, TIME, words};
-use crate::time::SECOND;
+use crate::sql::{Dialect, words};
 use arrow_schema::DataType as ArrowType;
 
 impl View<'_> {
-    fn text(&self, value: &str) -> String {
+    pub(super) fn text(&self, value: &str) -> String {
         words::text(self.dialect, value)
     }
 
-    /// A table of the filesystem connector for each layout, with its watermark, and a view over them.
-    pub(super) fn flink(&self, out_of_orderness: i64) -> Result<Vec<String>> {
-        self.no_rejects()?;
-        let mut out = vec![];
-        if self.relation.name == "source" {
-            out.push("SET 'table.local-time-zone' = 'UTC'".to_string());
-            out.push("SET 'execution.runtime-mode' = 'batch'".to_string());
-        }
-        let mut selects = vec![];
-        for part in self.parts {
-            if part.compression == Compression::Zstd {
-                return Err(self.cannot("files of Zstandard"));
-            }
-            let mut columns = self.outline_columns(part)?;
-            if let Some(time) = own_time(self.read()) {
-                columns.push(format!("{} AS {}", self.ident(TIME), self.time(time)?));
-                let (time, seconds) = (self.ident(TIME), out_of_orderness / SECOND);
-                let millis = out_of_orderness % SECOND / 1000;
-                // An interval literal has two digits of seconds, unless a precision is told.
-                let delay = format!("INTERVAL '{seconds}.{millis:03}' SECOND(10, 3)");
-                columns.push(format!("WATERMARK FOR {time} AS {time} - {delay}"));
-            }
-            let table = self.part_name(selects.len());
-            out.push(format!(
-                "CREATE TEMPORARY TABLE {table} (\n  {}\n) WITH (\n  'connector' = 'filesystem',\n{},\n{}\n)",
-                columns.join(",\n  "),
-                self.flink_path(part)?,
-                self.flink_format(part)?
-            ));
-            // The header line is a record to Flink.
-            let without_header = match (&part.layout, &self.read().names) {
-                (RecordLayout::Csv(names), None) => {
-                    let (name, text) = (self.ident(&names[0]), self.text(&names[0]));
-                    format!(" WHERE {name} IS NULL OR {name} <> {text}")
-                }
-                _ => String::new(),
-            };
-            selects.push(format!("  SELECT {} FROM {table}{without_header}", self.unordered(part)));
-        }
-        out.push(format!("CREATE TEMPORARY VIEW {}", self.over(&selects)?));
-        Ok(out)
-    }
-
-    fn flink_format(&self, part: &FileSet) -> Result<String> {
-        let delimiter = self.text(&(self.read().delimiter as char).to_string());
-        Ok(match &part.layout {
-            // An empty field is NULL, as a run reads it.
-            RecordLayout::Csv(_) => format!(
-                "  'format' = 'csv',\n  'csv.field-delimiter' = {delimiter},\n  'csv.null-literal' = ''"
-            ),
-            RecordLayout::Json => "  'format' = 'json'".to_string(),
-            RecordLayout::Parquet(_) => "  'format' = 'parquet'".to_string(),
-            RecordLayout::Avro => return Err(self.cannot("Avro files")),
-        })
-    }
-
-    fn flink_path(&self, part: &FileSet) -> Result<String> {
-        let [first, more @ ..] = part.paths.as_slice() else { return Err(self.cannot("no files")) };
-        if more.is_empty() {
-            return Ok(format!("  'path' = {}", self.text(first)));
-        }
-        let folder = |path: &str| path.rsplit_once('/').map_or(".", |(folder, _)| folder).to_string();
-        if more.iter().any(|path| folder(path) != folder(first)) {
-            return Err(self.cannot("files of different folders as one"));
-        }
-        let names: Vec<String> =
-            part.paths.iter().map(|path| regex_as_it_is(path.rsplit('/').next().unwrap_or(path))).collect();
-        let names = self.text(&format!(".*/({})", names.join("|")));
-        let path = self.text(&folder(first));
-        Ok(format!("  'path' = {path},\n  'source.path.regex-pattern' = {names}"))
-    }
-
-    /// An external table for each layout, of a bucket that the reader puts in, and a view over them.
-    pub(super) fn bigquery(&self) -> Result<Vec<String>> {
-        self.no_rejects()?;
-        let mut out = vec![];
-        let mut selects = vec![];
-        for part in self.parts {
-            if part.compression == Compression::Zstd {
-                return Err(self.cannot("files of Zstandard"));
-            }
-            let columns = self.outline_columns(part)?;
-            let uris: Vec<String> =
-                part.paths.iter().map(|path| self.text(&format!("gs://YOUR_BUCKET/{path}"))).collect();
-            let uris = uris.join(", ");
-            let options = match &part.layout {
-                RecordLayout::Csv(_) => format!(
-                    "format = 'CSV', uris = [{uris}], field_delimiter = {}, skip_leading_rows = {}, \
-                     allow_quoted_newlines = true",
-                    self.text(&(self.read().delimiter as char).to_string()),
-                    u8::from(self.read().names.is_none())
-                ),
-                RecordLayout::Json => format!("format = 'NEWLINE_DELIMITED_JSON', uris = [{uris}]"),
-                RecordLayout::Parquet(_) => format!("format = 'PARQUET', uris = [{uris}]"),
-                RecordLayout::Avro => return Err(self.cannot("Avro files")),
-            };
-            let schema = match &part.layout {
-                RecordLayout::Parquet(_) => String::new(),
-                _ => format!(" (\n  {}\n)", columns.join(",\n  ")),
-            };
-            let table = self.part_name(selects.len());
-            out.push(format!("CREATE OR REPLACE EXTERNAL TABLE {table}{schema}\nOPTIONS ({options})"));
-            selects.push(format!("  SELECT {} FROM {table}", self.unordered(part)));
-        }
-        out.push(format!("CREATE OR REPLACE VIEW {}", self.over(&selects)?));
-        Ok(out)
-    }
-
     /// The name of the table of one layout.
-    fn part_name(&self, number: usize) -> String {
+    pub(super) fn part_name(&self, number: usize) -> String {
         match self.parts.len() {
             1 => self.ident(&self.text_name()),
             _ => self.ident(&format!("{}_{number}", self.text_name())),
         }
     }
 
-    /// The columns of a part, without an order of records.
-    fn unordered(&self, part: &FileSet) -> String {
-        let bigint = words::type_name(self.dialect, DataType::Int64);
-        format!("{}, CAST(0 AS {bigint}) AS {}", self.outline_raw(part).join(", "), self.ident(POSITION))
-    }
-
     /// What a view of the relation's name is, over these SELECTs of raw records.
-    fn over(&self, selects: &[String]) -> Result<String> {
+    pub(super) fn over(&self, selects: &[String]) -> Result<String> {
+        self.no_derived()?;
         let records = selects.join("\n  UNION ALL\n");
         let name = self.ident(&self.relation.name);
-        Ok(format!("{name} AS\nWITH records AS (\n{records}\n)\n{}", self.select("records")?))
+        let (columns, conditions) = self.columns_and_conditions()?;
+        // The columns have said what the layers are.
+        let (layers, last) = self.layers.over_records();
+        let select = selected(&columns, &last, &conditions);
+        Ok(format!("{name} AS\nWITH records AS (\n{records}\n){layers}\n{select}"))
     }
 
     /// The definitions of the columns of the files.
@@ -235,10 +124,4 @@ impl View<'_> {
         };
         columns_read(self.read()).iter().map(raw).collect()
     }
-}
-
-fn regex_as_it_is(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_alphanumeric() || "_-".contains(c) { c.to_string() } else { format!("\\{c}") })
-        .collect()
 }

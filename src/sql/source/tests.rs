@@ -109,17 +109,17 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
         ],
     );
     has(
-        "01",
+        "13",
         Dialect::Flink,
         &[
-            "`_time` AS ",
-            "WATERMARK FOR `_time` AS `_time` - INTERVAL '0.000' SECOND(10, 3)",
             "'connector' = 'filesystem'",
             "'source.path.regex-pattern' = '.*/(orders-1\\.csv|orders-2\\.csv)'",
-            "WHERE `id` IS NULL OR `id` <> 'id'",
+            "WHERE (`id` = 'id' AND `ts` = 'ts') IS NOT TRUE",
+            "REGEXP_EXTRACT(NULLIF(`ts`, ''), '^.{16}.*?((?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))$', 1)",
+            "CASE WHEN _minutes_1 IS NULL THEN CASE WHEN",
         ],
     );
-    has("19", Dialect::Flink, &["CAST(NULL AS STRING) AS `note`"]);
+    has("13", Dialect::BigQuery, &["DATETIME(_early_1, 'Europe/London') = _clock_1 THEN _early_1"]);
     has(
         "17",
         Dialect::BigQuery,
@@ -130,6 +130,24 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
         ],
     );
     refused("06", Dialect::Flink, "Zstandard");
+    refused("57", Dialect::Flink, "Parquet files");
+    refused("06", Dialect::BigQuery, "JSON Lines");
+}
+
+#[test]
+fn an_empty_text_between_quotes_is_null_to_some() {
+    for dialect in [Dialect::Flink, Dialect::BigQuery] {
+        refused("01", dialect, "the empty text between quotes in `shop`, which is NULL there");
+    }
+}
+
+#[test]
+fn what_needs_the_order_of_records_is_refused_where_it_is_not_known() {
+    for dialect in [Dialect::Flink, Dialect::BigQuery] {
+        for number in ["23", "24", "41", "42", "43", "44", "45", "46", "47", "48", "49", "50", "51"] {
+            refused(number, dialect, "needs the order of records");
+        }
+    }
 }
 
 #[test]

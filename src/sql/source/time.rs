@@ -37,11 +37,14 @@ pub fn instant_of_local(dialect: Dialect, zone: &Zone, local: &str) -> String {
         Dialect::Postgres if changes(zone).next().is_some() => format!("pg_temp.instant_of_local({local})"),
         Dialect::Postgres => format!("({local} AT TIME ZONE '{name}')"),
         Dialect::Spark => spark_instant(zone, local),
-        Dialect::Flink => {
-            format!("TO_TIMESTAMP(CONVERT_TZ(DATE_FORMAT({local}, 'yyyy-MM-dd HH:mm:ss'), '{name}', 'UTC'))")
-        }
-        Dialect::Polars => local.to_string(),
+        // Of Flink the layers of a relation find it; elsewhere it is refused.
+        Dialect::Polars | Dialect::Flink => local.to_string(),
     }
+}
+
+/// Whether the clock of a zone is changed.
+pub fn has_changes(zone: &Zone) -> bool {
+    changes(zone).next().is_some()
 }
 
 /// Spark has no functions of a session before version 4, so the rule stands where it is used. Of a time that exists twice
@@ -116,9 +119,9 @@ impl View<'_> {
             TimeRule::AnyOf(rules) => self.instant_of_any(text, rules, reject),
             TimeRule::Epoch(TimeUnit::Excel) => Err(self.cannot("days as spreadsheets count them")),
             TimeRule::Epoch(unit) if reject => self.tried_number(text, *unit),
-            TimeRule::Epoch(unit) => Ok(self.instant_of_decimal(text, *unit)),
+            TimeRule::Epoch(unit) => self.instant_of_decimal(text, *unit),
             TimeRule::Iso if reject => self.tried_iso(text),
-            TimeRule::Iso => Ok(self.instant_of_iso(text)),
+            TimeRule::Iso => self.instant_of_iso(text),
             TimeRule::Format(format) if reject => match self.dialect {
                 Dialect::DuckDb => Ok(self.believed(&self.tried_format(text, format)?)),
                 _ => Err(self.cannot("times by a format and leave bad ones out")),
@@ -149,7 +152,7 @@ impl View<'_> {
     }
 
     fn tried_iso(&self, text: &str) -> Result<String> {
-        let (value, iso) = (self.instant_of_iso(text), self.is_like(text, &iso()));
+        let (value, iso) = (self.instant_of_iso(text)?, self.is_like(text, &iso()));
         match self.dialect {
             Dialect::DuckDb => Ok(self.believed(&format!("CASE WHEN {iso} THEN TRY({value}) END"))),
             Dialect::Postgres => Ok(format!(
@@ -162,7 +165,7 @@ impl View<'_> {
     }
 
     fn tried_number(&self, text: &str, unit: TimeUnit) -> Result<String> {
-        let (value, number) = (self.instant_of_decimal(text, unit), self.is_like(text, DECIMAL));
+        let (value, number) = (self.instant_of_decimal(text, unit)?, self.is_like(text, DECIMAL));
         match self.dialect {
             Dialect::DuckDb => Ok(self.believed(&format!("CASE WHEN {number} THEN TRY({value}) END"))),
             Dialect::Postgres => {
@@ -208,7 +211,7 @@ impl View<'_> {
             TimeRule::Format(format) => self.tried_format(text, format),
             _ if self.dialect == Dialect::Postgres => self.tried_iso(text),
             _ => {
-                let (iso, value) = (self.is_like(text, &iso()), self.instant_of_iso(text));
+                let (iso, value) = (self.is_like(text, &iso()), self.instant_of_iso(text)?);
                 Ok(format!("CASE WHEN {iso} THEN TRY({value}) END"))
             }
         };
@@ -243,7 +246,7 @@ impl View<'_> {
     }
 
     /// The instant of an integer of these units since 1970.
-    fn instant_of_number(&self, number: &str, unit: TimeUnit) -> String {
+    fn instant_of_number(&self, number: &str, unit: TimeUnit) -> Result<String> {
         match unit {
             TimeUnit::Day | TimeUnit::Excel => self.instant_of_micros(&format!("{number} * {DAY}"), unit),
             TimeUnit::Second => self.instant_of_micros(&format!("{number} * 1000000"), unit),
@@ -254,9 +257,13 @@ impl View<'_> {
     }
 
     /// The instant of a text of a number of these units, with decimals or without: exactly, and cut to the microsecond.
-    fn instant_of_decimal(&self, text: &str, unit: TimeUnit) -> String {
+    fn instant_of_decimal(&self, text: &str, unit: TimeUnit) -> Result<String> {
         let bigint = words::type_name(self.dialect, DataType::Int64);
         let decimal = match self.dialect {
+            // The product by a million has to fit 38 digits; more decimals than a microsecond of any unit are cut.
+            Dialect::Flink => {
+                format!("CAST(REGEXP_REPLACE({text}, '([.][0-9]{{9}})[0-9]+', '$1') AS DECIMAL(29, 9))")
+            }
             Dialect::Postgres => format!("CAST({text} AS NUMERIC)"),
             Dialect::BigQuery => format!("CAST({text} AS BIGNUMERIC)"),
             _ => format!("CAST({text} AS DECIMAL(38, 12))"),
@@ -273,18 +280,18 @@ impl View<'_> {
     }
 
     /// The instant of microseconds since 1970: of days on the job's wall clock.
-    fn instant_of_micros(&self, micros: &str, unit: TimeUnit) -> String {
+    fn instant_of_micros(&self, micros: &str, unit: TimeUnit) -> Result<String> {
         let instant = words::from_micros(self.dialect, micros);
         if unit != TimeUnit::Day {
-            return instant;
+            return Ok(instant);
         }
         self.instant_of_local(&words::local(self.dialect, &instant, "UTC"))
     }
 
-    fn instant_of_iso(&self, text: &str) -> String {
-        match self.dialect {
+    fn instant_of_iso(&self, text: &str) -> Result<String> {
+        Ok(match self.dialect {
             Dialect::DuckDb => {
-                let local = self.instant_of_local(&format!("CAST({text} AS TIMESTAMP)"));
+                let local = self.instant_of_local(&format!("CAST({text} AS TIMESTAMP)"))?;
                 format!(
                     "CASE WHEN REGEXP_MATCHES({text}, '{WITH_OFFSET}') THEN CAST({text} AS TIMESTAMPTZ) \
                      AT TIME ZONE 'UTC' ELSE {local} END"
@@ -293,40 +300,26 @@ impl View<'_> {
             Dialect::Postgres => {
                 // Digits past the microsecond are cut, and would be rounded.
                 let cut = format!("REGEXP_REPLACE({text}, '([.,][0-9]{{6}})[0-9]+', '\\1')");
-                let local = self.instant_of_local(&format!("CAST({cut} AS TIMESTAMP)"));
+                let local = self.instant_of_local(&format!("CAST({cut} AS TIMESTAMP)"))?;
                 format!("CASE WHEN {text} ~ '{WITH_OFFSET}' THEN CAST({cut} AS TIMESTAMPTZ) ELSE {local} END")
             }
-            Dialect::Spark => self.spark_iso(text),
-            Dialect::BigQuery => {
-                let local = self.instant_of_local(&format!("CAST({text} AS DATETIME)"));
-                format!(
-                    "CASE WHEN REGEXP_CONTAINS({text}, r'{WITH_OFFSET}') THEN CAST({text} AS TIMESTAMP) \
-                     ELSE {local} END"
-                )
-            }
-            Dialect::Flink => {
-                // Flink reads one form alone: a space between, no offset.
-                let plain = format!("REPLACE(REPLACE({text}, 'T', ' '), 'Z', '')");
-                let local = self.instant_of_local(&format!("TO_TIMESTAMP({plain})"));
-                if self.zone.name() == "UTC" {
-                    return local;
-                }
-                format!("CASE WHEN {text} LIKE '%Z' THEN TO_TIMESTAMP({plain}) ELSE {local} END")
-            }
+            Dialect::Spark => self.spark_iso(text)?,
+            // Flink reads one form alone, without an offset; which forms BigQuery reads is told of some.
+            Dialect::Flink | Dialect::BigQuery => self.layered_iso(text)?,
             Dialect::Polars => text.to_string(),
-        }
+        })
     }
 
     /// Spark wants capitals, a point before decimals, and seconds before an offset. Digits past the microsecond it cuts.
-    fn spark_iso(&self, text: &str) -> String {
+    fn spark_iso(&self, text: &str) -> Result<String> {
         let plain = format!("UPPER(REPLACE({text}, ',', '.'))");
         let zoned = format!("CAST(REGEXP_REPLACE({plain}, '^(.{{16}})([Z+-])', '$1:00$2') AS TIMESTAMP)");
         // The session is in UTC, so that what has no offset is a time there.
         if self.zone.name() == "UTC" {
-            return zoned;
+            return Ok(zoned);
         }
-        let local = self.instant_of_local(&format!("CAST({plain} AS TIMESTAMP)"));
-        format!("CASE WHEN {text} RLIKE '{WITH_OFFSET}' THEN {zoned} ELSE {local} END")
+        let local = self.instant_of_local(&format!("CAST({plain} AS TIMESTAMP)"))?;
+        Ok(format!("CASE WHEN {text} RLIKE '{WITH_OFFSET}' THEN {zoned} ELSE {local} END"))
     }
 
     fn no_field(&self, field: &str, format: &TimeFormat) -> Error {
@@ -336,7 +329,7 @@ impl View<'_> {
 
     fn instant_of_format(&self, text: &str, format: &TimeFormat) -> Result<String> {
         if patterns::are_seconds(format) {
-            return Ok(self.instant_of_decimal(text, TimeUnit::Second));
+            return self.instant_of_decimal(text, TimeUnit::Second);
         }
         let pattern = |pieces: &[FormatPiece]| {
             patterns::of(self.dialect, pieces).map_err(|field| self.no_field(&field, format))
@@ -360,15 +353,16 @@ impl View<'_> {
                 if zoned { format!("({read} AT TIME ZONE 'UTC')") } else { read }
             }
             Dialect::Postgres => self.postgres_format(text, &cut, &variants, format)?,
-            Dialect::Spark | Dialect::Flink => format!("TO_TIMESTAMP({text}, {})", whole()?),
+            Dialect::Spark => format!("TO_TIMESTAMP({text}, {})", whole()?),
+            Dialect::Flink => self.flink_format(text, &pattern(format.pieces())?),
             Dialect::BigQuery if fixed => format!("PARSE_TIMESTAMP({}, {text})", whole()?),
             Dialect::BigQuery => format!("PARSE_DATETIME({}, {text})", whole()?),
             Dialect::Polars => text.to_string(),
         };
         Ok(match (self.dialect, fixed) {
             (_, true) => local,
-            (Dialect::Postgres, false) => self.instant_of_local(&format!("({local} AT TIME ZONE 'UTC')")),
-            _ => self.instant_of_local(&local),
+            (Dialect::Postgres, false) => self.instant_of_local(&format!("({local} AT TIME ZONE 'UTC')"))?,
+            _ => self.instant_of_local(&local)?,
         })
     }
 
@@ -403,8 +397,11 @@ impl View<'_> {
     }
 
     /// The instant of a wall clock of the job's zone.
-    pub(super) fn instant_of_local(&self, local: &str) -> String {
-        instant_of_local(self.dialect, self.zone, local)
+    pub(super) fn instant_of_local(&self, local: &str) -> Result<String> {
+        match self.dialect {
+            Dialect::Flink | Dialect::BigQuery => self.layered_local(local),
+            dialect => Ok(instant_of_local(dialect, self.zone, local)),
+        }
     }
 
     /// What makes the function that [`Self::instant_of_local`] calls.
@@ -430,19 +427,19 @@ impl View<'_> {
                 _ => sql.to_string(),
             },
             (ArrowType::Timestamp(..) | ArrowType::Date32 | ArrowType::Date64, _) => match self.dialect {
-                Dialect::BigQuery => self.instant_of_local(&format!("CAST({sql} AS DATETIME)")),
-                _ => self.instant_of_local(&format!("CAST({sql} AS TIMESTAMP)")),
+                Dialect::BigQuery => self.instant_of_local(&format!("CAST({sql} AS DATETIME)"))?,
+                _ => self.instant_of_local(&format!("CAST({sql} AS TIMESTAMP)"))?,
             },
             (_, TimeRule::Epoch(TimeUnit::Excel)) => {
                 return Err(self.cannot("days as spreadsheets count them"));
             }
             (ty, TimeRule::Epoch(unit)) if ty.is_integer() => {
                 let name = words::type_name(self.dialect, DataType::Int64);
-                self.instant_of_number(&format!("CAST({sql} AS {name})"), *unit)
+                self.instant_of_number(&format!("CAST({sql} AS {name})"), *unit)?
             }
             (ty, TimeRule::Epoch(unit)) if ty.is_numeric() => {
                 let name = words::type_name(self.dialect, DataType::String);
-                self.instant_of_decimal(&format!("CAST({sql} AS {name})"), *unit)
+                self.instant_of_decimal(&format!("CAST({sql} AS {name})"), *unit)?
             }
             (ty, rule) if ty.is_integer() && rule.is_format() => {
                 let name = words::type_name(self.dialect, DataType::String);
@@ -467,7 +464,7 @@ pub(super) struct ZoneTransition {
     /// The first instant after it.
     at: i64,
     /// What the clock showed when it was changed, and by how much it was put forward (or back, if negative).
-    shown: i64,
+    pub(super) shown: i64,
     pub(super) by: i64,
 }
 

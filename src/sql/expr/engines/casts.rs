@@ -51,7 +51,9 @@ impl DialectPrinter<'_> {
                 _ => Ok(self.cast_to(&sql, Int64)),
             },
             (Type::Of(Decimal { .. }), Type::Of(ty @ Decimal { .. })) => Ok(self.cast_to(&sql, ty)),
-            (Type::TIME | Type::Clock, Type::Of(Date)) => Ok(format!("CAST({} AS DATE)", self.clock(inner)?)),
+            (Type::TIME | Type::Clock, Type::Of(Date)) => {
+                Ok(words::day_of(self.dialect, &self.clock(inner)?))
+            }
             (Type::DATE, Type::Of(Timestamp)) => self.instant_of(&self.clock_of_day(&sql)),
             (Type::DATE, Type::Clock) => Ok(self.clock_of_day(&sql)),
             _ => Err(self.no_cast(node, inner)),

@@ -73,9 +73,6 @@ impl DialectPrinter<'_> {
     /// A moment so many microseconds later.
     fn shifted(&self, call: &Call, sql: &str, length: &EngineInterval, on_clock: bool) -> Result<String> {
         let micros = length.interval.micros;
-        if self.dialect == Flink && micros % 1000 != 0 {
-            return Err(self.no_op(call.op));
-        }
         let plain = matches!(self.dialect, DuckDb | Postgres) && length.times.is_none();
         if plain {
             let units = [(HOUR, "hours"), (MINUTE, "minutes"), (SECOND, "seconds"), (1, "microseconds")];

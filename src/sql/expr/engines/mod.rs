@@ -119,12 +119,9 @@ impl DialectPrinter<'_> {
                 self.text(text)
             }
             Literal::Date(days) => {
-                let clock = words::wall_clock(i64::from(*days) * crate::time::DAY, 6);
+                let clock = words::wall_clock(i64::from(*days) * crate::time::DAY);
                 // The clock of whole days ends in midnight without a fraction, so the slice is in range.
                 format!("DATE '{}'", &clock[..clock.len() - " 00:00:00".len()])
-            }
-            Literal::Micros(micros) if self.dialect == Dialect::Flink && micros % 1000 != 0 => {
-                return Err(self.no_words("a time with parts of a millisecond"));
             }
             Literal::Micros(micros) if ty == Type::Clock => self.clock_literal(*micros),
             Literal::Micros(micros) => words::timestamp(self.dialect, *micros),
@@ -151,7 +148,7 @@ impl DialectPrinter<'_> {
     fn clock_type(&self) -> &'static str {
         match self.dialect {
             Dialect::BigQuery => "DATETIME",
-            Dialect::Flink => "TIMESTAMP(3)",
+            Dialect::Flink => "TIMESTAMP(6)",
             _ => "TIMESTAMP",
         }
     }
@@ -160,9 +157,8 @@ impl DialectPrinter<'_> {
         match self.dialect {
             // What clocks show is in UTC here.
             Dialect::Spark => words::timestamp(self.dialect, micros),
-            Dialect::BigQuery => format!("DATETIME '{}'", words::wall_clock(micros, 6)),
-            Dialect::Flink => format!("TIMESTAMP '{}'", words::wall_clock(micros, 3)),
-            _ => format!("TIMESTAMP '{}'", words::wall_clock(micros, 6)),
+            Dialect::BigQuery => format!("DATETIME '{}'", words::wall_clock(micros)),
+            _ => format!("TIMESTAMP '{}'", words::wall_clock(micros)),
         }
     }
 

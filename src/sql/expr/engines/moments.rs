@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::expr::tree::{Call, Node, NodeKind, Op};
 use crate::expr::{TimeField, Type};
 use crate::sql::Dialect::{self, BigQuery, DuckDb, Flink, Postgres, Spark};
-use crate::sql::source::instant_of_local;
+use crate::sql::source::{has_changes, instant_of_local};
 use crate::sql::{patterns, words};
 use crate::time::{DAY, TimeFormat};
 
@@ -34,8 +34,11 @@ impl DialectPrinter<'_> {
     /// The instant of what the clock of the job's zone shows.
     pub(super) fn instant_of(&self, clock: &str) -> Result<String> {
         match self.dialect {
-            // It knows no parts of seconds there.
+            // Of a time that clocks skip or show twice it has a way of its own; the source's times are in a layer of
+            // their own, where that is put right.
             Flink if self.zone.name() != "UTC" => Err(self.no_words("a time of the clock made an instant")),
+            // What it does with such times is not documented.
+            BigQuery if has_changes(self.zone) => Err(self.no_words("a time of the clock made an instant")),
             _ => Ok(instant_of_local(self.dialect, self.zone, clock)),
         }
     }
@@ -94,9 +97,12 @@ impl DialectPrinter<'_> {
             (TimeField::DayOfYear, BigQuery) => "DAYOFYEAR".into(),
             (field, _) => field.name().to_uppercase(),
         };
+        if self.dialect == Flink {
+            return Some(self.part_in_flink(field, clock));
+        }
         let sql = format!("EXTRACT({part} FROM {clock})");
         let sql = match (field, self.dialect) {
-            (TimeField::DayOfWeek, Spark | BigQuery | Flink) => format!("({sql} - 1)"),
+            (TimeField::DayOfWeek, Spark | BigQuery) => format!("({sql} - 1)"),
             (TimeField::IsoDayOfWeek, BigQuery) => format!("(MOD({sql} + 5, 7) + 1)"),
             _ => sql,
         };
@@ -106,6 +112,23 @@ impl DialectPrinter<'_> {
         })
     }
 
+    /// A part of what a clock shows, or of a day: EXTRACT takes those of a time before 1970 from another second.
+    fn part_in_flink(&self, field: TimeField, clock: &str) -> String {
+        let long = |sql: String| self.cast_to(&sql, DataType::Int64);
+        match field {
+            TimeField::Hour => long(format!("DATE_FORMAT({clock}, 'HH')")),
+            TimeField::Minute => long(format!("DATE_FORMAT({clock}, 'mm')")),
+            field => {
+                let name =
+                    if field == TimeField::DayOfWeek { "DOW".into() } else { field.name().to_uppercase() };
+                let day = words::day_of(self.dialect, &self.cast_to(clock, DataType::Timestamp));
+                let part = long(format!("EXTRACT({name} FROM {day})"));
+                // Sunday is 1 there.
+                if field == TimeField::DayOfWeek { format!("({part} - 1)") } else { part }
+            }
+        }
+    }
+
     /// The seconds of the minute, in parts of them.
     fn fraction(&self, node: &Node, of: &Node, field: TimeField) -> Result<String> {
         let clock = self.full_clock(of)?;
@@ -113,12 +136,7 @@ impl DialectPrinter<'_> {
             DuckDb | Postgres => format!("EXTRACT(MICROSECONDS FROM {clock})"),
             Spark => format!("EXTRACT(SECOND FROM {clock}) * 1000000"),
             BigQuery => format!("EXTRACT(SECOND FROM {clock}) * 1000000 + EXTRACT(MICROSECOND FROM {clock})"),
-            // What is less than a second is that of the instant, whatever the zone.
-            _ if of.ty == Type::TIME => {
-                let thousandths = format!("CAST(DATE_FORMAT({}, 'SSS') AS BIGINT)", self.sql(of)?);
-                format!("EXTRACT(SECOND FROM {clock}) * 1000000 + {thousandths} * 1000")
-            }
-            _ => return Err(self.no_words(format!("EXTRACT({} FROM …)", field.name()))),
+            _ => format!("CAST(DATE_FORMAT({clock}, 'ssSSSSSS') AS BIGINT)"),
         };
         match (field, self.dialect) {
             (TimeField::Microsecond, DuckDb | BigQuery) => Ok(micros),
@@ -161,12 +179,13 @@ impl DialectPrinter<'_> {
             (Some(_), DuckDb | Postgres) if zoned => {
                 Ok(format!("({} - ({clock} - {begin}))", words::closed(&sql)))
             }
-            (Some(_), Spark | BigQuery) if zoned => {
+            (Some(_), _) if zoned => {
+                let micros = |sql: &str| words::to_micros(self.dialect, sql);
                 let since = match self.dialect {
                     BigQuery => format!("DATETIME_DIFF({clock}, {begin}, MICROSECOND)"),
-                    _ => format!("(UNIX_MICROS({clock}) - UNIX_MICROS({begin}))"),
+                    _ => format!("({} - {})", micros(&clock), micros(&begin)),
                 };
-                Ok(words::from_micros(self.dialect, &format!("UNIX_MICROS({sql}) - {since}")))
+                Ok(words::from_micros(self.dialect, &format!("{} - {since}", micros(&sql))))
             }
             _ => self.instant_of(&begin),
         }
@@ -184,9 +203,20 @@ impl DialectPrinter<'_> {
             (BigQuery, TimeField::Week) => format!("DATETIME_TRUNC({clock}, ISOWEEK)"),
             (BigQuery, TimeField::Millisecond) => format!("DATETIME_TRUNC({clock}, MILLISECOND)"),
             (BigQuery, _) => format!("DATETIME_TRUNC({clock}, {name})"),
-            // Its weeks begin on Sunday.
-            (_, TimeField::Week | TimeField::Millisecond) => return None,
-            _ => format!("CAST(FLOOR({clock} TO {name}) AS TIMESTAMP(3))"),
+            // Its weeks begin on Sunday, and FLOOR cuts a time before 1970 towards 1970.
+            (_, field) => {
+                let pattern = match field {
+                    TimeField::Millisecond => "yyyy-MM-dd HH:mm:ss.SSS",
+                    TimeField::Second => words::FLINK_SECONDS,
+                    TimeField::Minute => "yyyy-MM-dd HH:mm:00",
+                    TimeField::Hour => "yyyy-MM-dd HH:00:00",
+                    TimeField::Day => "yyyy-MM-dd 00:00:00",
+                    TimeField::Month => "yyyy-MM-01 00:00:00",
+                    TimeField::Year => "yyyy-01-01 00:00:00",
+                    _ => return None,
+                };
+                self.cast_to(&format!("DATE_FORMAT({clock}, '{pattern}')"), DataType::Timestamp)
+            }
         })
     }
 
@@ -224,7 +254,7 @@ impl DialectPrinter<'_> {
 
     /// Days since 1970 of what a clock shows.
     fn day_number(&self, clock: &str) -> String {
-        self.days_between(&format!("CAST({clock} AS DATE)"), "DATE '1970-01-01'")
+        self.days_between(&words::day_of(self.dialect, clock), "DATE '1970-01-01'")
     }
 
     pub(super) fn days_between(&self, a: &str, b: &str) -> String {
@@ -323,7 +353,7 @@ impl DialectPrinter<'_> {
         let (sql, name) = (self.tight(&call.args[0])?, call.args[1].as_text().unwrap_or_default());
         let zone = crate::time::Zone::named(name).ok_or_else(|| self.no_op(call.op))?;
         match call.op {
-            _ if self.dialect == Flink && name != "UTC" => Err(self.no_op(call.op)),
+            Op::OfZone if self.dialect == Flink && name != "UTC" => Err(self.no_op(call.op)),
             // As [`words::local`] has it, also of an instant that is shown as UTC already.
             Op::AtZone => Ok(match self.dialect {
                 Dialect::DuckDb | Dialect::Spark if name == "UTC" => sql,

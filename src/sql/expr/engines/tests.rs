@@ -163,6 +163,11 @@ fn the_wall_clock_is_that_of_the_job() {
     );
     refused(Flink, "t + INTERVAL '1 day'");
     refused(Flink, "EXTRACT(week FROM t)");
+    refused(Flink, "STRFTIME(t, '%b')");
+    let shown = "CAST(CONVERT_TZ(DATE_FORMAT(`t`, 'yyyy-MM-dd HH:mm:ss'), 'UTC', 'Asia/Jakarta') || DATE_FORMAT(`t`, '.SSSSSS') AS TIMESTAMP(6))";
+    is(Flink, "EXTRACT(hour FROM t)", &format!("CAST(DATE_FORMAT({shown}, 'HH') AS BIGINT)"));
+    is(Flink, "CAST(t AS DATE)", &format!("CAST(DATE_FORMAT({shown}, 'yyyy-MM-dd') AS DATE)"));
+    is(Flink, "t < '2024-02-29 17:30:00.000001'", "`t` < TIMESTAMP '2024-02-29 10:30:00.000001'");
     refused(Spark, "CAST(t AS VARCHAR)");
 }
 
