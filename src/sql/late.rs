@@ -39,10 +39,15 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
         left_out(plan, late).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     ));
     s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
-    let events = s.last.clone();
     // Only what comes behind the greatest event time can be late.
-    let behind = Select::new([format!("{POSITION} AS _of"), "_us".into(), "_reached".into()], &events);
-    let behind = s.with("behind", behind.filter("_reached > _us"));
+    let behind = Select::new(["*"], &s.last).filter("_reached > _us");
+    let behind = s.with("behind", behind);
+    // Windows of several kinds have columns of their own, so the columns are named.
+    let order = watermark::order(&s);
+    let seen = late.columns.iter().filter(|(column, _)| is_seen(plan, *column));
+    let mut columns = seen.map(|(column, _)| s.column(*column)).collect::<Result<Vec<_>>>()?;
+    columns.extend([TIME.to_string(), "_reached".into()]);
+    columns.extend(order.clone());
     let mut closes = vec![];
     for (window, kept) in streamed(plan) {
         if let Window::Session { .. } = window {
@@ -50,16 +55,18 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
         }
         s.last = behind.clone();
         let end = windows::placed(&mut s, windows::US, window)?.sql();
-        closes.push(Select::new(["_of".to_string(), format!("{end} + {kept} AS _closes")], &s.last));
+        let closed = format!("{end} + {kept} AS _closes");
+        closes.push(Select::new(columns.iter().cloned().chain([closed]), &s.last));
     }
-    let closes = s.with_union("windows_of_late", closes);
+    s.last = s.with_union("windows_of_late", closes);
     // The window that stays open longest decides.
-    let last = Select::new(["_of", "MAX(_closes) AS _closes"], closes).group(["_of".to_string()]);
-    let last = s.with("last_windows", last);
-    let by = "e._reached - l._closes AS _late_us";
-    let select = Select::new(["e.*", by], format!("{events} AS e"))
-        .join(format!("JOIN {last} AS l ON l._of = e.{POSITION}"))
-        .filter("e._reached >= l._closes");
+    s.append(
+        "ranked",
+        [format!("ROW_NUMBER() OVER (PARTITION BY {POSITION} ORDER BY _closes DESC) AS _rank")],
+    );
+    let select = Select::new(["*", "_reached - _closes AS _late_us"], &s.last)
+        .filter("_rank = 1")
+        .filter("_reached >= _closes");
     s.last = s.with("late", select);
 
     let mut select = Select::new(Vec::<String>::new(), &s.last);
@@ -72,7 +79,6 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
     select.columns.push(format!("{TIME} AS {}", s.ident("_event_time")));
     select.columns.push(format!("{watermark} AS {}", s.ident("_watermark")));
     select.columns.push(format!("{} AS {}", seconds(&s, "_late_us")?, s.ident("_late_by")));
-    let order = watermark::order(&s);
     Ok(s.finish(select.order(order)))
 }
 

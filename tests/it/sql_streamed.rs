@@ -86,3 +86,35 @@ fn a_streamed_session_is_left_out_by_name() {
         verified.out
     );
 }
+
+/// What a log of Kafka tells of arrivals: a record without a time of its own arrives at its event time, and what was read
+/// again is late for nothing.
+#[test]
+fn a_log_tells_arrivals_and_partitions_by_itself() {
+    let lab = Lab::new();
+    let record = |partition: u8, offset: u8, at: u8, arrived: &str| {
+        format!(
+            "{{\"topic\":\"t\",\"partition\":{partition},\"offset\":{offset},\"tstype\":\"create\",\"ts\":{arrived},\"broker\":1,\
+             \"key\":null,\"payload\":\"{{\\\"at\\\":\\\"2024-05-01T00:{at:02}:00Z\\\",\\\"n\\\":1}}\"}}\n"
+        )
+    };
+    // Milliseconds since 1970 of a minute of that day.
+    let minute = |minute: i64| (1_714_521_600_000 + minute * 60_000).to_string();
+    let records = [
+        record(0, 0, 20, &minute(20)),
+        record(1, 0, 15, &minute(13)),
+        // It arrives at 00:12, before all others: it is the first.
+        record(0, 1, 12, "null"),
+        record(0, 1, 12, "null"),
+        record(1, 1, 19, &minute(22)),
+        record(1, 2, 1, &minute(23)),
+    ];
+    lab.write("log.jsonl", records.concat());
+    let job = "mode = \"streamed\"\n[source]\npath = \"log.jsonl\"\ntime = \"at\"\n[late]\npath = \"late.jsonl\"\n\
+        [[output]]\npath = \"out.csv\"\nwindow = { tumbling = \"10m\" }\nselect = { n = \"count(*)\" }\n";
+    lab.done(job, &[]);
+    assert_eq!(lab.text("late.jsonl").lines().count(), 1, "{}", lab.text("late.jsonl"));
+    let answer = lab.highwater(&["verify", "job.toml"]);
+    assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
+    assert!(answer.out.contains("out.csv: same, 2 rows") && answer.out.contains("late.jsonl: same, 1 row"));
+}

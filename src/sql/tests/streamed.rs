@@ -84,7 +84,7 @@ timed AS (
   FROM events
 ),
 behind AS (
-  SELECT _position AS _of, _us, _reached
+  SELECT *
   FROM timed
   WHERE _reached > _us
 ),
@@ -95,19 +95,27 @@ placed AS (
   FROM behind
 ),
 windows_of_late AS (
-  SELECT _of, _start + 60000000 + 30000000 AS _closes
+  SELECT
+    "at",
+    "user",
+    "item",
+    "amount",
+    "share",
+    _time,
+    _reached,
+    _position,
+    _start + 60000000 + 30000000 AS _closes
   FROM placed
 ),
-last_windows AS (
-  SELECT _of, MAX(_closes) AS _closes
+ranked AS (
+  SELECT *, ROW_NUMBER() OVER (PARTITION BY _position ORDER BY _closes DESC) AS _rank
   FROM windows_of_late
-  GROUP BY _of
 ),
 late AS (
-  SELECT e.*, e._reached - l._closes AS _late_us
-  FROM timed AS e
-  JOIN last_windows AS l ON l._of = e._position
-  WHERE e._reached >= l._closes
+  SELECT *, _reached - _closes AS _late_us
+  FROM ranked
+  WHERE _rank = 1
+    AND _reached >= _closes
 )
 SELECT
   "at",
