@@ -151,7 +151,6 @@ mod tests {
         let store = file.engine("store").unwrap().unwrap();
         assert_eq!((store.driver.as_str(), store.dialect.as_str()), ("adbc_driver_postgresql", "postgres"));
         assert_eq!(store.options[0].1.text(), "postgresql://me:${PW}@db/x");
-        assert!(!format!("{store:?}").contains("me:"), "a login shows");
         let sail = file.engine("sail").unwrap().unwrap();
         assert_eq!((sail.dialect.as_str(), sail.options[0].0.as_str()), ("spark", "a.b"));
         assert!(file.engine("sale").unwrap().is_none());

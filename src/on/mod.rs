@@ -15,6 +15,7 @@ mod replay;
 mod request;
 mod rows;
 mod sample;
+mod stamps;
 
 use crate::backfill::{self, BackfillRequest, GivenFile};
 use crate::deliver::{self, Outcome, OutputOutcome, Staged, server_tables, target};
@@ -34,6 +35,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use replay::Replay;
 use sample::Sampler;
+use stamps::Stamps;
 
 pub use request::{CheckExtent, CheckedOutput, EngineRequest};
 
@@ -100,9 +102,11 @@ fn run_in(
 ) -> Result<EngineOutcome> {
     server_tables::check(plan)?;
     pool(request.options.threads)?.install(|| {
+        let stamps = Stamps::of(plan);
         let computed = ComputedOutputs::of(plan, request, &transaction)?;
         let (staged, checked) = computed.checked(plan, request, &transaction)?;
         right(&staged.outcome.inputs)?;
+        stamps.check()?;
         request.progress.writing();
         let outcome = staged.commit(plan, transaction)?;
         Ok(EngineOutcome { outcome, engine: request.engine.name.clone(), checked })

@@ -124,6 +124,11 @@ fn same(is: &Snapshot, wanted: &Snapshot) {
     assert!(is == wanted, "{:?} beside {:?}", names(is, wanted), names(wanted, is));
 }
 
+/// Without the logs of changes, which a backfill here alone writes.
+fn without_logs(files: Snapshot) -> Snapshot {
+    files.into_iter().filter(|(path, _)| !path.contains("/changes")).collect()
+}
+
 #[test]
 fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     let Some(lab) = lake() else { return };
@@ -149,20 +154,20 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     );
     let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "-q"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
-    let corrected = out(&lab);
+    let corrected = without_logs(out(&lab));
     fs::remove_dir_all(lab.path("out")).unwrap();
     assert_eq!(on(&lab, &["-q"]).code, 0);
     let add = ["backfill", "job.toml", "late.csv", "--on", "lake"];
     let answer = lab.highwater(&add);
     assert_eq!(answer.code, 0, "{}", answer.err);
     assert!(answer.out.contains("out/events: 272 rows in 90 files, 88 unchanged"), "{}", answer.out);
-    same(&out(&lab), &corrected);
+    same(&without_logs(out(&lab)), &corrected);
     let answer = lab.highwater(&add);
     assert_eq!(
         (answer.code, answer.out.trim()),
         (0, "nothing changes: the outputs have counted these files")
     );
-    same(&out(&lab), &corrected);
+    same(&without_logs(out(&lab)), &corrected);
     // Taken out again, all is as it was.
     let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--retract", "--on", "lake", "-q"]);
     assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
