@@ -248,11 +248,11 @@ fn is_ours(name: &str) -> bool {
         "_first_day",
         "_first_month",
     ];
-    const NUMBERED: [&str; 39] = [
+    const NUMBERED: [&str; 40] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",
         "by", "rank", "k", "kept", "then", "leads", "led", "after", "above", "reach", "value", "arg",
         "times", "once", "gone", "near", "found", "on", "begins", "segment", "text", "offset", "clock",
-        "minutes", "before", "early",
+        "minutes", "before", "early", "late",
     ];
     // Where an engine ignores case, `_ROW` collides with `_row` too.
     let name = name.to_lowercase();

@@ -116,7 +116,7 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
             "'source.path.regex-pattern' = '.*/(orders-1\\.csv|orders-2\\.csv)'",
             "WHERE (`id` = 'id' AND `ts` = 'ts') IS NOT TRUE",
             "REGEXP_EXTRACT(NULLIF(`ts`, ''), '^.{16}.*?((?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))$', 1)",
-            "CASE WHEN _minutes_1 IS NULL THEN CASE WHEN",
+            "CASE WHEN _minutes_2 IS NULL THEN CASE WHEN",
         ],
     );
     has("13", Dialect::BigQuery, &["DATETIME(_early_1, 'Europe/London') = _clock_1 THEN _early_1"]);

@@ -178,7 +178,13 @@ impl DialectPrinter<'_> {
             }
             _ => {}
         }
-        let (a, b) = (if self.is_short(b) { self.long(a)? } else { self.tight(a)? }, self.divisor(b)?);
+        let left = if self.is_short(b) { self.long(a)? } else { self.tight(a)? };
+        // The rest has the type of the divisor in Flink.
+        let right = match b.as_literal() {
+            Some(_) if self.dialect == Flink && node.ty == Type::INT => self.long(b)?,
+            _ => self.divisor(b)?,
+        };
+        let (a, b) = (left, right);
         Ok(match self.dialect {
             Flink | BigQuery => format!("MOD({a}, {b})"),
             _ => format!("{a} % {b}"),

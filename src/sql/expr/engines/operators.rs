@@ -1,6 +1,7 @@
 //! Logic, comparisons and choices.
 
 use super::DialectPrinter;
+use crate::batch::DataType;
 use crate::error::Result;
 use crate::expr::Type;
 use crate::expr::tree::{Call, Node, NodeKind, Op};
@@ -57,6 +58,10 @@ impl DialectPrinter<'_> {
     /// "C", what is made of other values is not.
     fn ordered(&self, args: &[Node]) -> Result<String> {
         let sql = self.tight(&args[0])?;
+        // A literal has the length of its text for a type there, to which it would cut what it is compared with.
+        if self.dialect == Dialect::Flink && args[0].as_text().is_some() {
+            return Ok(self.cast_to(&sql, DataType::String));
+        }
         let known = args.iter().any(|arg| matches!(arg.kind, NodeKind::Column(_)));
         Ok(match self.dialect == Dialect::Postgres && args[0].ty == Type::TEXT && !known {
             true => format!("({sql} COLLATE \"C\")"),
@@ -77,7 +82,16 @@ impl DialectPrinter<'_> {
     /// IN and BETWEEN.
     pub(super) fn among(&self, call: &Call, not: &str) -> Result<String> {
         let value = self.ordered(&call.args)?;
+        let of_several_types = call.args.iter().any(|arg| arg.ty != call.args[0].ty);
         Ok(match call.op {
+            // It would cut 2.5 to 2 to compare it with an integer.
+            Op::In
+                if self.dialect == Dialect::Flink
+                    && (of_several_types || call.args[0].as_literal().is_some()) =>
+            {
+                let is = call.args[1..].iter().map(|arg| Ok(format!("{value} = {}", self.tight(arg)?)));
+                format!("{not}({})", is.collect::<Result<Vec<_>>>()?.join(" OR "))
+            }
             Op::In => format!("{value} {not}IN ({})", self.list(&call.args[1..])?),
             _ => {
                 let (low, high) = (self.tight(&call.args[1])?, self.tight(&call.args[2])?);

@@ -63,6 +63,7 @@ fn numbers_keep_the_meaning_of_jobs() {
     is(Postgres, "i / 2", "CAST(\"i\" AS DOUBLE PRECISION) / CAST('2.0' AS DOUBLE PRECISION)");
     is(DuckDb, "i % 3", "\"i\" % 3");
     is(BigQuery, "i % 3", "MOD(`i`, 3)");
+    is(Flink, "i % 3", "MOD(`i`, CAST(3 AS BIGINT))");
     is(Postgres, "i // 3", "\"i\" / 3");
     is(Spark, "i // j", "`i` DIV NULLIF(`j`, 0)");
     is(DuckDb, "2000000000 * 2", "CAST(2000000000 AS BIGINT) * 2");
@@ -197,6 +198,7 @@ fn texts_keep_the_meaning_of_jobs() {
     is(Spark, "LENGTH(s)", "CAST(CHAR_LENGTH(`s`) AS BIGINT)");
     refused(DuckDb, "s ~ '\\d'");
     refused(Flink, "s ~ 'a'");
+    refused(Flink, "LPAD(s, 5)");
     refused(DuckDb, "REVERSE(s)");
     refused(DuckDb, "INITCAP(s)");
     refused(DuckDb, "s ->> 'a'");
@@ -211,6 +213,9 @@ fn conditions_are_read_as_jobs_read_them() {
     is(DuckDb, "b IS NOT TRUE", "\"b\" IS NOT TRUE");
     is(Postgres, "(i > 3) IS FALSE", "(\"i\" > 3) IS FALSE");
     is(Spark, "i IS DISTINCT FROM j", "NOT (`i` <=> `j`)");
+    is(Dialect::Flink, "i NOT IN (7.0, 2.5)", "NOT (`i` = 7.0 OR `i` = 2.5)");
+    is(Dialect::Flink, "i IN (7, 2)", "`i` IN (7, 2)");
+    is(Dialect::Flink, "'' IN ('a', s)", "(CAST('' AS STRING) = 'a' OR CAST('' AS STRING) = `s`)");
     is(DuckDb, "IF(b, i, j)", "CASE WHEN \"b\" THEN \"i\" ELSE \"j\" END");
     is(DuckDb, "CASE WHEN b THEN i END", "CASE WHEN \"b\" THEN \"i\" END");
     is(DuckDb, "i NOT BETWEEN 1 AND j", "\"i\" NOT BETWEEN 1 AND \"j\"");

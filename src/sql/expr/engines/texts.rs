@@ -210,6 +210,8 @@ impl DialectPrinter<'_> {
                 let least = if self.dialect == DuckDb { i64::from(i32::MIN) } else { 0 };
                 Ok(format!("REPEAT({text}, {})", self.count(call, 1, least)?))
             }
+            // Flink counts a character past the first 65,536 as two there.
+            op if self.dialect == Flink => Err(self.no_op(op)),
             op => {
                 let name = if op == Op::PadStart { "LPAD" } else { "RPAD" };
                 let by = if args.len() > 2 { self.some(call, 2)? } else { "' '".into() };
