@@ -11,7 +11,7 @@ the statements need they have to set. It splits files at every 16 kB, so that mo
 jobs (PLANS) it compiles and adapts as by default, the others it interprets: of small data its compilers take most of the
 time. The plans of these jobs are looked at: no exchange may bring all records into one partition.
 
-    cargo build --release && eval "$(scripts/postgres.sh start)" && python3 scripts/sql_engines.py      # four minutes
+    cargo build --release && eval "$(scripts/postgres.sh start)" && python3 scripts/sql_engines.py      # some minutes
     python3 scripts/sql_engines.py --only 07,35,money-enrichment --engines spark --keep /tmp   # and keep the statements that fail
     python3 scripts/sql_engines.py --write                                                # src/guide/engines.md
 

@@ -13,6 +13,7 @@
 
 mod bigquery;
 mod covering;
+mod decompressed;
 mod exact;
 mod file_order;
 mod files;
@@ -61,7 +62,7 @@ pub fn setup(dialect: Dialect, plan: &Plan) -> Result<Vec<String>> {
 /// Those of one relation.
 fn of_relation(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
     let parts = match dialect {
-        Dialect::Spark => spark::parts(relation.read)?,
+        Dialect::Spark => files::parts_by_layout(relation.read, &columns_read(relation.read))?,
         _ => files::parts(relation.read, &columns_read(relation.read))?,
     };
     let view = View { dialect, relation, zone, parts: &parts, layers: Layers::default() };

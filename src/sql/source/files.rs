@@ -1,12 +1,12 @@
 //! What stands in the files: the header lines of CSV, the schemas of Parquet. None of it by the readers of jobs.
 
 use super::lines::{self, CsvLines};
+use super::{decompressed, file_order};
 use crate::error::{Error, Result};
 use crate::input::{Compression, InputFormat, ReadPlan, SourceFile};
 use arrow_schema::{DataType as ArrowType, FieldRef, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Type as Physical;
-use std::io::Read;
 
 /// The zone of the times that INT96 has: they are of UTC, and engines read them as times without a zone or with one.
 pub(super) const INT96: &str = "UTC, of INT96";
@@ -58,21 +58,19 @@ pub(super) fn parts(read: &ReadPlan, wanted: &[String]) -> Result<Vec<FileSet>> 
 }
 
 /// The files of `read` as parts for an engine that splits files and knows compression by their names: of one layout and
-/// one line end each, in the order of the first of them. With `apart`, the next file is of another part where `apart`
-/// says so, and only neighbours are of one.
+/// one line end each, in the order of the first of them. Where paths do not show the order of files, only neighbours that
+/// are in the order of their paths are of one part.
 ///
 /// # Errors
 /// As of [`parts`].
-pub(super) fn parts_by_layout(
-    read: &ReadPlan,
-    wanted: &[String],
-    apart: Option<&dyn Fn(&SourceFile, &SourceFile) -> bool>,
-) -> Result<Vec<FileSet>> {
+pub(super) fn parts_by_layout(read: &ReadPlan, wanted: &[String]) -> Result<Vec<FileSet>> {
+    let kept = file_order::is_kept(&read.files);
+    // What cannot be read at all is refused before lines are looked at.
+    let layouts = read.files.iter().map(|file| layout(file, read, wanted)).collect::<Result<Vec<_>>>()?;
     let csv: Vec<&SourceFile> = read.files.iter().filter(|f| f.format == InputFormat::Csv).collect();
     let mut looks = lines::survey(&csv, read.delimiter)?.into_iter();
     let mut parts: Vec<FileSet> = vec![];
-    for (at, file) in read.files.iter().enumerate() {
-        let layout = layout(file, read, wanted)?;
+    for (at, (file, layout)) in read.files.iter().zip(layouts).enumerate() {
         let look = if file.format == InputFormat::Csv { looks.next() } else { None };
         let plain = read.names.is_some() || file.format != InputFormat::Csv || has_plain_header(file, read)?;
         let lines = look.map(|look| look.lines(plain));
@@ -80,11 +78,10 @@ pub(super) fn parts_by_layout(
         let alike = |part: &&mut FileSet| {
             part.layout == layout && part.lines.map(|lines| lines.end) == lines.map(|lines| lines.end)
         };
-        let known = match apart {
-            None => parts.iter_mut().find(alike),
-            Some(apart) => {
-                parts.last_mut().filter(alike).filter(|_| at > 0 && !apart(&read.files[at - 1], file))
-            }
+        let follows = || at > 0 && file_order::is_after(&read.files[at - 1], file);
+        let known = match kept {
+            true => parts.iter_mut().find(alike),
+            false => parts.last_mut().filter(alike).filter(|_| follows()),
         };
         match known {
             Some(part) => {
@@ -168,20 +165,6 @@ fn layout(file: &SourceFile, read: &ReadPlan, wanted: &[String]) -> Result<Recor
     })
 }
 
-/// The text of a file, decompressed.
-///
-/// # Errors
-/// A machine error: it cannot be read.
-pub(super) fn text(file: &SourceFile) -> Result<Box<dyn Read>> {
-    let handle = file.opened.read()?;
-    Ok(match file.shape.compression {
-        Compression::None => Box::new(handle),
-        // A gzip file may have several members; `GzDecoder` stops after the first.
-        Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(handle)),
-        _ => Box::new(zstd::Decoder::new(handle).map_err(|e| Error::io("read", &file.path, e))?),
-    })
-}
-
 /// The names in the first line of a CSV file.
 fn header(file: &SourceFile, delimiter: u8) -> Result<Vec<String>> {
     let (names, first) = first_lines(file, delimiter)?;
@@ -203,7 +186,7 @@ fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, Option<
         .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .from_reader(text(file)?);
+        .from_reader(decompressed::text(file)?);
     let mut record = csv::StringRecord::new();
     let found = reader.read_record(&mut record).map_err(|e| {
         Error::data(format!("cannot read the header line of {}", file.path.display())).caused_by(e)

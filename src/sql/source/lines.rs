@@ -6,7 +6,7 @@
 //! * Files are looked at up to [`FAR`] bytes in all, each for the same length. If a line within quotes is broken there,
 //!   all of them are looked at to their ends: how lines end must then be known.
 
-use super::files;
+use super::decompressed;
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
 use std::io::Read;
@@ -69,7 +69,7 @@ pub(super) fn survey(files: &[&SourceFile], delimiter: u8) -> Result<Vec<LineLoo
 
 fn look(file: &SourceFile, delimiter: u8, most: u64) -> Result<LineLook> {
     let mut look = LineLook::new(delimiter);
-    let mut bytes = files::text(file)?.take(most);
+    let mut bytes = decompressed::text(file)?.take(most);
     let mut buffer = vec![0; 1 << 18];
     let failed = |e| Error::io("read", &file.path, e);
     loop {

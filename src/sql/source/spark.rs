@@ -13,27 +13,15 @@
 //!   names, a file that Spark hides.
 
 use super::covering::{self, NamedFiles};
-use super::files::{self, FileSet, RecordLayout};
+use super::files::{FileSet, RecordLayout};
 use super::lines::LineEnd;
-use super::{View, columns_read, file_order};
+use super::{View, file_order};
 use crate::error::{Error, Result};
-use crate::input::{Compression, ReadPlan, SourceFile};
+use crate::input::Compression;
 use crate::sql::{Dialect, POSITION, words};
 
 /// What an empty field without quotes is, to tell it from an empty text: no field of a file is that.
 const NOTHING: &str = "\\u0001\\u0002";
-
-/// The parts that the files of a relation are read in.
-///
-/// # Errors
-/// As of [`files::parts_by_layout`].
-pub(super) fn parts(read: &ReadPlan) -> Result<Vec<FileSet>> {
-    let apart = |file: &SourceFile, next: &SourceFile| !file_order::is_after(file, next);
-    // Where paths do not tell the order of files, parts are numbered in it.
-    let apart: Option<&dyn Fn(&SourceFile, &SourceFile) -> bool> =
-        if file_order::is_kept(&read.files) { None } else { Some(&apart) };
-    files::parts_by_layout(read, &columns_read(read), apart)
-}
 
 impl View<'_> {
     fn spark_text(&self, value: &str) -> String {
@@ -171,7 +159,7 @@ impl View<'_> {
         );
         format!(
             "(SELECT CASE WHEN COUNT(*) = 0 THEN TRUE ELSE RAISE_ERROR({message}) END FROM {all}\n    \
-             WHERE {other_end} OR line RLIKE '^[ \\\\t]+$'\n      \
+             WHERE {other_end} OR TRIM(BOTH ' \\t' FROM line) = '' AND line <> ''\n      \
              OR CONTAINS(line, '\"') AND REGEXP_REPLACE(line, {quoted}, '$1') RLIKE {open})",
             message = self.spark_text(&message),
             quoted = self.spark_text(&quoted),
