@@ -6,7 +6,6 @@
 //! whatever its own wall clock shows. Days are made by the engine, from instant to wall clock, which no engine resolves
 //! in a way of its own; Polars, whose SQL cannot, finds a relation of them ([`super::day_relations`]).
 
-use super::source::instant_of_local;
 use super::statement::{Select, Statement, numbers};
 use super::{Dialect, words};
 use crate::error::Result;
@@ -286,16 +285,6 @@ fn days(s: &mut Statement, offset: i64, wide: i64) -> Result<String> {
         let columns = ["_day".to_string(), month, format!("{start} AS _begins")];
         return Ok(s.with("local_days", Select::new(columns, numbered)));
     }
-    if matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres) {
-        // The function that relations are made with finds the first instant at which a clock shows this or later.
-        let shown = match s.dialect {
-            Dialect::DuckDb => format!("MAKE_TIMESTAMP({start})"),
-            _ => format!("(TIMESTAMP 'epoch' + ({start}) * INTERVAL '1 microsecond')"),
-        };
-        let begins = s.micros(&instant_of_local(s.dialect, &zone, &shown));
-        let columns = ["_day".to_string(), month, format!("{begins} AS _begins")];
-        return Ok(s.with("local_days", Select::new(columns, numbered)));
-    }
     if !begins_are_plain(&zone, offset) {
         let at = match offset {
             0 => String::new(),
@@ -342,6 +331,8 @@ fn wall_clock(dialect: Dialect, micros: &str, zone: &str) -> String {
     let zone = words::text(dialect, zone);
     let instant = words::from_micros(dialect, micros);
     match dialect {
+        Dialect::DuckDb => format!("EPOCH_US(TIMEZONE({zone}, MAKE_TIMESTAMPTZ({micros})))"),
+        Dialect::Postgres => words::to_micros(dialect, &format!("({instant} AT TIME ZONE {zone})")),
         Dialect::Spark => words::to_micros(dialect, &format!("FROM_UTC_TIMESTAMP({instant}, {zone})")),
         Dialect::BigQuery => words::to_micros(dialect, &format!("TIMESTAMP(DATETIME({instant}, {zone}))")),
         // CONVERT_TZ knows whole seconds alone, which offsets have too; the session is in UTC.
@@ -350,9 +341,7 @@ fn wall_clock(dialect: Dialect, micros: &str, zone: &str) -> String {
              + CAST(DATE_FORMAT({instant}, 'SSSSSS') AS BIGINT))",
             words::FLINK_SECONDS
         ),
-        Dialect::Polars | Dialect::DuckDb | Dialect::Postgres => {
-            unreachable!("their days begin by other words")
-        }
+        Dialect::Polars => unreachable!("its days are a relation"),
     }
 }
 

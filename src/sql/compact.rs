@@ -9,7 +9,7 @@
 //! * Polars gives one row for a SELECT of constants alone, so there a name that is handed on stays a name.
 //! * Text is compared as text: a name in a literal is taken for the name, and the CTE stays. This costs lines only.
 
-use super::statement::{Cte, Select};
+use super::select::{Cte, Select, relation};
 use super::{Dialect, words};
 
 /// Writes each CTE that allows it into its only reader: another CTE, or `last`.
@@ -102,11 +102,6 @@ fn merged(dialect: Dialect, outer: &Select, (inner, name): (&Select, &str)) -> O
 /// All columns of the only relation of a SELECT.
 fn star(alias: Option<&str>) -> String {
     alias.map_or_else(|| "*".into(), |alias| format!("{alias}.*"))
-}
-
-/// The relation of a FROM.
-pub(super) fn relation(from: &str) -> &str {
-    from.split_once(" AS ").map_or(from, |(relation, _)| relation)
 }
 
 /// The alias of a FROM.

@@ -32,6 +32,7 @@ mod post;
 mod program;
 mod regression;
 mod relation;
+mod select;
 pub mod source;
 mod statement;
 mod steps;

@@ -4,8 +4,8 @@
 //! * An event lies in the last window that has begun. Its wall clock tells that window unless clocks go back over the
 //!   start of a window: the clock then shows the window before once more. [`place`] leaves such zones to [`super::calendar`].
 //! * A window begins at the first instant at which the wall clock shows its start or later: the earlier of two, and the end
-//!   of the gap where there is none. Engines agree for a start that is shown once. Of a start that is shown twice or never
-//!   DuckDB and PostgreSQL know it by the function that relations are made with; elsewhere these starts are listed.
+//!   of the gap where there is none. Engines agree for a start that is shown once. One that is shown twice or never is
+//!   listed; where there are many, DuckDB and PostgreSQL know those from 1970 on by the function that relations are made with.
 //! * All starts that the plan's range of times can have are looked at, in the zone data that a run uses.
 
 use super::calendar::{Units, starts, units};
@@ -30,12 +30,12 @@ struct OddStarts {
     /// Clocks go back over them, so that the time before them comes again.
     passed_again: usize,
     /// Shown twice.
-    twice: usize,
+    twice: Vec<i64>,
     /// Never shown, as clocks skip from before them to after them.
     skipped: Vec<i64>,
 }
 
-/// Appends `_start`, what the wall clock shows at the start of each event's window, and gives both bounds as instants, if
+/// Appends `_start`, what the wall clock shows at the start of each event's window less the offset, and gives both bounds as instants, if
 /// the dialect and the zone allow it.
 pub(super) fn place(s: &mut Statement, window: Window) -> Option<[String; 2]> {
     let Window::Tumbling { size: Duration::Calendar { .. }, .. } = window else { return None };
@@ -45,8 +45,7 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Option<[String; 2]> {
     }
     let zone = s.plan.zone.clone();
     let odd = odd_starts(&zone, s.plan.pipeline.range, units(count, unit), offset.micros);
-    let knows = matches!(s.dialect, Dialect::DuckDb | Dialect::Postgres);
-    if odd.passed_again > 0 || !knows && odd.skipped.len() > MOST_LISTED {
+    if odd.passed_again > 0 || !knows_clocks(s.dialect) && odd.skipped.len() > MOST_LISTED {
         return None;
     }
     let clock = words::local(s.dialect, TIME, zone.name());
@@ -55,8 +54,10 @@ pub(super) fn place(s: &mut Statement, window: Window) -> Option<[String; 2]> {
         Units::Days(days) => Length { months: 0, micros: days * DAY },
         Units::Months(months) => Length { months, micros: 0 },
     };
-    let end = length.after(s.dialect, "_start");
-    Some(["_start", &end].map(|clock| instant(s.dialect, &zone, clock, &odd)))
+    let shift = Length { months: 0, micros: offset.micros };
+    // The offset comes last: a month later than 28 February, 22:30 is not the 28th of March.
+    let bounds = ["_start".to_string(), length.after(s.dialect, "_start")];
+    Some(bounds.map(|clock| instant(s.dialect, &zone, &shift.after(s.dialect, &clock), &odd)))
 }
 
 /// The same for windows of a second, a minute, an hour, or in UTC of a day or a week: there `_start` is an instant.
@@ -86,15 +87,14 @@ pub(super) fn place_length(s: &mut Statement, size: i64, offset: i64) -> Option<
     Some(["_start".to_string(), end])
 }
 
-/// The start of the window at which a wall clock is, on that clock.
+/// The start of the window at which a wall clock is, on that clock, less what the offset has beside months.
 fn start(dialect: Dialect, clock: &str, (count, unit): (u32, CalendarUnit), offset: Offset) -> String {
     let since = Length { months: 0, micros: -offset.micros }.after(dialect, clock);
-    let shift = Length { months: 0, micros: offset.micros };
     if count == 1 {
         let months = Length { months: -i64::from(offset.months), micros: 0 };
         let cut = truncated(dialect, &months.after(dialect, &since), unit);
         let own = Length { months: i64::from(offset.months), micros: 0 };
-        return shift.after(dialect, &own.after(dialect, &cut));
+        return own.after(dialect, &cut);
     }
     // How many days or months of the window have passed, counted from one that began long before all events.
     let (passed, step, unit) = match (units(count, unit), unit) {
@@ -110,7 +110,7 @@ fn start(dialect: Dialect, clock: &str, (count, unit): (u32, CalendarUnit), offs
             (format!("MOD({year} * 12 + {month} + {ahead}, {n})"), "MONTH", CalendarUnit::Month)
         }
     };
-    shift.after(dialect, &less(dialect, &truncated(dialect, &since, unit), &passed, step))
+    less(dialect, &truncated(dialect, &since, unit), &passed, step)
 }
 
 /// A wall clock cut to the day, Monday, month, quarter or year.
@@ -183,13 +183,17 @@ impl Length {
     }
 }
 
+/// Whether relations are made with a function that knows the zone's clocks.
+fn knows_clocks(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::DuckDb | Dialect::Postgres)
+}
+
 /// The instant at which a window begins whose start the wall clock shows as `clock`.
 fn instant(dialect: Dialect, zone: &Zone, clock: &str, odd: &OddStarts) -> String {
     let name = zone.name();
+    let many = odd.twice.len() + odd.skipped.len() > MOST_LISTED;
     let plain = match dialect {
-        Dialect::DuckDb | Dialect::Postgres if odd.twice > 0 || !odd.skipped.is_empty() => {
-            return instant_of_local(dialect, zone, clock);
-        }
+        Dialect::DuckDb | Dialect::Postgres if many => instant_of_local(dialect, zone, clock),
         Dialect::Postgres => format!("({clock} AT TIME ZONE '{name}')"),
         Dialect::BigQuery => format!("TIMESTAMP({clock}, '{name}')"),
         _ if name == "UTC" => clock.to_string(),
@@ -198,10 +202,17 @@ fn instant(dialect: Dialect, zone: &Zone, clock: &str, odd: &OddStarts) -> Strin
     };
     let mut zone = zone.clone();
     let mut arms = String::new();
-    for &local in &odd.skipped {
+    // Of a start that is shown twice the others take the earlier.
+    let twice = odd.twice.iter().filter(|_| knows_clocks(dialect));
+    for &local in odd.skipped.iter().chain(twice) {
+        // The function knows the changes of these years.
+        if many && knows_clocks(dialect) && (DAY..129 * 366 * DAY).contains(&local) {
+            continue;
+        }
         let shown = words::wall_clock(local);
         let shown = match dialect {
             Dialect::BigQuery => format!("DATETIME '{shown}'"),
+            Dialect::Postgres => format!("TIMESTAMP '{shown}'"),
             _ => words::timestamp(dialect, local),
         };
         arms += &format!(" WHEN {shown} THEN {}", words::timestamp(dialect, zone.instant(local)));
@@ -230,7 +241,9 @@ fn odd_starts(zone: &Zone, range: TimeRange, every: Units, offset: i64) -> OddSt
             }
             let start = day * DAY + offset;
             odd.passed_again += usize::from(after < start && start < before);
-            odd.twice += usize::from(after <= start && start < before);
+            if after <= start && start < before {
+                odd.twice.push(start);
+            }
             if before < start && start < after {
                 odd.skipped.push(start);
             }

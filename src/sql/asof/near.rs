@@ -32,7 +32,7 @@ struct TableTry<'a> {
 }
 
 /// What a try found for an event, as SQL.
-struct Answer {
+struct TryMatch {
     /// Whether a row is in reach.
     found: String,
     /// Whether `values` are NULL where none is.
@@ -40,10 +40,10 @@ struct Answer {
     values: Vec<String>,
 }
 
-impl Answer {
+impl TryMatch {
     /// Column number `c`, NULL where no row is in reach.
     fn value(&self, c: usize) -> String {
-        let Answer { found, complete, values } = self;
+        let TryMatch { found, complete, values } = self;
         if *complete { values[c].clone() } else { format!("CASE WHEN {found} THEN {} END", values[c]) }
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn enrich<'a>(s: &mut Statement<'a>, number: usize, enrich: &'a Enric
     let alone = tries.len() == 1 && constants.is_none();
     let mut columns = s.visible();
     let events = columns.len();
-    let mut answers: Vec<Answer> = vec![];
+    let mut answers: Vec<TryMatch> = vec![];
     let mut last = Select::new(columns.clone(), &s.last);
     let mut at = 0;
     while at < tries.len() {
@@ -133,7 +133,7 @@ fn kept(
     s: &mut Statement,
     step: usize,
     columns: &mut Vec<String>,
-    answers: &mut [Answer],
+    answers: &mut [TryMatch],
     mut last: Select,
 ) -> String {
     for (t, answer) in (1..).zip(answers.iter_mut()) {
@@ -160,7 +160,7 @@ fn ask(
     step: usize,
     columns: &[String],
     (tries, alone): (&[TableTry], bool),
-) -> Result<(Select, Vec<Answer>)> {
+) -> Result<(Select, Vec<TryMatch>)> {
     let table = &s.plan.pipeline.tables[tries[0].table];
     for attempt in tries {
         deletes_can_be_said(s, table, attempt.reach)?;
@@ -171,7 +171,7 @@ fn ask(
     }
     // Without times the reach says nothing: all of them have one answer.
     let (select, answer) = last_rows(s, step, columns, (table, &rows), tries[0])?;
-    let again = |_| Answer { found: answer.found.clone(), complete: true, values: answer.values.clone() };
+    let again = |_| TryMatch { found: answer.found.clone(), complete: true, values: answer.values.clone() };
     Ok((select, tries.iter().map(again).collect()))
 }
 
@@ -199,7 +199,7 @@ fn last_rows(
     columns: &[String],
     (table, rows): (&TablePlan, &str),
     attempt: TableTry,
-) -> Result<(Select, Answer)> {
+) -> Result<(Select, TryMatch)> {
     let t = attempt.number;
     let (of_rows, of_events) = keys(s, table, attempt.on)?;
     let on: Vec<String> = (1..=of_rows.len()).map(|k| format!("_on_{t}_{k}")).collect();
@@ -248,7 +248,7 @@ fn last_rows(
         .join(format!("LEFT JOIN {latest} AS m ON {pairs}"));
     let values = taken.iter().map(|name| format!("m.{name}")).collect();
     // A row without a match has NULL, as a row of an outer join does.
-    Ok((select, Answer { found: format!("m._nth_{t} IS NOT NULL"), complete: true, values }))
+    Ok((select, TryMatch { found: format!("m._nth_{t} IS NOT NULL"), complete: true, values }))
 }
 
 /// Events and rows together, and what is carried from rows to events.
@@ -258,7 +258,7 @@ fn beside(
     columns: &[String],
     (table, rows): (&TablePlan, &str),
     (tries, alone): (&[TableTry], bool),
-) -> Result<(Select, Vec<Answer>)> {
+) -> Result<(Select, Vec<TryMatch>)> {
     let first = tries[0];
     let (of_rows, of_events) = keys(s, table, first.on)?;
     let mut events = Select::new(columns.to_vec(), &s.last);
@@ -412,13 +412,13 @@ fn packed(dialect: Dialect, columns: &[String]) -> String {
 }
 
 /// The carried rows before and after an event, by number, each if it is looked for.
-type Rows = [Option<usize>; 2];
+type BothSides = [Option<usize>; 2];
 
 /// The rows that one try reads: the row as a whole, or with `fill` those of each column.
 struct Near {
     /// None where `fill` alone gives the answer.
-    whole: Option<Rows>,
-    filled: Vec<Rows>,
+    whole: Option<BothSides>,
+    filled: Vec<BothSides>,
 }
 
 impl Near {
@@ -446,7 +446,12 @@ impl Near {
         Near { whole: (!alone).then(|| both(&with_time(&[]), None)), filled }
     }
 
-    fn answer<'a>(&self, sides: &dyn Fn(Rows) -> Sides<'a>, taken: &[String], gone: Option<&str>) -> Answer {
+    fn answer<'a>(
+        &self,
+        sides: &dyn Fn(BothSides) -> Sides<'a>,
+        taken: &[String],
+        gone: Option<&str>,
+    ) -> TryMatch {
         let mut found = self.whole.map_or_else(|| "TRUE".into(), |rows| sides(rows).in_reach());
         if let (Some(gone), Some(rows)) = (gone, self.whole) {
             // A delete wins over older rows before it is dropped.
@@ -456,11 +461,11 @@ impl Near {
             Some(rows) => {
                 let complete = sides(rows).reach.within.is_none() && gone.is_none();
                 let values = taken.iter().map(|name| sides(rows).nearest(name)).collect();
-                Answer { found, complete, values }
+                TryMatch { found, complete, values }
             }
             None => {
                 let values = self.filled.iter().zip(taken).map(|(&rows, name)| sides(rows).filled(name));
-                Answer { found, complete: true, values: values.collect() }
+                TryMatch { found, complete: true, values: values.collect() }
             }
         }
     }
@@ -470,7 +475,7 @@ impl Near {
 struct Sides<'a> {
     s: &'a Statement<'a>,
     carried: &'a Carried,
-    rows: Rows,
+    rows: BothSides,
     reach: &'a Reach,
 }
 

@@ -497,13 +497,13 @@ select = { n = "count(*)" }
 "#;
     insta::assert_snapshot!(query(Dialect::BigQuery, "Asia/Jakarta", job), @r"
 WITH placed AS (
-  SELECT *, DATETIME_ADD(DATETIME_SUB(DATETIME_TRUNC(DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR), MONTH), INTERVAL MOD(EXTRACT(YEAR FROM DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR)) * 12 + EXTRACT(MONTH FROM DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR)) + 1, 2) MONTH), INTERVAL 6 HOUR) AS _start
+  SELECT *, DATETIME_SUB(DATETIME_TRUNC(DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR), MONTH), INTERVAL MOD(EXTRACT(YEAR FROM DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR)) * 12 + EXTRACT(MONTH FROM DATETIME_SUB(DATETIME(_time, 'Asia/Jakarta'), INTERVAL 6 HOUR)) + 1, 2) MONTH) AS _start
   FROM `source`
 ),
 grouped AS (
   SELECT
-    TIMESTAMP(_start, 'Asia/Jakarta') AS window_start,
-    TIMESTAMP(DATETIME_ADD(_start, INTERVAL 2 MONTH), 'Asia/Jakarta') AS window_end,
+    TIMESTAMP(DATETIME_ADD(_start, INTERVAL 6 HOUR), 'Asia/Jakarta') AS window_start,
+    TIMESTAMP(DATETIME_ADD(DATETIME_ADD(_start, INTERVAL 2 MONTH), INTERVAL 6 HOUR), 'Asia/Jakarta') AS window_end,
     COUNT(*) AS `n`
   FROM placed
   GROUP BY _start
