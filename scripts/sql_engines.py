@@ -55,8 +55,11 @@ REFUSED = {
     **{("flink", job): "times of the format" for job in ("10", "59")},
     ("flink", "64"): "`bit_and` cannot be expressed",
     **{(dialect, job): "which needs the order of the records" for dialect in ("flink", "bigquery") for job in ("70", "71", "72")},
+    **{(dialect, job): ORDER for dialect in ("flink", "bigquery") for job in ("money-enrichment", "user-sessions", "views-of-a-log")},
+    **{(dialect, "pageviews-per-postcode out/pageviews-per-postcode"): "which needs the order of the records" for dialect in ("flink", "bigquery")},
+    **{("bigquery", job): "cannot read JSON Lines" for job in ("sales-per-seller", "sales-per-seller-postgres")},
     **{(dialect, "65"): "columns that are derived" for dialect in ("flink", "bigquery")},
-    **{(dialect, "views-of-a-log"): "its records are in an envelope" for dialect in ("duckdb", "postgres", "spark", "flink", "bigquery")},
+    **{(dialect, "views-of-a-log"): "its records are in an envelope" for dialect in ("duckdb", "postgres", "spark")},
     **{(dialect, "pageviews-archive out/pageviews-archive"): "an archive, whose rows name the file and the place of each record," for dialect in (*ENGINES, *PARSED)},
     **{(dialect, "pageviews-so-far out/pageviews-firings.jsonl"): "an output of every firing, whose rows depend on the events between firings," for dialect in (*ENGINES, *PARSED)},
 }
@@ -233,10 +236,14 @@ class Run:
     def printed(self, job, dialect):
         """Setup and outputs as `highwater sql` prints them; where it refuses all of them, its error for each."""
         out = self.hw("sql", job.relative_to(ROOT), "--dialect", dialect, "--json")
-        if out.returncode == 0:
-            return json.loads(out.stdout)
         with open(job, "rb") as file:
             paths = [output["path"] for output in tomllib.load(file)["output"]]
+        if out.returncode == 0:
+            printed = json.loads(out.stdout)
+            # The late output has a statement too; `verify` has no words to compare it with rows from elsewhere, so the
+            # tests of the crate do.
+            printed["outputs"] = [output for output in printed["outputs"] if output["path"] in paths]
+            return printed
         return {"setup": [], "outputs": [{"path": path, "left_out": out.stderr} for path in paths]}
 
     def job_of(self, job, notes):

@@ -40,7 +40,7 @@ pub fn towards(rows: &RecordBatch, schema: &Schema) -> Result<RecordBatch> {
         let fits = wanted.and_then(|wanted| fit(column, field.name(), wanted.ty).ok());
         fits.map_or_else(|| plain(column, field.name()), Ok)
     };
-    each(rows, &column)
+    each(rows, column)
 }
 
 /// A result with each column of the nearest type of ours.
@@ -48,12 +48,12 @@ pub fn towards(rows: &RecordBatch, schema: &Schema) -> Result<RecordBatch> {
 /// # Errors
 /// A data error: a type that none of ours holds.
 pub fn natural(rows: &RecordBatch) -> Result<RecordBatch> {
-    each(rows, &|(field, column)| plain(column, field.name()))
+    each(rows, |(field, column)| plain(column, field.name()))
 }
 
 fn each(
     rows: &RecordBatch,
-    change: &dyn Fn((&Arc<ArrowField>, &ArrayRef)) -> Result<ArrayRef>,
+    change: impl Fn((&Arc<ArrowField>, &ArrayRef)) -> Result<ArrayRef>,
 ) -> Result<RecordBatch> {
     let names = rows.schema();
     let columns = names.fields().iter().zip(rows.columns()).map(change).collect::<Result<Vec<_>>>()?;

@@ -91,9 +91,9 @@ pub(super) fn place_length(s: &mut Statement, size: i64, offset: i64) -> Option<
 fn start(dialect: Dialect, clock: &str, (count, unit): (u32, CalendarUnit), offset: Offset) -> String {
     let since = Length { months: 0, micros: -offset.micros }.after(dialect, clock);
     if count == 1 {
-        let months = Length { months: -i64::from(offset.months), micros: 0 };
+        let months = Length { months: -offset.months, micros: 0 };
         let cut = truncated(dialect, &months.after(dialect, &since), unit);
-        let own = Length { months: i64::from(offset.months), micros: 0 };
+        let own = Length { months: offset.months, micros: 0 };
         return own.after(dialect, &cut);
     }
     // How many days or months of the window have passed, counted from one that began long before all events.
@@ -105,7 +105,7 @@ fn start(dialect: Dialect, clock: &str, (count, unit): (u32, CalendarUnit), offs
         }
         (Units::Months(n), _) => {
             // Months are counted from January 1970, or as many later as the offset has.
-            let ahead = (-1 - 1970 * 12 - i64::from(offset.months)).rem_euclid(n);
+            let ahead = (-1 - 1970 * 12 - offset.months).rem_euclid(n);
             let [year, month] = ["YEAR", "MONTH"].map(|field| format!("EXTRACT({field} FROM {since})"));
             (format!("MOD({year} * 12 + {month} + {ahead}, {n})"), "MONTH", CalendarUnit::Month)
         }

@@ -139,7 +139,7 @@ fn of_awake_partitions(s: &mut Statement, idle: i64) {
     s.last = s.with("led", select);
     greatest_before(s, "_led", "_gone");
     // Partitions turn idle as time goes on, so the watermark moves before the event too.
-    let reached = format!("CASE WHEN _gone > _least_before THEN _gone ELSE _least_before END AS _reached");
+    let reached = "CASE WHEN _gone > _least_before THEN _gone ELSE _least_before END AS _reached".to_string();
     s.append("watermarked", [reached]);
 }
 

@@ -180,8 +180,11 @@ fn has_plain_header(file: &SourceFile, read: &ReadPlan) -> Result<bool> {
     Ok(unique_names(names.clone(), first) == names)
 }
 
-/// The fields of the first line; the number of fields of the first record, and whether the last is empty.
-fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, Option<(usize, bool)>)> {
+/// Of the first record: the number of its fields, and whether the last is empty.
+type FirstRecord = Option<(usize, bool)>;
+
+/// The fields of the first line, and what is known of the first record.
+fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, FirstRecord)> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)

@@ -1,8 +1,8 @@
 //! A look at CSV files for what Flink and BigQuery read in another way: it knows neither the readers of jobs nor types.
 
 use super::View;
-use super::files::RecordLayout;
 use super::decompressed::text;
+use super::files::RecordLayout;
 use crate::error::{Error, Result};
 use crate::input::{InputFormat, SourceFile};
 use std::io::Read;
