@@ -23,42 +23,22 @@ fn late(dialect: Dialect, job: &str) -> String {
 #[test]
 fn an_event_counts_where_the_watermark_before_it_has_not_closed_the_window() {
     insta::assert_snapshot!(query(Dialect::DuckDb, "UTC", &job("", MINUTE)), @r#"
-WITH watermarked AS (
+WITH placed AS (
   SELECT
     *,
-    MAX(EPOCH_US(_time)) OVER (ORDER BY _position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS _reached
+    MAX(EPOCH_US(_time)) OVER (ORDER BY _position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS _reached,
+    EPOCH_US(_time) - MOD(MOD(EPOCH_US(_time), 60000000) + 60000000, 60000000) AS _start
   FROM "source"
 ),
-events AS (
-  SELECT *
-  FROM watermarked
-),
-timed AS (
-  SELECT *, EPOCH_US(_time) AS _us
-  FROM events
-),
-placed AS (
+grouped AS (
   SELECT
-    *,
-    ((_us - MOD(MOD(_us, 60000000) + 60000000, 60000000)) // 60000000) * 60000000 AS _start
-  FROM timed
-),
-in_time AS (
-  SELECT *
+    MAKE_TIMESTAMP(_start) AS window_start,
+    MAKE_TIMESTAMP(_start + 60000000) AS window_end,
+    "user",
+    COUNT(*) AS "n"
   FROM placed
   WHERE (_reached IS NULL OR _reached - (_start + 60000000) < 30000000)
-),
-windowed AS (
-  SELECT
-    *,
-    MAKE_TIMESTAMP(_start) AS window_start,
-    MAKE_TIMESTAMP(_start + 60000000) AS window_end
-  FROM in_time
-),
-grouped AS (
-  SELECT window_start, window_end, "user", COUNT(*) AS "n"
-  FROM windowed
-  GROUP BY window_start, window_end, "user"
+  GROUP BY _start, "user"
 )
 SELECT window_start, window_end, "user", "n"
 FROM grouped
@@ -69,41 +49,21 @@ ORDER BY window_start, window_end, "user" NULLS LAST
 #[test]
 fn late_events_are_those_that_no_window_takes() {
     insta::assert_snapshot!(late(Dialect::Postgres, &job("", MINUTE)), @r#"
-WITH watermarked AS (
+WITH timed AS (
   SELECT
     *,
-    MAX(CAST(EXTRACT(EPOCH FROM _time) * 1000000 AS BIGINT)) OVER (ORDER BY _position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS _reached
+    MAX(CAST(EXTRACT(EPOCH FROM _time) * 1000000 AS BIGINT)) OVER (ORDER BY _position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS _reached,
+    CAST(EXTRACT(EPOCH FROM _time) * 1000000 AS BIGINT) AS _us
   FROM "source"
 ),
-events AS (
-  SELECT *
-  FROM watermarked
-),
-timed AS (
-  SELECT *, CAST(EXTRACT(EPOCH FROM _time) * 1000000 AS BIGINT) AS _us
-  FROM events
-),
-behind AS (
-  SELECT *
+placed AS (
+  SELECT *, _us - MOD(MOD(_us, 60000000) + 60000000, 60000000) AS _start
   FROM timed
   WHERE _reached > _us
 ),
-placed AS (
-  SELECT
-    *,
-    ((_us - MOD(MOD(_us, 60000000) + 60000000, 60000000)) / 60000000) * 60000000 AS _start
-  FROM behind
-),
 windows_of_late AS (
   SELECT
-    "at",
-    "user",
-    "item",
-    "amount",
-    "share",
-    _time,
-    _reached,
-    _position,
+    "at", "user", "item", "amount", "share", _time, _reached, _position,
     _start + 60000000 + 30000000 AS _closes
   FROM placed
 ),
@@ -118,11 +78,7 @@ late AS (
     AND _reached >= _closes
 )
 SELECT
-  "at",
-  "user",
-  "item",
-  "amount",
-  "share",
+  "at", "user", "item", "amount", "share",
   _time AS "_event_time",
   (TIMESTAMPTZ 'epoch' + (_reached - 20000000) * INTERVAL '1 microsecond') AS "_watermark",
   _late_us * 0.000001 AS "_late_by"
