@@ -169,21 +169,18 @@ impl View<'_> {
 
     /// The position of a record of a part.
     fn spark_position(&self, named: &NamedFiles, number: Option<usize>) -> String {
-        let mut fields = vec![];
-        if let Some(number) = number.filter(|_| !file_order::is_kept(&self.read().files)) {
-            fields.push(format!("'part', {number}"));
-        }
-        if !matches!(named, NamedFiles::Listed(paths) if paths.len() == 1 && self.parts.len() == 1) {
-            fields.push(format!("'file', {}", file_order::spark_text()));
-            // Names that differ in leading zeros have one text.
-            fields.push("'path', INPUT_FILE_NAME()".to_string());
-        }
-        fields.push("'block', INPUT_FILE_BLOCK_START()".to_string());
+        // Relations have fields of the same names and types, as UNION wants: what does not tell files apart is constant.
+        let part = number.filter(|_| !file_order::is_kept(&self.read().files)).unwrap_or(0);
+        let alone = matches!(named, NamedFiles::Listed(paths) if paths.len() == 1 && self.parts.len() == 1);
+        // Names that differ in leading zeros have one text.
+        let (file, path) = match alone {
+            true => ("''".to_string(), "''"),
+            false => (file_order::spark_text(), "INPUT_FILE_NAME()"),
+        };
+        let task =
+            format!("'part', {part}, 'file', {file}, 'path', {path}, 'block', INPUT_FILE_BLOCK_START()");
         // The streams of `watermark` look at stretches of the rows of a task.
-        format!(
-            "NAMED_STRUCT('task', NAMED_STRUCT({}), 'row', MONOTONICALLY_INCREASING_ID())",
-            fields.join(", ")
-        )
+        format!("NAMED_STRUCT('task', NAMED_STRUCT({task}), 'row', MONOTONICALLY_INCREASING_ID())")
     }
 }
 

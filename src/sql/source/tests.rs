@@ -105,7 +105,7 @@ fn spark_flink_and_bigquery_have_tables_of_their_own() {
             "SET TIME ZONE 'UTC'",
             "USING csv\nOPTIONS (path 'tests/sql/data/readings.csv',\n  header 'false', enforceSchema 'true', sep '|'",
             "lineSep '\\n', multiLine 'false',",
-            "NAMED_STRUCT('task', NAMED_STRUCT('block', INPUT_FILE_BLOCK_START()), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
+            "NAMED_STRUCT('task', NAMED_STRUCT('part', 0, 'file', '', 'path', '', 'block', INPUT_FILE_BLOCK_START()), 'row', MONOTONICALLY_INCREASING_ID()) AS `_position`",
         ],
     );
     has(
