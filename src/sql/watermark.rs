@@ -43,7 +43,11 @@ pub(super) fn is_streamed(plan: &GroupPlan) -> bool {
 pub(super) fn append(s: &mut Statement) -> Result<()> {
     if matches!(s.dialect, Dialect::Flink | Dialect::BigQuery) {
         let what = "`mode = \"streamed\"`, which needs the order of the records,";
-        return Err(s.refuse(what).hint("`--mode complete` counts every event, which SQL can say"));
+        let error = s.refuse(what).hint("`--mode complete` counts every event, which SQL can say");
+        return Err(match s.dialect {
+            Dialect::Flink => error.hint("`--live` prints the streaming statement"),
+            _ => error,
+        });
     }
     let watermark = s.plan.pipeline.watermark.clone();
     let Some(partition) = watermark.partition else {

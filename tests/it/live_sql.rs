@@ -46,7 +46,7 @@ fn a_streamed_output_is_not_a_batch_of_flink() {
     let batch = lab().highwater(&["sql", "job.toml", "--dialect", "flink"]);
     assert_eq!(batch.code, 2);
     assert!(
-        batch.err.contains("needs the order of arrival") && batch.err.contains("--live"),
+        batch.err.contains("needs the order of the records") && batch.err.contains("--live"),
         "{}",
         batch.err
     );

@@ -322,7 +322,7 @@ fn an_engine_that_gives_other_rows_is_found_out() {
     let setup = "CREATE TEMP MACRO make_timestamp(us) AS TIMESTAMP '1970-01-01' + TO_MICROSECONDS(us + 1)";
     lab.write("engines.toml", format!("[lake]\ndriver = \"{library}\"\nsetup = [\"{setup}\"]\n"));
     let job = format!(
-        "{SOURCE}[[output]]\npath = \"out\"\nwindow = {{ tumbling = \"1h\" }}\nby = [\"item\"]\nselect = {{ n = \"count(*)\" }}\n"
+        "{SOURCE}[[output]]\npath = \"out\"\nwindow = {{ tumbling = \"90m\" }}\nby = [\"item\"]\nselect = {{ n = \"count(*)\" }}\n"
     );
     lab.write("job.toml", job);
     let answer = on(&lab, &[]);

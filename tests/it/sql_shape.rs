@@ -48,6 +48,10 @@ fn statements_read_their_source_once() {
             for (dialect, source) in [("duckdb", "\"source\""), ("spark", "`source`")] {
                 for query in queries(&job, dialect).unwrap_or_default() {
                     assert_eq!(query.matches(source).count(), 1, "{job} {dialect}\n{query}");
+                    // Spark reads a log in partitions again for the clock of each.
+                    if query.contains("_lane") {
+                        continue;
+                    }
                     // And no CTE that reads it has two readers, unless it is kept.
                     for cte in query.lines().filter_map(|line| line.strip_suffix(" AS (")) {
                         let cte = cte.trim_start_matches("WITH ").trim_start_matches("RECURSIVE ");

@@ -272,6 +272,11 @@ fn help_names_the_commands_and_the_options() {
           --refresh-lookups      Query services again instead of using their recorded answers
           --changed <HOW>        What to do if a file has changed since the archive counted it [default:
                                  fail] [possible values: fail, reload]
+          --on <ENGINE>          Let another engine compute the outputs: a name from engines.toml, or
+                                 duckdb, duckdb:FILE, postgresql://HOST/DB
+          --check <HOW>          With --on: how much of the engine's result is also computed here, and
+                                 compared before the commit [default: sample] [possible values: sample,
+                                 all]
           --output <->           Write the rows of one output to stdout and not to files; the value is
                                  `-`. Existing outputs are neither read nor changed
           --format <FORMAT>      With --output: the format of the rows. arrow is the stream format of
@@ -281,14 +286,21 @@ fn help_names_the_commands_and_the_options() {
       -v, --verbose              Print the time of each stage and the peak memory at the end
           --metrics <FILE.prom>  Write metrics of the command as a .prom file for the textfile collector
                                  of node_exporter, also when the command fails
-          --log <FORMAT>         Log format of stderr: text, or one JSON object per line [default: text]
-                                 [possible values: text, json]
+          --lineage <FILE|URL>   Send OpenLineage events: add them to this file, a JSON object per line,
+                                 or post them to this server. The token of a server comes from
+                                 OPENLINEAGE_API_KEY. A server that fails gives a warning and delays the
+                                 end by at most 5 s
+          --log <FORMAT>         Log format of stderr: text, one JSON object per line, or text with
+                                 annotations for GitHub Actions [default: text] [possible values: text,
+                                 json, github]
       -h, --help                 Print help (see more with '--help')
 
     Examples:
       highwater run data/jobs/big-spenders.toml
       highwater run data/jobs/pageviews.toml --from 2024-06-01 --to 2024-06-02 --threads 2
       highwater run data/jobs/big-spenders.toml --output - --only out/big-spenders --format csv
+      highwater run data/jobs/pageviews.toml --quiet --lineage out/lineage.jsonl
+      highwater run data/jobs/big-spenders.toml --on duckdb
 
     `highwater sample DIR` writes the files of the examples to DIR/data: run them in DIR.
     "#);

@@ -181,10 +181,10 @@ fn has_plain_header(file: &SourceFile, read: &ReadPlan) -> Result<bool> {
 }
 
 /// Of the first record: the number of its fields, and whether the last is empty.
-type FirstRecord = Option<(usize, bool)>;
+type ShapeOfFirst = Option<(usize, bool)>;
 
 /// The fields of the first line, and what is known of the first record.
-fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, FirstRecord)> {
+fn first_lines(file: &SourceFile, delimiter: u8) -> Result<(Vec<String>, ShapeOfFirst)> {
     let mut reader = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)

@@ -145,6 +145,7 @@ error: a streamed session, which takes an event by the sessions that are open wh
     insta::assert_snapshot!(refused(Dialect::Flink, "UTC", &job("", MINUTE)), @r#"
 error: `mode = "streamed"`, which needs the order of the records, cannot be expressed in the SQL of flink
   hint: `--mode complete` counts every event, which SQL can say
+  hint: `--live` prints the streaming statement
 "#);
     let file = job("partition = \"file\"", MINUTE);
     insta::assert_snapshot!(refused(Dialect::Spark, "UTC", &file), @r#"
