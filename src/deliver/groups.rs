@@ -2,7 +2,7 @@
 
 use super::outcome::OutputOutcome;
 use super::partitioned::PartitionedWriter;
-use super::places::target;
+use super::places::{target, target_number};
 use super::shape::{PartitionRows, shape};
 use super::state::{state_rows, state_schema};
 use crate::batch::{Schema, record_batch};
@@ -25,7 +25,6 @@ pub fn write(
     g: GroupingId,
     merged: Merged,
     transaction: &Transaction,
-    number: &dyn Fn(OutputId) -> usize,
 ) -> Result<Vec<(OutputId, OutputOutcome)>> {
     let grouping = &pass.plan.pipeline.groupings[g];
     let outputs: Vec<(OutputId, &OutputPlan, &Post)> = pass
@@ -43,10 +42,9 @@ pub fn write(
             None => Ok(GroupSink::Terminal { head: vec![], rows: 0 }),
             Some(_) => {
                 let memory = pass.options.memory;
-                let writer =
-                    PartitionedWriter::new(pass.plan, output, number(*i), transaction)?.within(memory);
+                let number = target_number(pass.plan, *i);
+                let writer = PartitionedWriter::new(pass.plan, output, number, transaction)?.within(memory);
                 let state = || {
-                    let number = number(*i);
                     let writer =
                         PartitionedWriter::of_state(pass.plan, grouping, output, number, transaction)?
                             .within(memory);

@@ -23,6 +23,6 @@ pub use outcome::{Outcome, OutputOutcome};
 pub(crate) use passed::Results;
 pub(crate) use piped::pipe;
 pub use places::recover;
-pub(crate) use places::{places, target};
+pub(crate) use places::{places, target, target_number, targets};
 pub use server_tables::Published;
 pub(crate) use staged::{Staged, drafts, input_entries, stage, write};

@@ -1,7 +1,7 @@
 //! The places that the outputs of a plan are written to.
 
 use crate::error::Result;
-use crate::plan::{OutputPlan, OutputTo, Plan};
+use crate::plan::{OutputId, OutputPlan, OutputTo, Plan};
 use crate::sink::Target;
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
@@ -13,6 +13,11 @@ pub fn places(plan: &Plan) -> Vec<Target> {
 /// The outputs that are files, in the order of the transaction's targets.
 pub fn targets(plan: &Plan) -> impl Iterator<Item = &OutputPlan> {
     plan.deliveries.outputs.iter().filter(|o| target(&o.to).is_some())
+}
+
+/// The number of the output `id` among the transaction's targets, or the one that it would have.
+pub fn target_number(plan: &Plan, id: OutputId) -> usize {
+    plan.deliveries.outputs[..id.place()].iter().filter(|o| target(&o.to).is_some()).count()
 }
 
 /// Where an output goes in a transaction; `None` for the terminal.

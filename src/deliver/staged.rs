@@ -2,7 +2,7 @@
 
 use super::outcome::{Outcome, OutputOutcome, fill_in};
 use super::passed::{FinishedPass, Results};
-use super::places::{target, targets};
+use super::places::{target, target_number, targets};
 use super::server_tables::{self, Extent};
 use super::{events, groups, late};
 use crate::clock::Stopwatch;
@@ -94,9 +94,6 @@ pub fn write(
     let Results { groups, rows, archives, files } = results;
     let mut outcomes: PerId<OutputId, Option<OutputOutcome>> =
         pass.plan.deliveries.ids().map(|_| None).collect();
-    let number = |output: OutputId| {
-        pass.plan.deliveries.outputs[..output.place()].iter().filter(|o| target(&o.to).is_some()).count()
-    };
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
     let mut times = None;
     for (id, output) in pass.plan.deliveries.with_ids() {
@@ -106,7 +103,8 @@ pub fn write(
             OutputKind::Groups { .. } => continue,
         };
         let stores = stores.expect("stores for each output of events");
-        let (outcome, of_rows) = events::write(pass, id, number(id), transaction, stores, known, &|_| true)?;
+        let number = target_number(pass.plan, id);
+        let (outcome, of_rows) = events::write(pass, id, number, transaction, stores, known, &|_| true)?;
         outcomes[id] = Some(outcome);
         // An archive also holds events that do not count, so its times are left out.
         if matches!(output.kind, OutputKind::Rows(_)) {
@@ -116,7 +114,7 @@ pub fn write(
     for (g, (tables, space)) in groups.into_with_ids() {
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-        for (id, outcome) in groups::write(pass, g, merged, transaction, &number)? {
+        for (id, outcome) in groups::write(pass, g, merged, transaction)? {
             outcomes[id] = Some(outcome);
         }
     }

@@ -155,7 +155,7 @@ impl ComputedOutputs {
         let drafts = deliver::drafts(plan, replay.inputs.clone(), account, watermarks, &None);
         let mut outcome = Outcome { account, watermarks, outputs: self.outputs, ..replay.outcome };
         outcome.left_out = run::left_out(transaction, &outcome.inputs);
-        let targets = plan.deliveries.outputs.iter().filter(|output| target(&output.to).is_some()).count();
+        let targets = deliver::targets(plan).count();
         for output in 0..targets {
             outcome.strangers.extend(transaction.strangers(output)?);
         }

@@ -9,15 +9,14 @@ use crate::adbc;
 use crate::batch::{DataType, Field, Schema, record_batch};
 use crate::deliver::partitioned::PartitionedWriter;
 use crate::deliver::shape::{PartitionRows, stretches};
-use crate::deliver::{OutputOutcome, target};
+use crate::deliver::{OutputOutcome, target_number};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
-use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
+use crate::plan::{OutputId, OutputPlan, OutputTo};
 use crate::sink::{Transaction, table};
-use crate::sql::{self, TIME, WINDOW_END, WINDOW_START};
+use crate::sql;
 use crate::time::TimeRange;
 use crate::verify::on_engine::EngineTables;
-use crate::window::Window;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -33,8 +32,8 @@ pub(super) fn write(
 ) -> Result<OutputOutcome> {
     let output = &pass.plan.deliveries.outputs[id];
     let script = sql::script_with_times(pass.plan, id, tables.dialect())?;
-    let hidden = hidden(pass.plan, output);
-    let all = hidden.iter().map(|name| Field::new(*name, DataType::Timestamp));
+    let behind = sql::times_behind(pass.plan, output);
+    let all = behind.iter().map(|name| Field::new(*name, DataType::Timestamp));
     let schema = Schema::new(output.columns.fields.iter().cloned().chain(all).collect());
     let mut sink = RowSink::new(pass, id, transaction)?;
     let mut last = i64::MIN;
@@ -63,7 +62,7 @@ impl<'a> RowSink<'a> {
         if output.to == OutputTo::Terminal {
             return Ok(RowSink::Terminal(vec![], 0));
         }
-        let writer = PartitionedWriter::new(pass.plan, output, number(pass.plan, id), transaction)?;
+        let writer = PartitionedWriter::new(pass.plan, output, target_number(pass.plan, id), transaction)?;
         Ok(RowSink::Files(Box::new(writer.within(pass.options.memory))))
     }
 
@@ -107,17 +106,6 @@ impl<'a> RowSink<'a> {
     }
 }
 
-/// The columns of times behind those of the output, as [`sql::script_with_times`] has them.
-fn hidden(plan: &Plan, output: &OutputPlan) -> Vec<&'static str> {
-    match &output.kind {
-        OutputKind::Rows(_) | OutputKind::Archive(_) => vec![TIME],
-        OutputKind::Groups { grouping, .. } => match plan.pipeline.groupings[*grouping].plan.window {
-            Window::Global => vec![],
-            _ => vec![WINDOW_START, WINDOW_END],
-        },
-    }
-}
-
 /// The stretch of time of each row: its window, or the instant of an event; none where there is one window.
 fn windows(times: &[ArrayRef], output: &OutputPlan) -> Result<Vec<TimeRange>> {
     let values = |array: &ArrayRef| match array.null_count() {
@@ -142,9 +130,4 @@ fn in_order(windows: &[TimeRange], last: &mut i64, output: &OutputPlan) -> Resul
         *last = window.start;
     }
     Ok(())
-}
-
-/// The number of an output among the targets of the transaction.
-fn number(plan: &Plan, id: OutputId) -> usize {
-    plan.deliveries.outputs[..id.place()].iter().filter(|output| target(&output.to).is_some()).count()
 }

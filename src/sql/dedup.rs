@@ -20,12 +20,13 @@ use crate::time::{EARLIEST, LATEST, TimeRange};
 /// Appends the rows that stay, step `number` of the job.
 ///
 /// # Errors
-/// None but those of its keys.
+/// A job error: the dialect does not know the order of records.
 pub(super) fn within(s: &mut Statement, number: usize, keys: &[ColumnId], within: i64) -> Result<()> {
     match s.dialect {
-        Dialect::DuckDb | Dialect::Postgres | Dialect::BigQuery => walked(s, number, keys, within),
+        Dialect::DuckDb | Dialect::Postgres => walked(s, number, keys, within),
         Dialect::Spark => listed(s, number, keys, within),
-        Dialect::Polars | Dialect::Flink => doubled(s, number, keys, within),
+        Dialect::Polars => doubled(s, number, keys, within),
+        Dialect::Flink | Dialect::BigQuery => s.needs_order("`dedup`"),
     }
 }
 

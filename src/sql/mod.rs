@@ -45,6 +45,7 @@ pub mod words;
 
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
+use crate::window::Window;
 pub use account::{AccountScript, account};
 pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START};
 pub use late::left_out as left_out_of_late;
@@ -86,6 +87,15 @@ pub fn script(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScri
 /// As of [`script`].
 pub fn script_with_times(plan: &Plan, output: OutputId, dialect: Dialect) -> Result<SqlScript> {
     script_of(plan, output, dialect, true)
+}
+
+/// The columns of times that [`script_with_times`] gives behind those of `output`.
+pub fn times_behind(plan: &Plan, output: &OutputPlan) -> &'static [&'static str] {
+    match output.grouping().map(|grouping| &plan.pipeline.groupings[grouping].plan.window) {
+        None => &[TIME],
+        Some(Window::Global) => &[],
+        Some(_) => &[WINDOW_START, WINDOW_END],
+    }
 }
 
 fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Result<SqlScript> {

@@ -5,13 +5,12 @@
 //!   it cannot write as a run does is refused by name.
 //! * It replaces nothing that it did not write: no output of a run, and no file of another program.
 
-use super::{Dialect, TIME, WINDOW_END, WINDOW_START, account, script_with_times};
+use super::{Dialect, account, script_with_times};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
-use crate::window::Window;
 use serde_json::{Value, json};
 
 /// The program, without the job.
@@ -86,12 +85,7 @@ fn refused(plan: &Plan, output: &OutputPlan) -> Option<Error> {
 }
 
 fn of_output(plan: &Plan, output: &OutputPlan, query: String) -> Value {
-    let hidden: &[&str] =
-        match output.grouping().map(|grouping| &plan.pipeline.groupings[grouping].plan.window) {
-            None => &[TIME],
-            Some(Window::Global) => &[],
-            Some(_) => &[WINDOW_START, WINDOW_END],
-        };
+    let hidden = super::times_behind(plan, output);
     let (mut parts, mut times, mut texts) = (vec![], vec![], vec![]);
     for part in &output.partition_by {
         let (name, pattern) = match part {

@@ -45,10 +45,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
                 s.last = s.with(&format!("dedup_{number}"), select);
             }
-            Step::Dedup { keys, within: Some(within) } => {
-                s.needs_order("`dedup`")?;
-                dedup::within(s, number, keys, *within)?;
-            }
+            Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
             Step::First { keys, name } => {
                 s.needs_order("`first`")?;
                 let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
