@@ -9,6 +9,8 @@ use std::ops::ControlFlow;
 
 /// A place on the way through a tree.
 #[derive(Debug, Clone, Copy)]
+// The referee alone looks at queries and tables.
+#[cfg_attr(not(feature = "referee"), allow(dead_code))]
 pub(crate) enum TreeStep<'a> {
     /// An expression, before its parts.
     Enter(&'a Expr),

@@ -18,6 +18,8 @@ pub(crate) mod on_engine;
 mod ours;
 #[cfg(test)]
 mod planted;
+// Parts of it serve the referee alone.
+#[cfg_attr(not(feature = "referee"), allow(dead_code, unused_imports))]
 pub mod raw;
 #[cfg(feature = "referee")]
 pub mod referee;
@@ -28,6 +30,8 @@ mod request;
 pub mod server;
 mod theirs;
 mod variation;
+// Parts of it serve the referee alone.
+#[cfg_attr(not(feature = "referee"), allow(dead_code, unused_imports))]
 mod wide;
 
 use crate::engine::RunOptions;
