@@ -60,13 +60,17 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         return Err(Error::job("an output with `firings = true` cannot be corrected")
             .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
     }
-    let ordered = |step: &Step| matches!(step, Step::Dedup { .. } | Step::First { .. });
+    let ordered = |step: &Step| step.keys().is_some();
     let reason = if let Some(edited) = edited {
         Some(edited.to_string())
     } else if let Some(reason) = &given.tables {
         Some(reason.clone())
     } else if given.late.is_none() && plan.pipeline.steps.iter().any(ordered) {
-        Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
+        Some(match plan.pipeline.latest().is_some() {
+            true => "a record of a change log can replace others (`changelog`)".to_string(),
+            false => "an event can change which other events are first or duplicates (`dedup`, `first`)"
+                .to_string(),
+        })
     } else {
         let touched = plan.deliveries.ids().filter(|&id| method(plan, id, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {

@@ -165,6 +165,7 @@ pub fn resolve_stage(
         let logs: Vec<KeyLog> = logs.iter_mut().filter_map(Iterator::next).collect();
         let wanted = match plan.pipeline.steps[step] {
             Step::Dedup { within, .. } => KeyedRows::Duplicates(within),
+            Step::Latest { .. } => KeyedRows::Replaced,
             _ => KeyedRows::Firsts,
         };
         // A step sees only rows that the steps before it let through.

@@ -36,7 +36,7 @@ pub fn stages(plan: &Plan, first: StepId) -> Vec<Stage> {
             (from, open) = (i, UnresolvedRows::default());
         }
         match step {
-            Step::Dedup { .. } => open.dedup = true,
+            Step::Dedup { .. } | Step::Latest { .. } => open.dedup = true,
             Step::First { .. } => drop(open.flags.insert(flag(plan, i))),
             _ => {}
         }
@@ -70,7 +70,7 @@ impl UnresolvedRows {
 }
 
 fn stage(plan: &Plan, steps: Range<StepId>) -> Stage {
-    let is_ordered = |i: &StepId| matches!(plan.pipeline.steps[*i], Step::Dedup { .. } | Step::First { .. });
+    let is_ordered = |i: &StepId| plan.pipeline.steps[*i].keys().is_some();
     let ordered: Vec<StepId> = StepId::each(&steps).filter(is_ordered).collect();
     let mut live: BTreeSet<ColumnId> =
         plan.pipeline.steps[steps.end.place()..].iter().flat_map(|s| plan.pipeline.reads(s)).collect();

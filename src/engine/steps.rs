@@ -4,7 +4,7 @@ use super::stage_log::{StageLog, numbers};
 use super::stages::Stage;
 use crate::asof::AsOfTable;
 use crate::batch::{Batch, ColumnId};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expr::Expr;
 use crate::keyed::hash_keys;
 use crate::lookup::{PendingAnswers, Services};
@@ -93,6 +93,10 @@ impl StageSteps<'_> {
                 }
                 Step::Derive(_, expr) => derive(expr, batch)?,
                 Step::Dedup { keys, .. } => self.note(passing.step, keys, batch, log)?,
+                Step::Latest { keys, .. } => {
+                    self.has_keys(keys, batch)?;
+                    self.note(passing.step, keys, batch, log)?;
+                }
                 Step::First { keys, .. } => {
                     self.note(passing.step, keys, batch, log)?;
                     // Known later.
@@ -119,13 +123,45 @@ impl StageSteps<'_> {
         Ok(Passed::Through(batch))
     }
 
+    /// Fails where a record of a change log does not say which row it is of: it would replace every other such record.
+    fn has_keys(&self, keys: &[ColumnId], batch: &Batch) -> Result<()> {
+        for &key in keys {
+            let column = &batch.columns[key];
+            // Most columns have none, and tell so at once.
+            if column.null_count() == 0 {
+                continue;
+            }
+            let Some(row) = (0..batch.rows).find(|&row| column.is_null(row)) else { continue };
+            let file = batch.positions[row].file();
+            let file = self.plan.pipeline.read.files.iter().find(|one| one.ordinal == file);
+            let place = file.map_or(String::new(), |file| format!("{}: ", file.path.display()));
+            let name = &self.plan.pipeline.rows.fields[key].name;
+            let error =
+                Error::data(format!("{place}a record of the change log has no value in its key `{name}`"));
+            return Err(error.hint(
+                "a truncated table, or a delete whose row the database does not tell, is such a record",
+            ));
+        }
+        Ok(())
+    }
+
     /// Notes the keys of a batch for `step`.
     fn note(&self, step: StepId, keys: &[ColumnId], batch: &mut Batch, log: &mut StageLog) -> Result<()> {
         log.number(batch);
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);
         let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
-        log.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
+        let in_log_order;
+        let times = match self.plan.pipeline.steps[step] {
+            // Change logs are ordered as they were written, whatever event times their records have.
+            Step::Latest { by_arrival: true, .. } => &batch.arrival,
+            Step::Latest { .. } => {
+                in_log_order = vec![0; batch.rows];
+                &in_log_order
+            }
+            _ => &batch.time,
+        };
+        log.logs[place].push(&hashes, times, &batch.positions, &batch.numbers);
         let Some(store) = log.kept.get_mut(place) else { return Ok(()) };
         let mut columns: Vec<ArrayRef> = columns.into_iter().cloned().collect();
         columns.push(numbers(&batch.numbers));
@@ -250,7 +286,7 @@ pub fn local(steps: &[Step], mut batch: Batch) -> Result<Batch> {
         match step {
             Step::Filter(expr) => batch = filtered(expr, &batch)?,
             Step::Derive(_, expr) => derive(expr, &mut batch)?,
-            Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => {
+            Step::Dedup { .. } | Step::Latest { .. } | Step::First { .. } | Step::Enrich(_) => {
                 unreachable!("a table has filters and derived columns")
             }
         }

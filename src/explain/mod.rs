@@ -251,7 +251,9 @@ impl RowContext<'_> {
         let dropping: Vec<StepId> = plan
             .pipeline
             .step_ids()
-            .filter(|&i| matches!(plan.pipeline.steps[i], Step::Filter(_) | Step::Dedup { .. }))
+            .filter(|&i| {
+                matches!(plan.pipeline.steps[i], Step::Filter(_) | Step::Dedup { .. } | Step::Latest { .. })
+            })
             .collect();
         let ranged = plan.pipeline.range != TimeRange::ALL;
         let mut kept = self.run(&group, &dropping, false)?;
@@ -269,13 +271,19 @@ impl RowContext<'_> {
                 (true, 0) => Cause::Range,
                 _ => {
                     let step = dropping[n - usize::from(ranged)];
+                    // As the job file counts its steps; those of the log come before them.
+                    let number = (step.place() + 1).saturating_sub(plan.pipeline.log_steps);
                     match &plan.pipeline.steps[step] {
-                        Step::Filter(expr) => Cause::Filter(step.place() + 1, expr.sql().to_string()),
+                        Step::Filter(_) if number == 0 => Cause::Deleted,
+                        Step::Filter(expr) => Cause::Filter(number, expr.sql().to_string()),
                         Step::Dedup { keys, .. } => {
                             let names =
                                 keys.iter().map(|&c| plan.pipeline.rows.fields[c].name.clone()).collect();
-                            Cause::Duplicate(step.place() + 1, names, None)
+                            Cause::Duplicate(number, names, None)
                         }
+                        Step::Latest { keys, .. } => Cause::Replaced(
+                            keys.iter().map(|&c| plan.pipeline.rows.fields[c].name.clone()).collect(),
+                        ),
                         _ => unreachable!("a step that leaves rows out"),
                     }
                 }

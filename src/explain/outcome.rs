@@ -70,8 +70,12 @@ pub enum Cause {
     Range,
     /// A filter: its number among the steps, from 1, and its condition.
     Filter(usize, String),
-    /// It comes again: the number of the step, its keys, and the event of this key and window that stayed before it.
+    /// It deletes its key in a change log.
+    Deleted,
+    /// It comes again: the number of the step, 0 where the log asks for it, its keys, and the event of this key and window that stayed before it.
     Duplicate(usize, Vec<String>, Option<(PathBuf, u64)>),
+    /// A later record of the change log replaced it: the keys.
+    Replaced(Vec<String>),
     /// It was late: the watermark before it, and by how much that had passed the window and its allowed lateness. Of a
     /// session it is not told by how much.
     Late(i64, Option<i64>),

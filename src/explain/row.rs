@@ -122,7 +122,7 @@ pub fn used(plan: &Plan, output: &OutputPlan, grouping: GroupingId) -> BTreeSet<
     // From the last step back, so that what a needed column is made of is looked at too.
     for step in plan.pipeline.steps.iter().rev() {
         let appended = match step {
-            Step::Filter(_) | Step::Dedup { .. } => 0,
+            Step::Filter(_) | Step::Dedup { .. } | Step::Latest { .. } => 0,
             Step::Derive(..) | Step::First { .. } => 1,
             Step::Enrich(enrich) => enrich.take.len(),
         };

@@ -56,6 +56,9 @@ pub fn inspect(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<HeldState> {
+    plan.pipeline.no_change_log(
+        "the state at an event time is not known: its records are ordered as they were written",
+    )?;
     let output = output.map(|path| file(&plan, path)).transpose()?;
     // The output is locked before hours of work, not after.
     let transaction =

@@ -21,6 +21,7 @@ use table::JobTable;
 mod archive;
 mod arguments;
 mod around;
+mod change_log;
 mod constant;
 mod deletes;
 mod derived;
@@ -96,6 +97,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     planner.tables_are_used();
     planner.outputs();
     planner.stream();
+    planner.change_log_outputs();
     notes.extend(deletes::note(&planner.log, &planner.rows));
     let pages = pages::planned(spec);
     planner.places();
@@ -128,6 +130,7 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     plan.threads = spec.threads.as_ref().map(|t| t.value);
     plan.memory = memory;
     plan.deliveries.pages = pages;
+    change_log::in_range(&plan.pipeline)?;
     // The identity is of the whole plan, so all that decides rows is set by now.
     plan.deliveries.identities = identity::of(spec, &plan);
     plan.hash = identity::hash_of(&plan.deliveries.identities);

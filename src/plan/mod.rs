@@ -23,7 +23,7 @@ pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
 pub use watermark::{LogPartition, Mode, WatermarkPlan};
 
 use crate::batch::{ColumnId, Schema};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input::infer::Inferred;
 use crate::input::{Inputs, ReadPlan};
 use crate::lookup::ServicePlan;
@@ -68,6 +68,8 @@ pub struct Pipeline {
     pub rows: Schema,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// How many of them, the first ones, are not in the job file: the log asks for them.
+    pub log_steps: usize,
     /// Of a log with offsets its columns of them. Then the first step drops the records that were read
     /// already, and is ignored where each offset comes once.
     pub offsets: Option<OffsetColumns>,
@@ -172,13 +174,33 @@ impl Pipeline {
         self.read.columns.len() + self.steps[..step.place()].iter().map(Step::appended).sum::<usize>()
     }
 
+    /// Of a change log its keys, and whether it is in the order of arrivals.
+    pub fn latest(&self) -> Option<(&[ColumnId], bool)> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Latest { keys, by_arrival } => Some((&keys[..], *by_arrival)),
+            _ => None,
+        })
+    }
+
+    /// Fails where the source is a change log, of which `what` would mean something else.
+    ///
+    /// # Errors
+    /// A job error that says what.
+    pub fn no_change_log(&self, what: &str) -> Result<()> {
+        if self.latest().is_none() {
+            return Ok(());
+        }
+        Err(Error::job(format!("the source is a change log (`changelog`), of which {what}"))
+            .hint("take `changelog` away to look at its records one by one"))
+    }
+
     /// The columns of the batch that `step` reads.
     pub fn reads(&self, step: &Step) -> Vec<ColumnId> {
         match step {
             Step::Filter(expr) | Step::Derive(_, expr) => {
                 expr.inputs().iter().copied().map(ColumnId::new).collect()
             }
-            Step::Dedup { keys, .. } | Step::First { keys, .. } => keys.clone(),
+            Step::Dedup { keys, .. } | Step::Latest { keys, .. } | Step::First { keys, .. } => keys.clone(),
             Step::Enrich(enrich) => {
                 let read = |t: &Try| match t {
                     Try::AsOf { on, .. } => on.clone(),

@@ -35,6 +35,14 @@ pub enum Step {
         /// Microseconds; any time without.
         within: Option<i64>,
     },
+    /// Keeps the last row of each key in the order of the log, which is a change log: what a record says of its key
+    /// replaces what those before it said.
+    Latest {
+        /// The key columns.
+        keys: Vec<ColumnId>,
+        /// Whether the order goes by the time of arrival before position.
+        by_arrival: bool,
+    },
     /// Appends a bool column: whether the row is the first of its key in replay order.
     First {
         /// The key columns.
@@ -50,7 +58,7 @@ impl Step {
     /// How many columns it appends.
     pub fn appended(&self) -> usize {
         match self {
-            Step::Filter(_) | Step::Dedup { .. } => 0,
+            Step::Filter(_) | Step::Dedup { .. } | Step::Latest { .. } => 0,
             Step::Derive(..) | Step::First { .. } => 1,
             Step::Enrich(enrich) => enrich.take.len(),
         }
@@ -59,7 +67,7 @@ impl Step {
     /// The key columns of a step that depends on order.
     pub fn keys(&self) -> Option<&[ColumnId]> {
         match self {
-            Step::Dedup { keys, .. } | Step::First { keys, .. } => Some(keys),
+            Step::Dedup { keys, .. } | Step::Latest { keys, .. } | Step::First { keys, .. } => Some(keys),
             // These see one row at a time, so the order of rows does not matter to them.
             Step::Filter(_) | Step::Derive(..) | Step::Enrich(_) => None,
         }

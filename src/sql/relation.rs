@@ -52,16 +52,21 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
     Ok(all)
 }
 
-/// The columns that tell in which order and partition the records arrived, where a streamed output needs them.
+/// The columns that tell in which order and partition the records arrived, where a streamed output or a change log needs them.
 fn of_arrivals(plan: &Plan) -> Result<Vec<Field>> {
     let read = &plan.pipeline.read;
     let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let changes = plan.pipeline.latest().is_some_and(|(_, by_arrival)| by_arrival);
     let wanted = [
-        (ARRIVAL, DataType::Timestamp, read.arrival.is_some()),
-        (OF_FILE, DataType::String, plan.pipeline.watermark.partition == Some(LogPartition::File)),
+        (ARRIVAL, DataType::Timestamp, read.arrival.is_some() && (streamed || changes)),
+        (
+            OF_FILE,
+            DataType::String,
+            streamed && plan.pipeline.watermark.partition == Some(LogPartition::File),
+        ),
     ];
     let mut fields = vec![];
-    for (name, ty, _) in wanted.into_iter().filter(|(_, _, needed)| *needed && streamed) {
+    for (name, ty, _) in wanted.into_iter().filter(|(_, _, needed)| *needed) {
         if read.columns.iter().any(|column| column.name == name) {
             return Err(Error::job(format!("the column `{name}` has a name that SQL reserves")));
         }

@@ -1,7 +1,7 @@
 //! The steps of a job as CTEs: each reads the one before.
 
-use super::statement::{LeftOut, Select, Statement, replay_order};
-use super::{TIME, asof, dedup, watermark, words};
+use super::statement::{LeftOut, Select, Statement, partition_by, replay_order};
+use super::{ARRIVAL, POSITION, TIME, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
 use crate::error::Result;
 use crate::plan::Step;
@@ -46,6 +46,16 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 s.last = s.with(&format!("dedup_{number}"), select);
             }
             Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
+            Step::Latest { keys, by_arrival } => {
+                s.needs_order("`changelog`")?;
+                let by = partition_by(&s.partition(keys)?);
+                let arrival = if *by_arrival { format!("{ARRIVAL} DESC, ") } else { String::new() };
+                let nth = format!("_nth_{number}");
+                let row = format!("ROW_NUMBER() OVER ({by}ORDER BY {arrival}{POSITION} DESC) AS {nth}");
+                s.append(&format!("numbered_{number}"), [row]);
+                let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
+                s.last = s.with(&format!("latest_{number}"), select);
+            }
             Step::First { keys, name } => {
                 s.needs_order("`first`")?;
                 let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
@@ -56,7 +66,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
         }
         match step {
             Step::Filter(_) => s.passed.push((LeftOut::Filtered, s.last.clone())),
-            Step::Dedup { .. } => s.passed.push((LeftOut::Duplicate, s.last.clone())),
+            Step::Dedup { .. } | Step::Latest { .. } => s.passed.push((LeftOut::Duplicate, s.last.clone())),
             Step::Derive(..) | Step::First { .. } | Step::Enrich(_) => {}
         }
     }

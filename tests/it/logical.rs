@@ -188,7 +188,7 @@ error: x.jsonl, line 1, byte 0: `x`: `2024-06-02` is not days since 1970, althou
   hint: on_bad_record = "reject" sets such records aside and continues
 
 exit 3
-note: each change event counts as an event, and a delete has the old row: filter = "NOT _deleted" leaves deletes out
+note: each change event counts as an event, and a delete has the old row: changelog = "debezium" counts the last of each key
 error: x.jsonl, line 1, byte 0: column `x`: `9223372036825200000` is not a timestamp
  --> x.jsonl:1:82
   |

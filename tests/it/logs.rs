@@ -398,7 +398,7 @@ error: console.jsonl, line 5, byte 231: it is not a line of kafka-console-consum
 5 | Processed a total of 3 messages
   | ^
   hint: on_bad_record = "reject" sets such records aside and continues
-note: each change event counts as an event, and a delete has the old row: filter = "NOT _deleted" leaves deletes out
+note: each change event counts as an event, and a delete has the old row: changelog = "debezium" counts the last of each key
 error: debezium.jsonl, line 5, byte 826: `{"t":1}` is not a change event of Debezium: `op` is missing
  --> debezium.jsonl:5:1
   |

@@ -26,6 +26,7 @@ mod backfill_streamed;
 mod backfill_words;
 mod bad_files;
 mod bad_input;
+mod change_logs;
 mod change_tables;
 mod checked;
 mod ci;

@@ -158,7 +158,12 @@ fn cause(why: &Cause, zone: &Zone) -> String {
                 Some((file, line)) => format!("of {}:{line}", file.display()),
                 None => "of an event that is not of this row".to_string(),
             };
-            format!("step {step}: a duplicate by {} {of}", keys.join(", "))
+            let step = if *step == 0 { String::new() } else { format!("step {step}: ") };
+            format!("{step}a duplicate by {} {of}", keys.join(", "))
+        }
+        Cause::Deleted => "it deletes its key in the change log".to_string(),
+        Cause::Replaced(keys) => {
+            format!("a later record of the change log replaces it, by {}", keys.join(", "))
         }
         Cause::Late(watermark, by) => {
             let watermark = TimeText::new(zone).text(*watermark).to_string();
@@ -200,6 +205,8 @@ pub fn in_json(explained: &RowExplained, zone: &Zone) -> Value {
                 Cause::Range => "range",
                 Cause::Filter(..) => "filter",
                 Cause::Duplicate(..) => "duplicate",
+                Cause::Deleted => "deleted",
+                Cause::Replaced(..) => "replaced",
                 Cause::Late(..) => "late",
                 Cause::Session(..) => "session",
             });

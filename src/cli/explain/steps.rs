@@ -97,6 +97,10 @@ pub fn steps(plan: &Plan) -> String {
                 writeln!(out, "  dedup by {}: what the log holds twice is read once", columns(keys))
             }
             Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}", columns(keys)),
+            Step::Latest { keys, by_arrival } => {
+                let order = if *by_arrival { "in the order of arrival" } else { "in the order of the files" };
+                writeln!(out, "  a change log: the last record by {} counts, {order}", columns(keys))
+            }
             Step::First { keys, name } => writeln!(out, "  first by {} as {name}", columns(keys)),
             Step::Enrich(enrich) => write!(out, "{}", enriched(plan, enrich)),
         };
@@ -110,7 +114,7 @@ fn own_step(step: &Step) -> String {
         Step::Filter(expr) => format!("filter {}\n", expr.sql()),
         Step::Derive(name, expr) => format!("derive {name} {} = {}\n", expr.ty(), expr.sql()),
         // These depend on other rows: `steps` writes them.
-        Step::Dedup { .. } | Step::First { .. } | Step::Enrich(_) => String::new(),
+        Step::Dedup { .. } | Step::Latest { .. } | Step::First { .. } | Step::Enrich(_) => String::new(),
     }
 }
 

@@ -59,7 +59,7 @@ impl Reads {
                     }
                     column += 1;
                 }
-                Step::Dedup { keys, .. } => used.extend(keys),
+                Step::Dedup { keys, .. } | Step::Latest { keys, .. } => used.extend(keys),
                 Step::First { keys, .. } => {
                     used.extend(keys);
                     column += 1;
@@ -120,8 +120,22 @@ pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
         ("arrival", arrival.map(time)),
         ("arrival_optional", (arrival.is_some() && read.arrival_optional).then(|| json!(true))),
         ("max_ahead", read.max_ahead.map(|most| json!(most))),
+        ("changelog", changes(job, plan)),
     ]));
     Value::Object(form)
+}
+
+/// Of a change log, what tells its keys and its deletes.
+fn changes(job: &JobSpec, plan: &Plan) -> Option<Value> {
+    let (keys, by_arrival) = plan.pipeline.latest()?;
+    let keys: Vec<&str> = keys.iter().map(|&key| plan.pipeline.rows.fields[key].name.as_str()).collect();
+    let deleted = job.source.changes.deleted.as_ref().map(|sql| json!(sql.value.trim()));
+    Some(Value::Object(optional([
+        ("as", job.source.changes.kind.as_ref().map(|kind| json!(kind.value))),
+        ("key", Some(json!(keys))),
+        ("deleted", deleted),
+        ("by", by_arrival.then(|| plan.pipeline.read.arrival.as_ref().map(time)).flatten()),
+    ])))
 }
 
 /// How the files of a log are read.

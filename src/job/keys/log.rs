@@ -140,6 +140,16 @@ keys! {
     /// Events further ahead of their arrival are rejected; needs `arrival`, or a log that has it.
     MAX_AHEAD: Length = "max_ahead" { examples: json!(["1h"]) };
 
+    /// Whether records replace each other: of each key the last record in the log counts. debezium: change events, of
+    /// which a delete takes its key away. upsert: records of any log, such as an upsert topic, or the firings of a job.
+    CHANGELOG: Word = "changelog" { words: &["upsert", "debezium"], examples: json!(["debezium"]) };
+
+    /// The columns that say which row a record of a change log is of.
+    CHANGE_KEY: Strings = "key" { examples: json!([["id"]]) };
+
+    /// SQL: which records of an upsert log delete their key.
+    DELETED: Sql = "deleted" { examples: json!(["op = 'delete'"]) };
+
     /// How far the watermark stays behind the greatest event time.
     OUT_OF_ORDERNESS: Length = "out_of_orderness" { default: json!("0s"), examples: json!(["20s"]) };
 }
@@ -156,7 +166,8 @@ pub const SOURCE: KeySection = KeySection {
         about! {
             PATH, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
             DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE, WRITTEN_BY_COLUMN,
-            ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS,
+            ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS, CHANGELOG,
+            CHANGE_KEY, DELETED,
         },
     )
 };

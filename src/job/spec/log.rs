@@ -62,6 +62,15 @@ pub struct SourceSpec {
     pub idle: Option<At<String>>,
     pub max_ahead: Option<At<String>>,
     pub out_of_orderness: Option<At<String>>,
+    pub changes: ChangeLogSpec,
+}
+
+/// What a change log says of its records.
+#[derive(Default)]
+pub struct ChangeLogSpec {
+    pub kind: Option<At<String>>,
+    pub key: Option<Vec<At<String>>>,
+    pub deleted: Option<At<String>>,
 }
 
 /// `[table.NAME]`.
@@ -116,6 +125,11 @@ pub(super) fn source(table: &TableReader) -> SourceSpec {
         idle: table.get(keys::IDLE),
         max_ahead: table.get(keys::MAX_AHEAD),
         out_of_orderness: table.get(keys::OUT_OF_ORDERNESS),
+        changes: ChangeLogSpec {
+            kind: table.get(keys::CHANGELOG),
+            key: table.get(keys::CHANGE_KEY),
+            deleted: table.get(keys::DELETED),
+        },
     };
     // All keys have been asked for by now, and `finish` faults every other.
     table.finish();

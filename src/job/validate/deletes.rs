@@ -53,7 +53,7 @@ pub(super) fn note(log: &CheckedLog, rows: &RowSource) -> Option<String> {
     // A job that reads these columns knows of deletes.
     let asks = columns.iter().any(|column| rows.used.contains(&column.place()));
     (!asks).then(|| {
-        "each change event counts as an event, and a delete has the old row: filter = \"NOT _deleted\" leaves deletes out"
+        "each change event counts as an event, and a delete has the old row: changelog = \"debezium\" counts the last of each key"
             .to_string()
     })
 }

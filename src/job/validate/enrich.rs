@@ -164,7 +164,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Columns of the events as they are at this step.
-    fn event_columns(&mut self, names: &[At<String>]) -> Option<Vec<ColumnId>> {
+    pub(super) fn event_columns(&mut self, names: &[At<String>]) -> Option<Vec<ColumnId>> {
         // Every name is looked at before one of them ends it.
         let columns: Vec<Option<ColumnId>> = names.iter().map(|name| self.event_column(name)).collect();
         columns.into_iter().collect()

@@ -43,7 +43,7 @@ impl Planner<'_> {
         for step in &mut self.rows.steps {
             match step {
                 Step::Filter(expr) | Step::Derive(_, expr) => expr.renumber(renumber),
-                Step::Dedup { keys, .. } | Step::First { keys, .. } => {
+                Step::Dedup { keys, .. } | Step::Latest { keys, .. } | Step::First { keys, .. } => {
                     keys.iter_mut().for_each(|column| *column = id(*column));
                 }
                 Step::Enrich(enrich) => {
@@ -105,6 +105,7 @@ impl Planner<'_> {
             notes: vec![],
             inferred: self.log.inferred,
             pipeline: Pipeline {
+                log_steps: self.log_steps,
                 range,
                 read,
                 rows: Schema::new(rows),

@@ -38,6 +38,7 @@ pub(super) struct Planner<'a> {
     pub(super) late: Option<LatePlan>,
     /// Numbers of the schema.
     pub(super) offsets: Option<OffsetColumns>,
+    pub(super) log_steps: usize,
 }
 
 impl<'a> Planner<'a> {
@@ -65,6 +66,7 @@ impl<'a> Planner<'a> {
             watermark: WatermarkPlan::default(),
             late: None,
             offsets: None,
+            log_steps: 0,
         }
     }
 
@@ -76,6 +78,9 @@ impl<'a> Planner<'a> {
         let spec = self.spec;
         // Before all steps of the job: a record that was read twice must not pass through any of them.
         self.offsets();
+        // A record that another one replaces is not seen by the steps.
+        self.change_log();
+        self.log_steps = self.rows.steps.len();
         for step in &spec.steps {
             match step {
                 StepSpec::Filter(sql) => self.rows.filter(sql),
