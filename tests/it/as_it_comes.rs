@@ -111,7 +111,7 @@ fn file(style: &Style, around: &Around, payments: &[Payment]) -> (String, Vec<u8
 fn files_as_they_come_give_the_numbers_of_the_plain_file() {
     let (right, refused) = (Cell::new(0), Cell::new(0));
     let strategy = (payments(), styles(), around());
-    let outcome = TestRunner::new(cases(60)).run(&strategy, |(payments, style, around)| {
+    let outcome = TestRunner::new(cases(30)).run(&strategy, |(payments, style, around)| {
         let lab = Lab::new();
         let plain = lines(&PLAIN, Times::One, &payments).join("\n") + "\n";
         lab.write("plain.csv", plain);

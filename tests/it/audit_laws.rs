@@ -221,7 +221,7 @@ fn random_audits_have_something_to_say() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let strategy = event_time_jobs::streamed(40);
     let [mut late, mut missing, mut extra, mut open, mut unsure, mut ahead, mut all] = [0; 7];
-    for _ in 0..300 {
+    for _ in 0..150 {
         let (job, log) = strategy.new_tree(&mut runner).unwrap().current();
         let audited = Audited::new(&job, &log, &[("log.csv".to_string(), log.rows.len())]);
         ahead += usize::from(audited.seen.iter().any(|seen| job.timing.arrival && seen.time > seen.arrival));
@@ -292,7 +292,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn audits_of_longer_logs_are_those_of_the_oracle(
