@@ -15,8 +15,6 @@ pub enum KeyedRows {
     Firsts,
     /// All but the last of each key.
     Replaced,
-    /// The last of each key.
-    Lasts,
     /// The row of each key that dedup kept last.
     LastKept(Option<i64>),
 }
@@ -96,11 +94,10 @@ fn of_key(group: &mut [KeyLogEntry], wanted: KeyedRows, mut give: impl FnMut(&Ke
             // The least of the key is enough, so its rows need not be sorted.
             return group.iter().min_by_key(|e| replay(e)).into_iter().for_each(give);
         }
-        KeyedRows::Lasts | KeyedRows::Replaced => {
-            // A key has at least one entry, and no two of it have one position.
+        KeyedRows::Replaced => {
+            // No two rows have one position, so one of them is the last.
             let last = group.iter().map(replay).max();
-            let is_wanted = |e: &&KeyLogEntry| (Some(replay(e)) == last) == (wanted == KeyedRows::Lasts);
-            return group.iter().filter(is_wanted).for_each(give);
+            return group.iter().filter(|e| Some(replay(e)) != last).for_each(give);
         }
         KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
     };

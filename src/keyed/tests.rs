@@ -63,8 +63,10 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     let (mut dropped, mut firsts) = (BTreeSet::new(), BTreeSet::new());
     let within = match wanted {
         KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
-        KeyedRows::Firsts => None,
+        KeyedRows::Firsts | KeyedRows::Replaced => None,
     };
+    let last: BTreeMap<i64, usize> = order.iter().map(|&i| (rows[i].0, i)).collect();
+    let replaced = order.iter().copied().filter(|i| last[&rows[*i].0] != *i).collect();
     for i in order {
         let (key, time) = rows[i];
         match kept.get(&key) {
@@ -83,6 +85,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     match wanted {
         KeyedRows::Duplicates(_) => dropped,
         KeyedRows::Firsts => firsts,
+        KeyedRows::Replaced => replaced,
         KeyedRows::LastKept(_) => kept.into_values().collect(),
     }
 }
@@ -96,7 +99,12 @@ proptest! {
         workers in 1usize..4,
         spill: bool,
     ) {
-        for wanted in [KeyedRows::Duplicates(within), KeyedRows::Firsts, KeyedRows::LastKept(within)] {
+        for wanted in [
+            KeyedRows::Duplicates(within),
+            KeyedRows::Firsts,
+            KeyedRows::Replaced,
+            KeyedRows::LastKept(within),
+        ] {
             let found = found(&rows, workers, wanted, &without, spill);
             prop_assert_eq!(found, expected(&rows, wanted, &without), "{:?}", wanted);
         }
