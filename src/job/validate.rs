@@ -54,6 +54,7 @@ mod table;
 mod tests;
 mod texts;
 mod times;
+mod watermark;
 mod window;
 mod written;
 

@@ -128,6 +128,8 @@ mod time_faults;
 mod times;
 mod type_names;
 mod version;
+mod watermark_laws;
+mod watermark_oracle;
 mod why;
 mod words;
 mod written;
