@@ -177,10 +177,10 @@ impl<'a> Audited<'a> {
     /// An output of which every event is counted.
     pub fn whole(&self, groups: &Groups) -> Whole {
         let panes = complete(&groups.window, &self.live(groups, 0), self.zone());
-        let events: BTreeSet<usize> = panes.iter().flat_map(|pane| pane.events.clone()).collect();
         let windows: BTreeSet<Span> = panes.iter().map(|pane| pane.span).collect();
         let rows = self.rows(groups, panes).len() as u64;
-        Whole { events: events.len() as u64, windows: windows.len() as u64, rows }
+        // Those between two windows can be late too.
+        Whole { events: self.stepped.len() as u64, windows: windows.len() as u64, rows }
     }
 
     /// What a delay costs an output.

@@ -67,12 +67,17 @@ fn what_an_engine_does_not_have_is_refused_by_its_name() {
         ("watermark = { like = \"sparc\" }", "", MINUTE, "no engine `sparc` is known".into()),
         ("watermark = { batch = \"3 records\" }", "", MINUTE, "`batch` is for `like = \"spark\"`".into()),
         ("watermark = { every = \"200ms\" }", "", MINUTE, "`every` needs `arrival`".into()),
-        ("watermark = { like = \"spark\", batch = \"many\" }", "", MINUTE, "`many` is no micro-batch".into()),
+        (
+            "watermark = { like = \"spark\", batch = \"many\" }",
+            "",
+            MINUTE,
+            "`many` is not a micro-batch".into(),
+        ),
         (
             "watermark = { like = \"spark\", batch = \"0 records\" }",
             "",
             MINUTE,
-            "`0 records` is no micro-batch".into(),
+            "`0 records` is not a micro-batch".into(),
         ),
         (
             "watermark = { like = \"spark\", batch = \"10s of arrival\" }",

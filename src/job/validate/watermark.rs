@@ -73,7 +73,7 @@ impl Planner<'_> {
             _ => None,
         };
         if batch.is_none() {
-            let error = Error::job(format!("`{}` is no micro-batch", text.value));
+            let error = Error::job(format!("`{}` is not a micro-batch", text.value));
             self.fault(error.hint("give \"1000 records\", or \"10s of arrival\""), &text.span);
         }
         batch
