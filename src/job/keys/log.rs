@@ -184,7 +184,7 @@ keys! {
     /// How often Flink's watermark moves, by arrival; without it, after every record. Flink's own default is 200ms.
     EVERY: Length = "every" { examples: json!(["200ms"]) };
 
-    /// What a micro-batch of Spark holds: a number of records, or what arrives in a length of time.
+    /// What a micro-batch of Spark holds: a number of records, or what arrives in a duration.
     BATCH: Text = "batch" { examples: json!(["1000 records", "10s of arrival"]) };
 }
 
