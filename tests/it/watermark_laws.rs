@@ -63,7 +63,7 @@ fn like(mut job: Job, log: &Log, pieces: i64, which: usize) -> Job {
         if let Window::Hopping { size, slide, offset } = &groups.window
             && (has_months(slide) || length(slide) > length(size))
         {
-            groups.window = Window::Tumbling { size: size.clone(), offset: offset.clone() };
+            groups.window = Window::Tumbling { size: slide.clone(), offset: offset.clone() };
         }
     }
     job.settle();
