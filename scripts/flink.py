@@ -43,14 +43,17 @@ class Flink:
         self.version = next((m[1] for jar in jars if (m := re.match(r"flink-dist-(.*)\.jar", jar.name))), "?")
         self.path = ":".join(map(str, jars + [folder / "classes"]))
         (folder / "classes").mkdir(exist_ok=True)
-        source = ROOT / "scripts/flink/RunStatements.java"
-        subprocess.run(["javac", "-cp", self.path, "-d", folder / "classes", source], check=True)
+        sources = sorted((ROOT / "scripts/flink").glob("*.java"))
+        subprocess.run(["javac", "-cp", self.path, "-d", folder / "classes", *sources], check=True)
 
     def run(self, scripts, cwd):
         """Runs files of statements in one JVM. The rows of each last SELECT are in a file beside it, or `ERROR`."""
+        self.start("RunStatements", *(f"{script}={script.with_suffix('.csv')}" for script in scripts), cwd=cwd)
+
+    def start(self, program, *args, cwd):
+        """Runs one of the programs of `scripts/flink`."""
         opens = [f"--add-opens=java.base/java.{room}=ALL-UNNAMED" for room in ("util", "lang", "time")]
-        pairs = [f"{script}={script.with_suffix('.csv')}" for script in scripts]
-        ran = call("java", "-Dlog4j2.level=OFF", *opens, "-cp", self.path, "RunStatements", *pairs, cwd=cwd)
+        ran = call("java", "-Dlog4j2.level=OFF", "-Xmx1g", *opens, "-cp", self.path, program, *args, cwd=cwd)
         if ran.returncode:
             sys.exit(f"Flink ended with {ran.returncode}:\n{ran.stderr[-3000:]}")
 

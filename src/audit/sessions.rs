@@ -70,7 +70,7 @@ pub fn audit(
             windows: truth.spans.iter().copied().collect(),
         };
         for &delay in &lateness.delays {
-            let at = Lateness { allowed: lateness.allowed, delays: vec![delay] };
+            let at = Lateness { delays: vec![delay], ..lateness.clone() };
             let (would, late) = sessions(plan(Some(at)), &batches, spill)?;
             of.late.push(late);
             let would_order = order_of(grouping, &would);

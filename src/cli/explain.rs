@@ -13,7 +13,7 @@ use crate::group::GroupPlan;
 use crate::input::infer::Inferred;
 use crate::input::wire_format::LogColumn;
 use crate::job::{self, JobSpec};
-use crate::plan::{LogPartition, OutputKind, OutputTo, Plan};
+use crate::plan::{LogPartition, MicroBatch, OutputKind, OutputTo, Plan, WatermarkPlan, WatermarkRule};
 use crate::rows::PartitionPart;
 use crate::time::TimeRule;
 use crate::window::Window;
@@ -175,6 +175,7 @@ fn watermark(plan: &Plan) -> String {
         written(watermark.out_of_orderness),
         if plan.pipeline.read.arrival.is_some() { "arrival" } else { "position" }
     );
+    out.push_str(&rule(watermark));
     if let Some(partition) = watermark.partition {
         let of = match partition {
             LogPartition::File => "files",
@@ -184,10 +185,39 @@ fn watermark(plan: &Plan) -> String {
             LogPartition::Topics { .. } => "topics and partitions of the log",
         };
         let idle = watermark.idle.map(|idle| format!(", but for those idle for more than {}", written(idle)));
-        let _ = writeln!(out, "  the least of those of the {of}{}", idle.unwrap_or_default());
+        let from =
+            if watermark.known { ", each from the start of the log" } else { ", each from its first event" };
+        let _ = match watermark.rule {
+            WatermarkRule::KafkaStreams => writeln!(out, "  for each of the {of} apart"),
+            _ => writeln!(out, "  the least of those of the {of}{from}{}", idle.unwrap_or_default()),
+        };
     }
     if let Some(late) = &plan.deliveries.late {
         let _ = writeln!(out, "  late events: {} ({})", late.path.display(), late.format.name());
+    }
+    out
+}
+
+/// Whose rule the watermark follows, where it is not that of Flink's DataStream API after every record.
+fn rule(watermark: &WatermarkPlan) -> String {
+    let mut out = match watermark.rule {
+        WatermarkRule::Flink => String::new(),
+        WatermarkRule::FlinkSql => {
+            "  as in Flink SQL, one millisecond ahead of the DataStream API\n".to_string()
+        }
+        WatermarkRule::Spark(batch) => {
+            let batch = match batch {
+                MicroBatch::Records(records) => format!("{records} records"),
+                MicroBatch::Arrival(length) => format!("what arrives in {}", written(length)),
+            };
+            format!(
+                "  as in Spark, between micro-batches of {batch}; an event is late by the watermark of the batch before\n"
+            )
+        }
+        WatermarkRule::KafkaStreams => "  as in Kafka Streams, where it is the stream time\n".to_string(),
+    };
+    if let Some(every) = watermark.every {
+        let _ = writeln!(out, "  it moves every {}, by arrival", written(every));
     }
     out
 }

@@ -3,9 +3,9 @@
 use super::document::{FormatArgs, ReportDocument, data};
 use super::ui;
 use crate::error::{Error, Result, exit};
-use crate::generate::{LatenessShares, LogKind, Options, run};
+use crate::generate::{LatenessShares, LogKind, Options, ProducerStyle, Sellers, run};
 use crate::input::{Compression, InputFormat};
-use crate::time::Duration;
+use crate::time::{DAY, Duration, HOUR, MILLISECOND, MINUTE, SECOND};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -14,7 +14,8 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   highwater generate pageviews --rows 100000 --out out/generated/pageviews
-  highwater generate transactions --rows 6000 --files 3 --compress gzip")]
+  highwater generate transactions --rows 6000 --files 3 --compress gzip
+  highwater generate sales --sellers LNK,OMA,KC,DEN --rate 10/s --epoch ms --whole")]
 pub struct GenerateArgs {
     /// What to generate
     #[arg(value_name = "KIND")]
@@ -44,6 +45,21 @@ pub struct GenerateArgs {
     /// [default: pageviews `80%:20s,10%:1d,10%:2d`, transactions `100%:1h`, others `100%:20s`]
     #[arg(long, value_name = "PROFILE")]
     lateness: Option<String>,
+    /// Rows per time, such as `50/s` or `1000/m`; sets the span
+    #[arg(long, value_name = "RATE", conflicts_with = "span")]
+    rate: Option<String>,
+    /// With `sales`: number of sellers, or their names with commas between
+    #[arg(long, value_name = "SELLERS")]
+    sellers: Option<String>,
+    /// Write times as numbers since 1970, in this unit
+    #[arg(long, value_name = "UNIT")]
+    epoch: Option<EpochArg>,
+    /// Write amounts as whole numbers
+    #[arg(long)]
+    whole: bool,
+    /// Another name for a column; can be given several times
+    #[arg(long, value_name = "OLD=NEW")]
+    rename: Vec<String>,
     /// Overwrite existing files that have other content
     #[arg(long)]
     force: bool,
@@ -75,6 +91,13 @@ enum CompressArg {
     None,
     Gzip,
     Zstd,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum EpochArg {
+    S,
+    Ms,
+    Us,
 }
 
 impl GenerateArgs {
@@ -115,6 +138,19 @@ impl GenerateArgs {
             CompressArg::Gzip => Compression::Gzip,
             CompressArg::Zstd => Compression::Zstd,
         };
+        let span = match &self.rate {
+            Some(rate) => Some(rated(rate, self.rows)?),
+            None => self.span.as_deref().map(length).transpose()?,
+        };
+        let style = ProducerStyle {
+            epoch: self.epoch.map(|unit| match unit {
+                EpochArg::S => SECOND,
+                EpochArg::Ms => MILLISECOND,
+                EpochArg::Us => 1,
+            }),
+            whole: self.whole,
+            names: self.rename.iter().map(|text| renamed(text)).collect::<Result<_>>()?,
+        };
         // A folder for each kind, so that two logs do not mix.
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from("out/generated").join(kind.name()));
         Ok(Options {
@@ -125,10 +161,52 @@ impl GenerateArgs {
             format,
             files: self.files,
             compression,
-            span: self.span.as_deref().map(length).transpose()?,
+            span,
             lateness: self.lateness.as_deref().map(LatenessShares::parse).transpose()?,
             force: self.force,
+            sellers: self.sellers.as_deref().map(sellers),
+            style,
         })
+    }
+}
+
+/// The span of so many rows at a rate.
+fn rated(text: &str, rows: u64) -> Result<i64> {
+    let wrong =
+        || Error::job(format!("`--rate {text}` is not a rate")).hint("rates are `50/s`, `1000/m`, `20000/h`");
+    let (count, unit) = text.split_once('/').ok_or_else(wrong)?;
+    let count: u64 = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?;
+    let unit = match unit.trim() {
+        "s" => SECOND,
+        "m" => MINUTE,
+        "h" => HOUR,
+        "d" => DAY,
+        _ => return Err(wrong()),
+    };
+    // A log of one row has a span too.
+    let span = i128::from(rows) * i128::from(unit) / i128::from(count);
+    Ok(i64::try_from(span.max(1)).unwrap_or(i64::MAX))
+}
+
+/// A number of sellers, or their names.
+fn sellers(text: &str) -> Sellers {
+    match text.trim().parse() {
+        Ok(count) => Sellers::Count(count),
+        Err(_) => {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            Sellers::Names(names.map(String::from).collect())
+        }
+    }
+}
+
+/// `OLD=NEW`.
+fn renamed(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => Ok((old.to_string(), new.to_string())),
+        _ => {
+            Err(Error::job(format!("`--rename {text}` is not OLD=NEW"))
+                .hint("such as --rename seller_id=seller"))
+        }
     }
 }
 

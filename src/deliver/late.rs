@@ -5,6 +5,7 @@ use crate::batch::{DataType, Field, Native, Position, Schema, record_batch};
 use crate::engine::Pass;
 use crate::engine::late::{LatePositions, LateStore, int64};
 use crate::error::Result;
+use crate::group::own_millisecond;
 use crate::input::lines::line_numbers;
 use crate::plan::{LatePlan, OutputTo, Plan};
 use crate::rows::{OrderedRows, gather_partitions};
@@ -100,7 +101,7 @@ fn windows(plan: &Plan) -> Vec<Windows> {
         .map(|(plan, lateness)| Windows {
             assigner: Assigner::new(plan.window, plan.zone.clone()),
             window: plan.window,
-            kept: lateness.allowed.saturating_add(lateness.delays[0]),
+            kept: lateness.kept(&plan.window),
         })
         .collect()
 }
@@ -181,6 +182,11 @@ impl Missed {
                 late_by = late_by.min(max_timestamp - *kept - span.end);
             }
             all.extend_from_slice(&self.spans);
+        }
+        // An event in a gap missed no window, and is late by the output that was the first to say so.
+        if all.is_empty() {
+            let kept = self.windows.iter().map(|windows| windows.kept).min().unwrap_or(0);
+            late_by = max_timestamp - kept - own_millisecond(time).end;
         }
         // Outputs with equal windows miss the same ones, and each is told once.
         all.sort_unstable();

@@ -3,7 +3,8 @@
 //! Where arrival order is position, batches pass the watermark generator in turn while they are read. Where the log
 //! has a column of arrival times, its order is known only when all of it is read: then the log is read
 //! once before, for the times alone, and what had been reached is kept for the rows that came behind
-//! the watermark generator (a row at the watermark generator or before it is late for nothing).
+//! the watermark generator (a row at the watermark generator or before it is late for nothing). So it is too where
+//! partitions hold the watermark before their first events.
 
 use super::turnstile::Turnstile;
 use super::watermark::WatermarkGenerator;
@@ -65,8 +66,11 @@ impl Arrivals {
             return Ok(Arrivals::Unwatched);
         }
         let generator = WatermarkGenerator::new(plan, need == ArrivalNeed::Audit);
-        // Without a column of arrivals the log is read in its own order, so one pass is enough.
-        if plan.pipeline.read.arrival.is_none() {
+        // Without a column of arrivals the log is read in its own order, so one pass is enough; but for partitions that
+        // hold the watermark before their first event, of which the rows do not tell in time.
+        let watermark = &plan.pipeline.watermark;
+        let knows = watermark.known && watermark.partition.is_some();
+        if plan.pipeline.read.arrival.is_none() && !knows {
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(generator))));
         }
         Ok(Arrivals::Known(Box::new(MaxTimestamps::read(plan, generator, memory, spill_folder)?)))
@@ -104,7 +108,8 @@ impl MaxTimestamps {
         let ahead = i64::from(!sessions);
         if let Some(log) = gather_partitions(stores).first() {
             let ordered = log.order()?;
-            for from in (0..ordered.len()).step_by(ROWS) {
+            let cuts = || (0..ordered.len()).step_by(ROWS);
+            let batch_from = |from: usize| {
                 let to = ordered.len().min(from + ROWS);
                 let mut columns: Vec<ArrayRef> =
                     ordered.columns(from, to).iter().map(plain_strings).collect();
@@ -121,6 +126,13 @@ impl MaxTimestamps {
                 for (c, column) in partition.iter().zip(columns) {
                     batch.columns[*c] = column;
                 }
+                batch
+            };
+            if plan.pipeline.watermark.known {
+                cuts().for_each(|from| generator.know(&batch_from(from)));
+            }
+            for from in cuts() {
+                let mut batch = batch_from(from);
                 generator.pass(&mut batch);
                 let rows = batch.positions.iter().zip(&batch.max_timestamp).zip(&batch.time);
                 behind
@@ -163,7 +175,8 @@ fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Re
         // A store sorts by its time and then by position, so the arrival stands in that place.
         store.push(&Batch {
             columns,
-            time: batch.arrival,
+            // Of a log without arrivals the positions give the order.
+            time: if batch.arrival.is_empty() { vec![0; batch.rows] } else { batch.arrival },
             positions: batch.positions,
             rows: batch.rows,
             ..Batch::default()

@@ -379,7 +379,7 @@ impl LateRows {
     fn maybe(&mut self, plan: &GroupPlan, batch: &Batch) {
         let (Window::Session { gap }, Some(lateness)) = (plan.window, &plan.lateness) else { return };
         // A session of this event alone ends one gap after it, and is late by that end like any window.
-        let kept = gap.saturating_add(lateness.allowed).saturating_add(lateness.delays[0]);
+        let kept = gap.saturating_add(lateness.kept(&plan.window));
         let times = batch.time.iter().zip(&batch.max_timestamp);
         let rows = (0u32..)
             .zip(times)

@@ -22,6 +22,7 @@ pub(crate) mod intake;
 pub(crate) mod lags;
 pub(crate) mod late;
 pub(crate) mod machine;
+mod moves;
 pub(crate) mod observed;
 pub(crate) mod offsets;
 mod options;

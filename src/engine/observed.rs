@@ -3,7 +3,7 @@
 use super::lags::Lags;
 use crate::batch::Batch;
 use crate::plan::{GroupingId, PerId, Plan};
-use crate::window::{Assigner, Window};
+use crate::window::Window;
 
 /// The notes of one worker, or of all.
 pub struct Observed {
@@ -15,11 +15,13 @@ pub struct Observed {
     pub ahead: Lags,
     /// Per grouping of the plan.
     pub groupings: PerId<GroupingId, OfGrouping>,
+    /// How far the rule of the watermark is ahead of the greatest event time.
+    rule_ahead: i64,
 }
 
 /// The notes on one grouping.
 pub struct OfGrouping {
-    /// Events that fall in its windows.
+    /// Its events, those in gaps between windows among them: these can be late too.
     pub events: u64,
     /// Per delay, the events that are late for every window at it.
     pub late: Vec<u64>,
@@ -28,8 +30,6 @@ pub struct OfGrouping {
     delays: Vec<i64>,
     /// Gap and allowed lateness of sessions together.
     kept: i64,
-    /// Tells which events fall in no window, where that can be.
-    gaps: Option<Assigner>,
 }
 
 impl Observed {
@@ -37,23 +37,30 @@ impl Observed {
         let groupings = plan.pipeline.groupings.iter().map(|g| {
             let lateness = g.plan.lateness.as_ref();
             let delays = lateness.map_or(vec![], |l| l.delays.clone());
-            let allowed = lateness.map_or(0, |l| l.allowed);
+            let allowed = lateness.map_or(0, |l| l.allowed_of(&g.plan.window));
             let kept = match g.plan.window {
                 Window::Session { gap } => gap.saturating_add(allowed),
                 _ => 0,
             };
-            let gaps = g.plan.window.has_gaps().then(|| Assigner::new(g.plan.window, g.plan.zone.clone()));
-            OfGrouping { events: 0, late: vec![0; delays.len()], needs: Lags::default(), delays, kept, gaps }
+            OfGrouping { events: 0, late: vec![0; delays.len()], needs: Lags::default(), delays, kept }
         });
-        Observed { events: 0, lags: Lags::default(), ahead: Lags::default(), groupings: groupings.collect() }
+        Observed {
+            events: 0,
+            lags: Lags::default(),
+            ahead: Lags::default(),
+            groupings: groupings.collect(),
+            rule_ahead: plan.pipeline.watermark.rule.ahead(),
+        }
     }
 
     /// Notes the rows of a batch as they were read.
     pub fn events(&mut self, batch: &Batch) {
         self.events += batch.rows as u64;
         for (&time, &max_timestamp) in batch.time.iter().zip(&batch.max_timestamp) {
-            if max_timestamp > time {
-                self.lags.add(max_timestamp - time);
+            // Before the first event there is no greatest time.
+            let greatest = max_timestamp.saturating_sub(self.rule_ahead);
+            if greatest > time {
+                self.lags.add(greatest - time);
             }
         }
         for (&time, &arrival) in batch.time.iter().zip(&batch.arrival) {
@@ -66,17 +73,7 @@ impl Observed {
     /// Notes the rows that were folded into grouping `g`.
     pub fn grouping(&mut self, g: GroupingId, batch: &Batch, needs: &[i64]) {
         let of = &mut self.groupings[g];
-        of.events += match &mut of.gaps {
-            None => batch.rows as u64,
-            Some(assigner) => {
-                let mut windows = vec![];
-                let mut within = |time: &i64| {
-                    assigner.windows(*time, &mut windows);
-                    !windows.is_empty()
-                };
-                batch.time.iter().filter(|time| within(time)).count() as u64
-            }
-        };
+        of.events += batch.rows as u64;
         for &need in needs {
             of.needs.add(need);
             // Delays ascend, and an event that is late at one delay is late at all smaller ones.

@@ -5,13 +5,15 @@
 //! partitions it is the least of theirs, those left out that have been idle for longer than allowed (by
 //! arrival time). It never goes back: a partition that is seen for the first time, or wakes up, cannot
 //! lower it. The watermark is `max_timestamp` − the out-of-orderness, as Flink's bounded out-of-orderness
-//! strategy has it with a watermark after every record.
+//! strategy has it with a watermark after every record. [`WatermarkRule`] names the rules of other engines; of each
+//! `max_timestamp` is such that the watermark by which an event is late is it less the out-of-orderness.
 
 use super::lags::Lags;
+use super::moves::{MicroBatches, Timer};
 use crate::batch::value_text;
 use crate::batch::{Batch, Position};
 use crate::group::ColumnCodes;
-use crate::plan::{LogPartition, Plan};
+use crate::plan::{LogPartition, Plan, WatermarkRule};
 use arrow_array::{ArrayRef, StringViewArray};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -20,6 +22,13 @@ use std::sync::Arc;
 pub struct WatermarkGenerator {
     partition: Option<LogPartition>,
     idle: Option<i64>,
+    rule: WatermarkRule,
+    /// Of Spark's rule.
+    batches: Option<MicroBatches>,
+    /// Where the watermark moves from time to time.
+    timer: Option<Timer>,
+    /// The greatest event time of all.
+    newest: i64,
     /// Of a log without partitions the greatest event time; else what all partitions have reached.
     max_timestamp: i64,
     /// Codes of partitions, which are their numbers in `partitions`.
@@ -75,21 +84,41 @@ impl AuditWatch {
 struct PartitionClock {
     /// The greatest event time.
     max_timestamp: i64,
-    /// When its last event arrived.
+    /// When its last event arrived; before the first, when the log began.
     arrived: i64,
+    /// Whether it holds the watermark before its first event.
+    known: bool,
 }
 
-const UNSEEN: PartitionClock = PartitionClock { max_timestamp: i64::MIN, arrived: i64::MIN };
+const UNSEEN: PartitionClock = PartitionClock { max_timestamp: i64::MIN, arrived: i64::MIN, known: false };
+
+impl PartitionClock {
+    fn has_events(&self) -> bool {
+        self.max_timestamp != i64::MIN
+    }
+
+    fn counts(&self) -> bool {
+        self.known || self.has_events()
+    }
+}
 
 impl WatermarkGenerator {
     /// The watermark generator before the first event of `plan`'s log.
     pub fn new(plan: &Plan, watched: bool) -> WatermarkGenerator {
-        let partition = plan.pipeline.watermark.partition;
+        let watermark = &plan.pipeline.watermark;
+        let partition = watermark.partition;
         let columns = partition.map_or(vec![], LogPartition::columns);
         let names = columns.into_iter().map(|c| ColumnCodes::new(plan.pipeline.rows.fields[c].ty)).collect();
         WatermarkGenerator {
             partition,
-            idle: plan.pipeline.watermark.idle,
+            idle: watermark.idle,
+            rule: watermark.rule,
+            batches: match watermark.rule {
+                WatermarkRule::Spark(batch) => Some(MicroBatches::new(batch, watermark.out_of_orderness)),
+                _ => None,
+            },
+            timer: watermark.every.map(Timer::new),
+            newest: i64::MIN,
             max_timestamp: i64::MIN,
             names,
             pairs: HashMap::new(),
@@ -107,7 +136,7 @@ impl WatermarkGenerator {
 
     /// The partitions of the log: of each its name's number, greatest event time and last arrival.
     pub fn partitions(&self) -> impl Iterator<Item = (usize, i64, i64)> {
-        let seen = self.partitions.iter().enumerate().filter(|(_, p)| p.max_timestamp != i64::MIN);
+        let seen = self.partitions.iter().enumerate().filter(|(_, p)| p.has_events());
         seen.map(|(number, p)| (number, p.max_timestamp, p.arrived))
     }
 
@@ -126,18 +155,52 @@ impl WatermarkGenerator {
 
     /// What has been reached after the events so far; [`i64::MIN`] before the first.
     pub fn max_timestamp(&self) -> i64 {
-        self.max_timestamp
+        match (&self.batches, self.rule) {
+            (Some(batches), _) => batches.at_end(),
+            // Each partition has its own; this is that of the partition that is furthest.
+            (None, WatermarkRule::KafkaStreams) => self.newest,
+            _ => self.ahead(self.max_timestamp),
+        }
+    }
+
+    /// As windows see it.
+    fn ahead(&self, max_timestamp: i64) -> i64 {
+        // Before the first event there is no time that could be ahead.
+        if max_timestamp == i64::MIN { max_timestamp } else { max_timestamp + self.rule.ahead() }
+    }
+
+    /// Makes the partitions of `batch` known before their first events; of all rows of the log, in arrival order.
+    pub fn know(&mut self, batch: &Batch) {
+        let mut codes = std::mem::take(&mut self.codes);
+        self.partitions_of(batch, &mut codes);
+        let begun = self.partitions.iter().find(|p| p.known).map(|p| p.arrived);
+        let begun = begun.or(batch.arrival.first().copied()).unwrap_or(0);
+        for &partition in &codes {
+            let held = self.partition(partition as usize);
+            (held.known, held.arrived) = (true, begun);
+        }
+        self.codes = codes;
+    }
+
+    fn partition(&mut self, number: usize) -> &mut PartitionClock {
+        if number >= self.partitions.len() {
+            self.partitions.resize(number + 1, UNSEEN);
+        }
+        &mut self.partitions[number]
     }
 
     /// Lets the rows of `batch` pass, which come next in arrival order; fills `batch.reached`.
     pub fn pass(&mut self, batch: &mut Batch) {
         let mut max_timestamp = Vec::with_capacity(batch.rows);
-        if self.partition.is_none() {
+        let after_each = self.batches.is_none() && self.timer.is_none() && self.partition.is_none();
+        if after_each {
+            let ahead = self.rule.ahead();
             for &time in &batch.time {
                 // A row sees what was reached before it: Flink moves its watermark after each record.
                 max_timestamp.push(self.max_timestamp);
                 self.max_timestamp = self.max_timestamp.max(time);
             }
+            self.newest = self.max_timestamp;
             if let Some(watch) = &mut self.watch {
                 for ((&before, &time), &position) in
                     max_timestamp.iter().zip(&batch.time).zip(&batch.positions)
@@ -145,17 +208,15 @@ impl WatermarkGenerator {
                     watch.jump(before, time, position);
                 }
             }
+            if ahead != 0 {
+                max_timestamp.iter_mut().for_each(|before| *before = self.ahead(*before));
+            }
         } else {
             let mut codes = std::mem::take(&mut self.codes);
             self.partitions_of(batch, &mut codes);
             for (row, &partition) in codes.iter().enumerate() {
                 let arrival = batch.arrival.get(row).copied().unwrap_or(0);
-                // A look at all partitions for each row would be slow: only a partition that turns idle asks
-                // for it.
-                if arrival > self.idle_from {
-                    self.refresh(arrival);
-                }
-                max_timestamp.push(self.max_timestamp);
+                max_timestamp.push(self.before(partition as usize, arrival));
                 if self.watch.is_some() {
                     self.watch_event(partition as usize, batch.time[row], arrival, batch.positions[row]);
                 }
@@ -188,21 +249,64 @@ impl WatermarkGenerator {
                     last = Some((pair, *code));
                 }
             }
-            Some(LogPartition::File) | None => codes.extend(batch.positions.iter().map(|p| p.file())),
+            Some(LogPartition::File) => codes.extend(batch.positions.iter().map(|p| p.file())),
+            None => codes.resize(batch.rows, 0),
+        }
+    }
+
+    /// By what a row is late that arrives now, of this partition.
+    fn before(&mut self, partition: usize, arrival: i64) -> i64 {
+        if let Some(batches) = &mut self.batches {
+            return batches.before(arrival);
+        }
+        if self.rule == WatermarkRule::KafkaStreams {
+            return self.partition(partition).max_timestamp;
+        }
+        match &mut self.timer {
+            Some(timer) => {
+                if let Some(number) = timer.comes(arrival) {
+                    self.emit(number);
+                }
+            }
+            // A look at all partitions for each row would be slow: only a partition that turns idle asks for it.
+            None if arrival > self.idle_from => self.refresh(arrival),
+            None => {}
+        }
+        self.ahead(self.max_timestamp)
+    }
+
+    /// Moves the watermark when the timer comes: to the least of the partitions that are not idle then.
+    fn emit(&mut self, number: i64) {
+        let Some(timer) = &self.timer else { return };
+        let idle_from = |p: &PartitionClock| {
+            self.idle.map_or(i64::MAX, |idle| timer.idle_from(p.arrived, p.has_events(), idle))
+        };
+        let counted =
+            || self.partitions.iter().filter(|p| p.counts()).map(|p| (idle_from(p), p.max_timestamp));
+        // The timer may have come several times since. Where all are idle by now, the last of them led before.
+        let last = counted().map(|(idle_from, _)| idle_from).max().unwrap_or(i64::MIN);
+        let awake =
+            counted().filter(|(idle_from, _)| *idle_from > number || last <= number && *idle_from == last);
+        if let Some(least) = awake.map(|(_, max_timestamp)| max_timestamp).min() {
+            self.max_timestamp = self.max_timestamp.max(least);
         }
     }
 
     fn note(&mut self, partition: usize, time: i64, arrival: i64) {
-        if partition >= self.partitions.len() {
-            self.partitions.resize(partition + 1, UNSEEN);
+        self.newest = self.newest.max(time);
+        if let Some(batches) = &mut self.batches {
+            batches.note(time);
         }
+        self.partition(partition);
         let held = &mut self.partitions[partition];
         let was_idle = self.idle.is_some_and(|idle| arrival.saturating_sub(held.arrived) > idle);
         // Only the partition that is furthest back holds the others; and one that begins to count.
         let matters = held.max_timestamp <= self.max_timestamp || was_idle;
         held.max_timestamp = held.max_timestamp.max(time);
         held.arrived = held.arrived.max(arrival);
-        if matters {
+        // Other rules look at the partitions when their time has come.
+        let after_each = self.timer.is_none() && self.batches.is_none();
+        if matters && after_each {
             self.refresh(arrival);
         }
     }
@@ -228,7 +332,7 @@ impl WatermarkGenerator {
         let idle = self.idle.unwrap_or(i64::MAX);
         let mut least = i64::MAX;
         self.idle_from = i64::MAX;
-        for held in self.partitions.iter().filter(|p| p.max_timestamp != i64::MIN) {
+        for held in self.partitions.iter().filter(|p| p.counts()) {
             if arrival.saturating_sub(held.arrived) <= idle {
                 least = least.min(held.max_timestamp);
                 self.idle_from = self.idle_from.min(held.arrived.saturating_add(idle));

@@ -61,7 +61,7 @@ impl RowContext<'_> {
             Window::Session { gap } => Some(self.sessions(gap, lateness, group, &max_timestamp)?),
             _ => None,
         };
-        let end = group.window.map(|window| window.end.saturating_add(lateness.allowed));
+        let end = group.window.map(|window| window.end.saturating_add(lateness.allowed_of(&plan.window)));
         Ok(Lates { delay, max_timestamp, end, sessions })
     }
 

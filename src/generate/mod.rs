@@ -20,6 +20,8 @@ mod transactions;
 mod write;
 
 pub use lateness::LatenessShares;
+pub use row::ProducerStyle;
+pub use sales::Sellers;
 pub use sample::{Sample, write_sample};
 
 use crate::error::{Error, Result};
@@ -110,6 +112,10 @@ pub struct Options {
     pub lateness: Option<LatenessShares>,
     /// Whether files that are there are written over, whatever is in them; else only those with the same bytes stay.
     pub force: bool,
+    /// Of [`LogKind::Sales`] who sells.
+    pub sellers: Option<Sellers>,
+    /// How values and names are written.
+    pub style: ProducerStyle,
 }
 
 impl Options {
@@ -126,6 +132,8 @@ impl Options {
             span: None,
             lateness: None,
             force: false,
+            sellers: None,
+            style: ProducerStyle::default(),
         }
     }
 }
@@ -176,11 +184,19 @@ pub fn run(options: &Options) -> Result<Summary> {
         lateness: options.lateness.clone().unwrap_or(options.kind.lateness()),
     };
     let logs: Vec<Box<dyn SampleLog>> = match options.kind {
-        LogKind::Sales => vec![Box::new(sales::Sales::new(shape))],
+        LogKind::Sales => vec![Box::new(sales::Sales::new(shape, options.sellers.as_ref()))],
         LogKind::Transactions => vec![Box::new(transactions::Transactions::new(shape))],
         LogKind::PageViews => vec![Box::new(pageviews::PageViews::new(shape))],
         LogKind::Money => money::logs(shape),
     };
+    // A name that no log has would be a name that stays as it was.
+    for (old, _) in &options.style.names {
+        let all: Vec<&str> =
+            logs.iter().flat_map(|log| log.columns()).map(|column| column.name.as_ref()).collect();
+        if !all.contains(&old.as_str()) {
+            return Err(Error::job(format!("no column `{old}` to rename")).nearest(old, all));
+        }
+    }
     let mut summary = Summary::default();
     for mut log in logs {
         write_log(log.as_mut(), options, format, &mut summary)?;
@@ -189,6 +205,20 @@ pub fn run(options: &Options) -> Result<Summary> {
 }
 
 fn check(options: &Options, format: InputFormat) -> Result<()> {
+    let names = options.style.names.iter().map(|(_, name)| name);
+    let sellers = match &options.sellers {
+        Some(Sellers::Names(names)) => names.as_slice(),
+        _ => &[],
+    };
+    if let Some(name) = names.chain(sellers).find(|name| name.contains(char::is_control)) {
+        return Err(Error::job(format!("{name:?} has a control character")));
+    }
+    if options.sellers.is_some() && options.kind != LogKind::Sales {
+        return Err(Error::job("`--sellers` is for sales"));
+    }
+    if options.sellers == Some(Sellers::Count(0)) || options.sellers == Some(Sellers::Names(vec![])) {
+        return Err(Error::job("sales need a seller"));
+    }
     if options.files == 0 {
         return Err(Error::job("a log cannot be split into 0 files"));
     }
@@ -223,12 +253,13 @@ fn write_log(
     refuse_strangers(&folder, &paths)?;
 
     // One row and its buffers serve for the whole log.
-    let (mut row, rows) = (Row::default(), log.rows());
+    let (mut row, rows) = (Row::of(options.style.clone()), log.rows());
+    let columns = options.style.columns(log.columns());
     // Each end is a share of the whole log, so that its rows are the same in any number of files.
     let ends = (1..=files).map(|n| (u128::from(rows) * u128::from(n) / u128::from(files)) as u64);
     let mut done = 0;
     for (path, end) in paths.into_iter().zip(ends) {
-        let mut writer = FileWriter::create(path, log.columns(), format, options.compression)?;
+        let mut writer = FileWriter::create(path, &columns, format, options.compression)?;
         for _ in done..end {
             row.clear();
             log.next(&mut row);

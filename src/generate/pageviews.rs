@@ -4,9 +4,8 @@ use super::random::{Draw, Stream};
 use super::row::{ColumnType, GeneratedColumn, Row};
 use super::sample_log::START;
 use super::{LogShape, SampleLog};
-use crate::time::SECOND;
 
-const COLUMNS: [GeneratedColumn; 4] = [
+static COLUMNS: [GeneratedColumn; 4] = [
     GeneratedColumn::new("user_id", ColumnType::Int),
     GeneratedColumn::new("postcode", ColumnType::Text),
     GeneratedColumn::new("webpage", ColumnType::Text),
@@ -103,7 +102,7 @@ impl SampleLog for PageViews {
         row.int(draw.between(1, USERS));
         row.text(&self.postcodes[usize::from(self.slots[draw.below(SLOTS as u64) as usize])]);
         row.text(&self.pages[draw.below(self.pages.len() as u64) as usize]);
-        row.int(time.div_euclid(SECOND));
+        row.seconds(time);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::random::Uuid;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, civil_from_days};
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::ops::Range;
 
@@ -14,15 +15,45 @@ pub enum ColumnType {
     Amount,
     /// True or false.
     Bool,
-    /// Text; also times as text.
+    /// Text.
     Text,
+    /// An instant: text, or a number where [`ProducerStyle::epoch`] asks for one.
+    Instant,
+}
+
+/// How producers write what a log of ours has otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProducerStyle {
+    /// The unit of instants as numbers since 1970, in microseconds; without it they are texts.
+    pub epoch: Option<i64>,
+    /// Whether amounts are whole numbers.
+    pub whole: bool,
+    /// New names of columns, each behind the old one.
+    pub names: Vec<(String, String)>,
+}
+
+impl ProducerStyle {
+    /// The columns of a log, as they are written.
+    pub fn columns(&self, columns: &[GeneratedColumn]) -> Vec<GeneratedColumn> {
+        let written = columns.iter().map(|column| {
+            let name = self.names.iter().find(|(old, _)| *old == column.name).map(|(_, new)| new.clone());
+            let ty = match column.ty {
+                ColumnType::Instant if self.epoch.is_some() => ColumnType::Int,
+                ColumnType::Instant => ColumnType::Text,
+                ColumnType::Amount if self.whole => ColumnType::Int,
+                ty => ty,
+            };
+            GeneratedColumn { name: name.map_or(column.name.clone(), Cow::Owned), ty }
+        });
+        written.collect()
+    }
 }
 
 /// A column of a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneratedColumn {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its type.
     pub ty: ColumnType,
 }
@@ -30,7 +61,7 @@ pub struct GeneratedColumn {
 impl GeneratedColumn {
     /// A column.
     pub const fn new(name: &'static str, ty: ColumnType) -> GeneratedColumn {
-        GeneratedColumn { name, ty }
+        GeneratedColumn { name: Cow::Borrowed(name), ty }
     }
 }
 
@@ -54,9 +85,15 @@ pub enum GeneratedCell {
 pub struct Row {
     cells: Vec<GeneratedCell>,
     text: String,
+    style: ProducerStyle,
 }
 
 impl Row {
+    /// A row whose cells are written so.
+    pub fn of(style: ProducerStyle) -> Row {
+        Row { style, ..Row::default() }
+    }
+
     /// Forgets the last row.
     pub fn clear(&mut self) {
         self.cells.clear();
@@ -85,7 +122,10 @@ impl Row {
 
     /// The next cell is a number in hundredths.
     pub fn amount(&mut self, hundredths: i64) {
-        self.cells.push(GeneratedCell::Amount(hundredths));
+        self.cells.push(match self.style.whole {
+            true => GeneratedCell::Int(hundredths / 100),
+            false => GeneratedCell::Amount(hundredths),
+        });
     }
 
     /// The next cell is true or false.
@@ -111,8 +151,11 @@ impl Row {
         self.cells.push(GeneratedCell::Text(start..self.text.len()));
     }
 
-    /// The next cell is an instant as `2024-06-01T12:30:00.250Z`.
+    /// The next cell is an instant as `2024-06-01T12:30:00.250Z`, or as a number since 1970.
     pub fn instant(&mut self, us: i64) {
+        if let Some(unit) = self.style.epoch {
+            return self.int(us.div_euclid(unit));
+        }
         self.with_text(|all| {
             push_date(all, us);
             all.push('T');
@@ -124,6 +167,11 @@ impl Row {
             push_two(all, (ms % 100) as u32);
             all.push('Z');
         });
+    }
+
+    /// The next cell is an instant as a number of seconds since 1970, or of the unit that is asked for.
+    pub fn seconds(&mut self, us: i64) {
+        self.int(us.div_euclid(self.style.epoch.unwrap_or(SECOND)));
     }
 
     /// The next cell is an instant as `2024-06-01 12:30:00`.

@@ -5,11 +5,20 @@ use super::row::{ColumnType, GeneratedColumn, Row};
 use super::sample_log::START;
 use super::{LogShape, SampleLog};
 
-const COLUMNS: [GeneratedColumn; 3] = [
+static COLUMNS: [GeneratedColumn; 3] = [
     GeneratedColumn::new("seller_id", ColumnType::Text),
     GeneratedColumn::new("amount_usd", ColumnType::Amount),
-    GeneratedColumn::new("sale_ts", ColumnType::Text),
+    GeneratedColumn::new("sale_ts", ColumnType::Instant),
 ];
+
+/// Who sells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sellers {
+    /// So many, whose names are numbers.
+    Count(u64),
+    /// Those of these names.
+    Names(Vec<String>),
+}
 
 /// The log of sales.
 pub struct Sales {
@@ -20,9 +29,15 @@ pub struct Sales {
 }
 
 impl Sales {
-    /// The log of `shape.rows` sales, by a hundredth as many sellers (10 to 10,000).
-    pub fn new(shape: LogShape) -> Sales {
-        let sellers = (1..=(shape.rows / 100).clamp(10, 10_000)).map(|n| format!("seller-{n:05}")).collect();
+    /// The log of `shape.rows` sales, by these sellers, or else by a hundredth as many as there are sales
+    /// (10 to 10,000).
+    pub fn new(shape: LogShape, sellers: Option<&Sellers>) -> Sales {
+        let numbered = |count: u64| (1..=count).map(|n| format!("seller-{n:05}")).collect();
+        let sellers = match sellers {
+            None => numbered((shape.rows / 100).clamp(10, 10_000)),
+            Some(Sellers::Count(count)) => numbered(*count),
+            Some(Sellers::Names(names)) => names.clone(),
+        };
         let draw = Draw::new(shape.seed, Stream::Sales);
         Sales { shape, index: 0, draw, sellers }
     }

@@ -224,3 +224,44 @@ fn senseless_options_and_strange_files_are_refused() {
     let blocked = Options { out: out.path().join("sales.jsonl"), ..options };
     assert_eq!(run(&blocked).unwrap_err().kind(), crate::error::Kind::Machine);
 }
+
+/// Producers of live jobs write whole amounts and times as numbers, under names of their own, at a rate.
+#[test]
+fn sales_are_written_as_their_producers_write_them() {
+    let out = folder();
+    let names = vec!["LNK".to_string(), "OMA".into()];
+    let style =
+        ProducerStyle { epoch: Some(1000), whole: true, names: vec![("seller_id".into(), "seller".into())] };
+    let options = Options {
+        sellers: Some(Sellers::Names(names)),
+        style: style.clone(),
+        span: Some(50 * SECOND),
+        ..Options::new(LogKind::Sales, 500, out.path())
+    };
+    let sales = objects(&generate(&options).files[0].path);
+    let plain = folder();
+    let plain = objects(
+        &generate(&Options { style: ProducerStyle::default(), out: plain.path().into(), ..options.clone() })
+            .files[0]
+            .path,
+    );
+    for (sale, text) in sales.iter().zip(&plain) {
+        assert!(["LNK", "OMA"].contains(&sale["seller"].as_str().unwrap()));
+        assert_eq!(sale["amount_usd"].as_i64().unwrap(), text["amount_usd"].as_f64().unwrap() as i64);
+        let at = chrono::DateTime::parse_from_rfc3339(text["sale_ts"].as_str().unwrap()).unwrap();
+        assert_eq!(sale["sale_ts"].as_i64().unwrap(), at.timestamp_millis());
+    }
+    let times: Vec<i64> = sales.iter().map(|sale| sale["sale_ts"].as_i64().unwrap()).collect();
+    let span = times.iter().max().unwrap() - times.iter().min().unwrap();
+    assert!((29_000..80_000).contains(&span), "{span}");
+    // Parquet has numbers too, and a name that no log has is not passed over.
+    let columnar = folder();
+    let parquet =
+        Options { format: Some(InputFormat::Parquet), out: columnar.path().into(), ..options.clone() };
+    assert_eq!(generate(&parquet).rows(), 500);
+    let unknown = ProducerStyle { names: vec![("seler_id".into(), "s".into())], ..style };
+    let error = run(&Options { style: unknown, ..options.clone() }).unwrap_err().to_string();
+    assert!(error.contains("no column `seler_id`"), "{error}");
+    let wrong = run(&Options { kind: LogKind::PageViews, ..options }).unwrap_err().to_string();
+    assert!(wrong.contains("`--sellers` is for sales"), "{wrong}");
+}

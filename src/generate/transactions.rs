@@ -9,7 +9,7 @@ use crate::time::{DAY, SECOND};
 /// 2021-01-01T00:00:00.
 const START: i64 = 1_609_459_200 * SECOND;
 
-const COLUMNS: [GeneratedColumn; 6] = [
+static COLUMNS: [GeneratedColumn; 6] = [
     GeneratedColumn::new("account_no", ColumnType::Text),
     GeneratedColumn::new("date", ColumnType::Text),
     GeneratedColumn::new("details", ColumnType::Text),

@@ -36,7 +36,7 @@ impl FileWriter {
     /// Of kind machine, if it cannot be created.
     pub fn create(
         path: PathBuf,
-        columns: &'static [GeneratedColumn],
+        columns: &[GeneratedColumn],
         format: InputFormat,
         compression: Compression,
     ) -> Result<FileWriter> {
@@ -119,7 +119,7 @@ pub fn is_log(path: &Path) -> bool {
 
 /// Writes CSV or JSON Lines.
 struct TextWriter {
-    columns: &'static [GeneratedColumn],
+    columns: Vec<GeneratedColumn>,
     json: bool,
     buffer: Vec<u8>,
     out: LogSink,
@@ -128,7 +128,7 @@ struct TextWriter {
 impl TextWriter {
     fn new(
         file: File,
-        columns: &'static [GeneratedColumn],
+        columns: &[GeneratedColumn],
         format: InputFormat,
         compression: Compression,
     ) -> io::Result<TextWriter> {
@@ -136,17 +136,20 @@ impl TextWriter {
         let mut buffer = Vec::with_capacity(BUFFER + 4096);
         let json = format == InputFormat::JsonLines;
         if !json {
-            // The names are our own and plain, so that they do not need quotes.
-            let names: Vec<&str> = columns.iter().map(|c| c.name).collect();
-            buffer.extend_from_slice(names.join(",").as_bytes());
+            for (at, column) in columns.iter().enumerate() {
+                if at > 0 {
+                    buffer.push(b',');
+                }
+                push_csv_text(&mut buffer, column.name.as_bytes());
+            }
             buffer.push(b'\n');
         }
-        Ok(TextWriter { columns, json, buffer, out: LogSink::new(file, compression)? })
+        Ok(TextWriter { columns: columns.to_vec(), json, buffer, out: LogSink::new(file, compression)? })
     }
 
     fn write(&mut self, row: &Row) -> io::Result<()> {
         if self.json {
-            json_line(&mut self.buffer, self.columns, row);
+            json_line(&mut self.buffer, &self.columns, row);
         } else {
             csv_line(&mut self.buffer, row);
         }
@@ -200,10 +203,10 @@ fn json_line(out: &mut Vec<u8>, columns: &[GeneratedColumn], row: &Row) {
         if *cell == GeneratedCell::Null {
             continue;
         }
-        out.extend_from_slice(&[separator, b'"']);
+        out.push(separator);
         separator = b',';
-        out.extend_from_slice(column.name.as_bytes());
-        out.extend_from_slice(b"\":");
+        push_json_text(out, column.name.as_bytes());
+        out.push(b':');
         match cell {
             GeneratedCell::Null => {}
             GeneratedCell::Int(value) => push_int(out, *value),

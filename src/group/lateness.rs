@@ -6,10 +6,11 @@
 //! `w.end + allowed + delay ≤ reached`; the window has fired when `w.end + delay ≤ reached`.
 //! All events of a slice lie in the same windows, so what matters of `max_timestamp` is how many of the
 //! slice's thresholds it has passed: its **class**. Class 0 is late for nothing, at no delay.
+//! An event in a gap between windows is judged by [`own_millisecond`], and is in no class.
 
 use super::plan::Lateness;
-use crate::time::TimeRange;
-use crate::window::Assigner;
+use crate::time::{MILLISECOND, TimeRange};
+use crate::window::{Assigner, Window};
 use hashbrown::HashMap;
 
 /// The instants at which `max_timestamp` makes a difference to the events of one slice.
@@ -36,7 +37,6 @@ impl Thresholds {
             }
         }
         at.sort_unstable();
-        // An event in a gap between windows is not late for any window.
         let last = windows.iter().map(|w| lateness.late(w, 0)).max().unwrap_or(i64::MAX);
         Thresholds { all: at.last().copied(), last, at }
     }
@@ -53,7 +53,26 @@ impl Thresholds {
     }
 }
 
+/// What an event in a gap between windows is late for: the millisecond that it lies in. Flink sends an event that no
+/// window takes to the late output when its time and the allowed lateness are not after the watermark, and it has no
+/// times between two milliseconds.
+pub fn own_millisecond(time: i64) -> TimeRange {
+    let start = time.div_euclid(MILLISECOND).saturating_mul(MILLISECOND);
+    TimeRange { start, end: start.saturating_add(MILLISECOND) }
+}
+
 impl Lateness {
+    /// How long after its end a window takes events, counted on the greatest event time; of an audit at its least delay.
+    pub fn kept(&self, window: &Window) -> i64 {
+        self.allowed_of(window).saturating_add(self.delays.first().copied().unwrap_or(0))
+    }
+
+    /// The allowed lateness of a window of this kind.
+    pub fn allowed_of(&self, window: &Window) -> i64 {
+        let is_session = matches!(window, Window::Session { .. });
+        self.allowed.saturating_add(if is_session { self.sessions.longer() } else { 0 })
+    }
+
     /// The greatest event time from which on events are late for `window`.
     pub fn late(&self, window: &TimeRange, delay: i64) -> i64 {
         // The end of a global window is the end of time: a plain sum would wrap.
@@ -71,9 +90,9 @@ impl Lateness {
 pub struct Behind {
     /// Row and class, of those whose class is not 0.
     pub classes: Vec<(u32, u32)>,
-    /// Rows that are late for every window that they fall in, and for one at least.
+    /// Rows that are late for every window that they fall in; in a gap, for their own millisecond.
     pub late: Vec<u32>,
-    /// Rows that come behind the watermark and fall in no window.
+    /// Rows that come behind the watermark, fall in no window and are not late.
     pub outside: Vec<u32>,
     /// For an audit: the greatest delay at which a row is late for every window, of those that are at 0.
     pub needs: Vec<i64>,
@@ -114,13 +133,24 @@ impl Judge {
             }
             let thresholds = self.thresholds(time);
             let class = thresholds.class(max_timestamp);
-            match thresholds.all {
-                None => behind.outside.push(row),
-                Some(all) if all <= max_timestamp => behind.late.push(row),
-                Some(_) => {}
+            let (all, last) = (thresholds.all, thresholds.last);
+            let (all, last) = match all {
+                Some(all) => (all, last),
+                None => {
+                    let own = own_millisecond(time);
+                    let longest = self.lateness.delays.last().copied().unwrap_or(0);
+                    let all = self.lateness.late(&own, longest);
+                    if all > max_timestamp {
+                        behind.outside.push(row);
+                    }
+                    (all, self.lateness.late(&own, 0))
+                }
+            };
+            if all <= max_timestamp {
+                behind.late.push(row);
             }
-            if thresholds.last <= max_timestamp {
-                behind.needs.push(max_timestamp - thresholds.last);
+            if last <= max_timestamp {
+                behind.needs.push(max_timestamp - last);
             }
             if class > 0 {
                 behind.classes.push((row, class));

@@ -6,10 +6,11 @@
 //!   all workers' to tell where a session begins and ends. It never joins what belongs apart.
 //! * [`LiveSessions`] takes events in arrival order and does what a live job does (Flink's merging
 //!   windows): an event joins every session that it touches and that is not closed for good; it is
-//!   late if it joins none and would itself be closed. Its sessions are whole.
+//!   late if it joins none and would itself be closed. Its sessions are whole. [`SessionRule`] says what other engines do.
 
-use super::plan::Lateness;
+use super::plan::{Lateness, SessionRule};
 use crate::time::TimeRange;
+use crate::window::Window;
 
 /// Stands for "no slot".
 pub const NONE: u32 = u32::MAX;
@@ -140,6 +141,8 @@ pub struct LiveSessions {
     gap: i64,
     /// How long after its end a session is kept for late events.
     kept: i64,
+    /// Whether an event is late by itself, whatever it would join.
+    alone: bool,
     /// By key code: the sessions that are not closed for good; the slots of their roots.
     live: Vec<Vec<u32>>,
     /// By slot.
@@ -158,8 +161,8 @@ struct OpenSession {
 impl LiveSessions {
     /// No sessions yet, for this gap.
     pub fn new(gap: i64, lateness: &Lateness) -> LiveSessions {
-        let delay = lateness.delays.first().copied().unwrap_or(0);
-        LiveSessions { gap, kept: lateness.allowed.saturating_add(delay), live: vec![], all: vec![] }
+        let alone = lateness.sessions == SessionRule::Spark;
+        LiveSessions { gap, kept: lateness.kept(&Window::Session { gap }), alone, live: vec![], all: vec![] }
     }
 
     /// The slot of each row, the largest number for late ones. `max_timestamp` is the greatest event time before each.
@@ -183,6 +186,10 @@ impl LiveSessions {
         // As in Flink: a session is dropped when the watermark reaches its end and the allowed lateness has
         // passed too.
         let closed = |last: i64| last.saturating_add(gap).saturating_add(kept) <= max_timestamp;
+        // Spark leaves out late events before it looks at sessions.
+        if self.alone && closed(time) {
+            return NONE;
+        }
         let live = &mut self.live[key as usize];
         live.retain(|&slot| !closed(all[slot as usize].last));
         let mut joined: Option<u32> = None;

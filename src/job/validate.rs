@@ -55,6 +55,7 @@ mod table;
 mod tests;
 mod texts;
 mod times;
+mod watermark;
 mod window;
 mod written;
 

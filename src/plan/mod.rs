@@ -20,7 +20,7 @@ pub use outputs::{
     archive_fields, window_fields,
 };
 pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
-pub use watermark::{LogPartition, Mode, WatermarkPlan};
+pub use watermark::{LogPartition, MicroBatch, Mode, WatermarkPlan, WatermarkRule};
 
 use crate::batch::{ColumnId, Schema};
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use super::{
 use crate::batch::ColumnId;
 use crate::error::Result;
 use crate::expr::Expr;
-use crate::group::{GroupPlan, Lateness};
+use crate::group::{GroupPlan, Lateness, SessionRule};
 use crate::lookup::OnFailure;
 use crate::rows::PartitionPart;
 use crate::sink::{NamedPaths, OutputFormat};
@@ -165,7 +165,8 @@ impl Plan {
             // A session is judged by a replay, and any other window at once.
             plan.window = Window::Tumbling { size: Duration::Length(DAY), offset: Offset::default() };
             // A quarter of the range leaves room for event times and delays, so a sum cannot overflow.
-            plan.lateness = Some(Lateness { allowed: i64::MIN / 4, delays: vec![0] });
+            plan.lateness =
+                Some(Lateness { allowed: i64::MIN / 4, delays: vec![0], sessions: SessionRule::default() });
             (plan.firings, plan.keep_states) = (false, false);
         }
         self

@@ -1,7 +1,8 @@
 //! The statement of the late output: the events that no window of the streamed outputs took.
 //!
 //! # Contract
-//! * An event is late if it is late for all of its windows in all streamed outputs, and lies in one at least.
+//! * An event is late if it is late for all of its windows in all streamed outputs; in a gap between the windows of
+//!   one, if it is late for its own millisecond.
 //! * The rows are in the order of their arrival. Their columns are those of the late output, but for those of
 //!   [`left_out`].
 
@@ -11,6 +12,7 @@ use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::plan::{LatePlan, Plan};
+use crate::time::MILLISECOND;
 use crate::window::Window;
 
 /// The columns that no statement has: the place of a record in its file, which SQL does not see, the windows as one text,
@@ -49,20 +51,35 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
     columns.extend([TIME.to_string(), "_reached".into()]);
     columns.extend(order.clone());
     let mut closes = vec![];
+    let gaps = streamed(plan).iter().any(|(window, _)| window.has_gaps());
     for (window, kept) in streamed(plan) {
         if let Window::Session { .. } = window {
             return Err(windows::streamed_sessions(&s));
         }
         s.last = behind.clone();
         let end = windows::placed(&mut s, windows::US, window)?.sql();
-        let closed = format!("{end} + {kept} AS _closes");
-        closes.push(Select::new(columns.iter().cloned().chain([closed]), &s.last));
+        let placed = s.last.clone();
+        let mut close = |from: &str, at: &str, own: u8, order: &str| {
+            let mut more = vec![format!("{at} + {kept} AS _closes")];
+            if gaps {
+                more.extend([format!("{own} AS _own"), format!("{order} AS _order")]);
+            }
+            closes.push(Select::new(columns.iter().cloned().chain(more), from));
+        };
+        // Of windows the one that stays open longest decides.
+        close(&placed, &end, 0, &format!("-({end} + {kept})"));
+        if window.has_gaps() {
+            // An event that no window takes is late for its own millisecond, by the output that is the first to say so.
+            let millisecond = words::floor_div(s.dialect, windows::US, MILLISECOND);
+            let own = format!("({millisecond} + 1) * {MILLISECOND}");
+            close(&behind, &own, 1, &format!("{own} + {kept}"));
+        }
     }
     s.last = s.with_union("windows_of_late", closes);
-    // The window that stays open longest decides.
+    let order_of_closes = if gaps { "_own, _order" } else { "_closes DESC" };
     s.append(
         "ranked",
-        [format!("ROW_NUMBER() OVER (PARTITION BY {POSITION} ORDER BY _closes DESC) AS _rank")],
+        [format!("ROW_NUMBER() OVER (PARTITION BY {POSITION} ORDER BY {order_of_closes}) AS _rank")],
     );
     let select = Select::new(["*", "_reached - _closes AS _late_us"], &s.last)
         .filter("_rank = 1")
@@ -87,7 +104,7 @@ fn streamed(plan: &Plan) -> Vec<(Window, i64)> {
     let mut all = vec![];
     for grouping in &plan.pipeline.groupings {
         if let Some(lateness) = &grouping.plan.lateness {
-            let one = (windows::window(&grouping.plan), watermark::kept(lateness));
+            let one = (windows::window(&grouping.plan), watermark::kept(lateness, &grouping.plan.window));
             if !all.contains(&one) {
                 all.push(one);
             }

@@ -206,7 +206,7 @@ fn unsupported_name(name: &str, dialect: Dialect) -> Option<&'static str> {
 
 /// Whether statements have columns of this name.
 fn is_ours(name: &str) -> bool {
-    const NAMES: [&str; 51] = [
+    const NAMES: [&str; 54] = [
         TIME,
         POSITION,
         ARRIVAL,
@@ -258,6 +258,9 @@ fn is_ours(name: &str) -> bool {
         "_side",
         "_first_day",
         "_first_month",
+        "_begun",
+        "_own",
+        "_order",
     ];
     const NUMBERED: [&str; 40] = [
         "nth", "place", "key", "us", "twin", "next", "of", "taken", "at", "row", "apart", "has", "none",

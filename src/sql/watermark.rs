@@ -4,7 +4,7 @@
 //! * Records pass in the order of their arrival: by `_arrival` where the log tells it, then by `_position`. All records of
 //!   the source pass, also those that the range of time or a filter leaves out later.
 //! * `_reached` is the greatest event time before the event, in microseconds; of several partitions it is the least of
-//!   theirs, each counted from its first record, without those that have been silent for longer than `idle`. It never goes
+//!   theirs, each counted from its first record or, where it is known, from the start, without those that have been silent for longer than `idle`. It never goes
 //!   back. Before the first event it is NULL or [`NEVER`], which lies before all times.
 //! * An event is late for a window when the window's end, the allowed lateness and the delay together are not after
 //!   `_reached`. So the result of a window is that of all its events that were not late when they came: what it last
@@ -15,7 +15,7 @@ use super::statement::{Select, Statement, partition_by};
 use super::{Dialect, POSITION, TIME, words};
 use crate::error::Result;
 use crate::group::{GroupPlan, Lateness};
-use crate::plan::LogPartition;
+use crate::plan::{LogPartition, WatermarkPlan, WatermarkRule};
 use crate::time::MINUTE;
 use crate::window::Window;
 
@@ -50,8 +50,13 @@ pub(super) fn append(s: &mut Statement) -> Result<()> {
         });
     }
     let watermark = s.plan.pipeline.watermark.clone();
+    can_say(s, &watermark)?;
+    let time = match watermark.rule.ahead() {
+        0 => s.micros(TIME),
+        ahead => format!("{} + {ahead}", s.micros(TIME)),
+    };
     let Some(partition) = watermark.partition else {
-        greatest_before(s, &s.micros(TIME), "_reached");
+        greatest_before(s, &time, "_reached");
         return Ok(());
     };
     let keys = match partition {
@@ -64,16 +69,29 @@ pub(super) fn append(s: &mut Statement) -> Result<()> {
     };
     // A number for each partition: joins by it know the partition whose name is NULL.
     let lane = format!("MIN({POSITION}) OVER ({}) AS _lane", partition_by(&keys).trim_end());
-    let mut columns = vec![format!("{} AS _event_us", s.micros(TIME)), lane];
+    let mut columns = vec![format!("{time} AS _event_us"), lane];
     if watermark.idle.is_some() {
         columns.push(format!("{} AS _arrival_us", s.micros(ARRIVAL)));
     }
     s.append("arrived", columns);
     match watermark.idle {
-        None => of_partitions(s),
-        Some(idle) => of_awake_partitions(s, idle),
+        None => of_partitions(s, watermark.known),
+        Some(idle) => of_awake_partitions(s, idle, watermark.known),
     }
     Ok(())
+}
+
+/// Fails where the rule of the watermark is not one that a statement has words for.
+fn can_say(s: &Statement, watermark: &WatermarkPlan) -> Result<()> {
+    let what = match watermark.rule {
+        WatermarkRule::Spark(_) => "`like = \"spark\"`, whose watermark moves between micro-batches,",
+        WatermarkRule::KafkaStreams if watermark.partition.is_some() => {
+            "`like = \"kafka-streams\"` with partitions that have times of their own"
+        }
+        _ if watermark.every.is_some() => "`every`, a watermark that moves from time to time,",
+        _ => return Ok(()),
+    };
+    Err(s.refuse(what).hint("`--mode complete` counts every event, which SQL can say"))
 }
 
 /// The columns of an event that are read after the steps.
@@ -89,7 +107,7 @@ pub(super) fn order(s: &Statement) -> Vec<String> {
 }
 
 /// The watermark generator of a log in partitions, `arrived`: looks at all partitions where one of them goes on.
-fn of_partitions(s: &mut Statement) {
+fn of_partitions(s: &mut Statement, known: bool) {
     let (arrived, order) = (s.last.clone(), order(s));
     let of_lane = format!("PARTITION BY _lane ORDER BY {}", order.join(", "));
     let mut columns = order.clone();
@@ -104,8 +122,11 @@ fn of_partitions(s: &mut Statement) {
 
     let shown = format!("MAX(_tick) OVER ({of_lane} {SO_FAR}) AS _clock");
     let clocks = s.with("all_clocks", Select::new(["*".to_string(), shown], seen));
-    // A partition of which nothing has come yet does not hold the others.
-    let least = format!("MIN(CASE WHEN _clock > {NEVER} THEN _clock END) AS _least");
+    // A partition of which nothing has come yet does not hold the others, unless it is known.
+    let least = match known {
+        true => "MIN(_clock) AS _least".to_string(),
+        false => format!("MIN(CASE WHEN _clock > {NEVER} THEN _clock END) AS _least"),
+    };
     let least = Select::new(["_of".to_string(), least], clocks).group(["_of".to_string()]);
     let least = s.with("least_clocks", least);
     let led = format!("COALESCE(l._least, {NEVER}) AS _led");
@@ -116,19 +137,30 @@ fn of_partitions(s: &mut Statement) {
 }
 
 /// The same where a partition that is silent no longer counts: each arrival looks at all partitions, before and after it.
-fn of_awake_partitions(s: &mut Statement, idle: i64) {
+fn of_awake_partitions(s: &mut Statement, idle: i64, known: bool) {
     let (arrived, mut order) = (s.last.clone(), order(s));
     let of_lane = format!("PARTITION BY _lane ORDER BY {}", order.join(", "));
     order.push("_arrival_us".into());
     let ticks = [("_tick", "_event_us"), ("_sign", "_arrival_us")];
     let seen = shown_to_all(s, &arrived, &arrived, &order, &ticks);
     let so_far = |column: &str, name: &str| format!("MAX({column}) OVER ({of_lane} {SO_FAR}) AS {name}");
-    let columns = ["*".to_string(), so_far("_tick", "_clock"), so_far("_sign", "_heard")];
+    let mut columns = vec!["*".to_string(), so_far("_tick", "_clock"), so_far("_sign", "_heard")];
+    if known {
+        columns.push("MIN(_arrival_us) OVER (PARTITION BY _lane) AS _begun".into());
+    }
     let clocks = s.with("all_clocks", Select::new(columns, seen));
     let lag = |column: &str| format!("LAG({column}) OVER ({of_lane}) AS {column}_before");
     let columns = ["*".to_string(), lag("_clock"), lag("_heard")];
     let clocks = s.with("clocks_before", Select::new(columns, clocks));
     let least = |after: &str, name: &str| {
+        if known {
+            // A partition that nothing has come of was there when the log began.
+            let heard = format!("CASE WHEN _heard{after} > {NEVER} THEN _heard{after} ELSE _begun END");
+            return format!(
+                "COALESCE(MIN(CASE WHEN _arrival_us - {heard} <= {idle} THEN COALESCE(_clock{after}, {NEVER}) END), \
+                 {NEVER}) AS {name}"
+            );
+        }
         format!(
             "COALESCE(MIN(CASE WHEN _clock{after} > {NEVER} AND _arrival_us - _heard{after} <= {idle} \
              THEN _clock{after} END), {NEVER}) AS {name}"
@@ -208,16 +240,15 @@ fn by_strides(s: &mut Statement, value: &str, name: &str, order: &str) {
 }
 
 /// How long after its end a window takes events, counted on the greatest event time.
-pub(super) fn kept(lateness: &Lateness) -> i64 {
-    let delay = lateness.delays.first().copied().unwrap_or(0);
+pub(super) fn kept(lateness: &Lateness, window: &Window) -> i64 {
     // No time is as far from another as this.
-    lateness.allowed.saturating_add(delay).min(-NEVER)
+    lateness.kept(window).min(-NEVER)
 }
 
 /// Leaves out what is late for its window, which ends at `end`, microseconds.
 pub(super) fn leave_out_late(s: &mut Statement, plan: &GroupPlan, end: &str) {
     if let Some(lateness) = &plan.lateness {
-        let in_time = format!("(_reached IS NULL OR _reached - ({end}) < {})", kept(lateness));
+        let in_time = format!("(_reached IS NULL OR _reached - ({end}) < {})", kept(lateness, &plan.window));
         let select = Select::new(["*"], &s.last).filter(in_time);
         s.last = s.with("in_time", select);
     }

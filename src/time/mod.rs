@@ -25,6 +25,8 @@ pub use zone::{Zone, civil_from_days, days_from_civil, iso_week, monday, weekday
 
 /// Microseconds in a second.
 pub const SECOND: i64 = 1_000_000;
+/// Microseconds in a millisecond.
+pub const MILLISECOND: i64 = 1_000;
 /// Microseconds in a minute.
 pub const MINUTE: i64 = 60 * SECOND;
 /// Microseconds in an hour.

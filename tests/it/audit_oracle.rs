@@ -14,9 +14,10 @@
 use crate::event_time_jobs::Window;
 use crate::jobs::{COLUMNS, DERIVES, Groups, Job};
 use crate::log::{Cell, Kind, Log};
-use crate::oracle::{Event, Key, Value, arrivals, arrived, idle, live, pane_rows, stepped};
+use crate::oracle::{Event, Key, Value, arrivals, arrived, live, pane_rows, stepped};
 use crate::oracle_windows::{Span, length, windows_of};
-use crate::stream_oracle::{Arrival, Live, Pane, complete, published, watermarks};
+use crate::stream_oracle::{Arrival, Live, Pane, complete, published};
+use crate::watermark_oracle::marks;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -176,21 +177,21 @@ impl<'a> Audited<'a> {
     /// An output of which every event is counted.
     pub fn whole(&self, groups: &Groups) -> Whole {
         let panes = complete(&groups.window, &self.live(groups, 0), self.zone());
-        let events: BTreeSet<usize> = panes.iter().flat_map(|pane| pane.events.clone()).collect();
         let windows: BTreeSet<Span> = panes.iter().map(|pane| pane.span).collect();
         let rows = self.rows(groups, panes).len() as u64;
-        Whole { events: events.len() as u64, windows: windows.len() as u64, rows }
+        // Those between two windows can be late too.
+        Whole { events: self.stepped.len() as u64, windows: windows.len() as u64, rows }
     }
 
     /// What a delay costs an output.
     pub fn cost(&self, groups: &Groups, delay: i64) -> Cost {
         let (tz, live) = (self.zone(), self.live(groups, delay));
         let lateness = length(&groups.allowed_lateness);
-        let found = published(&groups.window, lateness, false, &live, tz);
+        let found = published(&groups.window, lateness, false, &live, (tz, self.job.timing.rule.like));
         let all = complete(&groups.window, &live, tz);
         let spans: BTreeSet<Span> = all.iter().map(|pane| pane.span).collect();
         let fired = |span: &&Span| self.reached.is_some_and(|mark| span.1 <= mark - delay);
-        let late = found.fates.values().filter(|fate| !fate.counted && !fate.missed.is_empty());
+        let late = found.fates.values().filter(|fate| fate.is_late());
         let mut cost = Cost {
             late: late.count() as u64,
             open_windows: (spans.len() - spans.iter().filter(fired).count()) as u64,
@@ -203,14 +204,16 @@ impl<'a> Audited<'a> {
 
     /// For each event of an output the smallest delay at which it is not late; for sessions, if it joined none.
     pub fn needed(&self, groups: &Groups) -> Vec<i64> {
-        let needed = self.stepped.iter().filter_map(|e| {
+        let needed = self.stepped.iter().map(|e| {
             let end = match session_gap(groups) {
-                Some(gap) => e.time + gap,
-                None => windows_of(&groups.window, e.time, self.zone()).iter().map(|span| span.1).max()?,
+                Some(gap) => Some(e.time + gap),
+                None => windows_of(&groups.window, e.time, self.zone()).iter().map(|span| span.1).max(),
             };
+            // Between two windows an event is late by its own millisecond.
+            let end = end.unwrap_or(e.time.div_euclid(1000) * 1000 + 1000);
             // It is late while end + allowed lateness ≤ watermark − delay.
             let closes = end + length(&groups.allowed_lateness);
-            Some(e.watermark.map_or(0, |mark| (mark - closes + 1).max(0)))
+            e.watermark.map_or(0, |mark| (mark - closes + 1).max(0))
         });
         needed.collect()
     }
@@ -220,7 +223,7 @@ impl<'a> Audited<'a> {
 fn at_the_end(job: &Job, seen: &[Arrival]) -> Option<i64> {
     let mut more = seen.to_vec();
     more.push(seen.last()?.clone());
-    *watermarks(&more, 0, idle(&job.timing.idle)).last()?
+    *marks(&job.timing, &more, 0).last()?
 }
 
 fn session_gap(groups: &Groups) -> Option<i64> {

@@ -3,6 +3,7 @@
 
 use crate::jobs::{self, Groups, Job, Output};
 use crate::log::{Cell, Log};
+use crate::watermark_oracle::EngineRule;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -28,6 +29,9 @@ pub struct Timing {
     pub partition: &'static str,
     pub idle: String,
     pub max_ahead: String,
+    /// Whether partitions hold the watermark from the start.
+    pub known: bool,
+    pub rule: EngineRule,
     /// The extension of the late file.
     pub late: &'static str,
 }
@@ -162,12 +166,24 @@ fn timing(grain: i64) -> impl Strategy<Value = Timing> {
         select(vec!["", "", "", "p", "p", "file"]),
         some(vec![0, 1, 2, 5]),
         some(vec![0, 0, 1, 2, 4]),
-        select(vec!["", "jsonl", "jsonl", "parquet"]),
+        (select(vec!["", "jsonl", "jsonl", "parquet"]), any::<bool>()),
     )
-        .prop_map(|(mode, out_of_orderness, arrival, partition, idle, max_ahead, late)| {
+        .prop_map(|(mode, out_of_orderness, arrival, partition, idle, max_ahead, (late, known))| {
+            // Files that are read one after another are not known before.
+            let known = known && !partition.is_empty() && (arrival || partition != "file");
             let idle = if arrival && !partition.is_empty() { idle } else { String::new() };
             let max_ahead = if arrival { max_ahead } else { String::new() };
-            Timing { mode, out_of_orderness, arrival, partition, idle, max_ahead, late }
+            Timing {
+                mode,
+                out_of_orderness,
+                arrival,
+                partition,
+                idle,
+                max_ahead,
+                known,
+                rule: EngineRule::default(),
+                late,
+            }
         })
 }
 
@@ -307,8 +323,9 @@ impl Timing {
             ("partition", self.partition),
             ("idle", &self.idle),
             ("max_ahead", &self.max_ahead),
+            ("partitions", if self.known { "known" } else { "" }),
         ];
-        let mut toml = String::new();
+        let mut toml = self.rule.toml();
         for (name, value) in keys.iter().filter(|(_, value)| !value.is_empty()) {
             toml.push_str(&format!("{name} = \"{value}\"\n"));
         }

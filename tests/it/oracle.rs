@@ -6,7 +6,8 @@ use crate::jobs::{DERIVES, FILTERS, Groups, HAVINGS, Job, Output, and_filter, is
 use crate::log::{Cell, Log};
 use crate::oracle_aggregates::aggregate;
 use crate::oracle_windows::{Span, length, time_text};
-use crate::stream_oracle::{Arrival, Live, Pane, complete, published, watermarks};
+use crate::stream_oracle::{Arrival, Live, Pane, complete, published};
+use crate::watermark_oracle::marks;
 use chrono::TimeZone;
 use chrono_tz::Tz;
 use std::cmp::Ordering;
@@ -139,9 +140,8 @@ pub fn arrived(job: &Job, log: &Log, places: &[(String, usize)]) -> Vec<Event> {
         events.sort_by_key(arrival);
     }
     let timing = &job.timing;
-    let marks =
-        watermarks(&arrivals(job, &events, places), length(&timing.out_of_orderness), idle(&timing.idle));
-    events.iter_mut().zip(marks).for_each(|(e, mark)| e.watermark = mark);
+    let before = marks(timing, &arrivals(job, &events, places), length(&timing.out_of_orderness));
+    events.iter_mut().zip(before).for_each(|(e, mark)| e.watermark = mark);
     events
 }
 
@@ -200,18 +200,25 @@ struct Missed {
     counted: BTreeSet<usize>,
     /// Windows that were closed, with the instant at which each was.
     windows: BTreeMap<usize, BTreeSet<(Span, i64)>>,
+    /// Of events between windows, the first instant at which an output called them late.
+    gaps: BTreeMap<usize, i64>,
 }
 
 impl Missed {
-    /// The row of the late file, if the event is late for all of its windows and has one.
+    /// The row of the late file, if the event is late for all of its windows, or has none and is late.
     fn row(&self, job: &Job, log: &Log, places: &[(String, usize)], e: &Event) -> Option<Vec<Value>> {
-        let missed = self.windows.get(&e.id).filter(|_| !self.counted.contains(&e.id))?;
+        if self.counted.contains(&e.id) {
+            return None;
+        }
+        let none = BTreeSet::new();
+        let in_gap = self.gaps.get(&e.id).copied();
+        let missed = self.windows.get(&e.id).or(in_gap.map(|_| &none))?;
         let mut row: Vec<Value> =
             log.columns.iter().map(|(name, _)| exact(name, e.get(name).clone())).collect();
         let spans: BTreeSet<Span> = missed.iter().map(|(span, _)| *span).collect();
         let text = |span: &Span| format!("{}/{}", time_text(span.0, job.zone), time_text(span.1, job.zone));
         let texts: Vec<String> = spans.iter().map(text).collect();
-        let closed = missed.iter().map(|(_, closed)| *closed).max().unwrap();
+        let closed = missed.iter().map(|(_, closed)| *closed).max().or(in_gap).unwrap();
         let mark = e.watermark.unwrap();
         row.push(exact("_file", Cell::Text(places[e.id].0.clone())));
         row.push(exact("_line", Cell::Int(places[e.id].1 as i64)));
@@ -350,9 +357,14 @@ fn grouped(job: &Job, output: &Output, groups: &Groups, events: &[Event], missed
     let live = live(groups, events);
     let panes = if job.streams(groups) {
         let lateness = length(&groups.allowed_lateness);
-        let published = published(&groups.window, lateness, groups.firings, &live, tz);
+        let published =
+            published(&groups.window, lateness, groups.firings, &live, (tz, job.timing.rule.like));
         for (id, fate) in published.fates {
             missed.counted.extend(fate.counted.then_some(id));
+            if let Some(closed) = fate.in_gap {
+                let first = missed.gaps.entry(id).or_insert(closed);
+                *first = closed.min(*first);
+            }
             if !fate.missed.is_empty() {
                 missed.windows.entry(id).or_default().extend(fate.missed);
             }

@@ -44,6 +44,14 @@ pub struct Fate {
     pub counted: bool,
     /// The windows that were closed, and the instant (end and allowed lateness) at which each was.
     pub missed: Vec<(Span, i64)>,
+    /// Of an event between two windows, the instant from which on it was late, if it was.
+    pub in_gap: Option<i64>,
+}
+
+impl Fate {
+    pub fn is_late(&self) -> bool {
+        !self.counted && (!self.missed.is_empty() || self.in_gap.is_some())
+    }
 }
 
 /// What an output shows of a log.
@@ -55,17 +63,26 @@ pub struct Published<K> {
 }
 
 /// The watermark before each event; they are in arrival order. Without partitions all have one name.
-pub fn watermarks(events: &[Arrival], out_of_orderness: i64, idle: Option<i64>) -> Vec<Option<i64>> {
-    // Of each partition, its greatest event time and the arrival of its last event.
-    let mut partitions: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+/// Partitions that are `known` hold it from the start, with no event yet.
+pub fn watermarks(
+    events: &[Arrival],
+    out_of_orderness: i64,
+    idle: Option<i64>,
+    known: bool,
+) -> Vec<Option<i64>> {
+    // Of each partition, its greatest event time and the arrival of its last event, or of the first of the log.
+    let mut partitions: BTreeMap<&str, (Option<i64>, i64)> = BTreeMap::new();
+    if known {
+        partitions.extend(events.iter().map(|event| (event.partition.as_str(), (None, events[0].arrival))));
+    }
     let mut mark: Option<i64> = None;
     let mut before = vec![];
     for event in events {
         // Time has gone on, and partitions may have gone idle.
         mark = mark.max(least(&partitions, event.arrival, idle));
         before.push(mark.map(|mark| mark - out_of_orderness));
-        let partition = partitions.entry(&event.partition).or_insert((event.time, event.arrival));
-        *partition = (partition.0.max(event.time), event.arrival);
+        let partition = partitions.entry(&event.partition).or_insert((None, event.arrival));
+        *partition = (partition.0.max(Some(event.time)), event.arrival);
         // The watermark that this event leaves behind.
         mark = mark.max(least(&partitions, event.arrival, idle));
     }
@@ -73,9 +90,9 @@ pub fn watermarks(events: &[Arrival], out_of_orderness: i64, idle: Option<i64>) 
 }
 
 /// The least of the partitions that are not idle.
-fn least(partitions: &BTreeMap<&str, (i64, i64)>, now: i64, idle: Option<i64>) -> Option<i64> {
+fn least(partitions: &BTreeMap<&str, (Option<i64>, i64)>, now: i64, idle: Option<i64>) -> Option<i64> {
     let awake = |last: i64| idle.is_none_or(|idle| now - last <= idle);
-    partitions.values().filter(|(_, last)| awake(*last)).map(|(greatest, _)| *greatest).min()
+    partitions.values().filter(|(_, last)| awake(*last)).map(|(greatest, _)| *greatest).min().flatten()
 }
 
 /// What a streamed output shows of `events`, which are in arrival order.
@@ -84,10 +101,10 @@ pub fn published<K: Ord + Clone>(
     allowed_lateness: i64,
     firings: bool,
     events: &[Live<K>],
-    tz: Tz,
+    (tz, like): (Tz, &str),
 ) -> Published<K> {
     let mut published = match window {
-        Window::Session { gap } => sessions(length(gap), allowed_lateness, events),
+        Window::Session { gap } => sessions(length(gap), allowed_lateness, events, like),
         window => fixed(window, allowed_lateness, firings, events, tz),
     };
     published.panes.sort_by(|a, b| (a.span, &a.key, a.firing).cmp(&(b.span, &b.key, b.firing)));
@@ -125,7 +142,13 @@ fn fixed<K: Ord + Clone>(
             }
         }
         let mut fate = Fate::default();
-        for span in windows_of(window, event.time, tz) {
+        let spans = windows_of(window, event.time, tz);
+        if spans.is_empty() {
+            // Flink sends what no window takes to the late output, by its time in whole milliseconds.
+            let closes = event.time.div_euclid(1000) * 1000 + 1000 + allowed_lateness;
+            fate.in_gap = reached(closes).then_some(closes);
+        }
+        for span in spans {
             let closes = span.1 + allowed_lateness;
             if reached(closes) {
                 fate.missed.push((span, closes));
@@ -158,13 +181,17 @@ fn fixed<K: Ord + Clone>(
     Published { panes, fates }
 }
 
-fn sessions<K: Ord + Clone>(gap: i64, allowed_lateness: i64, events: &[Live<K>]) -> Published<K> {
+fn sessions<K: Ord + Clone>(gap: i64, allowed_lateness: i64, events: &[Live<K>], like: &str) -> Published<K> {
+    // In Kafka Streams a session has its last millisecond still.
+    let allowed_lateness = allowed_lateness + if like == "kafka-streams" { 1000 } else { 0 };
     let mut live: Vec<Pane<K>> = vec![];
     let mut closed: Vec<Pane<K>> = vec![];
     let mut fates = BTreeMap::new();
     for event in events {
         let over = |end: i64| event.watermark.is_some_and(|mark| end + allowed_lateness <= mark);
-        let (over_now, still_live) = live.into_iter().partition(|session| over(session.span.1));
+        // Another key may be in a partition with a time of its own.
+        let (over_now, still_live) =
+            live.into_iter().partition(|session| session.key == event.key && over(session.span.1));
         live = still_live;
         closed.extend::<Vec<_>>(over_now);
 
@@ -175,7 +202,9 @@ fn sessions<K: Ord + Clone>(gap: i64, allowed_lateness: i64, events: &[Live<K>])
         let (joined, apart): (Vec<_>, Vec<_>) = live.into_iter().partition(touches);
         live = apart;
         let mut fate = Fate::default();
-        if joined.is_empty() && over(alone.1) {
+        // Spark leaves out late events before it looks for sessions.
+        if (joined.is_empty() || like == "spark") && over(alone.1) {
+            live.extend(joined);
             fate.missed.push((alone, alone.1 + allowed_lateness));
         } else {
             fate.counted = true;
@@ -222,20 +251,27 @@ pub fn complete<K: Ord + Clone>(window: &Window, events: &[Live<K>], tz: Tz) -> 
 /// The cases of `streamed` that turn on the watermark, without an engine.
 #[test]
 fn watermarks_by_hand() {
-    let marks = |idle, events: &[(i64, i64, &str)]| {
+    let marks = |idle, known, events: &[(i64, i64, &str)]| {
         let arrival = |&(arrival, time, partition): &(i64, i64, &str)| Arrival {
             time,
             arrival,
             partition: partition.to_string(),
         };
-        watermarks(&events.iter().map(arrival).collect::<Vec<_>>(), 0, idle)
+        watermarks(&events.iter().map(arrival).collect::<Vec<_>>(), 0, idle, known)
     };
     let of_partitions =
         [(0, 5, "a"), (0, 2, "b"), (0, 30, "a"), (0, 3, "a"), (0, 12, "b"), (0, 4, "c"), (0, 11, "c")];
-    assert_eq!(marks(None, &of_partitions), [None, Some(5), Some(5), Some(5), Some(5), Some(12), Some(12)]);
+    assert_eq!(
+        marks(None, false, &of_partitions),
+        [None, Some(5), Some(5), Some(5), Some(5), Some(12), Some(12)]
+    );
     let idle =
         [(60, 5, "a"), (60, 2, "b"), (65, 30, "a"), (65, 3, "a"), (66, 4, "a"), (66, 6, "b"), (66, 40, "b")];
-    assert_eq!(marks(Some(5), &idle), [None, Some(5), Some(5), Some(5), Some(30), Some(30), Some(30)]);
+    assert_eq!(marks(Some(5), false, &idle), [None, Some(5), Some(5), Some(5), Some(30), Some(30), Some(30)]);
     let all_idle = [(60, 5, "a"), (60, 30, "a"), (120, 6, "a")];
-    assert_eq!(marks(Some(5), &all_idle), [None, Some(5), Some(30)]);
+    assert_eq!(marks(Some(5), false, &all_idle), [None, Some(5), Some(30)]);
+    // Known partitions hold it, until each has come or was silent for too long.
+    assert_eq!(marks(None, true, &of_partitions), [None, None, None, None, None, None, Some(4)]);
+    let one_never = [(60, 5, "a"), (64, 30, "a"), (66, 31, "a"), (70, 1, "b")];
+    assert_eq!(marks(Some(5), true, &one_never), [None, None, Some(30), Some(31)]);
 }

@@ -388,7 +388,7 @@ path = "late.jsonl"
     rejected: events more than 1h ahead of their arrival
 
     watermark: 20s behind the greatest event time so far, in order of arrival
-      the least of those of the partitions by shard, but for those idle for more than 90s
+      the least of those of the partitions by shard, each from its first event, but for those idle for more than 90s
       late events: late.jsonl (jsonl)
 
     outputs:

@@ -5,7 +5,7 @@ use super::super::SampleLog;
 use super::super::row::{ColumnType, GeneratedColumn, Row};
 use super::World;
 
-const COLUMNS: [GeneratedColumn; 2] = [
+static COLUMNS: [GeneratedColumn; 2] = [
     GeneratedColumn::new("id", ColumnType::Text),
     GeneratedColumn::new("clientCountryCode", ColumnType::Text),
 ];

@@ -7,12 +7,12 @@ use crate::generate::sample_log::START;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const COLUMNS: [GeneratedColumn; 5] = [
+static COLUMNS: [GeneratedColumn; 5] = [
     GeneratedColumn::new("type", ColumnType::Text),
     GeneratedColumn::new("id", ColumnType::Text),
     GeneratedColumn::new("userId", ColumnType::Text),
     GeneratedColumn::new("clientCountryCode", ColumnType::Text),
-    GeneratedColumn::new("processedAt", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Instant),
 ];
 
 /// The log of session events, in the order of their times: two of each session.

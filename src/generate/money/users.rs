@@ -7,10 +7,10 @@ use super::world::{COUNTRIES, World};
 use crate::generate::sample_log::START;
 use crate::time::DAY;
 
-const COLUMNS: [GeneratedColumn; 6] = [
+static COLUMNS: [GeneratedColumn; 6] = [
     GeneratedColumn::new("type", ColumnType::Text),
     GeneratedColumn::new("userId", ColumnType::Text),
-    GeneratedColumn::new("processedAt", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Instant),
     GeneratedColumn::new("residentCountryCode", ColumnType::Text),
     GeneratedColumn::new("birthYear", ColumnType::Int),
     GeneratedColumn::new("language", ColumnType::Text),

@@ -10,12 +10,12 @@ use crate::time::{DAY, SECOND};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-const COLUMNS: [GeneratedColumn; 9] = [
+static COLUMNS: [GeneratedColumn; 9] = [
     GeneratedColumn::new("type", ColumnType::Text),
     GeneratedColumn::new("id", ColumnType::Text),
     GeneratedColumn::new("userId", ColumnType::Text),
     GeneratedColumn::new("userSessionId", ColumnType::Text),
-    GeneratedColumn::new("processedAt", ColumnType::Text),
+    GeneratedColumn::new("processedAt", ColumnType::Instant),
     GeneratedColumn::new("amount", ColumnType::Amount),
     GeneratedColumn::new("currency", ColumnType::Text),
     GeneratedColumn::new("moneyType", ColumnType::Text),

@@ -35,7 +35,8 @@ enum ColumnBuilder {
 impl ParquetWriter {
     /// Starts a file.
     pub fn new(file: File, columns: &[GeneratedColumn]) -> io::Result<ParquetWriter> {
-        let fields = columns.iter().map(|c| Field::new(c.name, arrow_type(c.ty), true)).collect::<Vec<_>>();
+        let fields =
+            columns.iter().map(|c| Field::new(c.name.as_ref(), arrow_type(c.ty), true)).collect::<Vec<_>>();
         let schema: SchemaRef = Arc::new(Schema::new(fields));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -83,7 +84,7 @@ impl ColumnBuilder {
                 Decimal128Builder::with_capacity(BATCH).with_data_type(arrow_type(ColumnType::Amount)),
             ),
             ColumnType::Bool => ColumnBuilder::Bool(BooleanBuilder::with_capacity(BATCH)),
-            ColumnType::Text => ColumnBuilder::Text(StringBuilder::new()),
+            ColumnType::Text | ColumnType::Instant => ColumnBuilder::Text(StringBuilder::new()),
         }
     }
 
@@ -118,7 +119,7 @@ fn arrow_type(ty: ColumnType) -> DataType {
         ColumnType::Int => DataType::Int64,
         ColumnType::Amount => DataType::Decimal128(18, 2),
         ColumnType::Bool => DataType::Boolean,
-        ColumnType::Text => DataType::Utf8,
+        ColumnType::Text | ColumnType::Instant => DataType::Utf8,
     }
 }
 

@@ -21,7 +21,9 @@ pub use differences::{differences, same};
 
 use super::spec::{JobSpec, OutputSpec};
 use crate::batch::{ColumnId, Field, Schema};
-use crate::plan::{Identities, LatePlan, LogPartition, OutputKind, OutputPlan, Plan};
+use crate::plan::{
+    Identities, LatePlan, LogPartition, MicroBatch, OutputKind, OutputPlan, Plan, WatermarkRule,
+};
 use crate::rows::PartitionPart;
 use crate::sink::{Identity, OutputFormat};
 use crate::time::TimeRange;
@@ -116,7 +118,12 @@ fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     let windows: Vec<Value> = streamed.collect();
     let fields = late.columns.iter().map(|(_, field)| field.clone()).collect();
     let columns = columns(&Schema::new(fields), late.format);
-    let of = json!({ "late": windows, "columns": columns, "format": late.format.name() });
+    let mut of = json!({ "late": windows, "columns": columns, "format": late.format.name() });
+    // Late events in gaps were not in it at first.
+    let mut streamed = plan.pipeline.groupings.iter().filter(|grouping| grouping.plan.lateness.is_some());
+    if streamed.any(|grouping| grouping.plan.window.has_gaps()) {
+        of["in_gaps"] = json!(true);
+    }
     form.insert("output".into(), of);
     identity(form)
 }
@@ -151,7 +158,18 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
                 json!({ "topics": [column(topic), column(partition)] })
             }
         });
+        // A rule that every job had before there was another is not written.
+        let like = (watermark.rule != WatermarkRule::Flink).then(|| json!(watermark.rule.name()));
+        let batch = match watermark.rule {
+            WatermarkRule::Spark(MicroBatch::Records(records)) => Some(json!({ "records": records })),
+            WatermarkRule::Spark(MicroBatch::Arrival(length)) => Some(json!({ "arrival": length })),
+            _ => None,
+        };
         let watermark = optional([
+            ("like", like),
+            ("batch", batch),
+            ("every", watermark.every.map(|every| json!(every))),
+            ("partitions", watermark.known.then(|| json!("known"))),
             ("out_of_orderness", Some(json!(watermark.out_of_orderness))),
             ("partition", partition),
             ("idle", watermark.idle.map(|idle| json!(idle))),

@@ -2,7 +2,7 @@
 
 use super::key::{
     Character, Counts, Delimiter, Described, Expressions, Filled, Flag, Key, KeySection, KeyType, Length,
-    NamedTables, Sql, Strings, Text, Types, Whole, Word, Words, about, json, keys,
+    NamedTables, Sql, Strings, Table, Text, Types, Whole, Word, Words, about, json, keys,
 };
 use crate::input::wire_format::DeclaredFormat;
 
@@ -133,6 +133,10 @@ keys! {
     /// one. By default the topics and partitions of a log of Kafka.
     PARTITION: Text = "partition" { examples: json!(["file", "shard"]) };
 
+    /// Whether a partition holds the watermark from the start of the log or from its first event. By default `known`
+    /// for the topics and partitions of a log of Kafka, and else `seen`.
+    PARTITIONS: Word = "partitions" { words: &["known", "seen"], examples: json!(["known"]) };
+
     /// How long a partition counts without an event, by arrival; needs `partition` and `arrival`, or a log
     /// that has them.
     IDLE: Length = "idle" { examples: json!(["1m"]) };
@@ -152,6 +156,12 @@ keys! {
 
     /// How far the watermark stays behind the greatest event time.
     OUT_OF_ORDERNESS: Length = "out_of_orderness" { default: json!("0s"), examples: json!(["20s"]) };
+
+    /// Whose rule the watermark follows; by default that of Flink's DataStream API, after every record.
+    WATERMARK: Table = "watermark" {
+        of: Some(&WATERMARK_RULE),
+        examples: json!([{ "like": "flink-sql" }, { "like": "spark", "batch": "1000 records" }]),
+    };
 }
 
 /// The log of the job.
@@ -166,10 +176,34 @@ pub const SOURCE: KeySection = KeySection {
         about! {
             PATH, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
             DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE, WRITTEN_BY_COLUMN,
-            ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS, CHANGELOG,
-            CHANGE_KEY, DELETED,
+            ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, PARTITIONS, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS, WATERMARK,
+            CHANGELOG, CHANGE_KEY, DELETED,
         },
     )
+};
+
+keys! {
+    /// The engine whose rule it is. The watermark of Flink SQL is one millisecond ahead of that of the DataStream
+    /// API. Spark's moves between micro-batches, and an event is late by that of the batch before. Kafka Streams
+    /// has a stream time for each partition, and keeps a session open one millisecond longer.
+    LIKE: Word = "like" {
+        words: &["flink", "flink-sql", "spark", "kafka-streams"],
+        default: json!("flink"),
+        examples: json!(["spark"]),
+    };
+
+    /// How often Flink's watermark moves, by arrival; without it, after every record. Flink's own default is 200ms.
+    EVERY: Length = "every" { examples: json!(["200ms"]) };
+
+    /// What a micro-batch of Spark holds: a number of records, or what arrives in a duration.
+    BATCH: Text = "batch" { examples: json!(["1000 records", "10s of arrival"]) };
+}
+
+/// Whose rule the watermark follows.
+pub const WATERMARK_RULE: KeySection = KeySection {
+    about: "Whose rule the watermark follows, and when it moves.",
+    sample: "watermark = { like = \"spark\", batch = \"1000 records\" }",
+    ..KeySection::new("`watermark`", about! { LIKE, EVERY, BATCH })
 };
 
 keys! {
@@ -195,7 +229,7 @@ pub const TABLE: KeySection = KeySection {
     required: &[("path", "")],
     together: &[("time_unit", "time"), ("time_format", "time")],
     elsewhere: &[(
-        &["arrival", "partition", "idle", "max_ahead", "out_of_orderness"],
+        &["arrival", "partition", "partitions", "idle", "max_ahead", "out_of_orderness", "watermark"],
         "a table is read whole; only the source has a watermark",
     )],
     ..KeySection::new(

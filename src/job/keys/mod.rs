@@ -18,10 +18,11 @@ pub mod step;
 use key::KeySection;
 
 /// All tables of the job file, in the order of the guide's page.
-pub const SECTIONS: [&KeySection; 10] = [
+pub const SECTIONS: [&KeySection; 11] = [
     &job::JOB,
     &log::SOURCE,
     &log::TABLE,
+    &log::WATERMARK_RULE,
     &log::WRITTEN,
     &step::STEP,
     &step::OTHERWISE,

@@ -62,6 +62,8 @@ pub struct SourceSpec {
     pub idle: Option<At<String>>,
     pub max_ahead: Option<At<String>>,
     pub out_of_orderness: Option<At<String>>,
+    pub partitions: Option<At<String>>,
+    pub watermark: Option<WatermarkSpec>,
     pub changes: ChangeLogSpec,
 }
 
@@ -71,6 +73,14 @@ pub struct ChangeLogSpec {
     pub kind: Option<At<String>>,
     pub key: Option<Vec<At<String>>>,
     pub deleted: Option<At<String>>,
+}
+
+/// `watermark = { … }`.
+pub struct WatermarkSpec {
+    pub span: Range<usize>,
+    pub like: Option<At<String>>,
+    pub every: Option<At<String>>,
+    pub batch: Option<At<String>>,
 }
 
 /// `[table.NAME]`.
@@ -125,6 +135,8 @@ pub(super) fn source(table: &TableReader) -> SourceSpec {
         idle: table.get(keys::IDLE),
         max_ahead: table.get(keys::MAX_AHEAD),
         out_of_orderness: table.get(keys::OUT_OF_ORDERNESS),
+        partitions: table.get(keys::PARTITIONS),
+        watermark: table.get(keys::WATERMARK).map(|table| watermark(&table)),
         changes: ChangeLogSpec {
             kind: table.get(keys::CHANGELOG),
             key: table.get(keys::CHANGE_KEY),
@@ -132,6 +144,17 @@ pub(super) fn source(table: &TableReader) -> SourceSpec {
         },
     };
     // All keys have been asked for by now, and `finish` faults every other.
+    table.finish();
+    spec
+}
+
+fn watermark(table: &TableReader) -> WatermarkSpec {
+    let spec = WatermarkSpec {
+        span: table.span.clone(),
+        like: table.get(keys::LIKE),
+        every: table.get(keys::EVERY),
+        batch: table.get(keys::BATCH),
+    };
     table.finish();
     spec
 }

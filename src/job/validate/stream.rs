@@ -11,7 +11,7 @@ use crate::input::wire_format::LogColumn;
 use crate::job::document::At;
 use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
-use crate::plan::{LatePlan, LogPartition, Mode};
+use crate::plan::{LatePlan, LogPartition, Mode, WatermarkRule};
 use crate::sink::OutputFormat;
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
 use std::path::PathBuf;
@@ -114,13 +114,6 @@ fn needs(spec: &JobSpec, key: &str, other: &str, what: &str, text: &At<String>) 
 }
 
 impl Planner<'_> {
-    /// The delay of the watermark, which the outputs need to know.
-    pub(super) fn delay(&mut self) {
-        let text = self.spec.source.out_of_orderness.as_ref();
-        self.watermark.out_of_orderness =
-            text.and_then(|text| length(&self.spec.document, text)).unwrap_or(0);
-    }
-
     /// The rest of the watermark, and the late output. Checked in any mode, so that a job does not
     /// break when its mode changes; without a streamed output, nothing of it is kept.
     pub(super) fn stream(&mut self) {
@@ -143,14 +136,25 @@ impl Planner<'_> {
             }
             length(&spec.document, text)
         });
+        let has_arrival = spec.source.arrival.is_some() || self.log.own_arrival().is_some();
+        self.source_has(partition, has_arrival || self.log.files.is_empty());
         let late = spec.late.as_ref().and_then(|path| self.late_path(path));
         if !self.streamed() {
             // It decides nothing now, so the plan is the same whatever the job says of it.
             self.watermark = Default::default();
             return;
         }
+        // Spark has one watermark for all partitions.
+        let partition = partition.filter(|_| !matches!(self.watermark.rule, WatermarkRule::Spark(_)));
         self.rows.read(partition.map_or(vec![], LogPartition::columns));
         (self.watermark.partition, self.watermark.idle) = (partition, idle);
+        // The partitions of a topic are assigned when a job starts; what a column tells, or a file, may begin later.
+        let known = match &spec.source.partitions {
+            Some(word) => word.value == "known",
+            None => spec.source.partition.is_none(),
+        };
+        let waits = !matches!(self.watermark.rule, WatermarkRule::KafkaStreams);
+        self.watermark.known = known && waits && partition.is_some();
         // Arrival order goes by position where arrivals are the same.
         self.positions = true;
         if self.groupings.iter().any(|g| g.plan.lateness.is_some())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::batch::{ColumnId, DataType, Field};
-use crate::group::Lateness;
+use crate::group::{Lateness, SessionRule};
 use crate::plan::{LogPartition, Mode, OutputKind, PlannedColumn, WatermarkPlan};
 use crate::time::{DAY, Duration, HOUR, MINUTE, SECOND, TimeRule, TimeUnit};
 use crate::window::{Offset, Window};
@@ -53,7 +53,7 @@ path = "@/late.jsonl"
     let plan = planned(CSV, &job);
     assert_eq!(
         plan.pipeline.groupings[0].plan.lateness,
-        Some(Lateness { allowed: DAY, delays: vec![20 * SECOND] })
+        Some(Lateness { allowed: DAY, delays: vec![20 * SECOND], sessions: SessionRule::default() })
     );
     assert!(plan.pipeline.groupings[0].plan.firings && plan.pipeline.read.positions);
     let names_of = |fields: &[Field]| fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();

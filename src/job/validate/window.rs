@@ -105,7 +105,10 @@ impl Planner<'_> {
         }
         let (allowed, delay) = (allowed.unwrap_or(Some(0))?, self.watermark.out_of_orderness);
         // A run has the delay of the job alone; an audit puts in several.
-        let lateness = (mode == Mode::Streamed).then(|| Lateness { allowed, delays: vec![delay] });
+        let lateness = (mode == Mode::Streamed).then(|| {
+            self.engine_has(spec, window, firings);
+            Lateness { allowed, delays: vec![delay], sessions: self.session_rule() }
+        });
         Some(Timing { lateness, firings: firings.is_some() })
     }
 
@@ -178,6 +181,11 @@ fn about(duration: Duration) -> i64 {
     };
     // The count is the user's: one that overflows is past `LONGEST` in any case.
     i64::from(count).saturating_mul(days * DAY)
+}
+
+/// Whether hopping windows do not meet one another.
+pub(super) fn leaves_gaps(window: &Window) -> bool {
+    matches!(window, Window::Hopping { size, slide, .. } if about(*slide) > about(*size))
 }
 
 /// The offset of a window of which one starts `every` so long after the other.

@@ -5,8 +5,9 @@ use super::layer_columns::Layers;
 use super::{View, columns_read, files, own_time, selected};
 use crate::error::{Error, Result};
 use crate::input::Compression;
-use crate::plan::{LogPartition, Plan, WatermarkPlan};
+use crate::plan::{LogPartition, Plan, WatermarkPlan, WatermarkRule};
 use crate::sql::{Dialect, TIME, relations, words};
+use crate::time::MILLISECOND;
 
 /// What a live job reads from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,21 @@ impl View<'_> {
         self.no_rejects()?;
         self.no_derived()?;
         self.no_empty_texts()?;
+        let rule = watermark.rule;
+        if !matches!(rule, WatermarkRule::Flink | WatermarkRule::FlinkSql) {
+            return Err(self
+                .cannot(&format!("`like = \"{}\"`, another engine's watermark, in a stream", rule.name())));
+        }
+        if watermark.every.is_some() {
+            return Err(self
+                .cannot("`every`, whose times are those of a run, in a stream")
+                .hint("without it, the statement moves the watermark after every record"));
+        }
+        let of_topics = matches!(watermark.partition, Some(LogPartition::Topics { .. }));
+        if of_topics && !watermark.known && connector == Connector::Kafka {
+            return Err(self
+                .cannot("`partitions = \"seen\"`, where a topic has all of its partitions from the start,"));
+        }
         let read = self.read();
         if read.time.column.contains('.') && self.parts.iter().any(|part| part.layout == RecordLayout::Json) {
             return Err(self.cannot("a time that is a field of an object, in a stream"));
@@ -138,8 +154,10 @@ impl View<'_> {
             ),
             None => instant,
         };
-        // A window ends by a watermark of its last millisecond. A run's is so much behind the greatest time.
-        let delay = words::flink_interval(watermark.out_of_orderness + 1000)
+        // A window ends by a watermark of its last millisecond. A run's is so much behind the greatest time, but for
+        // Flink SQL's own.
+        let behind = MILLISECOND - watermark.rule.ahead();
+        let delay = words::flink_interval(watermark.out_of_orderness + behind)
             .ok_or_else(|| self.cannot("an `out_of_orderness` with parts of a millisecond, in a stream"))?;
         let time = self.ident(TIME);
         Ok(vec![format!("{time} AS {instant}"), format!("WATERMARK FOR {time} AS {time} - {delay}")])

@@ -118,3 +118,21 @@ fn what_a_stream_has_not_is_refused_by_name() {
     let dedup = format!("[[step]]\ndedup = [\"user\"]\n{}", output(window));
     refused("UTC", &dedup, "needs the order of records");
 }
+
+#[test]
+fn a_table_of_flink_sql_has_the_watermark_of_its_own() {
+    let job = |rule: &str| {
+        format!(
+            "watermark = {{ {rule} }}\nout_of_orderness = \"20s\"\n{}mode = \"streamed\"",
+            output("window = { tumbling = \"1m\" }\n")
+        )
+    };
+    has(
+        &job("like = \"flink-sql\""),
+        Connector::Filesystem,
+        &["WATERMARK FOR `_time` AS `_time` - INTERVAL '0 00:00:20.000' DAY(2) TO SECOND(3)"],
+    );
+    let spark = printed("UTC", &job("like = \"spark\", batch = \"3 records\""), Connector::Filesystem);
+    let error = spark.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.contains("`like = \"spark\"`"), "{error}");
+}
