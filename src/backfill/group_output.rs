@@ -11,7 +11,7 @@ use super::given::InPlace;
 use super::methods::Merging;
 use super::outcome::{Corrected, Method};
 use super::part_rows::{KeyBytes, only, part_keys, unlike, write_part};
-use super::part_rows::{NewRows, spans};
+use super::part_rows::{NewRows, WindowColumns};
 use super::partition::partition;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
@@ -20,7 +20,7 @@ use crate::batch::{PartitionPath, plain_strings, record_batch};
 use crate::deliver::shape::PartitionRows;
 use crate::engine::Pass;
 use crate::error::Result;
-use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
+use crate::plan::{GroupPlaces, Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
 use crate::sink::{Manifest, Part, Target, Transaction};
 use crate::time::TimeRange;
 use crate::window::Window;
@@ -39,6 +39,10 @@ pub struct GroupOutput<'a> {
     pub post: &'a Post,
     pub grouping: &'a Grouping,
     reader: PartReader,
+    /// Where its files have bounds and keys.
+    places: GroupPlaces,
+    /// How the windows of their rows are found; none where there is one for all of time.
+    windows: Option<WindowColumns>,
     pub manifest: &'a Manifest,
     /// Its state folder.
     pub state: PathBuf,
@@ -66,7 +70,10 @@ impl<'a> GroupOutput<'a> {
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         let (grouping, manifest) = (&plan.pipeline.groupings[*grouping], &in_place.manifests[number]);
-        Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
+        let places = output.group_places(grouping)?;
+        let windows = WindowColumns::of(grouping, places.start, places.end);
+        let state = target.state();
+        Some(GroupOutput { number, output, post, grouping, reader, places, windows, manifest, state })
     }
 
     /// Its grouping.
@@ -82,27 +89,22 @@ impl<'a> GroupOutput<'a> {
         self.grouping.plan.window == Window::Global
     }
 
-    /// How many columns its rows begin with that say which group they are.
-    fn heads(&self) -> usize {
-        if self.is_global() { 0 } else { 2 }
-    }
-
     /// The columns of its files that rows are sorted by: bounds, and with `keys` the keys.
     fn order(&self, keys: bool) -> Vec<usize> {
-        let until = self.heads() + if keys { self.grouping.keys.len() } else { 0 };
-        let written = self.output.written();
-        (0..written.len()).filter(|&place| written[place] < until).collect()
+        let GroupPlaces { start, end, keys: of_keys } = &self.places;
+        let of_keys = of_keys.iter().flatten().filter(|_| keys);
+        start.iter().chain(end).chain(of_keys).copied().collect()
     }
 
     /// The bounds of the window of each row of one of its files; nothing where there is one window for all of time.
-    fn spans(&self, rows: &RecordBatch) -> Vec<TimeRange> {
-        if self.is_global() { vec![] } else { spans(rows) }
+    fn spans(&self, rows: &RecordBatch) -> Result<Vec<TimeRange>> {
+        self.windows.as_ref().map_or_else(|| Ok(vec![]), |windows| windows.spans(rows))
     }
 
     /// The keys of the rows of one of its files, where they all stand in the file.
     fn keys(&self, rows: &RecordBatch) -> Result<KeyBytes> {
-        // Only sessions ask for keys, so the first two columns of the order are the bounds.
-        let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
+        let keys: Vec<ArrayRef> =
+            self.places.keys.iter().flatten().map(|&c| rows.column(c).clone()).collect();
         KeyBytes::new(&keys)
     }
 
@@ -110,7 +112,7 @@ impl<'a> GroupOutput<'a> {
     /// in the files.
     fn in_clusters(&self, rows: &RecordBatch, clusters: &Clusters) -> Result<BooleanBuffer> {
         let keys = self.keys(rows)?;
-        let inside = self.spans(rows).into_iter().enumerate();
+        let inside = self.spans(rows)?.into_iter().enumerate();
         Ok(inside.map(|(row, span)| clusters.holds(keys.row(row), span)).collect())
     }
 
@@ -133,7 +135,7 @@ impl<'a> GroupOutput<'a> {
             for part in near {
                 let rows = self.reader.read(part)?;
                 let keys = self.keys(&rows)?;
-                let spans = self.spans(&rows);
+                let spans = self.spans(&rows)?;
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
                 loop {
                     let grown = (0..rows.num_rows()).filter(|&row| clusters.grow(keys.row(row), spans[row]));
@@ -155,7 +157,7 @@ impl<'a> GroupOutput<'a> {
             let mut rows = rows.slice(from, len);
             let inside = match touched {
                 Some(Touched::Windows(windows)) if !self.is_global() => {
-                    Some(in_windows(&rows, 0, 1, windows))
+                    Some(in_windows(&self.spans(&rows)?, windows))
                 }
                 Some(Touched::Sessions(clusters)) => Some(self.in_clusters(&rows, clusters)?),
                 _ => None,
@@ -194,8 +196,8 @@ impl<'a> GroupOutput<'a> {
         }
         let work: Vec<(PartitionPath, Vec<RecordBatch>)> =
             paths.into_iter().map(|path| (path.clone(), new.remove(&path).unwrap_or_default())).collect();
-        let window = (!self.is_global()).then_some((0, 1));
-        let differ = Differ::new(&self.reader.schema, window, &self.grouping.keys, &pass.plan.zone, shown);
+        let keys = self.grouping.keys.iter().cloned().zip(self.places.keys.iter().copied()).collect();
+        let differ = Differ::new(&self.reader.schema, self.windows.clone(), keys, &pass.plan.zone, shown);
         let written: Vec<(PartChange, Vec<u8>)> = work
             .into_par_iter()
             .map(|(path, new)| {
@@ -275,10 +277,15 @@ impl<'a> GroupOutput<'a> {
                 Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
                 // A global window does not have columns of bounds, and it is always replaced as a whole.
                 Touched::Windows(_) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
-                Touched::Windows(windows) => in_windows(&old, 0, 1, windows),
+                Touched::Windows(windows) => in_windows(&self.spans(&old)?, windows),
             },
         };
-        let found = differ.diff(&part_keys(self.output, path), &only(&old, gone.clone())?, &new, lines)?;
+        let found = differ.diff(
+            &part_keys(self.output, self.grouping, path),
+            &only(&old, gone.clone())?,
+            &new,
+            lines,
+        )?;
         let rows = splice(&old, Some(&gone), &new, &order)?;
         let written = self.write(pass, transaction, path, &rows)?;
         Ok(PartChange { old: part.cloned(), new: written, found })
@@ -297,6 +304,6 @@ impl<'a> GroupOutput<'a> {
         }
         let name = format!("data.{}", self.output.format.extension());
         let staged = transaction.stage(self.number, &path.file(&name))?;
-        write_part(pass, staged, &self.reader, rows, &self.spans(rows)).map(Some)
+        write_part(pass, staged, &self.reader, rows, &self.spans(rows)?).map(Some)
     }
 }

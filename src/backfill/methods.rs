@@ -26,14 +26,20 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
     }
     // A value that names a partition could move its row to another one.
     let by_key = |c: usize| matches!(post.columns[c], PlannedColumn::Key(_));
-    if !output.partition_columns().all(by_key) || !is_exact(output) {
+    let grouped = &plan.pipeline.groupings[*grouping];
+    if !output.tells_groups(grouped) || !output.partition_columns().all(by_key) || !is_exact(output) {
         return None;
     }
+    let frame = grouped.frame();
     let columns = post.columns.iter().map(|column| match column {
         PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_) => Some(None),
         PlannedColumn::Value(v) => {
             let (aggregate, _) = &groups.aggregates[*v];
             merging(aggregate).map(Some)
+        }
+        // What is computed of bounds and keys is the same for all rows of a group.
+        PlannedColumn::Computed(expr) if expr.inputs().iter().all(|&number| frame[number].names_group()) => {
+            Some(None)
         }
         // A computed value does not tell the aggregates that it is made of.
         PlannedColumn::Firing | PlannedColumn::Computed(_) => None,
@@ -67,6 +73,13 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         Some(reason.clone())
     } else if given.late.is_none() && plan.pipeline.steps.iter().any(ordered) {
         Some("an event can change which other events are first or duplicates (`dedup`, `first`)".to_string())
+    } else if let Some(output) = plan
+        .deliveries
+        .outputs
+        .iter()
+        .find(|output| groups(output).is_some_and(|g| !output.tells_groups(&plan.pipeline.groupings[g])))
+    {
+        Some(format!("`columns` of {} leaves out what tells the windows or the keys of its rows", output.to))
     } else {
         let touched = plan.deliveries.ids().filter(|&id| method(plan, id, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {
@@ -96,7 +109,8 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
     let OutputKind::Groups { grouping, post } = &output.kind else { return false };
     let float_key =
         plan.pipeline.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
-    post.having.is_none()
+    output.tells_groups(&plan.pipeline.groupings[*grouping])
+        && post.having.is_none()
         && post.top.is_none()
         && !(float_key && matches!(output.format, OutputFormat::JsonLines | OutputFormat::Keyed(_)))
         && !output.partition_by.iter().any(|part| matches!(part, PartitionPart::Column(_)))

@@ -5,11 +5,12 @@ use crate::batch::{PartitionPath, plain_strings};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
-use crate::plan::OutputPlan;
+use crate::plan::{Grouping, OutputKind, OutputPlan, PlannedColumn};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Part, PartWriter, StagedFile, encoder};
+use crate::sink::{ANEW, Part, PartWriter, StagedFile, encoder};
 use crate::time::{FirstAndLast, TimeRange};
+use crate::window::{Assigner, Window};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
@@ -43,11 +44,21 @@ impl KeyBytes {
 }
 
 /// The keys that stand in the path of a partition and not in its file.
-pub fn part_keys(output: &OutputPlan, path: &PartitionPath) -> Vec<(String, Option<String>)> {
+pub fn part_keys(
+    output: &OutputPlan,
+    grouping: &Grouping,
+    path: &PartitionPath,
+) -> Vec<(String, Option<String>)> {
+    let OutputKind::Groups { post, .. } = &output.kind else { return vec![] };
     let folders = path.values().zip(&output.partition_by);
     let keys = folders.filter_map(|(value, part)| {
         let PartitionPart::Column(c) = part else { return None };
-        Some((output.columns.fields[*c].name.clone(), value))
+        // `columns` may have given the key another name.
+        let name = match &post.columns[*c] {
+            PlannedColumn::Key(key) => &grouping.keys[*key],
+            _ => &output.columns.fields[*c].name,
+        };
+        Some((name.clone(), value))
     });
     keys.collect()
 }
@@ -56,6 +67,57 @@ pub fn part_keys(output: &OutputPlan, path: &PartitionPath) -> Vec<(String, Opti
 pub fn spans(rows: &RecordBatch) -> Vec<TimeRange> {
     let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
     bound(0).iter().zip(bound(1)).map(|(&start, &end)| TimeRange { start, end }).collect()
+}
+
+/// Where the bounds of windows stand in rows of an output, and how one says the other.
+#[derive(Debug, Clone)]
+pub struct WindowColumns {
+    start: Option<usize>,
+    end: Option<usize>,
+    assigner: Assigner,
+}
+
+impl WindowColumns {
+    /// Of rows of `grouping` with their bounds in these columns; `None` where there is one window for all of time.
+    pub fn of(grouping: &Grouping, start: Option<usize>, end: Option<usize>) -> Option<WindowColumns> {
+        let assigner = Assigner::new(grouping.plan.window, grouping.plan.zone.clone());
+        (grouping.plan.window != Window::Global).then_some(WindowColumns { start, end, assigner })
+    }
+
+    /// With both bounds in columns.
+    #[cfg(test)]
+    pub fn both(start: usize, end: usize) -> WindowColumns {
+        let assigner = Assigner::new(Window::Global, crate::time::Zone::utc());
+        WindowColumns { start: Some(start), end: Some(end), assigner }
+    }
+
+    /// Whether the column `column` is a bound.
+    pub fn has(&self, column: usize) -> bool {
+        self.start == Some(column) || self.end == Some(column)
+    }
+
+    /// The window of each row.
+    ///
+    /// # Errors
+    /// A machine error: a bound is that of no window, so the job did not write it.
+    pub fn spans(&self, rows: &RecordBatch) -> Result<Vec<TimeRange>> {
+        let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
+        let mut assigner = self.assigner.clone();
+        let window = |found: Option<TimeRange>| {
+            found.ok_or_else(|| Error::machine("a row in place is of no window of the job").hint(ANEW))
+        };
+        match (self.start, self.end) {
+            (Some(start), Some(end)) => {
+                let bounds = bound(start).iter().zip(bound(end));
+                Ok(bounds.map(|(&start, &end)| TimeRange { start, end }).collect())
+            }
+            (Some(start), None) => {
+                bound(start).iter().map(|&start| window(assigner.starting_at(start))).collect()
+            }
+            (None, Some(end)) => bound(end).iter().map(|&end| window(assigner.ending_at(end))).collect(),
+            (None, None) => Err(Error::fault("rows of an output do not tell their windows")),
+        }
+    }
 }
 
 /// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is

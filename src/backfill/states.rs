@@ -95,7 +95,7 @@ impl<'a> StateParts<'a> {
     /// Which groups are of the windows touched.
     fn within(&self, groups: &RecordBatch, touched: &Touched) -> BooleanBuffer {
         match touched {
-            Touched::Windows(windows) if !self.is_global() => in_windows(groups, 0, 1, windows),
+            Touched::Windows(windows) if !self.is_global() => in_windows(&spans(groups), windows),
             _ => BooleanBuffer::new_set(groups.num_rows()),
         }
     }

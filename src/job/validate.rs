@@ -21,6 +21,7 @@ use table::JobTable;
 mod archive;
 mod arguments;
 mod around;
+mod columns;
 mod constant;
 mod deletes;
 mod derived;

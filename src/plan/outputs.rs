@@ -8,6 +8,7 @@ use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::window::Window;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -101,6 +102,35 @@ impl OutputPlan {
         }
     }
 
+    /// Where its files have what says which group a row is of; `None` of an output that is not one of groups.
+    pub fn group_places(&self, grouping: &Grouping) -> Option<GroupPlaces> {
+        let OutputKind::Groups { post, .. } = &self.kind else { return None };
+        let written = self.written();
+        let at = |is: &dyn Fn(&PlannedColumn) -> bool| written.iter().position(|&c| is(&post.columns[c]));
+        let key = |k: usize| at(&|column| matches!(column, PlannedColumn::Key(key) if *key == k));
+        Some(GroupPlaces {
+            start: at(&|column| matches!(column, PlannedColumn::WindowStart)),
+            end: at(&|column| matches!(column, PlannedColumn::WindowEnd)),
+            keys: (0..grouping.keys.len()).map(key).collect(),
+        })
+    }
+
+    /// Whether its files and their paths tell of each row which group it is.
+    pub fn tells_groups(&self, grouping: &Grouping) -> bool {
+        let OutputKind::Groups { post, .. } = &self.kind else { return false };
+        let Some(places) = self.group_places(grouping) else { return false };
+        let bounds = match grouping.plan.window {
+            Window::Global => true,
+            // The start and the length of such a window say its end, and the other way round.
+            Window::Tumbling { .. } | Window::Hopping { .. } => places.start.or(places.end).is_some(),
+            Window::Cumulative { .. } | Window::Session { .. } => places.start.and(places.end).is_some(),
+        };
+        let in_path = |k: usize| {
+            self.partition_columns().any(|c| matches!(post.columns[c], PlannedColumn::Key(key) if key == k))
+        };
+        bounds && places.keys.iter().enumerate().all(|(k, place)| place.is_some() || in_path(k))
+    }
+
     /// The columns that are written to its files: those that name partitions stand in the path alone.
     pub fn written(&self) -> Vec<usize> {
         (0..self.columns.fields.len())
@@ -120,6 +150,17 @@ impl OutputPlan {
     pub fn file_schema(&self) -> Schema {
         Schema::new(self.written().into_iter().map(|i| self.columns.fields[i].clone()).collect())
     }
+}
+
+/// Where the files of an output of groups have what says which group a row is of: numbers of columns of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlaces {
+    /// The start of the window.
+    pub start: Option<usize>,
+    /// The end of the window.
+    pub end: Option<usize>,
+    /// The keys, in their order.
+    pub keys: Vec<Option<usize>>,
 }
 
 /// An output that is published: what its folder holds goes to a table of a server too.

@@ -83,6 +83,11 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
     }
     of.insert("columns".into(), columns(&output.columns, output.format));
     of.insert("format".into(), json!(output.format.name()));
+    if !spec.columns.is_empty() {
+        // A list, as the same name may stand in another order, and a map would not tell.
+        let written = spec.columns.iter().map(|(name, sql)| json!([name.value, sql.value.trim()]));
+        of.insert("written_as".into(), Value::Array(written.collect()));
+    }
     if !spec.key.is_empty() {
         of.insert("key".into(), names(spec.key.iter().map(|key| key.value.as_str())));
     }

@@ -1,8 +1,8 @@
 //! `[[output]]`, `window` and `top`: the keys of outputs.
 
 use super::key::{
-    Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey, SignedLength,
-    Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
+    Columns, Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey,
+    SignedLength, Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
 };
 
 /// What windows count.
@@ -48,6 +48,12 @@ keys! {
     /// event.
     SELECT: Expressions = "select" { examples: json!([{ "n": "count(*)", "total": "sum(amount)" }]) };
 
+    /// The columns as they are written, in this order: names of the output's columns, and new names with expressions over
+    /// those. A column that is not named is left out; a name with a point is an object in JSON Lines and Avro.
+    COLUMNS: Columns = "columns" {
+        examples: json!([["country", { "timestamp": "window_start" }, { "money.amount": "total" }]]),
+    };
+
     /// SQL over the output's columns and aggregates.
     HAVING: Sql = "having" { examples: json!(["total > 100"]) };
 
@@ -83,7 +89,7 @@ pub const OF_PAGES: [&str; 4] = ["path", "format", "title", "of"];
 pub const OF_PAGES_ONLY: [&str; 2] = ["of", "title"];
 
 /// Keys that an archive cannot have.
-pub const NOT_OF_ARCHIVES: [&str; 6] = ["window", "by", "select", "having", "top", "mode"];
+pub const NOT_OF_ARCHIVES: [&str; 7] = ["window", "by", "select", "columns", "having", "top", "mode"];
 
 /// Keys that an archive can have only as `false`.
 pub const FALSE_IN_ARCHIVES: [Key<Flag>; 2] = [FIRINGS, STATE];
@@ -103,7 +109,7 @@ pub const OUTPUT: KeySection = KeySection {
     ..KeySection::new(
         "`[[output]]`",
         about! {
-            PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
             FIRINGS, ARCHIVE, STATE,
         },
     )

@@ -17,6 +17,7 @@ pub struct OutputSpec {
     pub window: Option<WindowSpec>,
     pub by: Vec<At<String>>,
     pub select: Vec<(At<String>, At<String>)>,
+    pub columns: Vec<(At<String>, At<String>)>,
     pub having: Option<At<String>>,
     pub top: Option<TopSpec>,
     pub partition_by: Vec<At<String>>,
@@ -104,6 +105,7 @@ pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
     // A fault of these keys leaves open which columns the output has.
     let before = document.count();
     let (by, select, archive) = (table.get(keys::BY), table.get(keys::SELECT), table.get(keys::ARCHIVE));
+    let columns = table.get(keys::COLUMNS);
     let unread = document.count() > before;
     let spec = OutputSpec {
         span: table.span.clone(),
@@ -114,6 +116,7 @@ pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
         window: window(document, table),
         by: by.unwrap_or_default(),
         select: select.unwrap_or_default(),
+        columns: columns.unwrap_or_default(),
         having: table.get(keys::HAVING),
         top: table.get(keys::FIRST_GROUPS).and_then(|table| top(&table)),
         partition_by: table.get(keys::PARTITION_BY).unwrap_or_default(),

@@ -17,6 +17,9 @@ use crate::sink::OutputFormat;
 use crate::window::Window;
 use std::path::Path;
 
+/// Names with their expressions, in the order written.
+type NamedExpressions = [(At<String>, At<String>)];
+
 impl Planner<'_> {
     pub(super) fn outputs(&mut self) {
         let spec = self.spec;
@@ -71,7 +74,25 @@ impl Planner<'_> {
         if is_grouped(spec, &selections) || spec.unread {
             return self.groups(spec, window, timing, &selections);
         }
-        self.events(spec, timing.is_some(), &selections)
+        if spec.columns.is_empty() {
+            return self.events(spec, timing.is_some(), (&spec.select, false), &selections);
+        }
+        // Events have no groups between `select` and what is written, so either key says all of it.
+        let right = self.is_written_once(spec);
+        let columns: Vec<Option<Selection>> =
+            spec.columns.iter().map(|(_, sql)| self.parsed(sql).filter(|_| right)).collect();
+        self.events(spec, timing.is_some(), (&spec.columns, true), &columns)
+    }
+
+    /// Whether an output of events has `columns` or `select`, and not both.
+    pub(super) fn is_written_once(&self, spec: &OutputSpec) -> bool {
+        let (Some((name, _)), false) = (spec.columns.first(), spec.select.is_empty()) else { return true };
+        let error = Error::job("an output of events has `select` or `columns`, and not both");
+        self.fault(
+            error.hint("`columns` takes expressions too, in the order in which they are written"),
+            &name.span,
+        );
+        false
     }
 
     pub(super) fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, OutputFormat)> {
@@ -148,24 +169,30 @@ impl Planner<'_> {
         right
     }
 
-    /// An output of the events themselves. Where a `select` cannot be read it may have been one of groups: then nothing
+    /// An output of the events themselves, with the columns of `select`, whose names are paths into records or not. Where a `select` cannot be read it may have been one of groups: then nothing
     /// is said of what is for those.
-    fn events(&mut self, spec: &OutputSpec, timed: bool, selections: &[Option<Selection>]) -> OutputColumns {
+    fn events(
+        &mut self,
+        spec: &OutputSpec,
+        timed: bool,
+        (select, paths): (&NamedExpressions, bool),
+        selections: &[Option<Selection>],
+    ) -> OutputColumns {
         let mut right = selections.iter().all(Option::is_some);
         if right {
             right = self.has_no_groups(spec) && timed;
         }
         self.positions = true;
         let (mut fields, mut columns) = (vec![], vec![]);
-        if spec.select.is_empty() {
+        if select.is_empty() {
             columns = ColumnId::first(self.rows.schema.fields.len())
                 .filter(|&i| self.rows.schema.fields[i].origin != Origin::Own)
                 .collect();
             self.rows.read(columns.iter().copied());
             fields = columns.iter().map(|&i| self.rows.schema.fields[i].clone()).collect();
         }
-        for (i, (name, sql)) in spec.select.iter().enumerate() {
-            if spec.select[..i].iter().any(|(other, _)| other.value == name.value) {
+        for (i, (name, sql)) in select.iter().enumerate() {
+            if select[..i].iter().any(|(other, _)| other.value == name.value) {
                 self.fault(two_columns(&name.value), &name.span);
                 right = false;
             }
@@ -173,7 +200,8 @@ impl Planner<'_> {
                 Some(column) => {
                     let of = &self.rows.schema.fields[column];
                     // A column with another name is not a part of its record any more.
-                    let nested = of.nested && of.name == name.value;
+                    let nested =
+                        if paths { name.value.contains('.') } else { of.nested && of.name == name.value };
                     fields.push(Field { nested, ..Field::new(&name.value, of.ty) });
                     columns.push(column);
                 }

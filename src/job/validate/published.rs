@@ -81,6 +81,17 @@ impl Planner<'_> {
             let error = Error::job("an output with only one row cannot be written to the table of a server");
             wrong(error, "a table is updated by its key: give `window` or `by`", &path.span);
         }
+        // Rows whose key is not whole would take the place of one another.
+        let lacks_start = !matches!(groups.window, None | Some(Window::Global))
+            && !groups.columns.iter().any(|column| matches!(column, Some(PlannedColumn::WindowStart)));
+        let lacks_end =
+            ends && !groups.columns.iter().any(|column| matches!(column, Some(PlannedColumn::WindowEnd)));
+        let lacks_key = (0..spec.by.len())
+            .any(|key| !groups.columns.iter().any(|c| matches!(c, Some(PlannedColumn::Key(k)) if *k == key)));
+        if let (Some((name, _)), true) = (spec.columns.first(), lacks_start || lacks_end || lacks_key) {
+            let error = Error::job("`columns` leaves out a part of the key by which the table is updated");
+            wrong(error, "a table needs the start of the window and all columns of `by`", &name.span);
+        }
         for name in &spec.partition_by {
             if PartitionPart::of_time(&name.value).is_none() && held.columns.index_of(&name.value).is_some() {
                 let error =
