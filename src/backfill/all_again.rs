@@ -111,8 +111,13 @@ impl Correction<'_> {
         let records = records(&new_reports);
         let inputs = self.inputs_with(&new_reports);
         let files = self.given.paths();
-        let results =
-            Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files };
+        let results = Results {
+            groups: read.groups,
+            rows: read.rows,
+            archives: read.archives,
+            files: &files,
+            watermark: None,
+        };
         let (_, written) = write(&self.pass, self.transaction, results, read.resolution.as_ref())?;
         let mut tally = read.tally;
         tally.see(written);

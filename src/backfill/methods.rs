@@ -53,6 +53,13 @@ fn is_exact(output: &OutputPlan) -> bool {
     crate::backfill::parts::is_exact(output.format, &output.file_schema())
 }
 
+/// Why new files of a job with `emit = "closed"` are left to a run, if it is one: they can close windows of others.
+pub fn closes(plan: &Plan, given: &BackfillInput) -> Option<String> {
+    let closed = plan.deliveries.outputs.iter().find(|output| output.closed)?;
+    let why = format!("with the new files the watermark closes other windows of {}", closed.to);
+    (!given.changes_nothing()).then_some(why)
+}
+
 /// Why everything has to be computed again, if it has; `edited` says why the outputs are not those of the plan.
 ///
 /// # Errors
@@ -65,6 +72,10 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
     if plan.pipeline.groupings.iter().any(|grouping| grouping.plan.firings) {
         return Err(Error::job("an output with `firings = true` cannot be corrected")
             .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
+    }
+    if let Some(output) = plan.deliveries.outputs.iter().find(|output| output.closed) {
+        return Err(Error::job(format!("{} has `emit = \"closed\"`, so it cannot be corrected", output.to))
+            .hint("a late file can also close windows, which only a run over all files knows: run the job again"));
     }
     let ordered = |step: &Step| matches!(step, Step::Dedup { .. } | Step::First { .. });
     let reason = if let Some(edited) = edited {

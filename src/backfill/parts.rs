@@ -5,6 +5,7 @@
 //! values to the last bit (of a float that is no number there is one), rows in the order of the file. A file is
 //! read once; that its bytes are those that the manifest names is known before any of them is looked at.
 
+mod avro;
 mod blocks;
 mod rows;
 mod text;
@@ -37,7 +38,7 @@ pub struct PartReader {
 /// written alike.
 pub fn is_exact(format: OutputFormat, schema: &Schema) -> bool {
     match format {
-        OutputFormat::Parquet => true,
+        OutputFormat::Parquet | OutputFormat::Avro => true,
         OutputFormat::Csv => !matches!(&schema.fields[..], [only] if only.ty.is_text()),
         OutputFormat::JsonLines | OutputFormat::Keyed(_) => {
             schema.fields.iter().all(|f| f.ty != DataType::Float64)
@@ -60,6 +61,9 @@ impl PartReader {
         let rows = part.rows as usize;
         let batch = match self.format {
             OutputFormat::Parquet => self.parquet(bytes, rows).map_err(|e| unreadable(&path).caused_by(e))?,
+            OutputFormat::Avro => avro::read(&self.schema, &bytes).map_err(|at| {
+                unreadable(&path).caused_by(format!("the block at byte {at} is not as highwater writes it"))
+            })?,
             format => text::read(format, &self.schema, bytes, rows).map_err(|at| {
                 unreadable(&path).caused_by(format!("the text at byte {at} is not as highwater writes it"))
             })?,

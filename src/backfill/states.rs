@@ -271,7 +271,7 @@ impl<'a> StateParts<'a> {
         let keys = groups.columns()[heads - grouping.keys.len()..heads].to_vec();
         let block = GroupBlock { spans, keys, values: kept.values()?, states: None, firings: None };
         let mut rows = NewRows::new();
-        self.output.select(shape(pass, grouping, output, post, &block)?, None, &mut rows)?;
+        self.output.select(shape(pass, grouping, output, post, &block, None)?, None, &mut rows)?;
         Ok(rows)
     }
 

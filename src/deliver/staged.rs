@@ -56,7 +56,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let rejects = write_rejects(found, rejects)?;
     let files = passed.files(pass.plan);
     let mut watch = Stopwatch::of_process();
-    let results = passed.results(&files);
+    let results = passed.results(pass.plan, &files);
     let (mut outputs, written) = write(pass, transaction, results, passed.read.resolution.as_ref())?;
     let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
@@ -91,7 +91,7 @@ pub fn write(
     results: Results,
     resolution: Option<&Resolution>,
 ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
-    let Results { groups, rows, archives, files } = results;
+    let Results { groups, rows, archives, files, watermark } = results;
     let mut outcomes: PerId<OutputId, Option<OutputOutcome>> =
         pass.plan.deliveries.ids().map(|_| None).collect();
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
@@ -114,7 +114,7 @@ pub fn write(
     for (g, (tables, space)) in groups.into_with_ids() {
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-        for (id, outcome) in groups::write(pass, g, merged, transaction)? {
+        for (id, outcome) in groups::write(pass, g, merged, transaction, watermark)? {
             outcomes[id] = Some(outcome);
         }
     }

@@ -26,6 +26,7 @@ mod constant;
 mod deletes;
 mod derived;
 mod documents;
+mod emit;
 mod enrich;
 mod faults;
 mod finish;

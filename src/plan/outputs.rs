@@ -76,7 +76,6 @@ impl Serialize for OutputTo {
 }
 
 /// One output.
-#[derive(Debug)]
 pub struct OutputPlan {
     /// Where it goes.
     pub to: OutputTo,
@@ -91,6 +90,23 @@ pub struct OutputPlan {
     /// Whether what its groups are made of is kept beside them, so that late events are merged into it and
     /// history is not read. Of grouped outputs alone.
     pub state: bool,
+    /// Whether it has the windows alone that the watermark has closed at the end of the log.
+    pub closed: bool,
+}
+
+impl std::fmt::Debug for OutputPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Manifests of older versions have a hash of this text (`job::identity`), so a further field is in it only where
+        // it says something.
+        let OutputPlan { to, format, kind, columns, partition_by, state, closed } = self;
+        let mut text = f.debug_struct("OutputPlan");
+        text.field("to", to).field("format", format).field("kind", kind).field("columns", columns);
+        text.field("partition_by", partition_by).field("state", state);
+        if *closed {
+            text.field("closed", closed);
+        }
+        text.finish()
+    }
 }
 
 impl OutputPlan {

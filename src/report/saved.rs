@@ -173,6 +173,7 @@ fn output(saved: &Saved, own: &Value) -> Option<OutputPlan> {
         columns,
         partition_by: partition_by?,
         state: false,
+        closed: false,
     };
     let format = match output.format {
         OutputFormat::Keyed(_) => OutputFormat::Keyed(line_key(own, &output.file_schema())?),

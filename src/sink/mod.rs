@@ -18,6 +18,7 @@
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
 pub mod arrow;
+pub mod avro;
 pub mod commit;
 pub mod csv;
 pub mod encode;

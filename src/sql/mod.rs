@@ -114,7 +114,7 @@ fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Re
         }
         OutputKind::Groups { grouping, post } => {
             let grouping = &plan.pipeline.groupings[*grouping];
-            post::check(&statement, post)?;
+            post::check(&statement, output.closed, post)?;
             steps::steps(&mut statement, watermark::is_streamed(&grouping.plan))?;
             post::groups(statement, output, grouping, post)?
         }

@@ -37,7 +37,10 @@ fn named(sql: &str, name: &str) -> String {
 ///
 /// # Errors
 /// A job error that names it.
-pub(super) fn check(s: &Statement, post: &Post) -> Result<()> {
+pub(super) fn check(s: &Statement, closed: bool, post: &Post) -> Result<()> {
+    if closed {
+        return Err(s.refuse("`emit = \"closed\"`, as the watermark at the end of the log decides it,"));
+    }
     if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
         return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
     }
@@ -71,7 +74,7 @@ pub(super) fn live_groups(
     post: &Post,
     placed: &windows::Placed,
 ) -> Result<Select> {
-    check(s, post)?;
+    check(s, output.closed, post)?;
     if post.top.is_some() {
         return Err(s.refuse("`top` in a stream"));
     }

@@ -81,6 +81,9 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
     {
         of.insert("firings".into(), json!(true));
     }
+    if output.closed {
+        of.insert("emit".into(), json!("closed"));
+    }
     of.insert("columns".into(), columns(&output.columns, output.format));
     of.insert("format".into(), json!(output.format.name()));
     if !spec.columns.is_empty() {
@@ -121,7 +124,11 @@ fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     let windows: Vec<Value> = streamed.collect();
     let fields = late.columns.iter().map(|(_, field)| field.clone()).collect();
     let columns = columns(&Schema::new(fields), late.format);
-    let of = json!({ "late": windows, "columns": columns, "format": late.format.name() });
+    let mut of = json!({ "late": windows, "columns": columns, "format": late.format.name() });
+    if let OutputFormat::Keyed(key) = late.format {
+        let key = key.columns().filter_map(|column| Some(late.columns.get(column)?.1.name.as_str()));
+        of["key"] = names(key);
+    }
     form.insert("output".into(), of);
     identity(form)
 }
@@ -186,7 +193,7 @@ fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
 /// Columns with their types, in order; in JSON also which of them lie in records.
 fn columns(schema: &Schema, format: OutputFormat) -> Value {
     // Nested names make objects in JSON alone: other formats are the same with and without.
-    let has_records = matches!(format, OutputFormat::JsonLines | OutputFormat::Keyed(_));
+    let has_records = format.has_records();
     let column = |field: &Field| {
         let mut column = json!({ "name": field.name, "type": field.ty.to_string() });
         if has_records && field.nested {

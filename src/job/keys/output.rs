@@ -9,7 +9,7 @@ use super::key::{
 pub const MODES: [&str; 2] = ["complete", "streamed"];
 
 keys! {
-    /// A folder, a .parquet, .csv, .jsonl or .kcat file, the table of a server
+    /// A folder, a .parquet, .csv, .jsonl, .avro or .kcat file, the table of a server
     /// (`postgres://user@host:port/database/table`), an .html page that shows other outputs, or "-" for a
     /// table on the terminal.
     PATH: Text = "path" {
@@ -26,7 +26,7 @@ keys! {
 
     /// By default what the extension says; of a folder, Parquet.
     FORMAT: Word = "format" {
-        words: &["parquet", "csv", "jsonl", "kcat", "html"],
+        words: &["parquet", "csv", "jsonl", "avro", "kcat", "html"],
         examples: json!(["jsonl"]),
     };
 
@@ -71,6 +71,10 @@ keys! {
     /// `having` or `top`.
     FIRINGS: Flag = "firings" { default: json!(false), examples: json!([true]) };
 
+    /// Which windows are rows: all, or those whose end and allowed lateness the watermark has reached at the end of the
+    /// log; for mode = "streamed".
+    EMIT: Word = "emit" { words: &["all", "closed"], default: json!("all"), examples: json!(["closed"]) };
+
     /// Whether the output holds all records of the source as they are read, before any step, each with its
     /// file and place; partitioned by year, month, date or hour alone.
     ARCHIVE: Flag = "archive" { default: json!(false), examples: json!([true]) };
@@ -89,7 +93,7 @@ pub const OF_PAGES: [&str; 4] = ["path", "format", "title", "of"];
 pub const OF_PAGES_ONLY: [&str; 2] = ["of", "title"];
 
 /// Keys that an archive cannot have.
-pub const NOT_OF_ARCHIVES: [&str; 7] = ["window", "by", "select", "columns", "having", "top", "mode"];
+pub const NOT_OF_ARCHIVES: [&str; 8] = ["window", "by", "select", "columns", "having", "top", "mode", "emit"];
 
 /// Keys that an archive can have only as `false`.
 pub const FALSE_IN_ARCHIVES: [Key<Flag>; 2] = [FIRINGS, STATE];
@@ -110,7 +114,7 @@ pub const OUTPUT: KeySection = KeySection {
         "`[[output]]`",
         about! {
             PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
-            FIRINGS, ARCHIVE, STATE,
+            FIRINGS, EMIT, ARCHIVE, STATE,
         },
     )
 };

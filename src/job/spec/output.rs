@@ -23,6 +23,7 @@ pub struct OutputSpec {
     pub partition_by: Vec<At<String>>,
     pub mode: Option<At<String>>,
     pub firings: Option<At<bool>>,
+    pub emit: Option<At<String>>,
     pub archive: Option<At<bool>>,
     pub state: Option<At<bool>>,
     /// Whether keys that say what its columns are could not be read.
@@ -122,6 +123,7 @@ pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
         partition_by: table.get(keys::PARTITION_BY).unwrap_or_default(),
         mode: table.get(keys::MODE),
         firings: table.get(keys::FIRINGS),
+        emit: table.get(keys::EMIT),
         archive,
         state: table.get(keys::STATE),
         unread,

@@ -44,9 +44,16 @@ impl Planner<'_> {
             None => None,
         };
         let state = self.state(spec, &held);
+        let live = match &held.kind {
+            Some(OutputKind::Groups { grouping, .. }) => self.groupings[*grouping].plan.lateness.is_some(),
+            // After a fault it is not known, so nothing that follows from it is told.
+            Some(_) => false,
+            None => true,
+        };
+        let closed = self.emits_closed(spec, live);
         // Nothing is left out from here on.
         let (kind, (to, _), format, partition_by) = (held.kind?, destination?, format?, partition_by?);
-        let publication = publication?;
+        let (publication, closed) = (publication?, closed?);
         if !state {
             return None;
         }
@@ -59,6 +66,7 @@ impl Planner<'_> {
             columns: held.columns,
             partition_by,
             state: is_true(&spec.state),
+            closed,
         })
     }
 
@@ -101,8 +109,8 @@ impl Planner<'_> {
             let format = OutputFormat::named(&name.value);
             if format.is_none() {
                 let error = Error::job(format!("unknown output format `{}`", name.value))
-                    .nearest(&name.value, ["parquet", "csv", "jsonl", "kcat"]);
-                self.fault(error.hint("the formats are parquet, csv, jsonl and kcat"), &name.span);
+                    .nearest(&name.value, ["parquet", "csv", "jsonl", "avro", "kcat"]);
+                self.fault(error.hint("the formats are parquet, csv, jsonl, avro and kcat"), &name.span);
             }
             format
         });
@@ -133,8 +141,7 @@ impl Planner<'_> {
     fn can_be_written(&self, path: &At<String>, named: bool) -> bool {
         if path.value.contains("://") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
-            let hint =
-                "a folder, a .parquet, .csv, .jsonl, .kcat or .html file, postgres://…/table, or \"-\"";
+            let hint = "a folder, a .parquet, .csv, .jsonl, .avro, .kcat or .html file, postgres://…/table, or \"-\"";
             self.fault(error.hint(hint), &path.span);
             return false;
         }
@@ -143,7 +150,9 @@ impl Planner<'_> {
         if !named && is_unclear && OutputFormat::of_path(target).is_none() {
             let error = Error::job(format!("the extension of `{}` is not a known format", path.value));
             self.fault(
-                error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
+                error.hint(
+                    "use .parquet, .csv, .jsonl, .avro, .kcat or .html; or a folder: end the path in /",
+                ),
                 &path.span,
             );
             return false;

@@ -13,7 +13,7 @@ use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
 use crate::plan::{OutputId, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
-use crate::sink::{LineKey, OutputFormat};
+use crate::sink::{LineKey, OutputFormat, avro};
 use crate::window::Window;
 use std::ops::Range;
 
@@ -124,6 +124,14 @@ impl Planner<'_> {
         held: &OutputColumns,
         partition_by: &[PartitionPart],
     ) -> Option<OutputFormat> {
+        if format == OutputFormat::Avro
+            && let Some(name) = avro::wrong_name(&held.columns)
+        {
+            let error = Error::job(format!("Avro cannot have a column of the name `{name}`"));
+            let hint = "a name has letters, digits and _, and is not also the name of a record: give it another one by `columns`";
+            self.fault(error.hint(hint), &spec.span);
+            return None;
+        }
         let OutputFormat::Keyed(_) = format else { return Some(format) };
         // Groups have a key already, the columns of `by`.
         let names = if spec.key.is_empty() { &spec.by } else { &spec.key };
