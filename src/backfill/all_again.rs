@@ -181,6 +181,7 @@ impl Correction<'_> {
             let new = staged.get(path);
             let mut change = PartChange {
                 old: old.cloned(),
+                more: vec![],
                 new: new.map(|(part, _)| part.clone()),
                 found: Differences::default(),
             };
@@ -190,7 +191,7 @@ impl Correction<'_> {
                     let only = |rows: RecordBatch| project(&rows, columns);
                     let before = old.map_or_else(|| Ok(none()), |part| only(old_reader.read(part)?))?;
                     let after = match new {
-                        Some((part, at)) => only(read_staged(&reader, part, at)?)?,
+                        Some((part, at)) => only(reader.staged(part, at)?)?,
                         None => none(),
                     };
                     let keys = part_keys(output, grouping, &PartitionPath::of_file(path));
@@ -238,6 +239,9 @@ impl Correction<'_> {
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("its files were changed from outside".to_string());
         }
+        if manifest.parts.iter().any(|part| part.adopted.is_some()) {
+            return Err("another program wrote some of its files".to_string());
+        }
         let grouping = &plan.pipeline.groupings[*grouping];
         let own = output.file_schema();
         let places = output.group_places(grouping).filter(|_| output.tells_groups(grouping));
@@ -274,12 +278,4 @@ fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
 /// Whether a part has the bytes that it had.
 fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
     matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
-}
-
-/// A part where it lies until the commit.
-fn read_staged(reader: &PartReader, part: &Part, at: &Path) -> Result<RecordBatch> {
-    // A staged part has a temporary place, and the reader joins its root with the path of the part.
-    let folder = at.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    PartReader { root: folder, ..reader.clone() }.read(&Part { path: name, ..part.clone() })
 }

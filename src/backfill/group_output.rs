@@ -10,7 +10,7 @@ use super::corrected::PartChange;
 use super::given::InPlace;
 use super::methods::Merging;
 use super::outcome::{Corrected, Method};
-use super::part_rows::{KeyBytes, only, part_keys, unlike, write_part};
+use super::part_rows::{KeyBytes, in_order, only, part_keys, unlike, write_part};
 use super::part_rows::{NewRows, WindowColumns};
 use super::partition::partition;
 use super::parts::PartReader;
@@ -185,13 +185,16 @@ impl<'a> GroupOutput<'a> {
         shown: usize,
         log: &mut dyn std::io::Write,
     ) -> Result<Corrected> {
-        let old: BTreeMap<PartitionPath, &Part> =
-            self.manifest.parts.iter().map(|part| (partition(part), part)).collect();
+        // A partition has one part, but for those of other programs that were adopted.
+        let mut old: BTreeMap<PartitionPath, Vec<&Part>> = BTreeMap::new();
+        for part in &self.manifest.parts {
+            old.entry(partition(part)).or_default().push(part);
+        }
         let mut paths = self.near(replace);
         paths.extend(new.keys().cloned());
-        for (path, part) in &old {
+        for (path, parts) in &old {
             if !paths.contains(path) {
-                transaction.keep(self.number, &part.path)?;
+                parts.iter().try_for_each(|part| transaction.keep(self.number, &part.path).map(drop))?;
             }
         }
         let work: Vec<(PartitionPath, Vec<RecordBatch>)> =
@@ -201,11 +204,11 @@ impl<'a> GroupOutput<'a> {
         let written: Vec<(PartChange, Vec<u8>)> = work
             .into_par_iter()
             .map(|(path, new)| {
-                let part = old.get(&path).copied();
+                let parts = old.get(&path).map_or(&[][..], Vec::as_slice);
                 // Each part has its own lines, which are joined in order: the log does not depend on the
                 // threads.
                 let mut lines = vec![];
-                let change = self.part(pass, transaction, &path, part, new, replace, &differ, &mut lines)?;
+                let change = self.part(pass, transaction, &path, parts, new, replace, &differ, &mut lines)?;
                 Ok((change, lines))
             })
             .collect::<Result<_>>()?;
@@ -225,6 +228,18 @@ impl<'a> GroupOutput<'a> {
         // As a plan has them: by the whole path, not by the partition's.
         corrected.parts.sort();
         Ok(corrected)
+    }
+
+    /// The rows of a partition, in order.
+    fn old(&self, parts: &[&Part]) -> Result<RecordBatch> {
+        let schema = self.reader.schema.arrow();
+        let read = parts.iter().map(|part| self.reader.read(part)).collect::<Result<Vec<_>>>()?;
+        let rows = concat_batches(&schema, &read).map_err(unlike)?;
+        // Another program may have written rows in any order.
+        match parts.iter().any(|part| part.adopted.is_some()) {
+            true => in_order(&rows, &self.order(true)),
+            false => Ok(rows),
+        }
     }
 
     /// The partitions in place that windows which are replaced may lie in.
@@ -252,15 +267,14 @@ impl<'a> GroupOutput<'a> {
         pass: &Pass,
         transaction: &Transaction,
         path: &PartitionPath,
-        part: Option<&Part>,
+        parts: &[&Part],
         new: Vec<RecordBatch>,
         replace: &Replace,
         differ: &Differ,
         lines: &mut Vec<u8>,
     ) -> Result<PartChange> {
         let schema = self.reader.schema.arrow();
-        let old =
-            part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
+        let old = self.old(parts)?;
         let mut new = concat_batches(&schema, &new).map_err(unlike)?;
         // Whole windows need their bounds alone, since `top` orders rows by rank. Sessions of two keys can
         // share bounds.
@@ -288,7 +302,8 @@ impl<'a> GroupOutput<'a> {
         )?;
         let rows = splice(&old, Some(&gone), &new, &order)?;
         let written = self.write(pass, transaction, path, &rows)?;
-        Ok(PartChange { old: part.cloned(), new: written, found })
+        let mut parts = parts.iter().map(|part| (*part).clone());
+        Ok(PartChange { old: parts.next(), more: parts.collect(), new: written, found })
     }
 
     /// Stages the part of a partition; none without rows, unless the output is all one part.

@@ -57,6 +57,7 @@ pub use outcome::{
     BackfillOutcome, BackfillRequest, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange,
     ValueChange, Volume,
 };
+pub use part_rows::{WindowColumns, in_order};
 pub use parts::PartReader;
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! The rows of a part: read, chosen, and written as a run writes them.
 
 use super::parts::PartReader;
-use crate::batch::{PartitionPath, plain_strings};
+use crate::batch::{PartitionPath, compare_rows, plain_strings, views};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
@@ -13,9 +13,10 @@ use crate::time::{FirstAndLast, TimeRange};
 use crate::window::{Assigner, Window};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take_record_batch;
 use std::collections::BTreeMap;
 
 /// Rows that an output is to have, by the path of their partition, with the columns of its files.
@@ -140,6 +141,14 @@ pub fn write_part(
         writer.append(encoder.encode(&piece)?)?;
     }
     writer.finish(spans.iter().copied().map(FirstAndLast::from).reduce(FirstAndLast::and))
+}
+
+/// The rows sorted by these columns.
+pub fn in_order(rows: &RecordBatch, by: &[usize]) -> Result<RecordBatch> {
+    let columns = views(rows.columns(), by.iter().copied())?;
+    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+    order.sort_by(|&a, &b| compare_rows(&columns, a as usize, &columns, b as usize));
+    take_record_batch(rows, &UInt32Array::from(order)).map_err(unlike)
 }
 
 /// The rows that are wanted.

@@ -266,6 +266,7 @@ impl<'a> Correction<'a> {
         for path in touched.keys() {
             let change = PartChange {
                 old: old.remove(path),
+                more: vec![],
                 new: new.remove(path),
                 found: changes::Differences::default(),
             };

@@ -390,6 +390,7 @@ mod tests {
             hash: format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes())),
             first: None,
             last: None,
+            adopted: None,
         };
         let manifest = Manifest { parts: vec![part], ..Manifest::default() };
         let saved = Saved { target: Target::file(root.join("x.csv")), name: "x.csv".into(), manifest };

@@ -35,7 +35,7 @@ impl PartReader {
         if self.schema.fields.is_empty() {
             let empty = batch(&self.schema, vec![], part.rows as usize);
             counted(&empty.map_err(|e| unreadable(&path).caused_by(e))?)?;
-        } else if self.format == OutputFormat::Avro {
+        } else if self.format == OutputFormat::Avro || part.adopted.is_some() {
             // A block of compressed records is found by the one before it alone.
             counted(&self.read(part)?)?;
         } else if self.format == OutputFormat::Parquet {

@@ -1,0 +1,235 @@
+//! Results that another program published become the state of a job's outputs, so that `backfill` corrects them.
+//!
+//! # Contract
+//! * The replay decides: rows in place are adopted only where they are those of a run over the source, value by value as
+//!   the output has them, and lie in the partitions that it would write. Nothing but manifests is written then.
+//! * Where they are not, nothing changes, and what differs is told with the cause that `verify` finds; or with `repair`
+//!   the files in place go, and those of a run come, in one commit.
+//! * Outputs of which nothing is in place, such as an archive, are written as by a run: a backfill needs them all.
+//! * What a job of Highwater wrote is not adopted: it is this job's already, or another one's.
+
+mod files;
+
+use crate::deliver::{self, places, target_number};
+use crate::engine::{Pass, Progress, RunOptions};
+use crate::error::{Error, Result};
+use crate::job::{self, JobSpec, Overrides};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan};
+use crate::process::pool;
+use crate::sink::{Account, RejectsWriter, Target, Transaction};
+use crate::verify::{Against, Verified, VerifyRequest, verify};
+use files::{FilesInPlace, Layout};
+
+/// What is asked of [`adopt`].
+#[derive(Debug, Clone, Default)]
+pub struct AdoptRequest {
+    /// Whether files whose rows are not those of the replay are replaced.
+    pub repair: bool,
+    /// Whether nothing is to be written.
+    pub plan_only: bool,
+    /// How many differing rows are shown.
+    pub show: usize,
+}
+
+/// What became of the outputs.
+#[derive(Debug)]
+pub struct AdoptOutcome {
+    /// The plan of the job.
+    pub plan: Plan,
+    /// Where every record of the replay went.
+    pub account: Account,
+    /// The outputs that are files, in the job's order.
+    pub outputs: Vec<AdoptedOutput>,
+    /// Whether anything was committed.
+    pub applied: bool,
+}
+
+/// What became of one output.
+#[derive(Debug)]
+pub struct AdoptedOutput {
+    /// Its path.
+    pub path: String,
+    /// Files in place before.
+    pub files: usize,
+    /// Rows of the replay.
+    pub rows: u64,
+    /// What became of it.
+    pub result: AdoptResult,
+}
+
+/// What becomes of an output.
+#[derive(Debug)]
+pub enum AdoptResult {
+    /// Its files are the rows of the replay, and are adopted as they are; with the zone in which times without one are
+    /// read, where there are any.
+    Adopted,
+    /// Its files are replaced by those of the replay: why.
+    Repaired(String),
+    /// Nothing was in place, so the rows of the replay are written.
+    Written,
+    /// Its files are not the rows of the replay: why, and how they differ where rows can be compared.
+    Different(String, Option<Box<Verified>>),
+}
+
+impl AdoptOutcome {
+    /// Whether an output in place is not that of the replay, and stays so.
+    pub fn differs(&self) -> bool {
+        self.outputs.iter().any(|output| matches!(output.result, AdoptResult::Different(..)))
+    }
+}
+
+/// Adopts what lies where the outputs of the job go.
+///
+/// # Errors
+/// As of a run; a job error: Highwater wrote an output already, or one is of a kind that is not adopted.
+pub fn adopt(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    request: &AdoptRequest,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<AdoptOutcome> {
+    let plan = job::plan_job(spec, overrides)?;
+    let targets = places(&plan);
+    refuse_ours(&plan, &targets)?;
+    let transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
+    let rejects = plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
+    let (staged, mut outputs) = pool(options.threads)?.install(|| {
+        let pass = Pass { plan: &plan, options, progress };
+        let staged = deliver::stage(&pass, &transaction, rejects)?;
+        let outputs = compared(&pass, &transaction, &targets, request)?;
+        Ok::<_, Error>((staged, outputs))
+    })?;
+    let account = staged.outcome.account;
+    let differs = outputs.iter().any(|output| matches!(output.result, AdoptResult::Different(..)));
+    let applied = !differs && !request.plan_only;
+    if applied {
+        staged.commit(&plan, transaction)?;
+    } else {
+        // What was staged goes before the job runs again for the comparison.
+        drop(transaction);
+        for output in &mut outputs {
+            if let AdoptResult::Different(_, found) = &mut output.result {
+                *found = difference(spec, overrides, &output.path, request, options, progress);
+            }
+        }
+    }
+    Ok(AdoptOutcome { plan, account, outputs, applied })
+}
+
+/// Refuses what a job of Highwater wrote.
+fn refuse_ours(plan: &Plan, targets: &[Target]) -> Result<()> {
+    if let Some(publication) = plan.deliveries.publications.first() {
+        return Err(Error::job(format!("the table {} is not adopted yet", publication.address.url()))
+            .hint("run the job: rows that the table has already stay as they are"));
+    }
+    let identities = plan.deliveries.identities.outputs.iter().chain(&plan.deliveries.identities.late);
+    let files = plan.deliveries.outputs.iter().filter(|output| deliver::target(&output.to).is_some());
+    let of_files = files.count();
+    for (number, target) in targets.iter().enumerate() {
+        let Some(manifest) = target.manifest()? else { continue };
+        let path = target.path.display();
+        let own = identities.clone().any(|identity| manifest.identity.as_ref() == Some(identity));
+        let error = match own || number >= of_files {
+            true => Error::job(format!("{path} is an output of this job already"))
+                .hint("there is nothing to adopt: `highwater backfill` corrects it"),
+            false => Error::job(format!("another job of Highwater wrote {path}"))
+                .hint("give the output another path, or run this job to replace it"),
+        };
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// What lies in place beside what was staged; of what is adopted the transaction keeps the files that are there.
+fn compared(
+    pass: &Pass,
+    transaction: &Transaction,
+    targets: &[Target],
+    request: &AdoptRequest,
+) -> Result<Vec<AdoptedOutput>> {
+    let mut outputs = vec![];
+    for (id, output) in pass.plan.deliveries.with_ids() {
+        let Some(target) = deliver::target(&output.to) else { continue };
+        let number = target_number(pass.plan, id);
+        let rows = transaction.parts(number)?.iter().map(|part| part.rows).sum();
+        let in_place = FilesInPlace::find(&target)?;
+        let files = in_place.paths.len();
+        let result = of_output(pass, transaction, (id, number), &in_place, request)?;
+        outputs.push(AdoptedOutput { path: output.to.to_string(), files, rows, result });
+    }
+    // The late output stands behind all others.
+    if let Some(late) = targets.get(outputs.len()) {
+        let in_place = FilesInPlace::find(late)?;
+        if !in_place.paths.is_empty() {
+            return Err(Error::job(format!(
+                "{} is in place, and late events are not adopted",
+                late.path.display()
+            ))
+            .hint("give [late] another path"));
+        }
+    }
+    Ok(outputs)
+}
+
+fn of_output(
+    pass: &Pass,
+    transaction: &Transaction,
+    (id, number): (OutputId, usize),
+    in_place: &FilesInPlace,
+    request: &AdoptRequest,
+) -> Result<AdoptResult> {
+    if in_place.paths.is_empty() {
+        return Ok(AdoptResult::Written);
+    }
+    let why = match not_adopted(&pass.plan.deliveries.outputs[id]) {
+        Some(why) => why.to_string(),
+        None => match files::layout(pass, transaction, (id, number), in_place)? {
+            Layout::Same(parts) => {
+                transaction.adopt(number, parts)?;
+                return Ok(AdoptResult::Adopted);
+            }
+            Layout::Different(why) => why,
+        },
+    };
+    if !request.repair {
+        return Ok(AdoptResult::Different(why, None));
+    }
+    in_place.paths.iter().try_for_each(|path| transaction.replace_foreign(number, path))?;
+    Ok(AdoptResult::Repaired(why))
+}
+
+/// Why files of an output are not adopted, whatever is in them.
+fn not_adopted(output: &OutputPlan) -> Option<&'static str> {
+    match &output.kind {
+        OutputKind::Groups { post, .. } if post.top.is_some() => {
+            Some("the order of rows in an output with `top` is not known from its files")
+        }
+        OutputKind::Groups { .. } => None,
+        OutputKind::Rows(_) => Some("files of events are not adopted"),
+        OutputKind::Archive(_) => {
+            Some("an archive names the place of each record, which no other program writes")
+        }
+    }
+}
+
+/// How the rows of an output in place differ from the replay, and why.
+fn difference(
+    spec: &JobSpec,
+    overrides: &Overrides,
+    path: &str,
+    request: &AdoptRequest,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Option<Box<Verified>> {
+    let plan = job::plan_job(spec, overrides).ok()?;
+    let compared = VerifyRequest {
+        against: Against::Result(path.into()),
+        output: Some(path.to_string()),
+        show: request.show,
+        ..VerifyRequest::printed(options, progress)
+    };
+    // That the files differ is known; how they do is told where rows of theirs can be laid beside ours.
+    let verdict = verify(spec, overrides, plan, &compared).ok()?;
+    verdict.verified.into_iter().next().filter(|verified| !verified.comparison.same()).map(Box::new)
+}
