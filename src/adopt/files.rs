@@ -115,7 +115,7 @@ fn theirs(
         }
         let bytes = std::fs::read(&at).map_err(|e| Error::io("read", &at, e))?;
         let (size, hash) = (bytes.len() as u64, format!("{:032x}", xxh3_128(&bytes)));
-        let rows = match reader.adopted(bytes, zone, &at) {
+        let (rows, without_header) = match reader.adopted(bytes, zone, &at) {
             Ok(rows) => rows,
             Err(error) if error.kind() == Kind::Data => {
                 return Ok(Layout::Different(error.message().to_string()));
@@ -142,7 +142,7 @@ fn theirs(
             hash,
             first: span.map(|span| span.first),
             last: span.map(|span| span.last),
-            adopted: Some(AdoptedFile { zone: zone.to_string() }),
+            adopted: Some(AdoptedFile { zone: zone.to_string(), without_header }),
         });
         // A file without rows is in no partition.
         if rows.num_rows() > 0 {

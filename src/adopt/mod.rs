@@ -9,6 +9,7 @@
 //! * What a job of Highwater wrote is not adopted: it is this job's already, or another one's.
 
 mod files;
+mod tables;
 
 use crate::deliver::{self, places, target_number};
 use crate::engine::{Pass, Progress, RunOptions};
@@ -17,7 +18,7 @@ use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputKind, OutputPlan, Plan};
 use crate::process::pool;
 use crate::sink::{Account, RejectsWriter, Target, Transaction};
-use crate::verify::{Against, Verified, VerifyRequest, verify};
+use crate::verify::{Against, ColumnNames, ResultFormat, Verified, VerifyRequest, verify};
 use files::{FilesInPlace, Layout};
 
 /// What is asked of [`adopt`].
@@ -47,6 +48,8 @@ pub struct AdoptOutcome {
 /// What became of one output.
 #[derive(Debug)]
 pub struct AdoptedOutput {
+    /// Its number.
+    id: OutputId,
     /// Its path.
     pub path: String,
     /// Files in place before.
@@ -92,25 +95,30 @@ pub fn adopt(
     let plan = job::plan_job(spec, overrides)?;
     let targets = places(&plan);
     refuse_ours(&plan, &targets)?;
-    let transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
+    let mut transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
     let rejects = plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-    let (staged, mut outputs) = pool(options.threads)?.install(|| {
+    let (mut staged, mut outputs) = pool(options.threads)?.install(|| {
         let pass = Pass { plan: &plan, options, progress };
         let staged = deliver::stage(&pass, &transaction, rejects)?;
         let outputs = compared(&pass, &transaction, &targets, request)?;
         Ok::<_, Error>((staged, outputs))
     })?;
     let account = staged.outcome.account;
+    // The tables are brought up to date in transactions of their servers, which say what is not as it should be.
+    let mut tables = staged.open(&plan, &mut transaction)?;
+    tables::compared(&plan, &tables.before()?, request, &mut outputs);
     let differs = outputs.iter().any(|output| matches!(output.result, AdoptResult::Different(..)));
     let applied = !differs && !request.plan_only;
     if applied {
-        staged.commit(&plan, transaction)?;
+        staged.finish(tables, transaction)?;
     } else {
         // What was staged goes before the job runs again for the comparison.
+        drop(tables);
         drop(transaction);
         for output in &mut outputs {
             if let AdoptResult::Different(_, found) = &mut output.result {
-                *found = difference(spec, overrides, &output.path, request, options, progress);
+                let case = DifferenceRequest { spec, overrides, request, options, progress };
+                *found = case.difference(&plan, output.id, &output.path);
             }
         }
     }
@@ -119,10 +127,6 @@ pub fn adopt(
 
 /// Refuses what a job of Highwater wrote.
 fn refuse_ours(plan: &Plan, targets: &[Target]) -> Result<()> {
-    if let Some(publication) = plan.deliveries.publications.first() {
-        return Err(Error::job(format!("the table {} is not adopted yet", publication.address.url()))
-            .hint("run the job: rows that the table has already stay as they are"));
-    }
     let identities = plan.deliveries.identities.outputs.iter().chain(&plan.deliveries.identities.late);
     let files = plan.deliveries.outputs.iter().filter(|output| deliver::target(&output.to).is_some());
     let of_files = files.count();
@@ -156,7 +160,7 @@ fn compared(
         let in_place = FilesInPlace::find(&target)?;
         let files = in_place.paths.len();
         let result = of_output(pass, transaction, (id, number), &in_place, request)?;
-        outputs.push(AdoptedOutput { path: output.to.to_string(), files, rows, result });
+        outputs.push(AdoptedOutput { id, path: output.to.to_string(), files, rows, result });
     }
     // The late output stands behind all others.
     if let Some(late) = targets.get(outputs.len()) {
@@ -213,23 +217,43 @@ fn not_adopted(output: &OutputPlan) -> Option<&'static str> {
     }
 }
 
-/// How the rows of an output in place differ from the replay, and why.
-fn difference(
-    spec: &JobSpec,
-    overrides: &Overrides,
-    path: &str,
-    request: &AdoptRequest,
-    options: &RunOptions,
-    progress: &dyn Progress,
-) -> Option<Box<Verified>> {
-    let plan = job::plan_job(spec, overrides).ok()?;
-    let compared = VerifyRequest {
-        against: Against::Result(path.into()),
-        output: Some(path.to_string()),
-        show: request.show,
-        ..VerifyRequest::printed(options, progress)
-    };
-    // That the files differ is known; how they do is told where rows of theirs can be laid beside ours.
-    let verdict = verify(spec, overrides, plan, &compared).ok()?;
-    verdict.verified.into_iter().next().filter(|verified| !verified.comparison.same()).map(Box::new)
+/// What is needed to say how rows in place differ.
+struct DifferenceRequest<'a> {
+    spec: &'a JobSpec,
+    overrides: &'a Overrides,
+    request: &'a AdoptRequest,
+    options: &'a RunOptions,
+    progress: &'a dyn Progress,
+}
+
+impl DifferenceRequest<'_> {
+    /// How the rows of the output `id` in place differ from the replay, and why.
+    fn difference(&self, plan: &Plan, id: OutputId, path: &str) -> Option<Box<Verified>> {
+        let to = plan.deliveries.outputs[id].to.to_string();
+        let compared = |against: Against, server, names| VerifyRequest {
+            against,
+            server,
+            output: Some(to.clone()),
+            show: self.request.show,
+            there: ResultFormat { names, ..ResultFormat::default() },
+            ..VerifyRequest::printed(self.options, self.progress)
+        };
+        let verified = |request: VerifyRequest| {
+            verify(self.spec, self.overrides, job::plan_job(self.spec, self.overrides)?, &request)
+        };
+        // That the rows differ is known; how they do is told where rows of theirs can be laid beside ours.
+        let published = plan.deliveries.publications.iter().find(|publication| publication.output == id);
+        let verdict = match published {
+            Some(publication) => {
+                let query = tables::query(plan, publication).ok()?;
+                let server = Some(publication.address.server.clone());
+                verified(compared(Against::Query(query.path().to_path_buf()), server, ColumnNames::Header))
+            }
+            // Files of CSV may have no header line: then their columns are those of the output.
+            None => verified(compared(Against::Result(path.into()), None, ColumnNames::Header))
+                .or_else(|_| verified(compared(Against::Result(path.into()), None, ColumnNames::Same))),
+        };
+        let verified = verdict.ok()?.verified.into_iter().next();
+        verified.filter(|verified| !verified.comparison.same()).map(Box::new)
+    }
 }

@@ -21,7 +21,7 @@ use crate::deliver::shape::PartitionRows;
 use crate::engine::Pass;
 use crate::error::Result;
 use crate::plan::{GroupPlaces, Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
-use crate::sink::{Manifest, Part, Target, Transaction};
+use crate::sink::{AdoptedFile, Manifest, Part, Target, Transaction};
 use crate::time::TimeRange;
 use crate::window::Window;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -306,6 +306,13 @@ impl<'a> GroupOutput<'a> {
         Ok(PartChange { old: parts.next(), more: parts.collect(), new: written, found })
     }
 
+    /// How files of CSV without a header are read, where those of another program are: a reader of the folder would take a
+    /// header for a row.
+    fn without_header(&self) -> Option<&AdoptedFile> {
+        let adopted = self.manifest.parts.iter().filter_map(|part| part.adopted.as_ref());
+        adopted.into_iter().find(|adopted| adopted.without_header)
+    }
+
     /// Stages the part of a partition; none without rows, unless the output is all one part.
     fn write(
         &self,
@@ -319,6 +326,6 @@ impl<'a> GroupOutput<'a> {
         }
         let name = format!("data.{}", self.output.format.extension());
         let staged = transaction.stage(self.number, &path.file(&name))?;
-        write_part(pass, staged, &self.reader, rows, &self.spans(rows)?).map(Some)
+        write_part(pass, staged, &self.reader, rows, &self.spans(rows)?, self.without_header()).map(Some)
     }
 }

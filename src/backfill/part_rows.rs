@@ -8,7 +8,7 @@ use crate::group::key_rows;
 use crate::plan::{Grouping, OutputKind, OutputPlan, PlannedColumn};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{ANEW, Part, PartWriter, StagedFile, encoder};
+use crate::sink::{ANEW, AdoptedFile, Part, PartWriter, StagedFile, encoder};
 use crate::time::{FirstAndLast, TimeRange};
 use crate::window::{Assigner, Window};
 use arrow_array::cast::AsArray;
@@ -122,7 +122,7 @@ impl WindowColumns {
 }
 
 /// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
-/// one that `reader` can read.
+/// one that `reader` can read; it has no header line where it is `like` files that have none.
 ///
 /// # Errors
 /// The disk fails.
@@ -132,9 +132,13 @@ pub fn write_part(
     reader: &PartReader,
     rows: &RecordBatch,
     spans: &[TimeRange],
+    like: Option<&AdoptedFile>,
 ) -> Result<Part> {
     let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
-    let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
+    let mut writer = match like {
+        Some(like) => PartWriter::without_header(staged, like.clone()),
+        None => PartWriter::new(staged, reader.format, &reader.schema)?,
+    };
     // A row group ends where that of a run ends, or the files would not have the same bytes.
     for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
         let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));

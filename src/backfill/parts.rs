@@ -62,7 +62,7 @@ impl PartReader {
             return Err(sink::altered(&path));
         }
         if let Some(adopted) = &part.adopted {
-            return self.adopted(bytes, &adopted.zone, &path);
+            return self.adopted(bytes, &adopted.zone, &path).map(|(rows, _)| rows);
         }
         let rows = part.rows as usize;
         let batch = match self.format {
@@ -92,11 +92,12 @@ impl PartReader {
         PartReader { root: folder, ..self.clone() }.read(&Part { path: name, ..part.clone() })
     }
 
-    /// The rows of a file that another program wrote, whose times without a zone are local times of `zone`.
+    /// The rows of a file that another program wrote, whose times without a zone are local times of `zone`; and whether it
+    /// is CSV without a header line.
     ///
     /// # Errors
     /// A data error: it does not have the columns of the output.
-    pub fn adopted(&self, bytes: Vec<u8>, zone: &str, path: &Path) -> Result<RecordBatch> {
+    pub fn adopted(&self, bytes: Vec<u8>, zone: &str, path: &Path) -> Result<(RecordBatch, bool)> {
         let zone = Zone::named(zone).ok_or_else(|| unreadable(path))?;
         adopted::read(self.format, &self.schema, &zone, bytes, path)
     }

@@ -292,7 +292,7 @@ impl<'a> StateParts<'a> {
             return Ok(None);
         }
         let staged = transaction.stage_state_part(self.output.number, &state_path(path))?;
-        write_part(pass, staged, &self.reader, groups, &self.spans(groups)).map(Some)
+        write_part(pass, staged, &self.reader, groups, &self.spans(groups), None).map(Some)
     }
 }
 

@@ -84,9 +84,11 @@ impl AdoptArgs {
     }
 
     fn output(&self, out: &mut ReportDocument, output: &AdoptedOutput) {
-        let AdoptedOutput { path, files, rows, result } = output;
+        let AdoptedOutput { path, files, rows, result, .. } = output;
+        let is_table = crate::pg::is_url(path);
         let path = data(path);
         let (rows, files) = (count(*rows, "row", "rows"), count(*files as u64, "file", "files"));
+        let files = if is_table { "the table".to_string() } else { files };
         let would = |done: &str, plan: &str| if self.plan { plan.to_string() } else { done.to_string() };
         match result {
             AdoptResult::Different(why, found) => {
@@ -102,7 +104,7 @@ impl AdoptArgs {
             }
             AdoptResult::Repaired(why) => {
                 let done = would("replaced", "to replace");
-                out.line(format!("{path}: {files} {done} by {rows} of the replay, because {why}"));
+                out.line(format!("{path}: {done} by {rows} of the replay, because {why}"));
             }
             AdoptResult::Written => {
                 let done = would("written", "to write");

@@ -189,6 +189,8 @@ pub struct Publication {
     /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
     /// together, the keys, the firing.
     pub key: Vec<usize>,
+    /// The zone of local times in a table that exists, where the job declares it.
+    pub zone: Option<String>,
 }
 
 /// A page: a report of outputs that are in place, written after them. It decides nothing of the result, so the hash

@@ -213,11 +213,14 @@ pub struct Part {
     pub adopted: Option<AdoptedFile>,
 }
 
-/// How a file is read that another program wrote.
+/// How a file is read that another program wrote, or that was written as that program does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdoptedFile {
     /// The zone of its times without one.
     pub zone: String,
+    /// Whether it is CSV without a header line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_header: bool,
 }
 
 impl Account {

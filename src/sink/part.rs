@@ -1,7 +1,7 @@
 //! Pieces of a result become a part: the encoder of each format, and the file that takes the pieces in order.
 
 use super::encode::{Encoded, EncodedContent, Encoder, OutputFormat};
-use super::manifest::Part;
+use super::manifest::{AdoptedFile, Part};
 use super::stage::StagedFile;
 use super::{avro, csv, jsonl, keyed, parquet};
 use crate::batch::Schema;
@@ -53,6 +53,12 @@ impl PartWriter {
             }
         };
         Ok(PartWriter { rows: 0, file })
+    }
+
+    /// Begins a part of CSV without a header line, as the files beside it have none; `like` says how it is read.
+    pub fn without_header(mut staged: StagedFile, like: AdoptedFile) -> PartWriter {
+        staged.reads_as(like);
+        PartWriter { rows: 0, file: PartFile::Text(staged) }
     }
 
     /// Appends a piece, which must come from the encoder of the same format and schema.

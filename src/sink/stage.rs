@@ -5,7 +5,7 @@
 //! times say. A part that a correction does not look at is kept without reading it where nothing has touched the file
 //! since the manifest was put in place (its ctime, which no program sets, is before that of the manifest).
 
-use super::manifest::{Manifest, Part};
+use super::manifest::{AdoptedFile, Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::time::FirstAndLast;
@@ -147,6 +147,7 @@ impl Staging {
             buffer: vec![],
             hasher: Box::new(Xxh3::new()),
             bytes: 0,
+            adopted: None,
         }
     }
 
@@ -350,6 +351,8 @@ pub struct StagedFile {
     buffer: Vec<u8>,
     hasher: Box<Xxh3>,
     bytes: u64,
+    /// How it is read, where it is not written as parts are.
+    adopted: Option<AdoptedFile>,
 }
 
 impl std::fmt::Debug for StagedFile {
@@ -365,6 +368,11 @@ impl StagedFile {
     /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Notes that it is written as another program does.
+    pub(super) fn reads_as(&mut self, like: AdoptedFile) {
+        self.adopted = Some(like);
     }
 
     /// Where it lies while it is staged.
@@ -387,7 +395,7 @@ impl StagedFile {
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.map(|span| (span.first, span.last)).unzip();
         let path = std::mem::take(&mut self.path);
-        let part = Part { path, rows, bytes: self.bytes, hash, first, last, adopted: None };
+        let part = Part { path, rows, bytes: self.bytes, hash, first, last, adopted: self.adopted.take() };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
         // A file can be changed without a trace in the manifest, so its bytes are hashed.

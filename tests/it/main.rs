@@ -8,6 +8,7 @@
 // A test that fails says so by its panic.
 #![allow(clippy::unwrap_used)]
 
+mod adopted;
 mod aggregates;
 mod alike;
 mod all_faults;
@@ -30,6 +31,7 @@ mod change_tables;
 mod checked;
 mod ci;
 mod circles;
+mod closed_windows;
 mod crash;
 mod crash_backfill;
 mod crash_load;
@@ -69,6 +71,7 @@ mod jobs;
 mod json;
 mod laws;
 mod lineage;
+mod listed_columns;
 mod live_sql;
 mod log;
 mod logical;

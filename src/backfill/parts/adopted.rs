@@ -23,7 +23,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The rows of the file `bytes`, which lies at `path`, with the columns of `schema`.
+/// The rows of the file `bytes`, which lies at `path`, with the columns of `schema`; and whether it is CSV without a header
+/// line.
 ///
 /// # Errors
 /// A data error: the file is not one of the format, has other columns, or a value that its column here cannot hold.
@@ -33,10 +34,10 @@ pub fn read(
     zone: &Zone,
     bytes: Vec<u8>,
     path: &Path,
-) -> Result<RecordBatch> {
+) -> Result<(RecordBatch, bool)> {
     let wrong = |why: String| Error::data(format!("{} cannot be adopted: {why}", path.display()));
     match format {
-        OutputFormat::Parquet => parquet(schema, zone, bytes).map_err(wrong),
+        OutputFormat::Parquet => parquet(schema, zone, bytes).map(|rows| (rows, false)).map_err(wrong),
         OutputFormat::Csv | OutputFormat::JsonLines => {
             adopted_text::read(format, schema, zone, &bytes).map_err(wrong)
         }

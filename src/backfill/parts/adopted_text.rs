@@ -20,15 +20,23 @@ use std::sync::Arc;
 
 type Fallible<T> = std::result::Result<T, String>;
 
-/// The rows of a text, with the columns of `schema`.
-pub(super) fn read(format: OutputFormat, schema: &Schema, zone: &Zone, text: &[u8]) -> Fallible<RecordBatch> {
+/// The rows of a text, with the columns of `schema`; and whether it is CSV without a header line.
+pub(super) fn read(
+    format: OutputFormat,
+    schema: &Schema,
+    zone: &Zone,
+    text: &[u8],
+) -> Fallible<(RecordBatch, bool)> {
     std::str::from_utf8(text).map_err(|e| format!("it is not UTF-8 at byte {}", e.valid_up_to()))?;
     let mut table = TextColumns::new(schema, zone);
-    match format {
+    let without_header = match format {
         OutputFormat::Csv => csv(schema, text, &mut table)?,
-        _ => json(schema, text, &mut table)?,
-    }
-    table.finish(schema)
+        _ => {
+            json(schema, text, &mut table)?;
+            false
+        }
+    };
+    Ok((table.finish(schema)?, without_header))
 }
 
 /// The columns of a file of text, as they are filled.
@@ -92,8 +100,9 @@ impl TextColumns {
     }
 }
 
-fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<()> {
-    let mut at = 0;
+/// Reads the records; gives whether no header comes before them.
+fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<bool> {
+    let (mut at, mut without_header) = (0, false);
     let mut order: Option<Vec<usize>> = None;
     while at < text.len() {
         let mut fields: Vec<Option<Vec<u8>>> = vec![];
@@ -138,7 +147,10 @@ fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<()> {
                     order = Some(places);
                     continue;
                 }
-                None => order = Some((0..schema.fields.len()).collect()),
+                None => {
+                    without_header = true;
+                    order = Some((0..schema.fields.len()).collect());
+                }
             }
         }
         let order = order.as_deref().unwrap_or_default();
@@ -154,7 +166,7 @@ fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<()> {
         }
         table.rows += 1;
     }
-    Ok(())
+    Ok(without_header)
 }
 
 fn json(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<()> {

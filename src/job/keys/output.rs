@@ -34,6 +34,9 @@ keys! {
     /// name.
     MIRROR: Text = "mirror" { examples: json!(["out/mirror"]) };
 
+    /// Of the table of a server that exists: the zone of its columns of times without one.
+    TABLE_TIMEZONE: Text = "table_timezone" { examples: json!(["UTC", "Europe/London"]) };
+
     /// Of lines for kcat: the columns before the tab, by default those of `by`; at most four.
     KEY: Strings = "key" { examples: json!([["userId"]]) };
 
@@ -113,7 +116,7 @@ pub const OUTPUT: KeySection = KeySection {
     ..KeySection::new(
         "`[[output]]`",
         about! {
-            PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            PATH, OF, TITLE, FORMAT, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
             FIRINGS, EMIT, ARCHIVE, STATE,
         },
     )

@@ -14,6 +14,7 @@ use crate::pg::{self, TableAddress};
 use crate::plan::{OutputId, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
 use crate::sink::{LineKey, OutputFormat, avro};
+use crate::time::Zone;
 use crate::window::Window;
 use std::ops::Range;
 
@@ -28,6 +29,23 @@ impl Planner<'_> {
             let error = Error::job("`mirror` is for an output that is the table of a server");
             self.fault(error.hint("path = \"postgres://user@host:5432/database/table\""), &mirror.span);
             right = false;
+        }
+        if let Some(zone) = &spec.table_timezone {
+            let of_table = spec.path.as_ref().is_some_and(|path| pg::is_url(&path.value));
+            let error = match Zone::named(&zone.value) {
+                Some(_) if of_table => None,
+                Some(_) => {
+                    Some(Error::job("`table_timezone` is for an output that is the table of a server"))
+                }
+                None => Some(
+                    Error::job(format!("unknown time zone `{}`", zone.value))
+                        .hint("an IANA name, such as \"UTC\" or \"Europe/London\""),
+                ),
+            };
+            if let Some(error) = error {
+                self.fault(error, &zone.span);
+                right = false;
+            }
         }
         if let (Some(key), false) = (spec.key.first(), matches!(format, None | Some(OutputFormat::Keyed(_))))
         {
@@ -113,6 +131,7 @@ impl Planner<'_> {
             output: OutputId::new(self.outputs.len()),
             address: address.clone(),
             key,
+            zone: spec.table_timezone.as_ref().map(|zone| zone.value.clone()),
         })
     }
 
