@@ -4,7 +4,7 @@
 //! A table is brought up to date in a transaction of its server, which writes only rows that are not as they should be. Where
 //! it writes none and the table has no other rows, it holds the replay: the mirror is written, and the table stays as it is.
 
-use super::{AdoptRequest, AdoptResult, AdoptedOutput};
+use super::outcome::{AdoptRequest, AdoptResult, AdoptedOutput};
 use crate::deliver::server_tables::TableBefore;
 use crate::error::{Error, Result};
 use crate::pg::quoted;

@@ -90,7 +90,7 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         .iter()
         .find(|output| groups(output).is_some_and(|g| !output.tells_groups(&plan.pipeline.groupings[g])))
     {
-        Some(format!("`columns` of {} leaves out what tells the windows or the keys of its rows", output.to))
+        Some(format!("`columns` of {} leaves out the windows or the keys of its rows", output.to))
     } else {
         let touched = plan.deliveries.ids().filter(|&id| method(plan, id, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {

@@ -7,7 +7,7 @@
 //! * A time without a zone is a local time of the zone that is given.
 //! * Rows come in the order of the file, which may be any.
 
-use super::adopted_text;
+use super::adopted_text::{self, check_names};
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Result};
 use crate::sink::OutputFormat;
@@ -20,7 +20,6 @@ use arrow_schema::{DataType as ArrowType, TimeUnit};
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The rows of the file `bytes`, which lies at `path`, with the columns of `schema`; and whether it is CSV without a header
@@ -85,20 +84,6 @@ fn flatten(name: &str, column: &ArrayRef, leaves: &mut Vec<(String, ArrayRef)>) 
             }
         }
         _ => leaves.push((name.to_string(), column.clone())),
-    }
-}
-
-/// Whether a file has no column that the output does not have.
-pub(super) fn check_names<'a>(
-    schema: &Schema,
-    names: impl Iterator<Item = &'a str>,
-) -> std::result::Result<(), String> {
-    let known: BTreeSet<&str> = schema.names().collect();
-    let unknown: Vec<String> =
-        names.filter(|name| !known.contains(name)).map(|name| format!("`{name}`")).collect();
-    match unknown.is_empty() {
-        true => Ok(()),
-        false => Err(format!("it has columns that the output does not have: {}", unknown.join(", "))),
     }
 }
 

@@ -5,7 +5,6 @@
 //!   A field without quotes and characters is NULL. JSON Lines have an object a line; a key that is not there is NULL.
 //! * Values are spelled as readers of sources take them: times by ISO 8601, with an offset or as local times.
 
-use super::adopted::check_names;
 use super::rows::batch;
 use crate::batch::{DataType, NativeBuilder, Schema};
 use crate::input::fields::{FieldKind, csv_field, undouble};
@@ -16,6 +15,7 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::NullBufferBuilder;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 type Fallible<T> = std::result::Result<T, String>;
@@ -28,7 +28,7 @@ pub(super) fn read(
     text: &[u8],
 ) -> Fallible<(RecordBatch, bool)> {
     std::str::from_utf8(text).map_err(|e| format!("it is not UTF-8 at byte {}", e.valid_up_to()))?;
-    let mut table = TextColumns::new(schema, zone);
+    let mut table = AdoptedColumns::new(schema, zone);
     let without_header = match format {
         OutputFormat::Csv => csv(schema, text, &mut table)?,
         _ => {
@@ -40,13 +40,13 @@ pub(super) fn read(
 }
 
 /// The columns of a file of text, as they are filled.
-struct TextColumns {
-    columns: Vec<TextColumn>,
+struct AdoptedColumns {
+    columns: Vec<AdoptedColumn>,
     times: TimeParser,
     rows: usize,
 }
 
-struct TextColumn {
+struct AdoptedColumn {
     name: String,
     ty: DataType,
     nulls: NullBufferBuilder,
@@ -54,9 +54,9 @@ struct TextColumn {
     natives: Option<NativeBuilder>,
 }
 
-impl TextColumns {
-    fn new(schema: &Schema, zone: &Zone) -> TextColumns {
-        let column = |field: &crate::batch::Field| TextColumn {
+impl AdoptedColumns {
+    fn new(schema: &Schema, zone: &Zone) -> AdoptedColumns {
+        let column = |field: &crate::batch::Field| AdoptedColumn {
             name: field.name.clone(),
             ty: field.ty,
             nulls: NullBufferBuilder::new(0),
@@ -64,7 +64,7 @@ impl TextColumns {
             natives: NativeBuilder::new(field.ty, 0),
         };
         let times = TimeParser::new(TimeRule::Iso, zone.clone());
-        TextColumns { columns: schema.fields.iter().map(column).collect(), times, rows: 0 }
+        AdoptedColumns { columns: schema.fields.iter().map(column).collect(), times, rows: 0 }
     }
 
     /// Appends a value of a column; `None` is NULL.
@@ -101,7 +101,7 @@ impl TextColumns {
 }
 
 /// Reads the records; gives whether no header comes before them.
-fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<bool> {
+fn csv(schema: &Schema, text: &[u8], table: &mut AdoptedColumns) -> Fallible<bool> {
     let (mut at, mut without_header) = (0, false);
     let mut order: Option<Vec<usize>> = None;
     while at < text.len() {
@@ -169,7 +169,7 @@ fn csv(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<bool> 
     Ok(without_header)
 }
 
-fn json(schema: &Schema, text: &[u8], table: &mut TextColumns) -> Fallible<()> {
+fn json(schema: &Schema, text: &[u8], table: &mut AdoptedColumns) -> Fallible<()> {
     for line in text.split(|&c| c == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
         let row = table.rows + 1;
         let object: Value =
@@ -204,5 +204,19 @@ fn flatten<'a>(schema: &Schema, name: String, value: &'a Value, leaves: &mut Vec
                 .for_each(|(inner, value)| flatten(schema, format!("{name}.{inner}"), value, leaves));
         }
         value => leaves.push((name, value)),
+    }
+}
+
+/// Whether a file has no column that the output does not have.
+pub(super) fn check_names<'a>(
+    schema: &Schema,
+    names: impl Iterator<Item = &'a str>,
+) -> std::result::Result<(), String> {
+    let known: BTreeSet<&str> = schema.names().collect();
+    let unknown: Vec<String> =
+        names.filter(|name| !known.contains(name)).map(|name| format!("`{name}`")).collect();
+    match unknown.is_empty() {
+        true => Ok(()),
+        false => Err(format!("it has columns that the output does not have: {}", unknown.join(", "))),
     }
 }

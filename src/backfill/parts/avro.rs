@@ -19,7 +19,8 @@ pub fn read(schema: &Schema, bytes: &[u8]) -> Result<RecordBatch, usize> {
     let header = avro::header(schema);
     // The sync marker is the last of the header, and stands behind each block.
     let (true, Some(sync)) = (bytes.starts_with(&header), header.last_chunk::<16>()) else { return Err(0) };
-    let mut columns: Vec<AvroColumn> = schema.fields.iter().map(|field| AvroColumn::new(field.ty)).collect();
+    let mut columns: Vec<AvroPartColumn> =
+        schema.fields.iter().map(|field| AvroPartColumn::new(field.ty)).collect();
     let order = avro::order(schema);
     let (mut at, mut rows) = (header.len(), 0);
     while at < bytes.len() {
@@ -39,7 +40,7 @@ pub fn read(schema: &Schema, bytes: &[u8]) -> Result<RecordBatch, usize> {
         rows += block.0;
         at = bytes.len() - block.2;
     }
-    let columns = columns.into_iter().map(AvroColumn::finish).collect();
+    let columns = columns.into_iter().map(AvroPartColumn::finish).collect();
     batch(schema, columns, rows).map_err(|_| bytes.len())
 }
 
@@ -81,22 +82,22 @@ impl<'a> Bytes<'a> {
 }
 
 /// A column that is being filled.
-struct AvroColumn {
+struct AvroPartColumn {
     nulls: NullBufferBuilder,
-    values: AvroValues,
+    values: AvroPartValues,
 }
 
-enum AvroValues {
+enum AvroPartValues {
     Text(StringViewBuilder),
     Native(NativeBuilder),
 }
 
-impl AvroColumn {
-    fn new(ty: crate::batch::DataType) -> AvroColumn {
-        let values = NativeBuilder::new(ty, 0).map(AvroValues::Native);
-        AvroColumn {
+impl AvroPartColumn {
+    fn new(ty: crate::batch::DataType) -> AvroPartColumn {
+        let values = NativeBuilder::new(ty, 0).map(AvroPartValues::Native);
+        AvroPartColumn {
             nulls: NullBufferBuilder::new(0),
-            values: values.unwrap_or_else(|| AvroValues::Text(StringViewBuilder::new())),
+            values: values.unwrap_or_else(|| AvroPartValues::Text(StringViewBuilder::new())),
         }
     }
 
@@ -105,23 +106,23 @@ impl AvroColumn {
         if from.long()? == 0 {
             self.nulls.append_null();
             match &mut self.values {
-                AvroValues::Text(texts) => texts.append_null(),
-                AvroValues::Native(values) => values.push_default(),
+                AvroPartValues::Text(texts) => texts.append_null(),
+                AvroPartValues::Native(values) => values.push_default(),
             }
             return Some(());
         }
         self.nulls.append_non_null();
         match &mut self.values {
-            AvroValues::Text(texts) => texts.append_value(std::str::from_utf8(from.bytes()?).ok()?),
-            AvroValues::Native(NativeBuilder::Bool(bits)) => bits.append(from.take(1)? == [1]),
-            AvroValues::Native(NativeBuilder::Int(values) | NativeBuilder::Time(values)) => {
+            AvroPartValues::Text(texts) => texts.append_value(std::str::from_utf8(from.bytes()?).ok()?),
+            AvroPartValues::Native(NativeBuilder::Bool(bits)) => bits.append(from.take(1)? == [1]),
+            AvroPartValues::Native(NativeBuilder::Int(values) | NativeBuilder::Time(values)) => {
                 values.push(from.long()?);
             }
-            AvroValues::Native(NativeBuilder::Float(values)) => {
+            AvroPartValues::Native(NativeBuilder::Float(values)) => {
                 values.push(f64::from_le_bytes(from.take(8)?.try_into().ok()?));
             }
-            AvroValues::Native(NativeBuilder::Date(values)) => values.push(from.long()?.try_into().ok()?),
-            AvroValues::Native(NativeBuilder::Decimal(values, ..)) => {
+            AvroPartValues::Native(NativeBuilder::Date(values)) => values.push(from.long()?.try_into().ok()?),
+            AvroPartValues::Native(NativeBuilder::Decimal(values, ..)) => {
                 let bytes = from.bytes()?;
                 let fill = if *bytes.first()? >= 0x80 { 0xff } else { 0 };
                 let mut whole = [fill; 16];
@@ -134,8 +135,8 @@ impl AvroColumn {
 
     fn finish(mut self) -> ArrayRef {
         match self.values {
-            AvroValues::Text(mut texts) => Arc::new(texts.finish()),
-            AvroValues::Native(mut values) => values.finish(self.nulls.finish()),
+            AvroPartValues::Text(mut texts) => Arc::new(texts.finish()),
+            AvroPartValues::Native(mut values) => values.finish(self.nulls.finish()),
         }
     }
 }
