@@ -6,7 +6,7 @@
 //! * Where they are not, nothing changes, and what differs is told with the cause that `verify` finds; or with `repair`
 //!   the files in place go, and those of a run come, in one commit.
 //! * Outputs of which nothing is in place, such as an archive, are written as by a run: a backfill needs them all.
-//! * What a job of Highwater wrote is not adopted: it is this job's already, or another one's.
+//! * What this job wrote stays as it is, and what another job of Highwater wrote is refused.
 
 mod files;
 mod outcome;
@@ -36,8 +36,15 @@ pub fn adopt(
 ) -> Result<AdoptOutcome> {
     let plan = job::plan_job(spec, overrides)?;
     let targets = places(&plan);
-    refuse_ours(&plan, &targets)?;
+    if let Some(outputs) = already(&plan, &targets)? {
+        return Ok(unchanged(plan, &targets, outputs));
+    }
     let mut transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
+    // A commit that a killed `adopt` left is done by now: what lies in place may be ours since then.
+    if let Some(outputs) = already(&plan, &targets)? {
+        drop(transaction);
+        return Ok(unchanged(plan, &targets, outputs));
+    }
     let rejects = plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     let (mut staged, mut outputs) = pool(options.threads)?.install(|| {
         let pass = Pass { plan: &plan, options, progress };
@@ -67,24 +74,45 @@ pub fn adopt(
     Ok(AdoptOutcome { plan, account, outputs, applied })
 }
 
-/// Refuses what a job of Highwater wrote.
-fn refuse_ours(plan: &Plan, targets: &[Target]) -> Result<()> {
+/// The outputs, if all of them are those of this job already.
+///
+/// # Errors
+/// A job error: another job of Highwater wrote one, or some are this job's and others are not.
+fn already(plan: &Plan, targets: &[Target]) -> Result<Option<Vec<AdoptedOutput>>> {
     let identities = plan.deliveries.identities.outputs.iter().chain(&plan.deliveries.identities.late);
-    let files = plan.deliveries.outputs.iter().filter(|output| deliver::target(&output.to).is_some());
-    let of_files = files.count();
+    let files = plan.deliveries.with_ids().filter(|(_, output)| deliver::target(&output.to).is_some());
+    let files: Vec<_> = files.collect();
+    let (mut outputs, mut own) = (vec![], 0);
     for (number, target) in targets.iter().enumerate() {
         let Some(manifest) = target.manifest()? else { continue };
-        let path = target.path.display();
-        let own = identities.clone().any(|identity| manifest.identity.as_ref() == Some(identity));
-        let error = match own || number >= of_files {
-            true => Error::job(format!("{path} is an output of this job already"))
-                .hint("there is nothing to adopt: `highwater backfill` corrects it"),
-            false => Error::job(format!("another job of Highwater wrote {path}"))
-                .hint("give the output another path, or run this job to replace it"),
-        };
-        return Err(error);
+        if !identities.clone().any(|identity| manifest.identity.as_ref() == Some(identity)) {
+            return Err(Error::job(format!("another job of Highwater wrote {}", target.path.display()))
+                .hint("give the output another path, or run this job to replace it"));
+        }
+        own += 1;
+        if let Some((id, output)) = files.get(number) {
+            outputs.push(AdoptedOutput {
+                id: *id,
+                path: output.to.to_string(),
+                files: manifest.parts.len(),
+                rows: manifest.parts.iter().map(|part| part.rows).sum(),
+                result: AdoptResult::Already,
+            });
+        }
     }
-    Ok(())
+    match own {
+        0 => Ok(None),
+        all if all == targets.len() => Ok(Some(outputs)),
+        _ => Err(Error::job("this job wrote some of its outputs already, and others not")
+            .hint("run the job: it writes all of them")),
+    }
+}
+
+/// What became of outputs that are those of the job already.
+fn unchanged(plan: Plan, targets: &[Target], outputs: Vec<AdoptedOutput>) -> AdoptOutcome {
+    let manifest = targets.first().and_then(|target| target.manifest().ok().flatten());
+    let account = manifest.map(|manifest| manifest.account).unwrap_or_default();
+    AdoptOutcome { plan, account, outputs, applied: false }
 }
 
 /// What lies in place beside what was staged; of what is adopted the transaction keeps the files that are there.

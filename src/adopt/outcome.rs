@@ -48,6 +48,8 @@ pub struct AdoptedOutput {
 pub enum AdoptResult {
     /// Its files or its table are the rows of the replay, and stay as they are.
     Adopted,
+    /// It is an output of the job already.
+    Already,
     /// Its files are replaced by those of the replay: why.
     Repaired(String),
     /// Nothing was in place, so the rows of the replay are written.

@@ -102,6 +102,9 @@ impl AdoptArgs {
                 let done = would("adopted", "to adopt");
                 out.line(format!("{path}: {done}, {rows} in {files}"));
             }
+            AdoptResult::Already => {
+                out.line(format!("{path}: an output of this job already, {rows} in {files}"));
+            }
             AdoptResult::Repaired(why) => {
                 let done = would("replaced", "to replace");
                 out.line(format!("{path}: {done} by {rows} of the replay, because {why}"));
@@ -117,6 +120,7 @@ impl AdoptArgs {
         let outputs = outcome.outputs.iter().map(|output| {
             let (result, why) = match &output.result {
                 AdoptResult::Adopted => ("adopted", None),
+                AdoptResult::Already => ("already", None),
                 AdoptResult::Repaired(why) => ("repaired", Some(why)),
                 AdoptResult::Written => ("written", None),
                 AdoptResult::Different(why, _) => ("different", Some(why)),
