@@ -19,6 +19,7 @@
 //! | [`report`] | outputs as a page to look at: charts, tables, the account, late data, differences |
 //! | [`lineage`] | events of OpenLineage: which datasets a command reads and writes |
 //! | [`on`] | a run on another engine: its rows, checked here, committed as those of a run |
+//! | [`adopt`] | results that another program published, as the state of outputs |
 //! | [`verify`] | results beside those of SQL, files and servers, and why they differ |
 //! | [`init`] | a first job for a log: what its columns are, and what they are for |
 //! | [`run`] | one run of a job: all outputs, committed together |
@@ -60,6 +61,7 @@
 //!   audit says of a delay is what runs with it show.
 
 pub mod adbc;
+pub mod adopt;
 pub mod aggregate;
 pub mod asof;
 pub mod audit;

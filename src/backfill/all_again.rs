@@ -12,7 +12,7 @@ use super::edited::SharedColumns;
 use super::given::FileRole;
 use super::history::of_files;
 use super::outcome::{Corrected, HistoryRead, Method};
-use super::part_rows::part_keys;
+use super::part_rows::{WindowColumns, part_keys};
 use super::partition::records;
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
@@ -24,9 +24,8 @@ use crate::engine::intake::{Archived, Intake, IntakeRows};
 use crate::engine::steps::Sources;
 use crate::error::{Error, Result};
 use crate::lookup::Services;
-use crate::plan::OutputKind;
+use crate::plan::{GroupPlaces, Grouping, OutputKind};
 use crate::sink::{Part, RejectsWriter, first_altered};
-use crate::window::Window;
 use arrow_array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
@@ -112,8 +111,13 @@ impl Correction<'_> {
         let records = records(&new_reports);
         let inputs = self.inputs_with(&new_reports);
         let files = self.given.paths();
-        let results =
-            Results { groups: read.groups, rows: read.rows, archives: read.archives, files: &files };
+        let results = Results {
+            groups: read.groups,
+            rows: read.rows,
+            archives: read.archives,
+            files: &files,
+            watermark: None,
+        };
         let (_, written) = write(&self.pass, self.transaction, results, read.resolution.as_ref())?;
         let mut tally = read.tally;
         tally.see(written);
@@ -177,19 +181,20 @@ impl Correction<'_> {
             let new = staged.get(path);
             let mut change = PartChange {
                 old: old.cloned(),
+                more: vec![],
                 new: new.map(|(part, _)| part.clone()),
                 found: Differences::default(),
             };
             match compare {
-                Some(RowComparison { differ, old: old_reader, columns }) => {
+                Some(RowComparison { differ, old: old_reader, columns, grouping }) => {
                     let none = || RecordBatch::new_empty(columns.arrow());
                     let only = |rows: RecordBatch| project(&rows, columns);
                     let before = old.map_or_else(|| Ok(none()), |part| only(old_reader.read(part)?))?;
                     let after = match new {
-                        Some((part, at)) => only(read_staged(&reader, part, at)?)?,
+                        Some((part, at)) => only(reader.staged(part, at)?)?,
                         None => none(),
                     };
-                    let keys = part_keys(output, &PartitionPath::of_file(path));
+                    let keys = part_keys(output, grouping, &PartitionPath::of_file(path));
                     change.found = differ.diff(&keys, &before, &after, log.lines())?;
                 }
                 None => {
@@ -215,7 +220,11 @@ impl Correction<'_> {
     ///
     /// # Errors
     /// Why they are not, in words.
-    fn comparison(&self, number: usize, reader: &PartReader) -> std::result::Result<RowComparison, String> {
+    fn comparison(
+        &self,
+        number: usize,
+        reader: &PartReader,
+    ) -> std::result::Result<RowComparison<'_>, String> {
         let (index, target) = &self.targets[number];
         let (plan, manifest) = (self.pass.plan, &self.in_place.manifests[number]);
         let output = &plan.deliveries.outputs[*index];
@@ -230,16 +239,28 @@ impl Correction<'_> {
         if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
             return Err("its files were changed from outside".to_string());
         }
+        if manifest.parts.iter().any(|part| part.adopted.is_some()) {
+            return Err("another program wrote some of its files".to_string());
+        }
         let grouping = &plan.pipeline.groupings[*grouping];
-        let window = (grouping.plan.window != Window::Global).then_some((0, 1));
-        let differ = Differ::new(&columns, window, &grouping.keys, &plan.zone, self.shown);
-        Ok(RowComparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns })
+        let own = output.file_schema();
+        let places = output.group_places(grouping).filter(|_| output.tells_groups(grouping));
+        let Some(GroupPlaces { start, end, keys }) = places else {
+            return Err("its columns do not tell which groups its rows are".to_string());
+        };
+        // What both have may be less than what the files have.
+        let shared = |place: Option<usize>| columns.index_of(&own.fields[place?].name);
+        let window = WindowColumns::of(grouping, shared(start), shared(end));
+        let keys = grouping.keys.iter().cloned().zip(keys.into_iter().map(shared)).collect();
+        let differ = Differ::new(&columns, window, keys, &plan.zone, self.shown);
+        Ok(RowComparison { differ, old: PartReader { schema: old, ..reader.clone() }, columns, grouping })
     }
 }
 
 /// How old and new rows of an output are compared.
-struct RowComparison {
+struct RowComparison<'a> {
     differ: Differ,
+    grouping: &'a Grouping,
     /// Reads the old parts.
     old: PartReader,
     /// The columns that both have.
@@ -257,12 +278,4 @@ fn project(rows: &RecordBatch, columns: &Schema) -> Result<RecordBatch> {
 /// Whether a part has the bytes that it had.
 fn is_same(old: Option<&Part>, new: Option<&Part>) -> bool {
     matches!((old, new), (Some(old), Some(new)) if old.hash == new.hash)
-}
-
-/// A part where it lies until the commit.
-fn read_staged(reader: &PartReader, part: &Part, at: &Path) -> Result<RecordBatch> {
-    // A staged part has a temporary place, and the reader joins its root with the path of the part.
-    let folder = at.parent().unwrap_or(Path::new(".")).to_path_buf();
-    let name = at.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    PartReader { root: folder, ..reader.clone() }.read(&Part { path: name, ..part.clone() })
 }

@@ -16,6 +16,7 @@
 //! a line is a part ([`log_part`]).
 
 use super::outcome::{RowChange, ValueChange};
+use super::part_rows::WindowColumns;
 use crate::batch::{ColumnView, Schema, compare_rows, equal_rows, first_past, views};
 use crate::error::{Error, Result};
 use crate::sink::csv;
@@ -23,8 +24,6 @@ use crate::sink::jsonl::{push_string, push_value};
 use crate::sink::value::TimeText;
 use crate::time::{TimeRange, Zone};
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use std::cmp::Ordering;
 use std::io::Write;
 use std::path::Path;
@@ -37,7 +36,8 @@ pub type PartKeys<'a> = &'a [(String, Option<String>)];
 #[derive(Debug)]
 pub struct Differ {
     names: Vec<String>,
-    window: Option<(usize, usize)>,
+    /// What the windows of rows are found by; none where the window is global, or files do not tell it.
+    window: Option<WindowColumns>,
     /// The keys, in the order of the output, each with its column or none where the part names it.
     keys: Vec<(String, Option<usize>)>,
     /// The columns that are neither bounds nor keys.
@@ -79,25 +79,25 @@ impl Differences {
 }
 
 impl Differ {
-    /// For rows of `schema`: `window` are the columns of the bounds, none where the window is global, and `keys`
-    /// the names of all keys in the order of the output, also of those that are no columns of `schema`. Times
-    /// are written in `zone`, and the first `shown` changes are kept in full.
+    /// For rows of `schema`: `window` finds their windows, none where the window is global, and `keys` are all keys in the
+    /// order of the output, each with its column, none of those that are no columns of `schema`. Times are written in
+    /// `zone`, and the first `shown` changes are kept in full.
     pub fn new(
         schema: &Schema,
-        window: Option<(usize, usize)>,
-        keys: &[String],
+        window: Option<WindowColumns>,
+        keys: Vec<(String, Option<usize>)>,
         zone: &Zone,
         shown: usize,
     ) -> Differ {
-        let keys: Vec<_> = keys.iter().map(|name| (name.clone(), schema.index_of(name))).collect();
         let is_value = |i: &usize| {
-            window.is_none_or(|(start, end)| *i != start && *i != end)
+            window.as_ref().is_none_or(|window| !window.has(*i))
                 && keys.iter().all(|(_, key)| *key != Some(*i))
         };
+        let values = (0..schema.fields.len()).filter(is_value).collect();
         Differ {
             names: schema.names().map(str::to_string).collect(),
             window,
-            values: (0..schema.fields.len()).filter(is_value).collect(),
+            values,
             keys,
             zone: zone.clone(),
             shown,
@@ -139,10 +139,9 @@ impl Differ {
 
     fn side<'a>(&self, batch: &'a RecordBatch) -> Result<RowsOfSide<'a>> {
         let columns = batch.columns();
-        let bounds = |i: usize| &columns[i].as_primitive::<TimestampMicrosecondType>().values()[..];
         Ok(RowsOfSide {
             rows: batch.num_rows(),
-            window: self.window.map(|(start, end)| (bounds(start), bounds(end))),
+            window: self.window.as_ref().map(|window| window.spans(batch)).transpose()?,
             keys: views(columns, self.keys.iter().filter_map(|(_, key)| *key))?,
             values: views(columns, self.values.iter().copied())?,
             written: columns.iter().map(ColumnView::of).collect::<Result<_>>()?,
@@ -153,7 +152,7 @@ impl Differ {
 /// The old or the new rows.
 struct RowsOfSide<'a> {
     rows: usize,
-    window: Option<(&'a [i64], &'a [i64])>,
+    window: Option<Vec<TimeRange>>,
     keys: Vec<ColumnView<'a>>,
     values: Vec<ColumnView<'a>>,
     /// All columns, to be written.
@@ -166,7 +165,7 @@ type RowOfSide<'s> = Option<(&'s RowsOfSide<'s>, usize)>;
 impl RowsOfSide<'_> {
     /// The window of a row; none where it is global.
     fn span(&self, row: usize) -> Option<TimeRange> {
-        self.window.map(|(starts, ends)| TimeRange { start: starts[row], end: ends[row] })
+        self.window.as_ref().map(|spans| spans[row])
     }
 
     /// Passes the rows of the window `span`, which begin at `at` if there are any: `rows` are then they, by their keys.

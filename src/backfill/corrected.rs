@@ -7,6 +7,8 @@ use crate::sink::Part;
 /// What became of one part.
 pub struct PartChange {
     pub old: Option<Part>,
+    /// Further files that the partition had: a program may have written several, which were adopted.
+    pub more: Vec<Part>,
     pub new: Option<Part>,
     pub found: Differences,
 }
@@ -14,7 +16,13 @@ pub struct PartChange {
 impl Corrected {
     /// Counts a part that was read, written or both; one that came out as it was stays unchanged.
     pub fn note(&mut self, change: &PartChange) {
-        let PartChange { old, new, .. } = change;
+        let PartChange { old, more, new, .. } = change;
+        for part in more {
+            self.read.add(part);
+            self.rows -= part.rows;
+            self.unchanged -= 1;
+            self.removed += 1;
+        }
         if let Some(old) = old {
             self.read.add(old);
             // `rows` starts as the sum over all parts in place, so it cannot fall below zero.

@@ -139,6 +139,7 @@ pub fn shared(
     for (key, what) in [
         ("window", "its windows"),
         ("by", "its keys"),
+        ("written_as", "its columns"),
         ("firings", "its rows"),
         ("partition_by", "its partitions"),
         ("format", "its files"),

@@ -37,7 +37,7 @@ pub fn gather(
     merged.drive(
         |block| {
             let shaped = |o: &&GroupOutput| {
-                let rows = wanted(o).then(|| shape(pass, o.grouping, o.output, o.post, &block));
+                let rows = wanted(o).then(|| shape(pass, o.grouping, o.output, o.post, &block, None));
                 let groups = o.output.state.then(|| state_rows(pass, o.grouping, o.output, o.post, &block));
                 Ok((rows.transpose()?, groups.transpose()?))
             };

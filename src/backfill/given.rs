@@ -12,7 +12,7 @@ use crate::input::{InputFormat, InputReport, Inputs, files, partition_columns};
 use crate::job;
 use crate::job::JobSpec;
 use crate::plan::OutputId;
-use crate::sink::{InputEntry, Manifest, Target, Transaction, first_altered};
+use crate::sink::{InputEntry, Manifest, OutputFormat, Target, Transaction, first_altered};
 use hashbrown::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -215,6 +215,13 @@ impl BackfillInput {
                     given.note(&path, GivenKind::Known(path.clone()));
                 } else {
                     given.note(&path, GivenKind::Late);
+                    if late.as_ref().is_some_and(LateOutput::is_keyed) {
+                        let path = path.display();
+                        return Err(Error::job(format!(
+                            "{path} has lines for kcat, which a backfill does not read"
+                        ))
+                        .hint("write late events as .jsonl or .parquet, and publish those"));
+                    }
                     given.late = Some(path);
                 }
                 continue;
@@ -423,6 +430,10 @@ impl LateOutput {
         // Hashes of inputs carry the name of the algorithm, and those of parts do not.
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(LateOutput { path, hash }))
+    }
+
+    fn is_keyed(&self) -> bool {
+        matches!(OutputFormat::of_path(&self.path), Some(OutputFormat::Keyed(_)))
     }
 
     fn is(&self, path: &Path, hash: &str) -> bool {

@@ -10,8 +10,8 @@ use super::corrected::PartChange;
 use super::given::InPlace;
 use super::methods::Merging;
 use super::outcome::{Corrected, Method};
-use super::part_rows::{KeyBytes, only, part_keys, unlike, write_part};
-use super::part_rows::{NewRows, spans};
+use super::part_rows::{KeyBytes, in_order, only, part_keys, unlike, write_part};
+use super::part_rows::{NewRows, WindowColumns};
 use super::partition::partition;
 use super::parts::PartReader;
 use super::splice::{in_windows, matched, matches, splice};
@@ -20,8 +20,8 @@ use crate::batch::{PartitionPath, plain_strings, record_batch};
 use crate::deliver::shape::PartitionRows;
 use crate::engine::Pass;
 use crate::error::Result;
-use crate::plan::{Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
-use crate::sink::{Manifest, Part, Target, Transaction};
+use crate::plan::{GroupPlaces, Grouping, GroupingId, OutputId, OutputKind, OutputPlan, Plan, Post};
+use crate::sink::{AdoptedFile, Manifest, Part, Target, Transaction};
 use crate::time::TimeRange;
 use crate::window::Window;
 use arrow_array::{ArrayRef, RecordBatch};
@@ -39,6 +39,10 @@ pub struct GroupOutput<'a> {
     pub post: &'a Post,
     pub grouping: &'a Grouping,
     reader: PartReader,
+    /// Where its files have bounds and keys.
+    places: GroupPlaces,
+    /// How the windows of their rows are found; none where there is one for all of time.
+    windows: Option<WindowColumns>,
     pub manifest: &'a Manifest,
     /// Its state folder.
     pub state: PathBuf,
@@ -66,7 +70,10 @@ impl<'a> GroupOutput<'a> {
         let OutputKind::Groups { grouping, post } = &output.kind else { return None };
         let reader = PartReader { root: target.root(), format: output.format, schema: output.file_schema() };
         let (grouping, manifest) = (&plan.pipeline.groupings[*grouping], &in_place.manifests[number]);
-        Some(GroupOutput { number, output, post, grouping, reader, manifest, state: target.state() })
+        let places = output.group_places(grouping)?;
+        let windows = WindowColumns::of(grouping, places.start, places.end);
+        let state = target.state();
+        Some(GroupOutput { number, output, post, grouping, reader, places, windows, manifest, state })
     }
 
     /// Its grouping.
@@ -82,27 +89,22 @@ impl<'a> GroupOutput<'a> {
         self.grouping.plan.window == Window::Global
     }
 
-    /// How many columns its rows begin with that say which group they are.
-    fn heads(&self) -> usize {
-        if self.is_global() { 0 } else { 2 }
-    }
-
     /// The columns of its files that rows are sorted by: bounds, and with `keys` the keys.
     fn order(&self, keys: bool) -> Vec<usize> {
-        let until = self.heads() + if keys { self.grouping.keys.len() } else { 0 };
-        let written = self.output.written();
-        (0..written.len()).filter(|&place| written[place] < until).collect()
+        let GroupPlaces { start, end, keys: of_keys } = &self.places;
+        let of_keys = of_keys.iter().flatten().filter(|_| keys);
+        start.iter().chain(end).chain(of_keys).copied().collect()
     }
 
     /// The bounds of the window of each row of one of its files; nothing where there is one window for all of time.
-    fn spans(&self, rows: &RecordBatch) -> Vec<TimeRange> {
-        if self.is_global() { vec![] } else { spans(rows) }
+    fn spans(&self, rows: &RecordBatch) -> Result<Vec<TimeRange>> {
+        self.windows.as_ref().map_or_else(|| Ok(vec![]), |windows| windows.spans(rows))
     }
 
     /// The keys of the rows of one of its files, where they all stand in the file.
     fn keys(&self, rows: &RecordBatch) -> Result<KeyBytes> {
-        // Only sessions ask for keys, so the first two columns of the order are the bounds.
-        let keys: Vec<ArrayRef> = self.order(true)[2..].iter().map(|&c| rows.column(c).clone()).collect();
+        let keys: Vec<ArrayRef> =
+            self.places.keys.iter().flatten().map(|&c| rows.column(c).clone()).collect();
         KeyBytes::new(&keys)
     }
 
@@ -110,7 +112,7 @@ impl<'a> GroupOutput<'a> {
     /// in the files.
     fn in_clusters(&self, rows: &RecordBatch, clusters: &Clusters) -> Result<BooleanBuffer> {
         let keys = self.keys(rows)?;
-        let inside = self.spans(rows).into_iter().enumerate();
+        let inside = self.spans(rows)?.into_iter().enumerate();
         Ok(inside.map(|(row, span)| clusters.holds(keys.row(row), span)).collect())
     }
 
@@ -133,7 +135,7 @@ impl<'a> GroupOutput<'a> {
             for part in near {
                 let rows = self.reader.read(part)?;
                 let keys = self.keys(&rows)?;
-                let spans = self.spans(&rows);
+                let spans = self.spans(&rows)?;
                 // Streamed sessions of a key may overlap: what has grown may touch one that came before.
                 loop {
                     let grown = (0..rows.num_rows()).filter(|&row| clusters.grow(keys.row(row), spans[row]));
@@ -155,7 +157,7 @@ impl<'a> GroupOutput<'a> {
             let mut rows = rows.slice(from, len);
             let inside = match touched {
                 Some(Touched::Windows(windows)) if !self.is_global() => {
-                    Some(in_windows(&rows, 0, 1, windows))
+                    Some(in_windows(&self.spans(&rows)?, windows))
                 }
                 Some(Touched::Sessions(clusters)) => Some(self.in_clusters(&rows, clusters)?),
                 _ => None,
@@ -183,27 +185,30 @@ impl<'a> GroupOutput<'a> {
         shown: usize,
         log: &mut dyn std::io::Write,
     ) -> Result<Corrected> {
-        let old: BTreeMap<PartitionPath, &Part> =
-            self.manifest.parts.iter().map(|part| (partition(part), part)).collect();
+        // A partition has one part, but for those of other programs that were adopted.
+        let mut old: BTreeMap<PartitionPath, Vec<&Part>> = BTreeMap::new();
+        for part in &self.manifest.parts {
+            old.entry(partition(part)).or_default().push(part);
+        }
         let mut paths = self.near(replace);
         paths.extend(new.keys().cloned());
-        for (path, part) in &old {
+        for (path, parts) in &old {
             if !paths.contains(path) {
-                transaction.keep(self.number, &part.path)?;
+                parts.iter().try_for_each(|part| transaction.keep(self.number, &part.path).map(drop))?;
             }
         }
         let work: Vec<(PartitionPath, Vec<RecordBatch>)> =
             paths.into_iter().map(|path| (path.clone(), new.remove(&path).unwrap_or_default())).collect();
-        let window = (!self.is_global()).then_some((0, 1));
-        let differ = Differ::new(&self.reader.schema, window, &self.grouping.keys, &pass.plan.zone, shown);
+        let keys = self.grouping.keys.iter().cloned().zip(self.places.keys.iter().copied()).collect();
+        let differ = Differ::new(&self.reader.schema, self.windows.clone(), keys, &pass.plan.zone, shown);
         let written: Vec<(PartChange, Vec<u8>)> = work
             .into_par_iter()
             .map(|(path, new)| {
-                let part = old.get(&path).copied();
+                let parts = old.get(&path).map_or(&[][..], Vec::as_slice);
                 // Each part has its own lines, which are joined in order: the log does not depend on the
                 // threads.
                 let mut lines = vec![];
-                let change = self.part(pass, transaction, &path, part, new, replace, &differ, &mut lines)?;
+                let change = self.part(pass, transaction, &path, parts, new, replace, &differ, &mut lines)?;
                 Ok((change, lines))
             })
             .collect::<Result<_>>()?;
@@ -223,6 +228,18 @@ impl<'a> GroupOutput<'a> {
         // As a plan has them: by the whole path, not by the partition's.
         corrected.parts.sort();
         Ok(corrected)
+    }
+
+    /// The rows of a partition, in order.
+    fn old(&self, parts: &[&Part]) -> Result<RecordBatch> {
+        let schema = self.reader.schema.arrow();
+        let read = parts.iter().map(|part| self.reader.read(part)).collect::<Result<Vec<_>>>()?;
+        let rows = concat_batches(&schema, &read).map_err(unlike)?;
+        // Another program may have written rows in any order.
+        match parts.iter().any(|part| part.adopted.is_some()) {
+            true => in_order(&rows, &self.order(true)),
+            false => Ok(rows),
+        }
     }
 
     /// The partitions in place that windows which are replaced may lie in.
@@ -250,15 +267,14 @@ impl<'a> GroupOutput<'a> {
         pass: &Pass,
         transaction: &Transaction,
         path: &PartitionPath,
-        part: Option<&Part>,
+        parts: &[&Part],
         new: Vec<RecordBatch>,
         replace: &Replace,
         differ: &Differ,
         lines: &mut Vec<u8>,
     ) -> Result<PartChange> {
         let schema = self.reader.schema.arrow();
-        let old =
-            part.map_or_else(|| Ok(RecordBatch::new_empty(schema.clone())), |part| self.reader.read(part))?;
+        let old = self.old(parts)?;
         let mut new = concat_batches(&schema, &new).map_err(unlike)?;
         // Whole windows need their bounds alone, since `top` orders rows by rank. Sessions of two keys can
         // share bounds.
@@ -275,13 +291,26 @@ impl<'a> GroupOutput<'a> {
                 Touched::Sessions(clusters) => self.in_clusters(&old, clusters)?,
                 // A global window does not have columns of bounds, and it is always replaced as a whole.
                 Touched::Windows(_) if self.is_global() => BooleanBuffer::new_set(old.num_rows()),
-                Touched::Windows(windows) => in_windows(&old, 0, 1, windows),
+                Touched::Windows(windows) => in_windows(&self.spans(&old)?, windows),
             },
         };
-        let found = differ.diff(&part_keys(self.output, path), &only(&old, gone.clone())?, &new, lines)?;
+        let found = differ.diff(
+            &part_keys(self.output, self.grouping, path),
+            &only(&old, gone.clone())?,
+            &new,
+            lines,
+        )?;
         let rows = splice(&old, Some(&gone), &new, &order)?;
         let written = self.write(pass, transaction, path, &rows)?;
-        Ok(PartChange { old: part.cloned(), new: written, found })
+        let mut parts = parts.iter().map(|part| (*part).clone());
+        Ok(PartChange { old: parts.next(), more: parts.collect(), new: written, found })
+    }
+
+    /// How files of CSV without a header are read, where those of another program are: a reader of the folder would take a
+    /// header for a row.
+    fn without_header(&self) -> Option<&AdoptedFile> {
+        let adopted = self.manifest.parts.iter().filter_map(|part| part.adopted.as_ref());
+        adopted.into_iter().find(|adopted| adopted.without_header)
     }
 
     /// Stages the part of a partition; none without rows, unless the output is all one part.
@@ -297,6 +326,6 @@ impl<'a> GroupOutput<'a> {
         }
         let name = format!("data.{}", self.output.format.extension());
         let staged = transaction.stage(self.number, &path.file(&name))?;
-        write_part(pass, staged, &self.reader, rows, &self.spans(rows)).map(Some)
+        write_part(pass, staged, &self.reader, rows, &self.spans(rows)?, self.without_header()).map(Some)
     }
 }

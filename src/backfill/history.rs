@@ -113,6 +113,7 @@ impl Archive {
     ) -> Result<Intake> {
         let format = match self.format {
             sink::OutputFormat::Parquet => InputFormat::Parquet,
+            sink::OutputFormat::Avro => InputFormat::Avro,
             sink::OutputFormat::Csv => InputFormat::Csv,
             sink::OutputFormat::JsonLines | sink::OutputFormat::Keyed(_) => InputFormat::JsonLines,
         };

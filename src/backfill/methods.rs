@@ -26,14 +26,20 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
     }
     // A value that names a partition could move its row to another one.
     let by_key = |c: usize| matches!(post.columns[c], PlannedColumn::Key(_));
-    if !output.partition_columns().all(by_key) || !is_exact(output) {
+    let grouped = &plan.pipeline.groupings[*grouping];
+    if !output.tells_groups(grouped) || !output.partition_columns().all(by_key) || !is_exact(output) {
         return None;
     }
+    let frame = grouped.frame();
     let columns = post.columns.iter().map(|column| match column {
         PlannedColumn::WindowStart | PlannedColumn::WindowEnd | PlannedColumn::Key(_) => Some(None),
         PlannedColumn::Value(v) => {
             let (aggregate, _) = &groups.aggregates[*v];
             merging(aggregate).map(Some)
+        }
+        // What is computed of bounds and keys is the same for all rows of a group.
+        PlannedColumn::Computed(expr) if expr.inputs().iter().all(|&number| frame[number].names_group()) => {
+            Some(None)
         }
         // A computed value does not tell the aggregates that it is made of.
         PlannedColumn::Firing | PlannedColumn::Computed(_) => None,
@@ -45,6 +51,13 @@ pub fn stored_merging(plan: &Plan, output: &OutputPlan) -> Option<Merging> {
 /// a text alone in a line of CSV is empty or NULL.
 fn is_exact(output: &OutputPlan) -> bool {
     crate::backfill::parts::is_exact(output.format, &output.file_schema())
+}
+
+/// Why new files of a job with `emit = "closed"` are left to a run, if it is one: they can close windows of others.
+pub fn closes(plan: &Plan, given: &BackfillInput) -> Option<String> {
+    let closed = plan.deliveries.outputs.iter().find(|output| output.closed)?;
+    let why = format!("with the new files the watermark closes other windows of {}", closed.to);
+    (!given.changes_nothing()).then_some(why)
 }
 
 /// Why everything has to be computed again, if it has; `edited` says why the outputs are not those of the plan.
@@ -60,6 +73,10 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
         return Err(Error::job("an output with `firings = true` cannot be corrected")
             .hint("it is the log of what a live job published; the same output without `firings` has the corrected values"));
     }
+    if let Some(output) = plan.deliveries.outputs.iter().find(|output| output.closed) {
+        return Err(Error::job(format!("{} has `emit = \"closed\"`, so it cannot be corrected", output.to))
+            .hint("a late file can also close windows, which only a run over all files knows: run the job again"));
+    }
     let ordered = |step: &Step| step.keys().is_some();
     let reason = if let Some(edited) = edited {
         Some(edited.to_string())
@@ -71,6 +88,13 @@ pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Re
             false => "an event can change which other events are first or duplicates (`dedup`, `first`)"
                 .to_string(),
         })
+    } else if let Some(output) = plan
+        .deliveries
+        .outputs
+        .iter()
+        .find(|output| groups(output).is_some_and(|g| !output.tells_groups(&plan.pipeline.groupings[g])))
+    {
+        Some(format!("`columns` of {} leaves out the windows or the keys of its rows", output.to))
     } else {
         let touched = plan.deliveries.ids().filter(|&id| method(plan, id, given) != Method::Untouched);
         let of_sessions = touched.map(|i| &plan.deliveries.outputs[i]).find(|output| {
@@ -100,7 +124,8 @@ pub fn tells_sessions(plan: &Plan, output: &OutputPlan) -> bool {
     let OutputKind::Groups { grouping, post } = &output.kind else { return false };
     let float_key =
         plan.pipeline.groupings[*grouping].plan.keys.iter().any(|(_, ty)| *ty == DataType::Float64);
-    post.having.is_none()
+    output.tells_groups(&plan.pipeline.groupings[*grouping])
+        && post.having.is_none()
         && post.top.is_none()
         && !(float_key && matches!(output.format, OutputFormat::JsonLines | OutputFormat::Keyed(_)))
         && !output.partition_by.iter().any(|part| matches!(part, PartitionPart::Column(_)))

@@ -57,6 +57,7 @@ pub use outcome::{
     BackfillOutcome, BackfillRequest, Corrected, GivenFile, GivenKind, HistoryRead, Method, RowChange,
     ValueChange, Volume,
 };
+pub use part_rows::{WindowColumns, in_order};
 pub use parts::PartReader;
 use std::path::PathBuf;
 
@@ -120,7 +121,7 @@ pub(crate) fn correct(
     let reason =
         reason.or_else(|| Some(format!("{} was changed since it was written", altered.as_ref()?.display())));
     let edited = match reason {
-        None if request.of_run => edited::late(&plan)?,
+        None if request.of_run => edited::late(&plan)?.or_else(|| methods::closes(&plan, &given)),
         reason => reason,
     };
     if let (Some(edited), true) = (&edited, request.of_run) {

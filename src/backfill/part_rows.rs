@@ -1,20 +1,22 @@
 //! The rows of a part: read, chosen, and written as a run writes them.
 
 use super::parts::PartReader;
-use crate::batch::{PartitionPath, plain_strings};
+use crate::batch::{PartitionPath, compare_rows, plain_strings, views};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
-use crate::plan::OutputPlan;
+use crate::plan::{Grouping, OutputKind, OutputPlan, PlannedColumn};
 use crate::rows::PartitionPart;
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Part, PartWriter, StagedFile, encoder};
+use crate::sink::{ANEW, AdoptedFile, Part, PartWriter, StagedFile, encoder};
 use crate::time::{FirstAndLast, TimeRange};
+use crate::window::{Assigner, Window};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::BooleanBuffer;
 use arrow_select::filter::filter_record_batch;
+use arrow_select::take::take_record_batch;
 use std::collections::BTreeMap;
 
 /// Rows that an output is to have, by the path of their partition, with the columns of its files.
@@ -43,11 +45,21 @@ impl KeyBytes {
 }
 
 /// The keys that stand in the path of a partition and not in its file.
-pub fn part_keys(output: &OutputPlan, path: &PartitionPath) -> Vec<(String, Option<String>)> {
+pub fn part_keys(
+    output: &OutputPlan,
+    grouping: &Grouping,
+    path: &PartitionPath,
+) -> Vec<(String, Option<String>)> {
+    let OutputKind::Groups { post, .. } = &output.kind else { return vec![] };
     let folders = path.values().zip(&output.partition_by);
     let keys = folders.filter_map(|(value, part)| {
         let PartitionPart::Column(c) = part else { return None };
-        Some((output.columns.fields[*c].name.clone(), value))
+        // `columns` may have given the key another name.
+        let name = match &post.columns[*c] {
+            PlannedColumn::Key(key) => &grouping.keys[*key],
+            _ => &output.columns.fields[*c].name,
+        };
+        Some((name.clone(), value))
     });
     keys.collect()
 }
@@ -58,8 +70,59 @@ pub fn spans(rows: &RecordBatch) -> Vec<TimeRange> {
     bound(0).iter().zip(bound(1)).map(|(&start, &end)| TimeRange { start, end }).collect()
 }
 
+/// Where the bounds of windows stand in rows of an output, and how one says the other.
+#[derive(Debug, Clone)]
+pub struct WindowColumns {
+    start: Option<usize>,
+    end: Option<usize>,
+    assigner: Assigner,
+}
+
+impl WindowColumns {
+    /// Of rows of `grouping` with their bounds in these columns; `None` where there is one window for all of time.
+    pub fn of(grouping: &Grouping, start: Option<usize>, end: Option<usize>) -> Option<WindowColumns> {
+        let assigner = Assigner::new(grouping.plan.window, grouping.plan.zone.clone());
+        (grouping.plan.window != Window::Global).then_some(WindowColumns { start, end, assigner })
+    }
+
+    /// With both bounds in columns.
+    #[cfg(test)]
+    pub fn both(start: usize, end: usize) -> WindowColumns {
+        let assigner = Assigner::new(Window::Global, crate::time::Zone::utc());
+        WindowColumns { start: Some(start), end: Some(end), assigner }
+    }
+
+    /// Whether the column `column` is a bound.
+    pub fn has(&self, column: usize) -> bool {
+        self.start == Some(column) || self.end == Some(column)
+    }
+
+    /// The window of each row.
+    ///
+    /// # Errors
+    /// A machine error: a bound is that of no window, so the job did not write it.
+    pub fn spans(&self, rows: &RecordBatch) -> Result<Vec<TimeRange>> {
+        let bound = |c: usize| rows.column(c).as_primitive::<TimestampMicrosecondType>().values();
+        let mut assigner = self.assigner.clone();
+        let window = |found: Option<TimeRange>| {
+            found.ok_or_else(|| Error::machine("a row in place is of no window of the job").hint(ANEW))
+        };
+        match (self.start, self.end) {
+            (Some(start), Some(end)) => {
+                let bounds = bound(start).iter().zip(bound(end));
+                Ok(bounds.map(|(&start, &end)| TimeRange { start, end }).collect())
+            }
+            (Some(start), None) => {
+                bound(start).iter().map(|&start| window(assigner.starting_at(start))).collect()
+            }
+            (None, Some(end)) => bound(end).iter().map(|&end| window(assigner.ending_at(end))).collect(),
+            (None, None) => Err(Error::fault("rows of an output do not tell their windows")),
+        }
+    }
+}
+
 /// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
-/// one that `reader` can read.
+/// one that `reader` can read; it has no header line where it is `like` files that have none.
 ///
 /// # Errors
 /// The disk fails.
@@ -69,15 +132,27 @@ pub fn write_part(
     reader: &PartReader,
     rows: &RecordBatch,
     spans: &[TimeRange],
+    like: Option<&AdoptedFile>,
 ) -> Result<Part> {
     let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
-    let mut writer = PartWriter::new(staged, reader.format, &reader.schema)?;
+    let mut writer = match like {
+        Some(like) => PartWriter::without_header(staged, like.clone()),
+        None => PartWriter::new(staged, reader.format, &reader.schema)?,
+    };
     // A row group ends where that of a run ends, or the files would not have the same bytes.
     for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {
         let piece = rows.slice(from, ROWS_PER_GROUP.min(rows.num_rows() - from));
         writer.append(encoder.encode(&piece)?)?;
     }
     writer.finish(spans.iter().copied().map(FirstAndLast::from).reduce(FirstAndLast::and))
+}
+
+/// The rows sorted by these columns.
+pub fn in_order(rows: &RecordBatch, by: &[usize]) -> Result<RecordBatch> {
+    let columns = views(rows.columns(), by.iter().copied())?;
+    let mut order: Vec<u32> = (0..rows.num_rows() as u32).collect();
+    order.sort_by(|&a, &b| compare_rows(&columns, a as usize, &columns, b as usize));
+    take_record_batch(rows, &UInt32Array::from(order)).map_err(unlike)
 }
 
 /// The rows that are wanted.

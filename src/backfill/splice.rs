@@ -8,8 +8,6 @@
 use crate::batch::{ColumnView, compare_rows, first_past, views};
 use crate::error::{Error, Result};
 use crate::time::TimeRange;
-use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array};
 use arrow_buffer::bit_iterator::BitSliceIterator;
 use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
@@ -168,16 +166,10 @@ pub fn matched(matches: &[Option<u32>], rows: usize) -> BooleanBuffer {
     found.finish()
 }
 
-/// Which old rows are of one of `windows`. The old rows are sorted by window, whose bounds are the columns `start`
-/// and `end`, and `windows` are sorted.
-///
-/// # Panics
-/// Where those columns are not of timestamps.
-pub fn in_windows(old: &RecordBatch, start: usize, end: usize, windows: &[TimeRange]) -> BooleanBuffer {
-    let bounds = |i: usize| old.column(i).as_primitive::<TimestampMicrosecondType>().values();
-    let (starts, ends) = (bounds(start), bounds(end));
-    let window = |i: usize| TimeRange { start: starts[i], end: ends[i] };
-    let (rows, mut at) = (old.num_rows(), 0);
+/// Which rows are of one of `windows`. `spans` are the windows of the rows; both are sorted.
+pub fn in_windows(spans: &[TimeRange], windows: &[TimeRange]) -> BooleanBuffer {
+    let window = |i: usize| spans[i];
+    let (rows, mut at) = (spans.len(), 0);
     let mut inside = BooleanBufferBuilder::new(rows);
     for wanted in windows {
         let first = first_past(at, rows, |i| window(i) >= *wanted);

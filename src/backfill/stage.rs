@@ -86,14 +86,18 @@ impl<'a> Correction<'a> {
                     planned.written.bytes += state.bytes(&read);
                 }
             }
+            // Another program may have written several files of a partition, which were adopted.
+            let mut found = BTreeSet::new();
             for part in &manifest.parts {
-                if paths.remove(&partition(part)) {
+                if paths.contains(&partition(part)) {
+                    found.insert(partition(part));
                     planned.read.add(part);
                     planned.written.add(part);
                     planned.unchanged -= 1;
                     planned.parts.push(part.path.clone());
                 }
             }
+            paths.retain(|path| !found.contains(path));
             planned.added = paths.len();
             let name = format!("data.{}", output.format.extension());
             planned.parts.extend(paths.iter().map(|path| path.file(&name).display().to_string()));
@@ -266,6 +270,7 @@ impl<'a> Correction<'a> {
         for path in touched.keys() {
             let change = PartChange {
                 old: old.remove(path),
+                more: vec![],
                 new: new.remove(path),
                 found: changes::Differences::default(),
             };

@@ -95,7 +95,7 @@ impl<'a> StateParts<'a> {
     /// Which groups are of the windows touched.
     fn within(&self, groups: &RecordBatch, touched: &Touched) -> BooleanBuffer {
         match touched {
-            Touched::Windows(windows) if !self.is_global() => in_windows(groups, 0, 1, windows),
+            Touched::Windows(windows) if !self.is_global() => in_windows(&spans(groups), windows),
             _ => BooleanBuffer::new_set(groups.num_rows()),
         }
     }
@@ -271,7 +271,7 @@ impl<'a> StateParts<'a> {
         let keys = groups.columns()[heads - grouping.keys.len()..heads].to_vec();
         let block = GroupBlock { spans, keys, values: kept.values()?, states: None, firings: None };
         let mut rows = NewRows::new();
-        self.output.select(shape(pass, grouping, output, post, &block)?, None, &mut rows)?;
+        self.output.select(shape(pass, grouping, output, post, &block, None)?, None, &mut rows)?;
         Ok(rows)
     }
 
@@ -292,7 +292,7 @@ impl<'a> StateParts<'a> {
             return Ok(None);
         }
         let staged = transaction.stage_state_part(self.output.number, &state_path(path))?;
-        write_part(pass, staged, &self.reader, groups, &self.spans(groups)).map(Some)
+        write_part(pass, staged, &self.reader, groups, &self.spans(groups), None).map(Some)
     }
 }
 

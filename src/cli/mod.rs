@@ -1,5 +1,6 @@
 //! The command line: one file per command; `document` is what it reports, `ui` is the only printer.
 
+mod adopt;
 mod audit;
 mod backfill;
 mod check;
@@ -88,6 +89,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Add late or corrected files to existing outputs, and show what changes
     Backfill(backfill::BackfillArgs),
+    /// Take results that another program published as the outputs of a job
+    Adopt(adopt::AdoptArgs),
     /// Compare results with SQL, a file or another program, and explain differences
     Verify(Box<verify::VerifyArgs>),
     /// Write an HTML page of a job's results: charts, tables, record counts, late data
@@ -120,6 +123,7 @@ impl Command {
             Command::Explain(_) => "explain",
             Command::Audit(_) => "audit",
             Command::Backfill(_) => "backfill",
+            Command::Adopt(_) => "adopt",
             Command::Verify(_) => "verify",
             Command::Report(_) => "report",
             Command::Serve(_) => "serve",
@@ -141,6 +145,7 @@ impl Command {
             Command::Explain(args) => args.run(),
             Command::Audit(args) => args.run(),
             Command::Backfill(args) => args.run(),
+            Command::Adopt(args) => args.run(),
             Command::Verify(args) => args.run(),
             Command::Report(args) => args.run(),
             Command::Serve(args) => args.run(),

@@ -25,6 +25,7 @@ pub fn write(
     g: GroupingId,
     merged: Merged,
     transaction: &Transaction,
+    watermark: Option<i64>,
 ) -> Result<Vec<(OutputId, OutputOutcome)>> {
     let grouping = &pass.plan.pipeline.groupings[g];
     let outputs: Vec<(OutputId, &OutputPlan, &Post)> = pass
@@ -61,7 +62,7 @@ pub fn write(
                 .iter()
                 .map(|(_, output, post)| {
                     let groups = output.state.then(|| state_rows(pass, grouping, output, post, &block));
-                    Ok((shape(pass, grouping, output, post, &block)?, groups.transpose()?))
+                    Ok((shape(pass, grouping, output, post, &block, watermark)?, groups.transpose()?))
                 })
                 .collect::<Result<Vec<_>>>()
         },

@@ -22,6 +22,8 @@ pub struct Results<'a> {
     pub archives: Vec<Vec<RowStore>>,
     /// The paths of the source's files by ordinal, as archives name them.
     pub files: &'a [String],
+    /// The watermark at the end of the log, if an output is streamed.
+    pub watermark: Option<i64>,
 }
 
 /// What a pass gave, before any of it is delivered.
@@ -74,28 +76,33 @@ impl FinishedPass {
     }
 
     /// Takes out what the outputs are made of.
-    pub fn results<'a>(&mut self, files: &'a [String]) -> Results<'a> {
+    pub fn results<'a>(&mut self, plan: &Plan, files: &'a [String]) -> Results<'a> {
+        let watermark = self.watermark(plan);
         Results {
             groups: std::mem::take(&mut self.read.groups),
             rows: std::mem::take(&mut self.read.rows),
             archives: std::mem::take(&mut self.read.archives),
             files,
+            watermark,
         }
     }
 
-    /// How far event time reached; `written` are the first and last times of rows that only now are known to stay.
-    pub fn watermarks(&mut self, plan: &Plan, written: Option<FirstAndLast>) -> Option<Watermarks> {
+    /// The watermark at the end of the log.
+    fn watermark(&self, plan: &Plan) -> Option<i64> {
         // Before the first event the watermark generator has the lowest value, which is not a time.
         let generator = self.read.generator.as_ref();
         let max_timestamp = generator
             .map(|generator| generator.max_timestamp())
             .filter(|max_timestamp| *max_timestamp != i64::MIN);
         let delay = plan.pipeline.watermark.out_of_orderness;
+        max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay))
+    }
+
+    /// How far event time reached; `written` are the first and last times of rows that only now are known to stay.
+    pub fn watermarks(&mut self, plan: &Plan, written: Option<FirstAndLast>) -> Option<Watermarks> {
+        let watermark = self.watermark(plan);
         self.read.tally.see(written);
-        self.read.tally.watermarks().map(|w| Watermarks {
-            watermark: max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay)),
-            ..w
-        })
+        self.read.tally.watermarks().map(|w| Watermarks { watermark, ..w })
     }
 
     /// The outcome with these outputs, without rejects.

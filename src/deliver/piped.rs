@@ -55,15 +55,15 @@ fn stream(pass: &Pass, format: StreamFormat, counted: &mut Counted) -> Result<Ou
         room: usize::try_from(pass.options.memory / 8).unwrap_or(usize::MAX),
     };
     let mut times = None;
-    let results = passed.results(&files);
+    let results = passed.results(pass.plan, &files);
     match &output.kind {
         OutputKind::Groups { grouping, post } => {
             let grouping = &pass.plan.pipeline.groupings[*grouping];
             let (tables, space) = results.groups.into_iter().next().expect("groups of the output");
             let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-            let arrow = output.file_schema().arrow();
+            let (arrow, watermark) = (output.file_schema().arrow(), results.watermark);
             merged.drive(
-                |block| record_batch(&arrow, shape(pass, grouping, output, post, &block)?.columns),
+                |block| record_batch(&arrow, shape(pass, grouping, output, post, &block, watermark)?.columns),
                 |batch| rows.push(batch),
             )?;
         }

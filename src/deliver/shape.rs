@@ -104,15 +104,25 @@ fn plain_where(column: &ArrayRef, read: bool) -> ArrayRef {
     if read { plain_strings(column) } else { column.clone() }
 }
 
-/// The rows of `output` that come of `block`.
+/// The rows of `output` that come of `block`; `watermark` is that at the end of the log, by which windows are closed.
 pub fn shape(
     pass: &Pass,
     grouping: &Grouping,
     output: &OutputPlan,
     post: &Post,
     block: &GroupBlock,
+    watermark: Option<i64>,
 ) -> Result<PartitionRows> {
     let OutputRows { mut columns, mut kept } = output_rows(grouping, post, block)?;
+    if let (true, Some(lateness)) = (output.closed, &grouping.plan.lateness) {
+        // Without an event there is no watermark, and nothing is closed.
+        let closed = |row: &u32| {
+            let end = block.spans[*row as usize].end.saturating_add(lateness.allowed);
+            watermark.is_some_and(|watermark| end <= watermark)
+        };
+        let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());
+        kept = Some(all.into_iter().filter(closed).collect());
+    }
     if let Some(top) = &post.top {
         // `top` ranks what `having` keeps, as LIMIT does in SQL.
         let all = kept.take().unwrap_or_else(|| (0..block.len() as u32).collect());

@@ -3,7 +3,7 @@
 use super::outcome::{Outcome, OutputOutcome, fill_in};
 use super::passed::{FinishedPass, Results};
 use super::places::{target, target_number, targets};
-use super::server_tables::{self, Extent};
+use super::server_tables::{self, Extent, OpenTables};
 use super::{events, groups, late};
 use crate::clock::Stopwatch;
 use crate::engine::rejected::{rejects_at, write_rejects};
@@ -38,10 +38,27 @@ impl Staged {
     /// # Errors
     /// A disk that fails, or a table of a server. The outputs are then as before.
     pub fn commit(mut self, plan: &Plan, mut transaction: Transaction) -> Result<Outcome> {
+        let tables = self.open(plan, &mut transaction)?;
+        self.finish(tables, transaction)
+    }
+
+    /// Brings the tables of servers up to date, all but the commit.
+    ///
+    /// # Errors
+    /// As of [`Staged::commit`].
+    pub fn open<'a>(&mut self, plan: &'a Plan, transaction: &mut Transaction) -> Result<OpenTables<'a>> {
         // Rejects of an earlier run must not lie beside results without rejects.
         self.none_rejected.iter().for_each(|path| transaction.take_away(path));
-        self.rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
-        let tables = server_tables::open(plan, &transaction, Extent::All)?;
+        let rejects = std::mem::take(&mut self.rejects);
+        rejects.into_iter().try_for_each(|rejects| transaction.put_beside(rejects))?;
+        server_tables::open(plan, transaction, Extent::All)
+    }
+
+    /// Commits what [`Staged::open`] has brought up to date, and the outputs.
+    ///
+    /// # Errors
+    /// As of [`Staged::commit`].
+    pub fn finish(mut self, tables: OpenTables, transaction: Transaction) -> Result<Outcome> {
         let (report, published) = tables.commit(transaction, Some(self.drafts))?;
         self.outcome.published = published;
         fill_in(&mut self.outcome.outputs, &report);
@@ -56,7 +73,7 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let rejects = write_rejects(found, rejects)?;
     let files = passed.files(pass.plan);
     let mut watch = Stopwatch::of_process();
-    let results = passed.results(&files);
+    let results = passed.results(pass.plan, &files);
     let (mut outputs, written) = write(pass, transaction, results, passed.read.resolution.as_ref())?;
     let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
@@ -91,7 +108,7 @@ pub fn write(
     results: Results,
     resolution: Option<&Resolution>,
 ) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
-    let Results { groups, rows, archives, files } = results;
+    let Results { groups, rows, archives, files, watermark } = results;
     let mut outcomes: PerId<OutputId, Option<OutputOutcome>> =
         pass.plan.deliveries.ids().map(|_| None).collect();
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
@@ -114,7 +131,7 @@ pub fn write(
     for (g, (tables, space)) in groups.into_with_ids() {
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-        for (id, outcome) in groups::write(pass, g, merged, transaction)? {
+        for (id, outcome) in groups::write(pass, g, merged, transaction, watermark)? {
             outcomes[id] = Some(outcome);
         }
     }

@@ -52,7 +52,15 @@ pub fn explain_row(
     let index = chosen(&plan, request)?;
     pool(options.threads)?.install(|| {
         let case = RowContext { request, options, progress, again, index };
-        match &plan.deliveries.outputs[index].kind {
+        let output = &plan.deliveries.outputs[index];
+        if output.closed {
+            return Err(Error::job(format!(
+                "{} has `emit = \"closed\"`, whose rows are not explained yet",
+                output.to
+            ))
+            .hint("leave out `emit` to see the row of a window that is open"));
+        }
+        match &output.kind {
             OutputKind::Groups { grouping, post } => case.of_groups(&plan, *grouping, post),
             OutputKind::Rows(columns) => case.of_events(&plan, columns),
             OutputKind::Archive(_) => Err(Error::job("an archive contains every record as it is read")

@@ -1,6 +1,6 @@
 //! Aggregates in the SQL of `select` and `having`: told apart from the arithmetic around them.
 
-use super::syntax::{parse, unquoted, with_stack};
+use super::syntax::{parse, unescaped, unquoted, with_stack};
 use super::walk::{change_expressions, expressions};
 use crate::aggregate::catalog::{self, AggregateMaking, DistinctRule, Signature};
 use crate::error::{Error, Result};
@@ -100,6 +100,53 @@ impl Selection {
     /// The aggregate that the whole entry is, if it is one.
     pub fn single(&self) -> Option<&AggregateCall> {
         as_call(&self.ast).and(self.calls.first())
+    }
+
+    /// The name of the column that the whole entry is, if it is one.
+    pub fn name(&self) -> Option<String> {
+        column_name(&self.ast)
+    }
+
+    /// The entry with what `named` columns are in the place of their names. Arguments of aggregates are columns of
+    /// events, and stay.
+    #[must_use]
+    pub fn over(&self, named: &[(&str, &Selection)]) -> Selection {
+        with_stack(|| {
+            // What is put in must not be looked at again: a column may have the name of one that it is made of.
+            let mut kept: Vec<Option<Ast>> = vec![];
+            let mut ast = self.ast.clone();
+            change_expressions(&mut ast, |node| {
+                let inner = match as_call(node) {
+                    Some(_) => Some(node.clone()),
+                    None => column_name(node).and_then(|name| {
+                        let (_, selection) = named.iter().find(|(known, _)| *known == name)?;
+                        Some(Ast::Nested(Box::new(selection.ast.clone())))
+                    }),
+                };
+                if let Some(inner) = inner {
+                    // No text of a user is this name: a placeholder has no blank.
+                    let name = format!("$ {}", kept.len());
+                    kept.push(Some(inner));
+                    *node = Ast::Value(Value::Placeholder(name).into());
+                }
+            });
+            change_expressions(&mut ast, |node| {
+                let Ast::Value(value) = &*node else { return };
+                let Value::Placeholder(name) = &value.value else { return };
+                let number = name.strip_prefix("$ ").and_then(|number| number.parse::<usize>().ok());
+                if let Some(inner) = number.and_then(|number| kept.get_mut(number)?.take()) {
+                    *node = inner;
+                }
+            });
+            let mut calls = self.calls.clone();
+            let more = named.iter().flat_map(|(_, selection)| &selection.calls);
+            more.for_each(|call| {
+                if !calls.contains(call) {
+                    calls.push(call.clone())
+                }
+            });
+            Selection { calls, sql: self.sql.clone(), ast }
+        })
     }
 }
 
@@ -208,6 +255,16 @@ fn first_aggregate(ast: &Ast) -> Option<String> {
         }
     });
     found
+}
+
+/// The name of the column that `ast` is, if it is one.
+fn column_name(ast: &Ast) -> Option<String> {
+    match ast {
+        Ast::Nested(inner) => column_name(inner),
+        Ast::Identifier(name) => Some(unescaped(name)),
+        Ast::CompoundIdentifier(parts) => Some(parts.iter().map(unescaped).collect::<Vec<_>>().join(".")),
+        _ => None,
+    }
 }
 
 /// The call of an aggregate that `ast` is, if it is one.
@@ -412,6 +469,20 @@ fn check_filters(sql: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_what_they_are_made_of() {
+        let total = parse_selection("sum(total) + 1").unwrap();
+        let n = parse_selection("count(*)").unwrap();
+        let over = |sql: &str| {
+            let over = parse_selection(sql).unwrap().over(&[("total", &total), ("n", &n)]);
+            (over.ast.to_string(), over.calls.len())
+        };
+        // The argument of an aggregate is a column of the events, also where it has the name of one of the output.
+        assert_eq!(over("total / \"n\" + max(total)").0, "(sum(total) + 1) / (count(*)) + max(total)");
+        assert_eq!(over("(total)"), ("(sum(total) + 1)".to_string(), 2));
+        assert_eq!(over("other").0, "other");
+    }
 
     #[test]
     fn what_an_aggregate_is_made_of_stands_in_its_place() {

@@ -9,7 +9,7 @@ use super::dialect::Syntax;
 use super::walk::{TreeStep, change_expressions, walk};
 use super::words::{shown, wrong};
 use crate::error::{Error, Result};
-use sqlparser::ast::{BinaryOperator, Expr as Ast};
+use sqlparser::ast::{BinaryOperator, Expr as Ast, Ident};
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -36,6 +36,14 @@ const STACK: usize = 128 << 20;
 /// Does `work`, which calls itself for the parts of a tree, on a stack that is large enough for every tree.
 pub(crate) fn with_stack<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(STACK / 2, STACK, work)
+}
+
+/// The name that an identifier stands for: without its quotes, and those in it once.
+pub(super) fn unescaped(name: &Ident) -> String {
+    match name.quote_style {
+        Some(quote) => name.value.replace(&format!("{quote}{quote}"), &quote.to_string()),
+        None => name.value.clone(),
+    }
 }
 
 /// The syntax tree of `sql`. Quotes in literals and names are doubled in it, as they are written.

@@ -222,6 +222,7 @@ pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
         format,
         kind: OutputKind::Rows(vec![]),
         state: false,
+        closed: false,
         columns: Schema::new(fields),
         partition_by: vec![],
     })

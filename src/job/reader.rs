@@ -180,6 +180,51 @@ impl<'a> TableReader<'a> {
         self.pairs_or(key, quote)
     }
 
+    /// Columns in the order written: names that stand for themselves, and tables of names with expressions. A table within
+    /// such a table adds its name and a point before the names in it, as TOML's dotted keys do.
+    fn columns(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
+        let value = self.value(key)?;
+        let mut columns = vec![];
+        match value.get_ref() {
+            DeValue::Array(list) => {
+                for item in list {
+                    match item.get_ref() {
+                        DeValue::String(name) => {
+                            let sql = At { value: quote(name), span: item.span() };
+                            columns.push((At { value: name.to_string(), span: item.span() }, sql));
+                        }
+                        DeValue::Table(table) => self.named_columns("", table, &mut columns),
+                        _ => self.wrong_type(key, "a list of names and of tables", item),
+                    }
+                }
+            }
+            DeValue::Table(table) => self.named_columns("", table, &mut columns),
+            _ => {
+                self.wrong_type(key, "a list of names and of tables", value);
+                return None;
+            }
+        }
+        Some(columns)
+    }
+
+    /// Adds the columns of a table, in the order written; each name comes after `before`.
+    fn named_columns(&self, before: &str, table: &DeTable, columns: &mut Vec<(At<String>, At<String>)>) {
+        // The parser keeps keys sorted; columns come in the order written.
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let full = format!("{before}{}", name.get_ref());
+            match value.get_ref() {
+                DeValue::String(sql) => columns.push((
+                    At { value: full, span: name.span() },
+                    At { value: sql.to_string(), span: value.span() },
+                )),
+                DeValue::Table(table) => self.named_columns(&format!("{full}."), table, columns),
+                _ => self.wrong_type(&full, "a string", value),
+            }
+        }
+    }
+
     /// A table of names, in the order written; a list of names stands for each name as itself.
     fn names(&self, key: &'static str) -> Option<Vec<(At<String>, At<String>)>> {
         self.pairs_or(key, str::to_string)
@@ -429,6 +474,7 @@ read! {
     Flag: At<bool> = flag;
     Counts: At<Vec<usize>> = counts;
     Expressions, Types: Vec<(At<String>, At<String>)> = pairs;
+    Columns: Vec<(At<String>, At<String>)> = columns;
     Names: Vec<(At<String>, At<String>)> = names;
     Texts: Vec<(At<String>, At<String>)> = texts;
     Literals: Vec<(At<String>, At<TomlLiteral>)> = literals;

@@ -37,6 +37,8 @@ pub struct JobSpec {
     pub(super) pages: Vec<PageSpec>,
     /// `path` of `[late]`.
     pub(super) late: Option<At<String>>,
+    /// `key` of `[late]`.
+    pub(super) late_key: Vec<At<String>>,
     /// The files that it reads, as they were first seen.
     pub(super) inputs: Inputs,
 }
@@ -87,11 +89,12 @@ impl JobSpec {
             let error = Error::job("a page shows other outputs, but the job has none");
             document.fault(error.hint("add an [[output]] for the page to show"), &page.span);
         }
-        let late = top.get(keys::LATE_EVENTS).and_then(|table| {
-            let path = table.get(keys::LATE_PATH);
+        let late = top.get(keys::LATE_EVENTS).map(|table| {
+            let late = (table.get(keys::LATE_PATH), table.get(keys::LATE_KEY).unwrap_or_default());
             table.finish();
-            path
+            late
         });
+        let (late, late_key) = late.unwrap_or_default();
         top.finish();
         // Both borrow the document, which moves into the spec.
         drop(top);
@@ -109,6 +112,7 @@ impl JobSpec {
             outputs,
             pages,
             late,
+            late_key,
             inputs: Inputs::default(),
         })
     }

@@ -16,8 +16,8 @@ pub use identities::Identities;
 pub use ids::{GroupingId, OutputId, PerId, StepId, TableId};
 pub(crate) use outputs::outputs_at;
 pub use outputs::{
-    Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, PagePlan, PlannedColumn, Post, Publication, Top,
-    archive_fields, window_fields,
+    GroupPlaces, Grouping, LatePlan, OutputKind, OutputPlan, OutputTo, PagePlan, PlannedColumn, Post,
+    Publication, Top, archive_fields, window_fields,
 };
 pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
 pub use watermark::{LogPartition, MicroBatch, Mode, WatermarkPlan, WatermarkRule};

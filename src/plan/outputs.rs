@@ -8,6 +8,7 @@ use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::window::Window;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -75,7 +76,6 @@ impl Serialize for OutputTo {
 }
 
 /// One output.
-#[derive(Debug)]
 pub struct OutputPlan {
     /// Where it goes.
     pub to: OutputTo,
@@ -90,6 +90,23 @@ pub struct OutputPlan {
     /// Whether what its groups are made of is kept beside them, so that late events are merged into it and
     /// history is not read. Of grouped outputs alone.
     pub state: bool,
+    /// Whether it has the windows alone that the watermark has closed at the end of the log.
+    pub closed: bool,
+}
+
+impl std::fmt::Debug for OutputPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Manifests of older versions have a hash of this text (`job::identity`), so a further field is in it only where
+        // it says something.
+        let OutputPlan { to, format, kind, columns, partition_by, state, closed } = self;
+        let mut text = f.debug_struct("OutputPlan");
+        text.field("to", to).field("format", format).field("kind", kind).field("columns", columns);
+        text.field("partition_by", partition_by).field("state", state);
+        if *closed {
+            text.field("closed", closed);
+        }
+        text.finish()
+    }
 }
 
 impl OutputPlan {
@@ -99,6 +116,35 @@ impl OutputPlan {
             OutputKind::Groups { grouping, .. } => Some(grouping),
             OutputKind::Rows(_) | OutputKind::Archive(_) => None,
         }
+    }
+
+    /// Where its files have what says which group a row is of; `None` of an output that is not one of groups.
+    pub fn group_places(&self, grouping: &Grouping) -> Option<GroupPlaces> {
+        let OutputKind::Groups { post, .. } = &self.kind else { return None };
+        let written = self.written();
+        let at = |is: &dyn Fn(&PlannedColumn) -> bool| written.iter().position(|&c| is(&post.columns[c]));
+        let key = |k: usize| at(&|column| matches!(column, PlannedColumn::Key(key) if *key == k));
+        Some(GroupPlaces {
+            start: at(&|column| matches!(column, PlannedColumn::WindowStart)),
+            end: at(&|column| matches!(column, PlannedColumn::WindowEnd)),
+            keys: (0..grouping.keys.len()).map(key).collect(),
+        })
+    }
+
+    /// Whether its files and their paths tell of each row which group it is.
+    pub fn tells_groups(&self, grouping: &Grouping) -> bool {
+        let OutputKind::Groups { post, .. } = &self.kind else { return false };
+        let Some(places) = self.group_places(grouping) else { return false };
+        let bounds = match grouping.plan.window {
+            Window::Global => true,
+            // The start and the length of such a window say its end, and the other way round.
+            Window::Tumbling { .. } | Window::Hopping { .. } => places.start.or(places.end).is_some(),
+            Window::Cumulative { .. } | Window::Session { .. } => places.start.and(places.end).is_some(),
+        };
+        let in_path = |k: usize| {
+            self.partition_columns().any(|c| matches!(post.columns[c], PlannedColumn::Key(key) if key == k))
+        };
+        bounds && places.keys.iter().enumerate().all(|(k, place)| place.is_some() || in_path(k))
     }
 
     /// The columns that are written to its files: those that name partitions stand in the path alone.
@@ -122,6 +168,17 @@ impl OutputPlan {
     }
 }
 
+/// Where the files of an output of groups have what says which group a row is of: numbers of columns of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlaces {
+    /// The start of the window.
+    pub start: Option<usize>,
+    /// The end of the window.
+    pub end: Option<usize>,
+    /// The keys, in their order.
+    pub keys: Vec<Option<usize>>,
+}
+
 /// An output that is published: what its folder holds goes to a table of a server too.
 #[derive(Debug)]
 pub struct Publication {
@@ -132,6 +189,8 @@ pub struct Publication {
     /// The columns of the output that tell its rows apart: the start of the window, its end where windows start
     /// together, the keys, the firing.
     pub key: Vec<usize>,
+    /// The zone of local times in a table that exists, where the job declares it.
+    pub zone: Option<String>,
 }
 
 /// A page: a report of outputs that are in place, written after them. It decides nothing of the result, so the hash

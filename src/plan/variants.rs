@@ -126,6 +126,7 @@ impl Plan {
             columns: self.pipeline.rows.clone(),
             partition_by: vec![],
             state: false,
+            closed: false,
         }];
         // The events are asked for, so groups would be folded for nothing.
         self.pipeline.groupings.clear();

@@ -119,6 +119,7 @@ pub fn late_output(late: &crate::plan::LatePlan) -> OutputPlan {
         columns: late_schema(late),
         partition_by: vec![],
         state: false,
+        closed: false,
     }
 }
 

@@ -173,6 +173,7 @@ fn output(saved: &Saved, own: &Value) -> Option<OutputPlan> {
         columns,
         partition_by: partition_by?,
         state: false,
+        closed: false,
     };
     let format = match output.format {
         OutputFormat::Keyed(_) => OutputFormat::Keyed(line_key(own, &output.file_schema())?),
@@ -207,7 +208,16 @@ fn frame(form: &Value, output: &OutputPlan, zone: &Zone) -> (ChartFrame, &'stati
     let keys: Vec<&str> = own["by"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let windowed = window != Some(Window::Global);
     let firings = own["firings"].as_bool() == Some(true);
-    let holds = |field: &Field| match field.name.as_str() {
+    // Where `columns` gives names, the name in `select` says what a column holds.
+    let written = own["written_as"].as_array();
+    let selected = |name: &str| match written {
+        None => Some(name.to_string()),
+        Some(pairs) => {
+            let sql = pairs.iter().find(|pair| pair[0] == name)?[1].as_str()?;
+            parse_selection(sql).ok()?.name()
+        }
+    };
+    let holds = |field: &Field| match selected(&field.name).unwrap_or_default().as_str() {
         "window_start" if windowed => Holds::Start,
         "window_end" if windowed => Holds::End,
         "firing" if firings => Holds::Firing,
@@ -248,13 +258,18 @@ fn event_time(form: &Value, columns: &Schema, zone: &Zone) -> (Option<usize>, Op
     let time = &form["read"]["time"];
     let Some(column) = time["column"].as_str() else { return (None, None) };
     let select = form["output"]["select"].as_object();
-    let at = columns.fields.iter().position(|field| match select {
-        None => field.name == column,
+    let written = form["output"]["written_as"].as_array();
+    let named = |name: &str| {
+        let of_list = || written?.iter().find(|pair| pair[0] == name)?[1].as_str();
+        select.and_then(|select| select.get(name)?.as_str()).or_else(of_list)
+    };
+    let at = columns.fields.iter().position(|field| match named(&field.name) {
+        None => select.is_none() && written.is_none() && field.name == column,
         // A name between quotes is the same name.
-        Some(select) => select.get(&field.name).and_then(Value::as_str).is_some_and(|sql| {
+        Some(sql) => {
             let sql = sql.trim();
             sql == column || sql.strip_prefix('"').and_then(|sql| sql.strip_suffix('"')) == Some(column)
-        }),
+        }
     });
     let rule = || {
         if time["as"] == "iso" {
@@ -375,6 +390,7 @@ mod tests {
             hash: format!("{:032x}", xxhash_rust::xxh3::xxh3_128(text.as_bytes())),
             first: None,
             last: None,
+            adopted: None,
         };
         let manifest = Manifest { parts: vec![part], ..Manifest::default() };
         let saved = Saved { target: Target::file(root.join("x.csv")), name: "x.csv".into(), manifest };

@@ -128,6 +128,19 @@ impl Transaction {
         if let Some(errors) = Error::all(foreign) {
             return Err(errors);
         }
+        Transaction::opened(targets, named)
+    }
+
+    /// The same for outputs in which files of another program may lie: they stay as they are but for those that
+    /// [`Transaction::replace_foreign`] names.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin_of`], but for those files.
+    pub fn begin_adopting(targets: &[Target], named: &NamedPaths) -> Result<Transaction> {
+        Transaction::opened(targets, named)
+    }
+
+    fn opened(targets: &[Target], named: &NamedPaths) -> Result<Transaction> {
         // The outputs opened so far are closed by the drop of `tx` when a later one fails.
         let mut tx = Transaction { outputs: vec![], beside: vec![], gone: vec![], phase: Phase::Open };
         for target in targets {
@@ -170,6 +183,23 @@ impl Transaction {
     /// neither staged nor kept is removed by the commit.
     pub fn keep(&self, output: usize, path: &str) -> Result<Part> {
         self.outputs[output].staging.keep(path)
+    }
+
+    /// Makes files of another program, by their paths below the output, the parts of output number `output`, in the place
+    /// of what was staged for it. The commit writes the manifest, and leaves the files alone.
+    ///
+    /// # Errors
+    /// A file is not what its part says.
+    pub fn adopt(&self, output: usize, parts: Vec<Part>) -> Result<()> {
+        self.outputs[output].staging.adopt(parts)
+    }
+
+    /// Lets the commit remove a file of another program in output number `output`, or put a part in its place.
+    ///
+    /// # Errors
+    /// The path leads out of the output.
+    pub fn replace_foreign(&self, output: usize, path: &str) -> Result<()> {
+        self.outputs[output].staging.replace_foreign(path)
     }
 
     /// Opens a file of the state of output number `output`: it is put in place below the state folder by the same

@@ -14,6 +14,8 @@ pub enum OutputFormat {
     Csv,
     /// One JSON object a line.
     JsonLines,
+    /// An Avro object container file.
+    Avro,
     /// A key, a tab, and a JSON object a line.
     Keyed(LineKey),
 }
@@ -52,6 +54,7 @@ impl OutputFormat {
             "parquet" => Some(OutputFormat::Parquet),
             "csv" => Some(OutputFormat::Csv),
             "jsonl" | "ndjson" => Some(OutputFormat::JsonLines),
+            "avro" => Some(OutputFormat::Avro),
             // The name of a file does not tell the columns of the key: the job does.
             "kcat" => Some(OutputFormat::Keyed(LineKey::default())),
             _ => None,
@@ -64,6 +67,7 @@ impl OutputFormat {
             OutputFormat::Parquet => "parquet",
             OutputFormat::Csv => "csv",
             OutputFormat::JsonLines => "jsonl",
+            OutputFormat::Avro => "avro",
             OutputFormat::Keyed(_) => "kcat",
         }
     }
@@ -74,9 +78,15 @@ impl OutputFormat {
             OutputFormat::Parquet,
             OutputFormat::Csv,
             OutputFormat::JsonLines,
+            OutputFormat::Avro,
             OutputFormat::Keyed(LineKey::default()),
         ];
         all.into_iter().find(|format| format.name() == name)
+    }
+
+    /// Whether a name that is a path makes records in it.
+    pub fn has_records(self) -> bool {
+        matches!(self, OutputFormat::JsonLines | OutputFormat::Avro | OutputFormat::Keyed(_))
     }
 
     /// The name that job files and manifests use.

@@ -208,6 +208,19 @@ pub struct Part {
     /// The greatest event time of its rows, of groups the greatest `window_end`; as [`Part::first`].
     #[serde(default, with = "instant_if", skip_serializing_if = "Option::is_none")]
     pub last: Option<i64>,
+    /// Of a file that another program wrote, and that was adopted: how it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<AdoptedFile>,
+}
+
+/// How a file is read that another program wrote, or that was written as that program does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptedFile {
+    /// The zone of its times without one.
+    pub zone: String,
+    /// Whether it is CSV without a header line.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_header: bool,
 }
 
 impl Account {
@@ -390,6 +403,7 @@ mod tests {
             hash: "bb".into(),
             first: span.map(|span| span.first),
             last: span.map(|span| span.last),
+            adopted: None,
         };
         let parts = vec![part("b", None), part("a", Some(FirstAndLast::new(0, 60_000_000)))];
         Manifest::new(draft, parts, vec![])

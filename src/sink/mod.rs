@@ -18,6 +18,7 @@
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
 pub mod arrow;
+pub mod avro;
 pub mod commit;
 pub mod csv;
 pub mod encode;
@@ -46,14 +47,15 @@ pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
 pub use guard::NamedPaths;
 pub use manifest::{
-    Account, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part, SourceColumn,
-    Watermarks,
+    Account, AdoptedFile, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part,
+    SourceColumn, Watermarks,
 };
 pub use part::{PartWriter, encoder};
 pub use place::{Target, TargetKind};
 pub use rejects::{RejectedRecord, RejectsWriter};
 pub use stage::{ANEW, StagedFile, altered, first_altered};
 pub use stream::{StreamFormat, StreamWriter, stream_encoder};
+pub use target::foreign_files;
 
 /// What writes the files: goes into manifests and Parquet footers.
 pub const TOOL: &str = concat!("highwater ", env!("CARGO_PKG_VERSION"));

@@ -1,9 +1,9 @@
 //! Pieces of a result become a part: the encoder of each format, and the file that takes the pieces in order.
 
 use super::encode::{Encoded, EncodedContent, Encoder, OutputFormat};
-use super::manifest::Part;
+use super::manifest::{AdoptedFile, Part};
 use super::stage::StagedFile;
-use super::{csv, jsonl, keyed, parquet};
+use super::{avro, csv, jsonl, keyed, parquet};
 use crate::batch::Schema;
 use crate::error::Result;
 use crate::time::{FirstAndLast, Zone};
@@ -15,6 +15,7 @@ pub fn encoder(format: OutputFormat, schema: &Schema, zone: &Zone) -> Result<Box
         OutputFormat::Parquet => Box::new(parquet::ParquetEncoder::new(schema)?),
         OutputFormat::Csv => Box::new(csv::CsvEncoder::new(zone)),
         OutputFormat::JsonLines => Box::new(jsonl::JsonLinesEncoder::new(schema, zone)),
+        OutputFormat::Avro => Box::new(avro::AvroEncoder::new(schema)),
         OutputFormat::Keyed(key) => Box::new(keyed::KeyedEncoder::new(schema, zone, key)),
     })
 }
@@ -42,12 +43,22 @@ impl PartWriter {
         let file = match format {
             OutputFormat::Parquet => PartFile::Parquet(Box::new(parquet::ParquetPart::new(staged, schema)?)),
             OutputFormat::JsonLines | OutputFormat::Keyed(_) => PartFile::Text(staged),
+            OutputFormat::Avro => {
+                staged.write_all(&avro::header(schema)).map_err(|e| staged.failed(e))?;
+                PartFile::Text(staged)
+            }
             OutputFormat::Csv => {
                 staged.write_all(&csv::header(schema)).map_err(|e| staged.failed(e))?;
                 PartFile::Text(staged)
             }
         };
         Ok(PartWriter { rows: 0, file })
+    }
+
+    /// Begins a part of CSV without a header line, as the files beside it have none; `like` says how it is read.
+    pub fn without_header(mut staged: StagedFile, like: AdoptedFile) -> PartWriter {
+        staged.reads_as(like);
+        PartWriter { rows: 0, file: PartFile::Text(staged) }
     }
 
     /// Appends a piece, which must come from the encoder of the same format and schema.

@@ -5,12 +5,12 @@
 //! times say. A part that a correction does not look at is kept without reading it where nothing has touched the file
 //! since the manifest was put in place (its ctime, which no program sets, is before that of the manifest).
 
-use super::manifest::{Manifest, Part};
+use super::manifest::{AdoptedFile, Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::time::FirstAndLast;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
@@ -44,6 +44,8 @@ pub(super) struct Staging {
     states: Mutex<BTreeMap<String, Option<StagedPart>>>,
     /// Parts of the state, by their paths below the state folder, in the same way.
     kept: Mutex<BTreeMap<String, Option<StagedPart>>>,
+    /// Files of another program that the parts take the place of.
+    foreign: Mutex<BTreeSet<String>>,
 }
 
 /// What a staged file becomes.
@@ -91,7 +93,8 @@ impl Staging {
         let manifest = root.join(&state).join(super::manifest::FILE).symlink_metadata();
         let since = manifest.ok().map(|there| (there.ctime(), there.ctime_nsec()));
         let next = AtomicU64::new(0);
-        Staging { folder, root, state, old, old_kept, since, next, parts, states, kept }
+        let foreign = Mutex::default();
+        Staging { folder, root, state, old, old_kept, since, next, parts, states, kept, foreign }
     }
 
     fn files(&self, kind: StagedKind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
@@ -144,6 +147,7 @@ impl Staging {
             buffer: vec![],
             hasher: Box::new(Xxh3::new()),
             bytes: 0,
+            adopted: None,
         }
     }
 
@@ -237,9 +241,36 @@ impl Staging {
         finished(&self.files(StagedKind::Kept))
     }
 
-    /// The paths of the manifest in place that are parts no longer, sorted.
+    /// The paths of the manifest in place that are parts no longer, and those of files that parts take the place of, sorted.
     pub fn removed(&self) -> Vec<String> {
-        gone(&self.old, &self.files(StagedKind::Part))
+        let parts = self.files(StagedKind::Part);
+        let mut removed = gone(&self.old, &parts);
+        removed.extend(self.foreign().iter().filter(|path| !parts.contains_key(*path)).cloned());
+        removed.sort();
+        removed
+    }
+
+    fn foreign(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.foreign.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Lets the parts take the place of a file of another program.
+    pub fn replace_foreign(&self, path: &str) -> Result<()> {
+        self.foreign().insert(part_path(Path::new(path))?);
+        Ok(())
+    }
+
+    /// Makes files of another program the parts, in the place of what was staged.
+    pub fn adopt(&self, parts: Vec<Part>) -> Result<()> {
+        self.files(StagedKind::Part).clear();
+        for part in parts {
+            // Between the comparison and now it may have been written again.
+            if !is_as(&self.on_disk(&part.path, StagedKind::Part), &part) {
+                return Err(altered(&self.on_disk(&part.path, StagedKind::Part)));
+            }
+            self.done(StagedPart { part, staged: None, restored: false }, StagedKind::Part);
+        }
+        Ok(())
     }
 
     /// The same of the parts of the state.
@@ -249,7 +280,7 @@ impl Staging {
 
     /// Whether the manifest in place names the part at `path`.
     pub fn was_part(&self, path: &str) -> bool {
-        self.old.contains_key(path)
+        self.old.contains_key(path) || self.foreign().contains(path)
     }
 }
 
@@ -320,6 +351,8 @@ pub struct StagedFile {
     buffer: Vec<u8>,
     hasher: Box<Xxh3>,
     bytes: u64,
+    /// How it is read, where it is not written as parts are.
+    adopted: Option<AdoptedFile>,
 }
 
 impl std::fmt::Debug for StagedFile {
@@ -335,6 +368,11 @@ impl StagedFile {
     /// Bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Notes that it is written as another program does.
+    pub(super) fn reads_as(&mut self, like: AdoptedFile) {
+        self.adopted = Some(like);
     }
 
     /// Where it lies while it is staged.
@@ -356,7 +394,8 @@ impl StagedFile {
     pub fn finish(mut self, rows: u64, span: Option<FirstAndLast>) -> Result<Part> {
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.map(|span| (span.first, span.last)).unzip();
-        let part = Part { path: std::mem::take(&mut self.path), rows, bytes: self.bytes, hash, first, last };
+        let path = std::mem::take(&mut self.path);
+        let part = Part { path, rows, bytes: self.bytes, hash, first, last, adopted: self.adopted.take() };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
         // A file can be changed without a trace in the manifest, so its bytes are hashed.

@@ -100,6 +100,24 @@ impl Target {
     }
 }
 
+/// The files below the folder of an output that readers of folders take, by their paths below it, sorted.
+///
+/// # Errors
+/// A folder cannot be listed.
+pub fn foreign_files(target: &Target) -> Result<Vec<String>> {
+    let root = target.root();
+    if !root.is_dir() {
+        return Ok(vec![]);
+    }
+    let mut found = target.strangers(&HashSet::new())?;
+    found.sort();
+    let below = |path: PathBuf| {
+        let names = path.strip_prefix(&root).ok().and_then(|path| path.to_str().map(str::to_string));
+        names.ok_or_else(|| Error::job(format!("the path {} is not UTF-8", path.display())))
+    };
+    found.into_iter().map(below).collect()
+}
+
 /// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a
 /// first run that was killed before its commit point may have left some.
 fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {

@@ -114,7 +114,7 @@ fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Re
         }
         OutputKind::Groups { grouping, post } => {
             let grouping = &plan.pipeline.groupings[*grouping];
-            post::check(&statement, post)?;
+            post::check(&statement, output.closed, post)?;
             steps::steps(&mut statement, watermark::is_streamed(&grouping.plan))?;
             post::groups(statement, output, grouping, post)?
         }
@@ -152,8 +152,9 @@ fn finished(plan: &Plan, dialect: Dialect, mut script: SqlScript) -> Result<SqlS
 /// Faults columns that have names of ours, or names that the dialect takes for one.
 fn check_names(plan: &Plan, output: Option<&OutputPlan>, dialect: Dialect) -> Result<()> {
     relations(plan)?;
-    if let Some(OutputPlan { kind: OutputKind::Groups { .. }, columns, .. }) = output
-        && columns.index_of("window_start").is_some()
+    if let Some(OutputPlan { kind: OutputKind::Groups { grouping, .. }, columns, .. }) = output
+        && (columns.index_of("window_start").is_some()
+            || plan.pipeline.groupings[*grouping].plan.window != Window::Global)
         && let Some(bound) =
             window_fields().iter().find(|bound| plan.pipeline.rows.index_of(&bound.name).is_some())
     {

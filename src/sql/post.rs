@@ -7,6 +7,7 @@ use crate::batch::{ColumnId, Field};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::plan::{Grouping, OutputPlan, PlannedColumn, Post, window_fields};
+use std::collections::BTreeMap;
 
 /// The statement of an output of events.
 pub(super) fn rows(s: Statement, output: &OutputPlan, columns: &[ColumnId]) -> Result<SqlScript> {
@@ -36,7 +37,10 @@ fn named(sql: &str, name: &str) -> String {
 ///
 /// # Errors
 /// A job error that names it.
-pub(super) fn check(s: &Statement, post: &Post) -> Result<()> {
+pub(super) fn check(s: &Statement, closed: bool, post: &Post) -> Result<()> {
+    if closed {
+        return Err(s.refuse("`emit = \"closed\"`, as the watermark at the end of the log decides it,"));
+    }
     if post.columns.iter().any(|column| matches!(column, PlannedColumn::Firing)) {
         return Err(s.refuse("an output of every firing, whose rows depend on the events between firings,"));
     }
@@ -70,7 +74,7 @@ pub(super) fn live_groups(
     post: &Post,
     placed: &windows::Placed,
 ) -> Result<Select> {
-    check(s, post)?;
+    check(s, output.closed, post)?;
     if post.top.is_some() {
         return Err(s.refuse("`top` in a stream"));
     }
@@ -90,17 +94,18 @@ fn select_groups(
 
     // What `having` and `top` look at are columns of the output, so they are computed first.
     let computed = |s: &Statement| {
-        let column = |(field, column): (&Field, &PlannedColumn)| {
+        let column = |(number, column): (usize, &PlannedColumn)| {
             let PlannedColumn::Computed(expr) = column else { return Ok(None) };
-            Ok(Some(format!("{} AS {}", named.expr(s, expr, &[])?, s.ident(&field.name))))
+            Ok(Some((number, named.expr(s, expr, &[])?)))
         };
-        let all = output.columns.fields.iter().zip(&post.columns).map(column);
-        all.filter_map(Result::transpose).collect::<Result<Vec<String>>>()
+        let all = post.columns.iter().enumerate().map(column);
+        all.filter_map(Result::transpose).collect::<Result<BTreeMap<usize, String>>>()
     };
     let computed = computed(s)?;
     let early = (post.having.is_some() || post.top.is_some()) && !computed.is_empty();
     if early {
-        s.append("computed", computed.clone());
+        let columns = computed.iter().map(|(&i, sql)| format!("{sql} AS {}", s.ident(&named.columns[i])));
+        s.append("computed", columns.collect::<Vec<_>>());
     }
     if let Some(having) = &post.having {
         let select = Select::new(["*"], &s.last).filter(named.expr(s, having, &output.columns.fields)?);
@@ -116,7 +121,7 @@ fn select_groups(
             let collate = collation(s.dialect, field.ty);
             let direction = if descending { " DESC" } else { "" };
             // NULLS LAST is written out, as the dialects have different defaults.
-            by.push(format!("{}{collate}{direction} NULLS LAST", s.ident(&field.name)));
+            by.push(format!("{}{collate}{direction} NULLS LAST", s.ident(&named.columns[column])));
         }
         // Keys break ties, so that every engine keeps the same top rows.
         by.extend(keys.clone());
@@ -127,21 +132,37 @@ fn select_groups(
     } else {
         order.extend(keys);
     }
+    if named.hides_order(output) {
+        // ORDER BY takes the names of the SELECT first, so what rows are ordered by gets names that no column has.
+        let own = |number: usize| format!("_row_{}", number + 1);
+        let copies = order.iter().enumerate().map(|(i, by)| {
+            let by = by.split_once(" NULLS").map_or(by.as_str(), |(by, _)| by);
+            format!("{} AS {}", by.split_once(" COLLATE").map_or(by, |(by, _)| by), own(i))
+        });
+        let copies: Vec<String> = copies.collect();
+        s.append("placed", copies);
+        order = order
+            .iter()
+            .enumerate()
+            .map(|(i, by)| {
+                let words = by.find(" COLLATE").or_else(|| by.find(" NULLS")).map_or("", |at| &by[at..]);
+                format!("{}{words}", own(i))
+            })
+            .collect();
+    }
     let mut select = Select::new(Vec::<String>::new(), &s.last);
-    let mut computed = computed.into_iter();
-    for (field, column) in output.columns.fields.iter().zip(&post.columns) {
+    for (number, (field, column)) in output.columns.fields.iter().zip(&post.columns).enumerate() {
         let name = s.ident(&field.name);
-        select.columns.push(match column {
-            PlannedColumn::Value(v) => self::named(&s.ident(&named.values[*v]), &name),
-            PlannedColumn::Computed(_) => match (computed.next(), early) {
-                // Where `having` or `top` needed the columns, they are computed already: the name is enough
-                // then.
-                (Some(sql), false) => sql,
-                _ => name,
-            },
+        select.columns.push(match (column, computed.get(&number)) {
+            // Where `having` or `top` needed the columns, they are computed already: the name is enough then.
+            (_, Some(sql)) if !early => format!("{sql} AS {name}"),
             // The windows' own names need no quotes.
-            PlannedColumn::WindowStart | PlannedColumn::WindowEnd => field.name.clone(),
-            PlannedColumn::Key(_) | PlannedColumn::Firing => name,
+            (PlannedColumn::WindowStart | PlannedColumn::WindowEnd, _)
+                if named.columns[number] == field.name =>
+            {
+                field.name.clone()
+            }
+            _ => self::named(&s.ident(&named.columns[number]), &name),
         });
     }
     if s.timed && !bounds.is_empty() {
@@ -174,6 +195,8 @@ fn ascending(s: &Statement, grouping: &Grouping, key: &str) -> String {
 struct GroupNames<'a> {
     /// Of each aggregate: that of the first column of the output that it is.
     values: Vec<String>,
+    /// Of each column of the output: the one that it has until it is written.
+    columns: Vec<String>,
     /// Which aggregates the output reads.
     used: Vec<bool>,
     keys: &'a [String],
@@ -187,19 +210,41 @@ impl<'a> GroupNames<'a> {
     fn new(s: &Statement, output: &OutputPlan, grouping: &'a Grouping, post: &Post) -> GroupNames<'a> {
         let read = post.read(grouping);
         let (mut values, mut used) = (vec![], vec![]);
+        let renames = renames(output, grouping, post);
         for i in 0..grouping.plan.aggregates.len() {
             let is = |column: &PlannedColumn| matches!(column, PlannedColumn::Value(v) if *v == i);
             let own = post.columns.iter().position(is);
             values.push(match own {
-                Some(column) => output.columns.fields[column].name.clone(),
-                None => format!("_value_{}", i + 1),
+                Some(column) if !renames => output.columns.fields[column].name.clone(),
+                _ => format!("_value_{}", i + 1),
             });
             used.push(own.is_some() || read.iter().any(is));
         }
         let is_bound =
             |column: &PlannedColumn| matches!(column, PlannedColumn::WindowStart | PlannedColumn::WindowEnd);
         let zoned = s.dialect == Dialect::Polars && read.iter().any(is_bound);
-        GroupNames { values, used, keys: &grouping.keys, frame: grouping.frame(), zoned }
+        let [start, end] = window_fields().map(|field| field.name);
+        let columns = output.columns.fields.iter().zip(&post.columns).enumerate();
+        let columns = columns.map(|(i, (field, column))| match column {
+            _ if !renames => field.name.clone(),
+            PlannedColumn::WindowStart => start.clone(),
+            PlannedColumn::WindowEnd => end.clone(),
+            PlannedColumn::Key(k) => grouping.keys[*k].clone(),
+            PlannedColumn::Value(v) => values[*v].clone(),
+            PlannedColumn::Firing | PlannedColumn::Computed(_) => {
+                format!("_value_{}", grouping.plan.aggregates.len() + i + 1)
+            }
+        });
+        let columns = columns.collect();
+        GroupNames { values, columns, used, keys: &grouping.keys, frame: grouping.frame(), zoned }
+    }
+
+    /// Whether a column of the output has the name of a bound or a key and is something else.
+    fn hides_order(&self, output: &OutputPlan) -> bool {
+        let [start, end] = window_fields().map(|field| field.name);
+        let is_ours = |name: &String| *name == start || *name == end || self.keys.contains(name);
+        let fields = output.columns.fields.iter().zip(&self.columns);
+        fields.into_iter().any(|(field, own)| field.name != *own && is_ours(&field.name))
     }
 
     /// An expression over groups, which sees `own`, columns of the output, before them.
@@ -220,6 +265,19 @@ impl<'a> GroupNames<'a> {
         };
         super::expr::translate(s.dialect, expr, &column)
     }
+}
+
+/// Whether an output gives bounds and keys other names, or their names to other columns.
+fn renames(output: &OutputPlan, grouping: &Grouping, post: &Post) -> bool {
+    let [start, end] = window_fields().map(|field| field.name);
+    output.columns.fields.iter().zip(&post.columns).any(|(field, column)| match column {
+        PlannedColumn::WindowStart => field.name != start,
+        PlannedColumn::WindowEnd => field.name != end,
+        PlannedColumn::Key(k) => field.name != grouping.keys[*k],
+        PlannedColumn::Value(_) | PlannedColumn::Computed(_) | PlannedColumn::Firing => {
+            field.name == start || field.name == end || grouping.keys.contains(&field.name)
+        }
+    })
 }
 
 /// The rows of each window and key as one.

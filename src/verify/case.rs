@@ -9,8 +9,9 @@ use crate::error::Result;
 use crate::explain::{GroupOf, Traced, trace};
 use crate::job;
 use crate::job::{JobSpec, Overrides};
-use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
+use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn, window_fields};
 use crate::time::TimeRange;
+use crate::window::Window;
 
 /// Groups whose events are listed, and events of each.
 pub(super) const TRACED_GROUPS: usize = 3;
@@ -83,8 +84,17 @@ impl OutputCheck<'_> {
     /// The events of the first groups that differ.
     pub(super) fn trace(&self, comparison: &Comparison) -> Result<Vec<(GroupOf, Traced)>> {
         let OutputKind::Groups { .. } = self.output().kind else { return Ok(vec![]) };
-        let keys = naming(self.output());
-        let groups = comparison.rows.iter().filter_map(|row| group_of(&row.key, &keys));
+        // An output whose columns do not tell its groups has no group to show the events of.
+        let Some(named) = group_names(self.plan, self.output()) else { return Ok(vec![]) };
+        let keys: Vec<String> = named.iter().map(|(_, own)| own.clone()).collect();
+        let own = |(name, value): &(String, Option<String>)| {
+            let own = named.iter().find(|(column, _)| column == name).map(|(_, own)| own.clone());
+            (own.unwrap_or_else(|| name.clone()), value.clone())
+        };
+        let groups = comparison.rows.iter().filter_map(|row| {
+            let key: Vec<_> = row.key.iter().map(own).collect();
+            group_of(&key, &keys)
+        });
         let groups: Vec<GroupOf> = groups.take(TRACED_GROUPS).collect();
         if groups.is_empty() {
             return Ok(vec![]);
@@ -127,6 +137,26 @@ pub(super) fn naming(output: &OutputPlan) -> Vec<String> {
     let OutputKind::Groups { post, .. } = &output.kind else { return vec![] };
     let names = output.columns.fields.iter().zip(&post.columns);
     names.filter(|(_, column)| column.names_group()).map(|(field, _)| field.name.clone()).collect()
+}
+
+/// The columns of an output that name a group, each with the name that the bound or key has in groups; `None` where they do
+/// not name it.
+fn group_names(plan: &Plan, output: &OutputPlan) -> Option<Vec<(String, String)>> {
+    let OutputKind::Groups { grouping, post } = &output.kind else { return None };
+    let grouping = &plan.pipeline.groupings[*grouping];
+    let [start, end] = window_fields().map(|field| field.name);
+    let names = output.columns.fields.iter().zip(&post.columns).filter_map(|(field, column)| {
+        let own = match column {
+            PlannedColumn::WindowStart => &start,
+            PlannedColumn::WindowEnd => &end,
+            PlannedColumn::Key(k) => &grouping.keys[*k],
+            _ => return None,
+        };
+        Some((field.name.clone(), own.clone()))
+    });
+    let places = output.group_places(grouping)?;
+    let whole = grouping.plan.window == Window::Global || places.start.and(places.end).is_some();
+    (whole && output.tells_groups(grouping)).then(|| names.collect())
 }
 
 /// The group that a differing row is of, if its key says all that names one.

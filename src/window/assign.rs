@@ -102,6 +102,28 @@ impl Assigner {
         }
     }
 
+    /// The window that starts at `start`; `None` where none does, or where its start does not say which one it is.
+    pub fn starting_at(&mut self, start: i64) -> Option<TimeRange> {
+        self.bounded(start, |window| window.start == start)
+    }
+
+    /// The window that ends at `end`; `None` where none does, or where its end does not say which one it is.
+    pub fn ending_at(&mut self, end: i64) -> Option<TimeRange> {
+        self.bounded(end.checked_sub(1)?, |window| window.end == end)
+    }
+
+    /// The window of `instant` with such a bound.
+    fn bounded(&mut self, instant: i64, is: impl Fn(&TimeRange) -> bool) -> Option<TimeRange> {
+        if !matches!(self.window, Window::Tumbling { .. } | Window::Hopping { .. }) {
+            return None;
+        }
+        let mut all = vec![];
+        self.windows(instant, &mut all);
+        all.retain(is);
+        // Over a day that a zone skips two windows may share a bound.
+        if let [only] = all[..] { Some(only) } else { None }
+    }
+
     /// The end of hopping window number `index`.
     fn end(&mut self, index: i64, size: Duration) -> i64 {
         match size {

@@ -270,7 +270,7 @@ path = "late.csv"
        |
     44 | path = "out.xyz"
        |        ^^^^^^^^^
-      hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
+      hint: use .parquet, .csv, .jsonl, .avro, .kcat or .html; or a folder: end the path in /
 
     error: `1 fortnite` is not a valid window size
       --> job.toml:45:23
@@ -325,7 +325,7 @@ path = "late.csv"
        |
     59 | path = "late.csv"
        |        ^^^^^^^^^^
-      hint: give a .jsonl or .parquet file
+      hint: give a .jsonl, .parquet or .kcat file
 
     error: an [[output]] has no `path`
      --> form.toml:4:1

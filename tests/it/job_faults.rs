@@ -326,7 +326,7 @@ path = "f.txt"
        |
     44 | path = "f.txt"
        |        ^^^^^^^
-      hint: use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /
+      hint: use .parquet, .csv, .jsonl, .avro, .kcat or .html; or a folder: end the path in /
     "##);
 }
 

@@ -8,6 +8,7 @@
 // A test that fails says so by its panic.
 #![allow(clippy::unwrap_used)]
 
+mod adopted;
 mod aggregates;
 mod alike;
 mod all_faults;
@@ -31,6 +32,7 @@ mod change_tables;
 mod checked;
 mod ci;
 mod circles;
+mod closed_windows;
 mod crash;
 mod crash_backfill;
 mod crash_load;
@@ -70,6 +72,7 @@ mod jobs;
 mod json;
 mod laws;
 mod lineage;
+mod listed_columns;
 mod live_sql;
 mod log;
 mod logical;

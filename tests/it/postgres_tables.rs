@@ -292,8 +292,8 @@ fn a_table_that_is_there_is_written_to_if_it_holds_every_row() {
 
     pg.client
         .batch_execute(
-            "DROP TABLE t; CREATE TABLE t (window_start timestamp, window_end timestamptz, seller varchar(3), \
-             totals numeric(38,2), n integer, why text NOT NULL, UNIQUE (seller))",
+            "DROP TABLE t; CREATE TABLE t (window_start timestamp, window_end timestamptz, seller char(3), \
+             totals numeric(38,2), n real, why text NOT NULL, UNIQUE (seller))",
         )
         .unwrap();
     let files = pg.lab.files("out");
@@ -303,6 +303,7 @@ fn a_table_that_is_there_is_written_to_if_it_holds_every_row() {
         "`window_start`",
         "timestamp without time zone",
         "AT TIME ZONE 'UTC'",
+        "table_timezone = \"UTC\"",
         "`seller`",
         "no column `total`",
         "did you mean `totals`?",

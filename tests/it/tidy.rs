@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 23] = [
     &["cli"],
     &["serve"],
     &["report", "lineage"],
-    &["on"],
+    &["on", "adopt"],
     &["verify", "init"],
     // `run` over outputs in place is a backfill of what is new.
     &["run"],

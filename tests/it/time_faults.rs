@@ -432,7 +432,7 @@ path = "late.csv"
        |
     17 | path = "late.csv"
        |        ^^^^^^^^^^
-      hint: give a .jsonl or .parquet file
+      hint: give a .jsonl, .parquet or .kcat file
     "#);
 
     let job = SOURCE.to_string()

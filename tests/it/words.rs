@@ -216,6 +216,7 @@ fn help_names_the_commands_and_the_options() {
       explain      Show the plan, schema and memory of a job, from samples; or the events behind one row
       audit        Measure how late events come, and what other watermark delays would have dropped
       backfill     Add late or corrected files to existing outputs, and show what changes
+      adopt        Take results that another program published as the outputs of a job
       verify       Compare results with SQL, a file or another program, and explain differences
       report       Write an HTML page of a job's results: charts, tables, record counts, late data
       serve        Show the jobs and outputs of a folder in a browser, and refresh when a run commits

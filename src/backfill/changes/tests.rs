@@ -26,6 +26,11 @@ fn schema() -> Schema {
     ])
 }
 
+/// The keys of these names with their columns, where the schema has them.
+fn keys_of(schema: &Schema, names: &[String]) -> Vec<(String, Option<usize>)> {
+    names.iter().map(|name| (name.clone(), schema.index_of(name))).collect()
+}
+
 fn rows(keys: &[&RowKey], of: &BTreeMap<RowKey, RowValues>) -> RecordBatch {
     let times = |add: i64| -> ArrayRef {
         let times = keys.iter().map(|k| k.0 * 1_000_000 + add);
@@ -125,7 +130,7 @@ proptest! {
         windows.dedup();
 
         let names = ["post.code".to_string(), "n".to_string()];
-        let differ = Differ::new(&schema(), Some((0, 1)), &names, &Zone::utc(), 5);
+        let differ = Differ::new(&schema(), Some(WindowColumns::both(0, 1)), keys_of(&schema(), &names), &Zone::utc(), 5);
         let mut log = vec![];
         let found = differ.diff(&[], &a, &b, &mut log).unwrap();
         let mut times = TimeText::utc();
@@ -181,7 +186,8 @@ fn a_global_window_has_no_bounds_and_a_part_names_keys() {
     let (schema, old) = two(vec![Some(1250), Some(7), Some(0)], vec![Some("Bonn"), Some("Ulm"), None]);
     let (_, new) = two(vec![None, Some(1250), Some(0)], vec![Some("\"A\""), Some("Bonn"), None]);
     let keys = ["land".to_string(), "city".to_string()];
-    let differ = Differ::new(&schema, None, &keys, &Zone::named("Asia/Jakarta").unwrap(), 9);
+    let differ =
+        Differ::new(&schema, None, keys_of(&schema, &keys), &Zone::named("Asia/Jakarta").unwrap(), 9);
     let mut log = vec![];
     let land = [("land".to_string(), Some("de\n".to_string()))];
     let found = differ.diff(&land, &old, &new, &mut log).unwrap();
@@ -204,7 +210,7 @@ fn rows_of_keys_alone_are_one_change() {
         let column: ArrayRef = Arc::new(StringViewArray::from(vec![city]));
         RecordBatch::try_new(schema.arrow(), vec![column]).unwrap()
     };
-    let differ = Differ::new(&schema, None, &["city".to_string()], &Zone::utc(), 9);
+    let differ = Differ::new(&schema, None, keys_of(&schema, &["city".to_string()]), &Zone::utc(), 9);
     let mut log = vec![];
     let found = differ.diff(&[], &of("a"), &of("b"), &mut log).unwrap();
     log_part(&mut log, Path::new("date=2024-02-29/data.parquet"), 3, 5).unwrap();
@@ -252,7 +258,13 @@ fn timings() {
     let old = views(1_000_000, 1, 0);
     let fields = ["window_start", "window_end", "postcode", "views", "total", "most"];
     let schema = Schema::new(fields.map(|name| Field::new(name, DataType::Int64)).to_vec());
-    let differ = Differ::new(&schema, Some((0, 1)), &["postcode".to_string()], &Zone::utc(), 20);
+    let differ = Differ::new(
+        &schema,
+        Some(WindowColumns::both(0, 1)),
+        keys_of(&schema, &["postcode".to_string()]),
+        &Zone::utc(),
+        20,
+    );
     for (what, new) in [
         ("equal rows", views(1_000_000, 1, 0)),
         ("every 1000th row gone", {
@@ -280,7 +292,7 @@ fn a_log_that_cannot_be_written_is_told() {
     }
     let (schema, old) = two(vec![Some(1)], vec![Some("Bonn")]);
     let (_, new) = two(vec![Some(2)], vec![Some("Bonn")]);
-    let differ = Differ::new(&schema, None, &["city".to_string()], &Zone::utc(), 0);
+    let differ = Differ::new(&schema, None, keys_of(&schema, &["city".to_string()]), &Zone::utc(), 0);
     let error = differ.diff(&[], &old, &new, &mut FullDisk).unwrap_err().to_string();
     assert!(error.contains("the disk is full"), "{error}");
 }

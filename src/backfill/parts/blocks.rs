@@ -2,7 +2,7 @@
 //!
 //! # Contract
 //! The rows of a part come in its order, and memory holds some thousands of them (of text some megabytes), however
-//! large the part is. That its bytes are those that the manifest names is not checked; that it has as many rows is.
+//! large the part is; of Avro the whole part. That its bytes are those that the manifest names is not checked; that it has as many rows is.
 
 use super::rows::{batch, unreadable};
 use super::{PartReader, text};
@@ -35,6 +35,9 @@ impl PartReader {
         if self.schema.fields.is_empty() {
             let empty = batch(&self.schema, vec![], part.rows as usize);
             counted(&empty.map_err(|e| unreadable(&path).caused_by(e))?)?;
+        } else if self.format == OutputFormat::Avro || part.adopted.is_some() {
+            // A block of compressed records is found by the one before it alone.
+            counted(&self.read(part)?)?;
         } else if self.format == OutputFormat::Parquet {
             self.batches(&path, &mut counted)?;
         } else {

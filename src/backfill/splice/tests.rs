@@ -1,6 +1,7 @@
 //! Splicing against sorting everything.
 
 use super::*;
+use crate::backfill::part_rows::WindowColumns;
 use crate::backfill::testing::{TypedRow, batch, few_values, keys, sorted, views};
 use arrow_array::*;
 use arrow_select::concat::concat_batches;
@@ -66,7 +67,7 @@ proptest! {
         };
         let old = RecordBatch::try_from_iter([("end", times(|r| r.1)), ("start", times(|r| r.0))]).unwrap();
         let spans: Vec<_> = windows.iter().map(|&(start, end)| TimeRange { start, end }).collect();
-        let inside = in_windows(&old, 1, 0, &spans);
+        let inside = in_windows(&WindowColumns::both(1, 0).spans(&old).unwrap(), &spans);
         prop_assert_eq!(inside.iter().collect::<Vec<_>>(), rows.iter().map(|r| windows.contains(r)).collect::<Vec<_>>());
     }
 }

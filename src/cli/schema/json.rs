@@ -54,6 +54,13 @@ fn definitions() -> Value {
             "oneOf": [{ "type": "object", "additionalProperties": text }, { "type": "array", "items": text }],
             "examples": [{ "total": "price * qty" }, ["userId"]],
         },
+        "renamed": {
+            "type": "object",
+            "title": "table of SQL expressions",
+            "description": "New name = SQL expression over the columns of the output.",
+            "minProperties": 1,
+            "additionalProperties": { "oneOf": [text, { "$ref": "#/$defs/renamed" }] },
+        },
         "names": {
             "title": "table of names, or list of names",
             "oneOf": [
@@ -177,6 +184,13 @@ fn ty(key: &Described, section: &KeySection) -> Value {
         }),
         ValueType::Strings => json!({ "$ref": "#/$defs/strings" }),
         ValueType::Expressions => json!({ "$ref": "#/$defs/expressions" }),
+        ValueType::Columns => {
+            let table = json!({ "$ref": "#/$defs/renamed" });
+            json!({
+                "title": "list of columns",
+                "oneOf": [{ "type": "array", "minItems": 1, "items": { "oneOf": [text, table] } }, table],
+            })
+        }
         ValueType::Names => json!({ "$ref": "#/$defs/names" }),
         ValueType::Types => {
             json!({ "type": "object", "title": "table of types", "additionalProperties": text })

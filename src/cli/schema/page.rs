@@ -62,6 +62,7 @@ pub fn ty(key: &Described) -> String {
         ValueType::Counts => "list of integers",
         ValueType::Strings => "string or list of strings",
         ValueType::Expressions => "table of SQL expressions, or list of names",
+        ValueType::Columns => "list of names and of tables of SQL expressions",
         ValueType::Names => "table of names, or list of names",
         ValueType::Types => "table of types",
         ValueType::Texts | ValueType::Table => "table",

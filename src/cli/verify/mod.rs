@@ -368,6 +368,16 @@ fn compared(verified: &Verified) -> (String, [u64; 4]) {
     (verified.output.clone(), [c.matched, c.differing, c.only_here, c.only_there])
 }
 
+/// One comparison as a document.
+pub(super) fn one_document(verified: &Verified) -> ReportDocument {
+    document::document(verified, None)
+}
+
+/// One comparison for programs.
+pub(super) fn one_in_json(verified: &Verified) -> Value {
+    json::value(verified)
+}
+
 /// All that was found, as `--json` prints it.
 pub(super) fn as_json(verdict: &VerifyVerdict) -> Value {
     let outputs: Vec<_> = verdict.verified.iter().map(json::value).collect();

@@ -60,7 +60,12 @@ pub fn table(plan: &Plan, output: OutputId) -> Option<String> {
 fn spec<'a>(plan: &'a Plan, publication: &'a Publication) -> PublishSpec<'a> {
     // No column names a partition, so the output's columns are those of its files.
     let schema = &plan.deliveries.outputs[publication.output].columns;
-    PublishSpec { address: &publication.address, schema, key: &publication.key }
+    PublishSpec {
+        address: &publication.address,
+        schema,
+        key: &publication.key,
+        zone: publication.zone.as_deref(),
+    }
 }
 
 /// Tables that are up to date but for the commit.
@@ -70,6 +75,7 @@ pub struct OpenTables<'a>(Vec<OpenTable<'a>>);
 #[derive(Debug)]
 struct OpenTable<'a> {
     publishing: Publishing<'a>,
+    was_there: bool,
     published: Published,
     /// The state folder of the mirror, and the parts that are staged for it.
     state: PathBuf,
@@ -87,6 +93,7 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
         let number = plan.deliveries.outputs[..publication.output.place()].iter().filter(is_target).count();
         let mirror = Mirror::of(output, transaction, number, extent)?;
         let mut publishing = Publishing::begin(spec(plan, publication))?;
+        let was_there = publishing.is_there();
         // The folder of another table, or of a job that was edited, does not tell what this table holds.
         let known = mirror.old.filter(|manifest| {
             let table = manifest.output.table.as_ref();
@@ -103,12 +110,41 @@ pub fn open<'a>(plan: &'a Plan, transaction: &Transaction, extent: Extent) -> Re
         }
         let published = publishing.apply()?;
         let staged = mirror.staged.into_values().collect();
-        Ok(OpenTable { publishing, published, state: transaction.state_folder(number).to_path_buf(), staged })
+        Ok(OpenTable {
+            publishing,
+            was_there,
+            published,
+            state: transaction.state_folder(number).to_path_buf(),
+            staged,
+        })
     });
     Ok(OpenTables(tables.collect::<Result<_>>()?))
 }
 
+/// What a table held before it was brought up to date.
+#[derive(Debug, Clone)]
+pub struct TableBefore {
+    /// What became of the rows of the output.
+    pub published: Published,
+    /// Rows by other keys, which stay.
+    pub others: u64,
+    /// Whether it was there.
+    pub was_there: bool,
+}
+
 impl OpenTables<'_> {
+    /// What the tables held, in the order of the plan's publications.
+    ///
+    /// # Errors
+    /// As of [`Publishing::others`].
+    pub fn before(&mut self) -> Result<Vec<TableBefore>> {
+        let tables = self.0.iter_mut().map(|table| {
+            let (published, others) = (table.published.clone(), table.publishing.others()?);
+            Ok(TableBefore { published, others, was_there: table.was_there })
+        });
+        tables.collect()
+    }
+
     /// Commits the tables, one after another, and then, if there are `drafts`, the outputs.
     ///
     /// # Errors

@@ -13,13 +13,14 @@ mod operators;
 
 use super::aggregate_call::{AggregateCall, as_call, check, misplaced};
 use super::ready::Ready;
+use super::syntax::unescaped;
 use super::tree::{Node, NodeKind, Op, Tree};
 use super::types::Type;
 use super::words::shown;
 use crate::batch::{DataType, Field, Schema};
 use crate::error::{Error, Reason, Result};
 use crate::time::Zone;
-use sqlparser::ast::{AccessExpr, Expr as Ast, Function, FunctionArguments, Ident, UnaryOperator, Value};
+use sqlparser::ast::{AccessExpr, Expr as Ast, Function, FunctionArguments, UnaryOperator, Value};
 
 /// What names are looked up in.
 #[derive(Clone, Copy)]
@@ -230,14 +231,6 @@ impl Binder<'_> {
             }
             Err(why) => self.wrong(ast, why),
         }
-    }
-}
-
-/// The name that an identifier stands for: without its quotes, and those in it once.
-fn unescaped(name: &Ident) -> String {
-    match name.quote_style {
-        Some(quote) => name.value.replace(&format!("{quote}{quote}"), &quote.to_string()),
-        None => name.value.clone(),
     }
 }
 

@@ -83,8 +83,16 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
     {
         of.insert("firings".into(), json!(true));
     }
+    if output.closed {
+        of.insert("emit".into(), json!("closed"));
+    }
     of.insert("columns".into(), columns(&output.columns, output.format));
     of.insert("format".into(), json!(output.format.name()));
+    if !spec.columns.is_empty() {
+        // A list, as the same name may stand in another order, and a map would not tell.
+        let written = spec.columns.iter().map(|(name, sql)| json!([name.value, sql.value.trim()]));
+        of.insert("written_as".into(), Value::Array(written.collect()));
+    }
     if !spec.key.is_empty() {
         of.insert("key".into(), names(spec.key.iter().map(|key| key.value.as_str())));
     }
@@ -123,6 +131,10 @@ fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     let mut streamed = plan.pipeline.groupings.iter().filter(|grouping| grouping.plan.lateness.is_some());
     if streamed.any(|grouping| grouping.plan.window.has_gaps()) {
         of["in_gaps"] = json!(true);
+    }
+    if let OutputFormat::Keyed(key) = late.format {
+        let key = key.columns().filter_map(|column| Some(late.columns.get(column)?.1.name.as_str()));
+        of["key"] = names(key);
     }
     form.insert("output".into(), of);
     identity(form)
@@ -199,7 +211,7 @@ fn grouped(spec: &OutputSpec, window: Window) -> Map<String, Value> {
 /// Columns with their types, in order; in JSON also which of them lie in records.
 fn columns(schema: &Schema, format: OutputFormat) -> Value {
     // Nested names make objects in JSON alone: other formats are the same with and without.
-    let has_records = matches!(format, OutputFormat::JsonLines | OutputFormat::Keyed(_));
+    let has_records = format.has_records();
     let column = |field: &Field| {
         let mut column = json!({ "name": field.name, "type": field.ty.to_string() });
         if has_records && field.nested {

@@ -1,7 +1,8 @@
 //! The keys of the job itself, and `[late]`.
 
 use super::key::{
-    Described, Key, KeySection, KeyType, NamedTables, Table, Tables, Text, Whole, Word, about, json, keys,
+    Described, Key, KeySection, KeyType, NamedTables, Strings, Table, Tables, Text, Whole, Word, about, json,
+    keys,
 };
 use super::{log, output, step};
 
@@ -60,8 +61,11 @@ pub const JOB: KeySection = KeySection {
 };
 
 keys! {
-    /// A .jsonl or .parquet file for them, with the columns of the source and what they missed.
+    /// A .jsonl, .parquet or .kcat file for them, with the columns of the source and what they missed.
     LATE_PATH: Text = "path" { examples: json!(["out/late.jsonl"]) };
+
+    /// Of lines for kcat: the columns before the tab, by default the first `by` of a streamed output; at most four.
+    LATE_KEY: Strings = "key" { examples: json!([["userId"]]) };
 }
 
 /// Where late events go.
@@ -69,6 +73,6 @@ pub const LATE: KeySection = KeySection {
     about: "Where events go that came too late for every window of a streamed output.",
     sample: "[late]\npath = \"out/late.jsonl\"",
     definition: "late",
-    required: &[("path", "a .jsonl or .parquet file for late events")],
-    ..KeySection::new("`[late]`", &[LATE_PATH.about])
+    required: &[("path", "a .jsonl, .parquet or .kcat file for late events")],
+    ..KeySection::new("`[late]`", &[LATE_PATH.about, LATE_KEY.about])
 };

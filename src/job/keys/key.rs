@@ -97,6 +97,8 @@ pub enum ValueType {
     Strings,
     /// New columns with their SQL expressions, or a list of columns.
     Expressions,
+    /// Columns in an order: names, and tables of new names with their SQL expressions.
+    Columns,
     /// Names with names, or a list of names.
     Names,
     /// Columns with their data types.
@@ -133,7 +135,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Text Filled Character Delimiter Sql Length SignedLength Word Words Flag Counts Strings Expressions Names Types
+    Text Filled Character Delimiter Sql Length SignedLength Word Words Flag Counts Strings Expressions Columns Names Types
     Texts Literals Table Tables NamedTables GlobalOrTable
 }
 

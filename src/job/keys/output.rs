@@ -1,15 +1,15 @@
 //! `[[output]]`, `window` and `top`: the keys of outputs.
 
 use super::key::{
-    Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey, SignedLength,
-    Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
+    Columns, Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey,
+    SignedLength, Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
 };
 
 /// What windows count.
 pub const MODES: [&str; 2] = ["complete", "streamed"];
 
 keys! {
-    /// A folder, a .parquet, .csv, .jsonl or .kcat file, the table of a server
+    /// A folder, a .parquet, .csv, .jsonl, .avro or .kcat file, the table of a server
     /// (`postgres://user@host:port/database/table`), an .html page that shows other outputs, or "-" for a
     /// table on the terminal.
     PATH: Text = "path" {
@@ -26,13 +26,16 @@ keys! {
 
     /// By default what the extension says; of a folder, Parquet.
     FORMAT: Word = "format" {
-        words: &["parquet", "csv", "jsonl", "kcat", "html"],
+        words: &["parquet", "csv", "jsonl", "avro", "kcat", "html"],
         examples: json!(["jsonl"]),
     };
 
     /// Of the table of a server: the folder that keeps what was published, by default out/ and the table's
     /// name.
     MIRROR: Text = "mirror" { examples: json!(["out/mirror"]) };
+
+    /// Of the table of a server that exists: the zone of its columns of times without one.
+    TABLE_TIMEZONE: Text = "table_timezone" { examples: json!(["UTC", "Europe/London"]) };
 
     /// Of lines for kcat: the columns before the tab, by default those of `by`; at most four.
     KEY: Strings = "key" { examples: json!([["userId"]]) };
@@ -47,6 +50,12 @@ keys! {
     /// Aggregates, and expressions over them; of an output without window and keys, expressions over each
     /// event.
     SELECT: Expressions = "select" { examples: json!([{ "n": "count(*)", "total": "sum(amount)" }]) };
+
+    /// The columns as they are written, in this order: names of the output's columns, and new names with expressions over
+    /// those. A column that is not named is left out; a name with a point is an object in JSON Lines and Avro.
+    COLUMNS: Columns = "columns" {
+        examples: json!([["country", { "timestamp": "window_start" }, { "money.amount": "total" }]]),
+    };
 
     /// SQL over the output's columns and aggregates.
     HAVING: Sql = "having" { examples: json!(["total > 100"]) };
@@ -64,6 +73,10 @@ keys! {
     /// Whether every firing of a window is a row; for mode = "streamed", not for sessions, nor with
     /// `having` or `top`.
     FIRINGS: Flag = "firings" { default: json!(false), examples: json!([true]) };
+
+    /// Which windows are rows: all, or those whose end and allowed lateness the watermark has reached at the end of the
+    /// log; for mode = "streamed".
+    EMIT: Word = "emit" { words: &["all", "closed"], default: json!("all"), examples: json!(["closed"]) };
 
     /// Whether the output holds all records of the source as they are read, before any step, each with its
     /// file and place; partitioned by year, month, date or hour alone.
@@ -83,7 +96,7 @@ pub const OF_PAGES: [&str; 4] = ["path", "format", "title", "of"];
 pub const OF_PAGES_ONLY: [&str; 2] = ["of", "title"];
 
 /// Keys that an archive cannot have.
-pub const NOT_OF_ARCHIVES: [&str; 6] = ["window", "by", "select", "having", "top", "mode"];
+pub const NOT_OF_ARCHIVES: [&str; 8] = ["window", "by", "select", "columns", "having", "top", "mode", "emit"];
 
 /// Keys that an archive can have only as `false`.
 pub const FALSE_IN_ARCHIVES: [Key<Flag>; 2] = [FIRINGS, STATE];
@@ -103,8 +116,8 @@ pub const OUTPUT: KeySection = KeySection {
     ..KeySection::new(
         "`[[output]]`",
         about! {
-            PATH, OF, TITLE, FORMAT, MIRROR, KEY, WINDOWS, BY, SELECT, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
-            FIRINGS, ARCHIVE, STATE,
+            PATH, OF, TITLE, FORMAT, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            FIRINGS, EMIT, ARCHIVE, STATE,
         },
     )
 };

@@ -13,15 +13,18 @@ pub struct OutputSpec {
     pub path: Option<At<String>>,
     pub format: Option<At<String>>,
     pub mirror: Option<At<String>>,
+    pub table_timezone: Option<At<String>>,
     pub key: Vec<At<String>>,
     pub window: Option<WindowSpec>,
     pub by: Vec<At<String>>,
     pub select: Vec<(At<String>, At<String>)>,
+    pub columns: Vec<(At<String>, At<String>)>,
     pub having: Option<At<String>>,
     pub top: Option<TopSpec>,
     pub partition_by: Vec<At<String>>,
     pub mode: Option<At<String>>,
     pub firings: Option<At<bool>>,
+    pub emit: Option<At<String>>,
     pub archive: Option<At<bool>>,
     pub state: Option<At<bool>>,
     /// Whether keys that say what its columns are could not be read.
@@ -104,21 +107,25 @@ pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
     // A fault of these keys leaves open which columns the output has.
     let before = document.count();
     let (by, select, archive) = (table.get(keys::BY), table.get(keys::SELECT), table.get(keys::ARCHIVE));
+    let columns = table.get(keys::COLUMNS);
     let unread = document.count() > before;
     let spec = OutputSpec {
         span: table.span.clone(),
         path: table.get(keys::PATH),
         format: table.get(keys::FORMAT),
         mirror: table.get(keys::MIRROR),
+        table_timezone: table.get(keys::TABLE_TIMEZONE),
         key: table.get(keys::KEY).unwrap_or_default(),
         window: window(document, table),
         by: by.unwrap_or_default(),
         select: select.unwrap_or_default(),
+        columns: columns.unwrap_or_default(),
         having: table.get(keys::HAVING),
         top: table.get(keys::FIRST_GROUPS).and_then(|table| top(&table)),
         partition_by: table.get(keys::PARTITION_BY).unwrap_or_default(),
         mode: table.get(keys::MODE),
         firings: table.get(keys::FIRINGS),
+        emit: table.get(keys::EMIT),
         archive,
         state: table.get(keys::STATE),
         unread,

@@ -196,6 +196,11 @@ impl<'a> Checker<'a> {
         for (sql, selection) in texts.iter().zip(&selections) {
             selection.iter().for_each(|selection| self.selection(sql, selection));
         }
+        for (_, sql) in &spec.columns {
+            if let Some(selection) = self.planner.parsed(sql) {
+                self.selection(sql, &selection);
+            }
+        }
         if let Some(sql) = &spec.having
             && let Some(selection) = self.planner.parsed(sql)
         {
@@ -207,6 +212,7 @@ impl<'a> Checker<'a> {
             self.planner.selects_something(spec);
         } else if !is_true(&spec.archive) && selections.iter().all(Option::is_some) {
             self.planner.has_no_groups(spec);
+            self.planner.is_written_once(spec);
         }
     }
 

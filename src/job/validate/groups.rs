@@ -45,12 +45,30 @@ impl Planner<'_> {
             // `&=` looks at every column, where `&&` would stop at the first that is wrong.
             right &= shaped.add(name, sql, selection.as_ref(), &calls, self);
         }
-        let having = having.map(|(sql, selection)| self.having(sql, &selection?, &calls, &shaped));
+        let written = self.listed(spec, selections, &calls, &shaped);
+        let having = having.map(|(sql, selection)| {
+            let selection = selection?;
+            let having = self.having(sql, &selection, &calls, &shaped)?;
+            match &written {
+                None => Some(having),
+                Some(written) => written.condition(&selection, &shaped, &calls, &self.zone),
+            }
+        });
         let top = spec.top.as_ref().map(|top| {
-            let by = self.top_order(&top.by, &shaped)?;
+            let mut by = self.top_order(&top.by, &shaped)?;
+            if let Some(written) = &written {
+                by = written.order(self, &top.by, by, &shaped)?;
+            }
             Some(Top { n: top.n.value, by })
         });
         let GroupColumns { schema, columns, open, .. } = shaped;
+        let (schema, columns) = match written {
+            None => (schema, columns),
+            Some(written) => {
+                right &= written.right;
+                (written.schema, written.columns)
+            }
+        };
         let groups = Groups { window, aggregates, columns };
         let keys = keys.filter(|_| right && selects);
         let kind = self.planned(spec, &groups, timing, keys, (transpose(having), transpose(top)));
@@ -208,15 +226,15 @@ fn calls<'a>(
 }
 
 /// The columns of a grouped output as they are added.
-struct GroupColumns {
-    schema: Schema,
+pub(super) struct GroupColumns {
+    pub(super) schema: Schema,
     /// Where they come from; `None` after a fault.
-    columns: Vec<Option<PlannedColumn>>,
+    pub(super) columns: Vec<Option<PlannedColumn>>,
     /// What expressions see, as [`Grouping::frame`] has it: window bounds, keys, firing; then the aggregates, which no
     /// name finds.
-    frame: Schema,
+    pub(super) frame: Schema,
     /// Whether a fault has left open what columns there are.
-    open: bool,
+    pub(super) open: bool,
 }
 
 impl GroupColumns {

@@ -17,6 +17,9 @@ use crate::sink::OutputFormat;
 use crate::window::Window;
 use std::path::Path;
 
+/// Names with their expressions, in the order written.
+type NamedExpressions = [(At<String>, At<String>)];
+
 impl Planner<'_> {
     pub(super) fn outputs(&mut self) {
         let spec = self.spec;
@@ -41,9 +44,16 @@ impl Planner<'_> {
             None => None,
         };
         let state = self.state(spec, &held);
+        let live = match &held.kind {
+            Some(OutputKind::Groups { grouping, .. }) => self.groupings[*grouping].plan.lateness.is_some(),
+            // After a fault it is not known, so nothing that follows from it is told.
+            Some(_) => false,
+            None => true,
+        };
+        let closed = self.emits_closed(spec, live);
         // Nothing is left out from here on.
         let (kind, (to, _), format, partition_by) = (held.kind?, destination?, format?, partition_by?);
-        let publication = publication?;
+        let (publication, closed) = (publication?, closed?);
         if !state {
             return None;
         }
@@ -56,6 +66,7 @@ impl Planner<'_> {
             columns: held.columns,
             partition_by,
             state: is_true(&spec.state),
+            closed,
         })
     }
 
@@ -71,7 +82,25 @@ impl Planner<'_> {
         if is_grouped(spec, &selections) || spec.unread {
             return self.groups(spec, window, timing, &selections);
         }
-        self.events(spec, timing.is_some(), &selections)
+        if spec.columns.is_empty() {
+            return self.events(spec, timing.is_some(), (&spec.select, false), &selections);
+        }
+        // Events have no groups between `select` and what is written, so either key says all of it.
+        let right = self.is_written_once(spec);
+        let columns: Vec<Option<Selection>> =
+            spec.columns.iter().map(|(_, sql)| self.parsed(sql).filter(|_| right)).collect();
+        self.events(spec, timing.is_some(), (&spec.columns, true), &columns)
+    }
+
+    /// Whether an output of events has `columns` or `select`, and not both.
+    pub(super) fn is_written_once(&self, spec: &OutputSpec) -> bool {
+        let (Some((name, _)), false) = (spec.columns.first(), spec.select.is_empty()) else { return true };
+        let error = Error::job("an output of events has `select` or `columns`, and not both");
+        self.fault(
+            error.hint("`columns` takes expressions too, in the order in which they are written"),
+            &name.span,
+        );
+        false
     }
 
     pub(super) fn destination(&self, spec: &OutputSpec) -> Option<(OutputTo, OutputFormat)> {
@@ -80,8 +109,8 @@ impl Planner<'_> {
             let format = OutputFormat::named(&name.value);
             if format.is_none() {
                 let error = Error::job(format!("unknown output format `{}`", name.value))
-                    .nearest(&name.value, ["parquet", "csv", "jsonl", "kcat"]);
-                self.fault(error.hint("the formats are parquet, csv, jsonl and kcat"), &name.span);
+                    .nearest(&name.value, ["parquet", "csv", "jsonl", "avro", "kcat"]);
+                self.fault(error.hint("the formats are parquet, csv, jsonl, avro and kcat"), &name.span);
             }
             format
         });
@@ -112,8 +141,7 @@ impl Planner<'_> {
     fn can_be_written(&self, path: &At<String>, named: bool) -> bool {
         if path.value.contains("://") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
-            let hint =
-                "a folder, a .parquet, .csv, .jsonl, .kcat or .html file, postgres://…/table, or \"-\"";
+            let hint = "a folder, a .parquet, .csv, .jsonl, .avro, .kcat or .html file, postgres://…/table, or \"-\"";
             self.fault(error.hint(hint), &path.span);
             return false;
         }
@@ -122,7 +150,9 @@ impl Planner<'_> {
         if !named && is_unclear && OutputFormat::of_path(target).is_none() {
             let error = Error::job(format!("the extension of `{}` is not a known format", path.value));
             self.fault(
-                error.hint("use .parquet, .csv, .jsonl, .kcat or .html; or a folder: end the path in /"),
+                error.hint(
+                    "use .parquet, .csv, .jsonl, .avro, .kcat or .html; or a folder: end the path in /",
+                ),
                 &path.span,
             );
             return false;
@@ -148,24 +178,30 @@ impl Planner<'_> {
         right
     }
 
-    /// An output of the events themselves. Where a `select` cannot be read it may have been one of groups: then nothing
+    /// An output of the events themselves, with the columns of `select`, whose names are paths into records or not. Where a `select` cannot be read it may have been one of groups: then nothing
     /// is said of what is for those.
-    fn events(&mut self, spec: &OutputSpec, timed: bool, selections: &[Option<Selection>]) -> OutputColumns {
+    fn events(
+        &mut self,
+        spec: &OutputSpec,
+        timed: bool,
+        (select, paths): (&NamedExpressions, bool),
+        selections: &[Option<Selection>],
+    ) -> OutputColumns {
         let mut right = selections.iter().all(Option::is_some);
         if right {
             right = self.has_no_groups(spec) && timed;
         }
         self.positions = true;
         let (mut fields, mut columns) = (vec![], vec![]);
-        if spec.select.is_empty() {
+        if select.is_empty() {
             columns = ColumnId::first(self.rows.schema.fields.len())
                 .filter(|&i| self.rows.schema.fields[i].origin != Origin::Own)
                 .collect();
             self.rows.read(columns.iter().copied());
             fields = columns.iter().map(|&i| self.rows.schema.fields[i].clone()).collect();
         }
-        for (i, (name, sql)) in spec.select.iter().enumerate() {
-            if spec.select[..i].iter().any(|(other, _)| other.value == name.value) {
+        for (i, (name, sql)) in select.iter().enumerate() {
+            if select[..i].iter().any(|(other, _)| other.value == name.value) {
                 self.fault(two_columns(&name.value), &name.span);
                 right = false;
             }
@@ -173,7 +209,8 @@ impl Planner<'_> {
                 Some(column) => {
                     let of = &self.rows.schema.fields[column];
                     // A column with another name is not a part of its record any more.
-                    let nested = of.nested && of.name == name.value;
+                    let nested =
+                        if paths { name.value.contains('.') } else { of.nested && of.name == name.value };
                     fields.push(Field { nested, ..Field::new(&name.value, of.ty) });
                     columns.push(column);
                 }

@@ -13,7 +13,8 @@ use crate::job::spec::OutputSpec;
 use crate::pg::{self, TableAddress};
 use crate::plan::{OutputId, PlannedColumn, Publication};
 use crate::rows::PartitionPart;
-use crate::sink::{LineKey, OutputFormat};
+use crate::sink::{LineKey, OutputFormat, avro};
+use crate::time::Zone;
 use crate::window::Window;
 use std::ops::Range;
 
@@ -28,6 +29,23 @@ impl Planner<'_> {
             let error = Error::job("`mirror` is for an output that is the table of a server");
             self.fault(error.hint("path = \"postgres://user@host:5432/database/table\""), &mirror.span);
             right = false;
+        }
+        if let Some(zone) = &spec.table_timezone {
+            let of_table = spec.path.as_ref().is_some_and(|path| pg::is_url(&path.value));
+            let error = match Zone::named(&zone.value) {
+                Some(_) if of_table => None,
+                Some(_) => {
+                    Some(Error::job("`table_timezone` is for an output that is the table of a server"))
+                }
+                None => Some(
+                    Error::job(format!("unknown time zone `{}`", zone.value))
+                        .hint("an IANA name, such as \"UTC\" or \"Europe/London\""),
+                ),
+            };
+            if let Some(error) = error {
+                self.fault(error, &zone.span);
+                right = false;
+            }
         }
         if let (Some(key), false) = (spec.key.first(), matches!(format, None | Some(OutputFormat::Keyed(_))))
         {
@@ -81,6 +99,17 @@ impl Planner<'_> {
             let error = Error::job("an output with only one row cannot be written to the table of a server");
             wrong(error, "a table is updated by its key: give `window` or `by`", &path.span);
         }
+        // Rows whose key is not whole would take the place of one another.
+        let lacks_start = !matches!(groups.window, None | Some(Window::Global))
+            && !groups.columns.iter().any(|column| matches!(column, Some(PlannedColumn::WindowStart)));
+        let lacks_end =
+            ends && !groups.columns.iter().any(|column| matches!(column, Some(PlannedColumn::WindowEnd)));
+        let lacks_key = (0..spec.by.len())
+            .any(|key| !groups.columns.iter().any(|c| matches!(c, Some(PlannedColumn::Key(k)) if *k == key)));
+        if let (Some((name, _)), true) = (spec.columns.first(), lacks_start || lacks_end || lacks_key) {
+            let error = Error::job("`columns` leaves out a part of the key by which the table is updated");
+            wrong(error, "a table needs the start of the window and all columns of `by`", &name.span);
+        }
         for name in &spec.partition_by {
             if PartitionPart::of_time(&name.value).is_none() && held.columns.index_of(&name.value).is_some() {
                 let error =
@@ -102,6 +131,7 @@ impl Planner<'_> {
             output: OutputId::new(self.outputs.len()),
             address: address.clone(),
             key,
+            zone: spec.table_timezone.as_ref().map(|zone| zone.value.clone()),
         })
     }
 
@@ -113,6 +143,14 @@ impl Planner<'_> {
         held: &OutputColumns,
         partition_by: &[PartitionPart],
     ) -> Option<OutputFormat> {
+        if format == OutputFormat::Avro
+            && let Some(name) = avro::wrong_name(&held.columns)
+        {
+            let error = Error::job(format!("Avro cannot have a column of the name `{name}`"));
+            let hint = "a name has letters, digits and _, and is not also the name of a record: give it another one by `columns`";
+            self.fault(error.hint(hint), &spec.span);
+            return None;
+        }
         let OutputFormat::Keyed(_) = format else { return Some(format) };
         // Groups have a key already, the columns of `by`.
         let names = if spec.key.is_empty() { &spec.by } else { &spec.key };

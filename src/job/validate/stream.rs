@@ -12,7 +12,7 @@ use crate::job::document::At;
 use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
 use crate::plan::{LatePlan, LogPartition, Mode, WatermarkRule};
-use crate::sink::OutputFormat;
+use crate::sink::{LineKey, OutputFormat};
 use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
 use std::path::PathBuf;
 
@@ -158,9 +158,10 @@ impl Planner<'_> {
         // Arrival order goes by position where arrivals are the same.
         self.positions = true;
         if self.groupings.iter().any(|g| g.plan.lateness.is_some())
-            && let Some((path, format)) = late
+            && let (Some((path, format)), Some(path_at)) = (late, &spec.late)
         {
             let columns = self.late_columns();
+            let Some(format) = self.late_key(format, path_at, &columns) else { return };
             self.rows.read(columns.iter().map(|(column, _)| *column));
             self.late = Some(LatePlan { path, format, columns });
         }
@@ -217,14 +218,62 @@ impl Planner<'_> {
     pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, OutputFormat)> {
         let file = PathBuf::from(&path.value);
         let format = match OutputFormat::of_path(&file) {
-            Some(format @ (OutputFormat::JsonLines | OutputFormat::Parquet)) => format,
+            Some(format @ (OutputFormat::JsonLines | OutputFormat::Parquet | OutputFormat::Keyed(_))) => {
+                format
+            }
             _ => {
                 let error = Error::job(format!("late events cannot be written to `{}`", path.value));
-                self.fault(error.hint("give a .jsonl or .parquet file"), &path.span);
+                self.fault(error.hint("give a .jsonl, .parquet or .kcat file"), &path.span);
                 return None;
             }
         };
+        if let (Some(key), false) = (self.spec.late_key.first(), matches!(format, OutputFormat::Keyed(_))) {
+            let error = Error::job("`key` is for lines that kcat publishes");
+            self.fault(error.hint("give late events a path that ends in .kcat"), &key.span);
+            return None;
+        }
         Some((file, format))
+    }
+
+    /// `format` with the key that lines of late events have, where they have one.
+    fn late_key(
+        &self,
+        format: OutputFormat,
+        path: &At<String>,
+        columns: &[(ColumnId, Field)],
+    ) -> Option<OutputFormat> {
+        let OutputFormat::Keyed(_) = format else { return Some(format) };
+        let place = |name: &str| columns.iter().position(|(_, field)| field.name == name);
+        let named: Vec<usize> = if self.spec.late_key.is_empty() {
+            // Keys that steps make are not in the log, and a part of a key would put events of two keys together.
+            let streamed = self.groupings.iter().filter(|g| g.plan.lateness.is_some());
+            let keys = streamed.map(|g| g.keys.iter().map(|key| place(key)).collect::<Option<Vec<_>>>());
+            keys.flatten().find(|key| !key.is_empty()).unwrap_or_default()
+        } else {
+            let known = || columns.iter().map(|(_, field)| field.name.as_str());
+            let named = self.spec.late_key.iter().map(|name| {
+                if place(&name.value).is_none() {
+                    self.fault(unknown_column(&name.value, known()), &name.span);
+                }
+                place(&name.value)
+            });
+            named.collect::<Vec<_>>().into_iter().collect::<Option<_>>()?
+        };
+        match LineKey::new(&named) {
+            Some(key) if !named.is_empty() => return Some(OutputFormat::Keyed(key)),
+            Some(_) => {
+                let error = Error::job("lines for kcat need a key");
+                self.fault(error.hint("key = [\"…\"] in [late]: the columns before the tab"), &path.span);
+            }
+            None => {
+                let error = Error::job(format!("a key has at most {} columns", LineKey::MOST));
+                self.fault(
+                    error,
+                    self.spec.late_key.get(LineKey::MOST).map_or(&path.span, |name| &name.span),
+                );
+            }
+        }
+        None
     }
 
     /// The columns of the source as the late output has them, by their numbers in the planner's schema.

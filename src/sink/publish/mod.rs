@@ -8,13 +8,14 @@
 //! * **NULL in a key.** A primary key has none. A table that is created while a key is NULL gets
 //!   `UNIQUE NULLS NOT DISTINCT` in its place, which PostgreSQL 15 brought; where a table cannot hold such a row,
 //!   that is an error and no second row.
-//! * **Exact.** Values travel as text and are read by the type that the table has; a table whose type could not hold
-//!   every value of the column is refused, by name, before anything is written.
+//! * **Exact.** Values travel as text, and are compared with what the type of the table makes of them: a value that it does
+//!   not hold as it is is an error, by name, before anything is written; a type that holds none is refused at the start.
 //! * **All or nothing.** Until [`Publishing::commit`] the table is as it was, whatever fails. When the connection
 //!   breaks in the commit itself nobody can know, and the error says so; the same command again leads to the same
 //!   table either way.
 
 mod copy;
+mod fit;
 mod shape;
 mod spec;
 mod sql;
@@ -82,10 +83,13 @@ impl<'a> Publishing<'a> {
         // Settings of the server must not decide how times are read, or end the session while rows are made.
         client
             .batch_execute(
-                "BEGIN; SET LOCAL TIME ZONE 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; \
+                "BEGIN; SET LOCAL DateStyle = 'ISO, YMD'; \
                  SET LOCAL client_min_messages = warning; SET LOCAL idle_in_transaction_session_timeout = 0",
             )
             .map_err(wrong)?;
+        // Local times of the table are those of the zone that the job declares.
+        let zone = spec.zone.unwrap_or("UTC").replace('\'', "''");
+        client.batch_execute(&format!("SET LOCAL TIME ZONE '{zone}'")).map_err(wrong)?;
         // Two that bring one table up to date would wait for each other's rows, in no order.
         client
             .query("SELECT pg_advisory_xact_lock(1751607668, hashtext($1))", &[&spec.address.quoted()])
@@ -107,6 +111,34 @@ impl<'a> Publishing<'a> {
     pub fn put(&mut self, rows: impl Iterator<Item = Result<RecordBatch>>) -> Result<()> {
         let all: Vec<usize> = (0..self.spec.schema.fields.len()).collect();
         self.put = copy(&mut self.client, self.spec, PUT, &all, rows)?;
+        self.check_values()
+    }
+
+    /// Whether the table holds every value that was sent, as it is.
+    fn check_values(&mut self) -> Result<()> {
+        let PublishSpec { address, schema, .. } = self.spec;
+        let Some(shape) = &self.shape else { return Ok(()) };
+        for (column, ty, condition) in shape.conditions(self.spec) {
+            let name = &schema.fields[column].name;
+            let own = quoted(name);
+            let sql = format!(
+                "SELECT {own}::text FROM {PUT} WHERE {own} IS NOT NULL AND NOT ({}) LIMIT 1",
+                condition.replace('$', &own)
+            );
+            let wrong = |e| failed(format!("cannot look at the rows for the table {}", address.url()), &e);
+            if let Some(row) = self.client.query_opt(&sql, &[]).map_err(wrong)? {
+                let (value, url) = (row.get::<_, String>(0), address.url());
+                return Err(Error::data(format!(
+                    "`{value}` of `{name}` does not fit the column of the table {url}, which is {ty}"
+                ))
+                .hint("the table is unchanged")
+                .hint(format!(
+                    "ALTER TABLE {} ALTER COLUMN {own} TYPE {}",
+                    shape.name,
+                    sql_type(schema.fields[column].ty)
+                )));
+            }
+        }
         Ok(())
     }
 
@@ -165,7 +197,7 @@ impl<'a> Publishing<'a> {
     }
 
     fn create(&mut self) -> Result<()> {
-        let PublishSpec { address, schema, key } = self.spec;
+        let PublishSpec { address, schema, key, .. } = self.spec;
         let wrong = |e: postgres::Error| failed(format!("cannot create the table {}", address.url()), &e);
         let columns = schema.fields.iter().map(|f| format!("{} {}", quoted(&f.name), sql_type(f.ty)));
         let keys: Vec<String> = key.iter().map(|&k| quoted(&schema.fields[k].name)).collect();
@@ -185,6 +217,18 @@ impl<'a> Publishing<'a> {
         self.client.batch_execute(&sql).map_err(wrong)?;
         self.shape = ServerTableShape::look(&mut self.client, address).map_err(wrong)?;
         Ok(())
+    }
+
+    /// Rows of the table that are none of those that were sent: of others, by other keys.
+    ///
+    /// # Errors
+    /// A machine error: the server refuses, or the connection breaks.
+    pub fn others(&mut self) -> Result<u64> {
+        let Some(shape) = &self.shape else { return Ok(0) };
+        let wrong = |e| failed(format!("cannot count the rows of the table {}", self.spec.address.url()), &e);
+        let all =
+            self.client.query_one(&format!("SELECT count(*) FROM {}", shape.name), &[]).map_err(wrong)?;
+        Ok((all.get::<_, i64>(0) as u64).saturating_sub(self.put.rows))
     }
 
     /// Makes it so.

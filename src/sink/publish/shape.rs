@@ -1,5 +1,6 @@
 //! A table as it is: its columns and unique keys, and whether an output fits in it.
 
+use super::fit::{ColumnFit, fit};
 use super::spec::PublishSpec;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
@@ -103,7 +104,19 @@ impl ServerTableShape {
         })
     }
 
-    /// Whether every row of `spec` has its place here.
+    /// The columns of `spec` that take some values alone: each with its type here, and the condition for them.
+    pub fn conditions(&self, spec: PublishSpec) -> Vec<(usize, String, String)> {
+        let of = |(number, field): (usize, &crate::batch::Field)| {
+            let column = self.columns.iter().find(|column| column.name == field.name)?;
+            match fit(&column.ty, field.ty, spec.zone.is_some()) {
+                ColumnFit::Those(condition) => Some((number, column.ty.clone(), condition)),
+                ColumnFit::Every | ColumnFit::LocalTimes | ColumnFit::None => None,
+            }
+        };
+        spec.schema.fields.iter().enumerate().filter_map(of).collect()
+    }
+
+    /// Whether every row of `spec` has its place here, as far as the types say.
     ///
     /// # Errors
     /// A job error for each thing that is in the way.
@@ -132,7 +145,12 @@ impl ServerTableShape {
                         "the column `{name}` of the table {url} is generated there"
                     )));
                 }
-                Some(column) if !holds(&column.ty, field.ty) => {
+                Some(column)
+                    if matches!(
+                        fit(&column.ty, field.ty, spec.zone.is_some()),
+                        ColumnFit::None | ColumnFit::LocalTimes
+                    ) =>
+                {
                     let is = &column.ty;
                     let error = format!(
                         "the column `{name}` of the table {url} is {is}, which cannot hold every {wanted}"
@@ -147,7 +165,11 @@ impl ServerTableShape {
                     let column = quoted(name);
                     let hint =
                         format!("ALTER TABLE {} ALTER COLUMN {column} TYPE {wanted}{using}", self.name);
-                    wrong.push(Error::job(error).hint(hint));
+                    let mut error = Error::job(error).hint(hint);
+                    if fit(is, field.ty, false) == ColumnFit::LocalTimes {
+                        error = error.hint("or say whose local times it has: table_timezone = \"UTC\"");
+                    }
+                    wrong.push(error);
                 }
                 Some(_) => {}
             }
@@ -180,49 +202,5 @@ impl ServerTableShape {
             Err(error
                 .hint("or give the output another table: if it does not exist, it is created with the right columns"))
         })
-    }
-}
-
-/// Whether a column of the type `is`, as `format_type` spells it, holds every value of `ty` as it is.
-fn holds(is: &str, ty: DataType) -> bool {
-    match ty {
-        // A type with a length would refuse longer texts.
-        DataType::String | DataType::Json => matches!(is, "text" | "character varying"),
-        DataType::Int64 => matches!(is, "bigint" | "numeric"),
-        DataType::Timestamp => matches!(is, "timestamp with time zone" | "timestamp(6) with time zone"),
-        DataType::Decimal { precision, scale } => {
-            let sized = is.strip_prefix("numeric(").and_then(|size| size.strip_suffix(')')?.split_once(','));
-            let sized = sized.and_then(|(p, s)| Some((p.parse::<i32>().ok()?, s.parse::<i32>().ok()?)));
-            // The digits before the point must fit as well as those behind it.
-            let whole = i32::from(precision) - i32::from(scale);
-            is == "numeric" || sized.is_some_and(|(p, s)| s >= i32::from(scale) && p - s >= whole)
-        }
-        DataType::Bool | DataType::Float64 | DataType::Date => is == sql_type(ty),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_that_would_round_or_cut_is_refused() {
-        let money = DataType::Decimal { precision: 18, scale: 2 };
-        for (is, ty, fits) in [
-            ("numeric", money, true),
-            ("numeric(18,2)", money, true),
-            ("numeric(20,3)", money, true),
-            ("numeric(18,3)", money, false),
-            ("numeric(18,1)", money, false),
-            ("double precision", money, false),
-            ("bigint", DataType::Int64, true),
-            ("integer", DataType::Int64, false),
-            ("real", DataType::Float64, false),
-            ("character varying(10)", DataType::String, false),
-            ("timestamp without time zone", DataType::Timestamp, false),
-            ("timestamp(3) with time zone", DataType::Timestamp, false),
-        ] {
-            assert_eq!(holds(is, ty), fits, "{is} for {ty}");
-        }
     }
 }

@@ -13,6 +13,8 @@ pub struct PublishSpec<'a> {
     pub schema: &'a Schema,
     /// Those that tell rows apart.
     pub key: &'a [usize],
+    /// The zone of its local times, where the job declares it.
+    pub zone: Option<&'a str>,
 }
 
 /// Rows to write, on the connection.
