@@ -58,11 +58,13 @@ pub fn audit(
     all.push(0);
     all.sort_unstable();
     all.dedup();
-    let (plan, outputs) = plan.audited(&all);
+    // Several delays are looked at in one pass, and a streamed step sees other events at each: so windows are compared with
+    // the steps of `complete` mode.
+    let (plan, outputs) = plan.with_complete_steps().audited(&all);
     let pass = Pass { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&pass)?;
-        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let sources = pass.sources(&mut tables)?;
         let read = pass.read(ArrivalNeed::Audit, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         progress.writing();

@@ -34,6 +34,7 @@ mod scope;
 pub(crate) mod stage_log;
 mod stages;
 pub(crate) mod steps;
+mod streams;
 pub(crate) mod tables;
 mod tally;
 mod times;

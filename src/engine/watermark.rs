@@ -9,9 +9,9 @@
 
 use super::lags::Lags;
 use crate::batch::value_text;
-use crate::batch::{Batch, Position};
+use crate::batch::{Batch, Position, Schema};
 use crate::group::ColumnCodes;
-use crate::plan::{LogPartition, Plan};
+use crate::plan::{LogPartition, Plan, WatermarkPlan};
 use arrow_array::{ArrayRef, StringViewArray};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -84,12 +84,17 @@ const UNSEEN: PartitionClock = PartitionClock { max_timestamp: i64::MIN, arrived
 impl WatermarkGenerator {
     /// The watermark generator before the first event of `plan`'s log.
     pub fn new(plan: &Plan, watched: bool) -> WatermarkGenerator {
-        let partition = plan.pipeline.watermark.partition;
+        WatermarkGenerator::of_log(&plan.pipeline.watermark, &plan.pipeline.rows, watched)
+    }
+
+    /// The watermark generator before the first record of a log with these columns.
+    pub fn of_log(watermark: &WatermarkPlan, rows: &Schema, watched: bool) -> WatermarkGenerator {
+        let partition = watermark.partition;
         let columns = partition.map_or(vec![], LogPartition::columns);
-        let names = columns.into_iter().map(|c| ColumnCodes::new(plan.pipeline.rows.fields[c].ty)).collect();
+        let names = columns.into_iter().map(|c| ColumnCodes::new(rows.fields[c].ty)).collect();
         WatermarkGenerator {
             partition,
-            idle: plan.pipeline.watermark.idle,
+            idle: watermark.idle,
             max_timestamp: i64::MIN,
             names,
             pairs: HashMap::new(),

@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::stage_log::{Resolution, StageLog, Waited, resolve_stage};
 use super::stages::{Stage, stages};
 use super::steps::{Refused, Sources, StageSteps};
+use super::streams::StepClocks;
 use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage, spent};
 use crate::asof::AsOfTable;
@@ -40,6 +41,8 @@ pub struct PassContext<'a> {
     sources: &'a Sources,
     folds: Folds<'a>,
     arrivals: Arrivals,
+    /// The watermarks of steps, where steps are streamed.
+    clocks: Option<StepClocks>,
     /// Of a log that tells offsets those that were read.
     offsets: Option<Mutex<Offsets>>,
     /// The instant at which the state of steps is asked for.
@@ -89,13 +92,14 @@ impl<'a> PassContext<'a> {
         (plan, scope, first): (&'a Plan, &'a Scope, StepId),
         options: &'a RunOptions,
         sources: &'a Sources,
-        arrivals: Arrivals,
+        (arrivals, clocks): (Arrivals, Option<StepClocks>),
         need: ArrivalNeed,
         progress: &'a dyn Progress,
     ) -> PassContext<'a> {
         let stages = stages(plan, first);
         let offsets = plan.pipeline.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
-        let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
+        let mut tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
+        tables += sources.arriving.iter().flatten().map(|arriving| arriving.table.bytes()).sum::<usize>();
         let memory = options.memory as usize;
         // Batches under way, sorting what goes to disk and the allocator come on top.
         let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
@@ -112,6 +116,7 @@ impl<'a> PassContext<'a> {
             sources,
             folds,
             arrivals,
+            clocks,
             offsets,
             at,
             share,
@@ -167,7 +172,7 @@ impl<'a> PassContext<'a> {
                         let (sequence, last) = (next.sequence, next.last);
                         let mut watch = Stopwatch::of_thread();
                         let passed =
-                            turnstile.pass(sequence, last, |generator| generator.pass(&mut next.batch));
+                            turnstile.pass(sequence, last, |in_order| in_order.pass(&mut next.batch));
                         self.worked(TimedStage::Order, next.batch.rows, &mut watch);
                         // The worker that failed reports why.
                         if passed.is_none() {
@@ -231,11 +236,15 @@ impl<'a> PassContext<'a> {
     }
 
     fn way<'w>(&'w self, stage: usize, out: &'w mut dyn FnMut(Batch) -> Result<()>) -> PipeContext<'w> {
-        let steps = StageSteps { plan: self.plan, stage: &self.stages[stage], sources: self.sources };
+        let clocks = self.clocks.as_ref();
+        let steps = StageSteps { plan: self.plan, stage: &self.stages[stage], sources: self.sources, clocks };
         PipeContext { steps, progress: self.progress, out }
     }
 
-    fn fold(&self, folded: &mut WorkerFold, batch: Batch) -> Result<()> {
+    fn fold(&self, folded: &mut WorkerFold, mut batch: Batch) -> Result<()> {
+        if let Some(clocks) = &self.clocks {
+            clocks.judge(&mut batch);
+        }
         let (mut watch, rows) = (Stopwatch::of_thread(), batch.rows);
         let done = self.folds.fold(folded, batch);
         self.worked(TimedStage::Fold, rows, &mut watch);

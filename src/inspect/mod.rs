@@ -68,7 +68,7 @@ pub fn inspect(
         for (id, table) in tables.tables.with_ids() {
             sections.extend(of_table(&plan, id, table, at)?);
         }
-        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let sources = pass.sources(&mut tables)?;
         let mut read = pass.read(ArrivalNeed::State(at), &sources)?;
         let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;

@@ -62,8 +62,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     let mut kept: BTreeMap<i64, usize> = BTreeMap::new();
     let (mut dropped, mut firsts) = (BTreeSet::new(), BTreeSet::new());
     let within = match wanted {
-        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
-        KeyedRows::Firsts => None,
+        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) | KeyedRows::Firsts(within) => within,
     };
     for i in order {
         let (key, time) = rows[i];
@@ -73,6 +72,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
                 kept.insert(key, i);
             }
             Some(&last) if within.is_some_and(|within| time - rows[last].1 > within) => {
+                firsts.insert(i);
                 kept.insert(key, i);
             }
             Some(_) => {
@@ -82,7 +82,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     }
     match wanted {
         KeyedRows::Duplicates(_) => dropped,
-        KeyedRows::Firsts => firsts,
+        KeyedRows::Firsts(_) => firsts,
         KeyedRows::LastKept(_) => kept.into_values().collect(),
     }
 }
@@ -96,7 +96,12 @@ proptest! {
         workers in 1usize..4,
         spill: bool,
     ) {
-        for wanted in [KeyedRows::Duplicates(within), KeyedRows::Firsts, KeyedRows::LastKept(within)] {
+        for wanted in [
+            KeyedRows::Duplicates(within),
+            KeyedRows::Firsts(within),
+            KeyedRows::Firsts(None),
+            KeyedRows::LastKept(within),
+        ] {
             let found = found(&rows, workers, wanted, &without, spill);
             prop_assert_eq!(found, expected(&rows, wanted, &without), "{:?}", wanted);
         }
@@ -109,7 +114,7 @@ fn times_at_the_ends_of_all_time() {
     let none = BTreeSet::new();
     assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(0)), &none, false), BTreeSet::new());
     assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(i64::MAX)), &none, true), BTreeSet::from([2, 1]));
-    assert_eq!(found(&rows, 1, KeyedRows::Firsts, &none, false), BTreeSet::from([0, 3]));
+    assert_eq!(found(&rows, 1, KeyedRows::Firsts(None), &none, false), BTreeSet::from([0, 3]));
 }
 
 #[test]
@@ -125,8 +130,8 @@ fn buckets_larger_than_memory_are_read_in_parts() {
     log.push(&hash_keys(&[&column], rows.len()), &times, &positions, &numbers);
     let counts = [rows.len() as u64];
     let dropped = RowBits::new(&counts);
-    let bits = resolve(&[log], KeyedRows::Firsts, &dropped, &counts, 1).unwrap();
-    let firsts = expected(&rows, KeyedRows::Firsts, &none);
+    let bits = resolve(&[log], KeyedRows::Firsts(None), &dropped, &counts, 1).unwrap();
+    let firsts = expected(&rows, KeyedRows::Firsts(None), &none);
     assert_eq!(bits.count(), 50_000);
     assert!(firsts.iter().all(|&i| bits.contains(0, i as u64)));
 }

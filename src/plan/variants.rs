@@ -5,8 +5,8 @@
 //! * What a command does not want of the job's own run, such as commits in place, it takes away here and nowhere else.
 
 use super::{
-    Grouping, GroupingId, LatePlan, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId, TableId,
-    Try, WatermarkPlan,
+    Grouping, GroupingId, LatePlan, Mode, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId,
+    TableId, Try, WatermarkPlan,
 };
 use crate::batch::ColumnId;
 use crate::error::Result;
@@ -89,6 +89,21 @@ impl Plan {
     pub fn counting_all(mut self) -> Plan {
         self.pipeline.watermark = WatermarkPlan::default();
         self.without_late_output()
+    }
+
+    /// With steps that see every event and row, in replay order.
+    #[must_use]
+    pub fn with_complete_steps(mut self) -> Plan {
+        self.pipeline.step_mode = Mode::Complete;
+        for step in &mut self.pipeline.steps {
+            if let Step::Enrich(enrich) = step
+                && let Some(late) = enrich.late.take()
+            {
+                // No event is behind a watermark that steps do not see.
+                enrich.tries.remove(late);
+            }
+        }
+        self
     }
 
     /// With event times in `range`.

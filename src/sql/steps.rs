@@ -3,8 +3,8 @@
 use super::statement::{LeftOut, Select, Statement, replay_order};
 use super::{TIME, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
-use crate::error::Result;
-use crate::plan::Step;
+use crate::error::{Error, Result};
+use crate::plan::{Plan, Step};
 use crate::time::TimeRange;
 
 /// Appends the records in the plan's range, and all steps. Of a streamed output, the watermark before each record is
@@ -18,6 +18,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
         watermark::append(s)?;
         s.carried = watermark::carried(s);
     }
+    streamed_steps(s.plan)?;
     events(s);
     s.passed.push((LeftOut::Filtered, s.last.clone()));
     let plan = s.plan;
@@ -46,7 +47,11 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 s.last = s.with(&format!("dedup_{number}"), select);
             }
             Step::Dedup { keys, within: Some(within) } => dedup::within(s, number, keys, *within)?,
-            Step::First { keys, name } => {
+            Step::First { within: Some(_), .. } => {
+                return Err(Error::job("`first` with `within` cannot be said in SQL")
+                    .hint("leave `within` out; or run the job"));
+            }
+            Step::First { keys, within: None, name } => {
                 s.needs_order("`first`")?;
                 let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
                 s.append(&format!("first_{number}"), [column]);
@@ -82,4 +87,15 @@ fn events(s: &mut Statement) {
 /// The number of a row among those of its key, in replay order, from 1.
 fn row_number(s: &Statement, keys: &[ColumnId]) -> Result<String> {
     Ok(format!("ROW_NUMBER() OVER ({})", replay_order(s, keys)?))
+}
+
+/// Refuses steps that see what had arrived.
+fn streamed_steps(plan: &Plan) -> Result<()> {
+    if !plan.pipeline.steps_are_streamed() {
+        return Ok(());
+    }
+    Err(Error::job(
+        "streamed steps (`dedup`, `first`, `enrich`) see what had arrived, which SQL cannot say yet",
+    )
+    .hint("print the statement of every event: --mode complete; or run the job"))
 }

@@ -2,13 +2,15 @@
 //! events go.
 
 use super::faults::unknown_column;
+use super::log::CheckedLog;
 use super::planner::Planner;
+use super::rows::RowSource;
 use crate::batch::{ColumnId, DataType, Field};
 use crate::error::Error;
 use crate::input::ReadTime;
 use crate::input::infer::{Inferred, InferredColumn};
 use crate::input::wire_format::LogColumn;
-use crate::job::document::At;
+use crate::job::document::{At, Document};
 use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
 use crate::plan::{LatePlan, LogPartition, Mode};
@@ -25,19 +27,18 @@ const LATE_COLUMNS: [&str; 6] = ["_file", "_line", "_event_time", "_watermark", 
 /// time where that puts them within a year of it, or else the likely one; text is ISO-8601, or of the
 /// event time's format.
 pub(super) fn arrival(
-    spec: &JobSpec,
+    (document, column): (&Document, &At<String>),
     inferred: &Inferred,
     zone: &Zone,
     time: Option<&ReadTime>,
 ) -> Option<ReadTime> {
-    let column = spec.source.arrival.as_ref()?;
     let read = |rule| Some(ReadTime { column: column.value.clone(), rule });
     if inferred.columns.is_empty() {
         // Files without columns are empty, so how they are read does not matter.
         return read(TimeRule::Iso);
     }
     let Some(found) = inferred.column(&column.value) else {
-        spec.document.fault(unknown_column(&column.value, inferred.names()), &column.span);
+        document.fault(unknown_column(&column.value, inferred.names()), &column.span);
         return None;
     };
     if let Some(time) = time.filter(|time| time.column == column.value) {
@@ -64,7 +65,7 @@ pub(super) fn arrival(
         None => Error::job(format!("`{}` is {}, but its unit is not known", column.value, found.ty)),
     };
     let hint = "arrival times are ISO-8601, integers since 1970, or written like the event time";
-    spec.document.fault(error.hint(hint), &column.span);
+    document.fault(error.hint(hint), &column.span);
     None
 }
 
@@ -103,14 +104,43 @@ pub(super) fn max_ahead(spec: &JobSpec, has_arrival: bool) -> Option<i64> {
     let text = spec.source.max_ahead.as_ref()?;
     let ahead = length(&spec.document, text);
     if spec.source.arrival.is_none() && !has_arrival {
-        needs(spec, "max_ahead", "arrival", "the column that says when each event arrived", text);
+        needs(&spec.document, ("max_ahead", "arrival"), "the column that says when each event arrived", text);
     }
     ahead
 }
 
-fn needs(spec: &JobSpec, key: &str, other: &str, what: &str, text: &At<String>) {
+pub(super) fn needs(document: &Document, (key, other): (&str, &str), what: &str, text: &At<String>) {
     let error = Error::job(format!("`{key}` needs `{other}`"));
-    spec.document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
+    document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
+}
+
+/// The partitions that a log tells by itself.
+pub(super) fn own_partition(log: &CheckedLog) -> Option<LogPartition> {
+    let partition = log.own(LogColumn::Partition)?;
+    Some(match log.own(LogColumn::Topic) {
+        Some(topic) => LogPartition::Topics { topic, partition },
+        None => LogPartition::Column(partition),
+    })
+}
+
+/// The partitions that a job names.
+pub(super) fn log_partition(
+    document: &Document,
+    (log, rows): (&CheckedLog, &RowSource),
+    name: &At<String>,
+) -> Option<LogPartition> {
+    let source = &rows.schema.fields[..rows.source_columns];
+    match source.iter().position(|field| field.name == name.value) {
+        Some(column) => Some(LogPartition::Column(ColumnId::new(column))),
+        // A column with the name `file` goes before the word.
+        None if name.value == "file" => Some(LogPartition::File),
+        None if log.inferred.columns.is_empty() => None,
+        None => {
+            let error = unknown_column(&name.value, log.inferred.names());
+            document.fault(error.hint("or \"file\", if each file is a partition of the log"), &name.span);
+            None
+        }
+    }
 }
 
 impl Planner<'_> {
@@ -125,25 +155,27 @@ impl Planner<'_> {
     /// break when its mode changes; without a streamed output, nothing of it is kept.
     pub(super) fn stream(&mut self) {
         let spec = self.spec;
-        let own = self.own_partition();
+        let own = own_partition(&self.log);
         // A column that the job names goes before what the log tells by itself.
         let partition = match &spec.source.partition {
-            Some(name) => self.log_partition(name),
+            Some(name) => log_partition(&spec.document, (&self.log, &self.rows), name),
             None => own,
         };
-        if self.streamed() && spec.source.partition.is_none() {
+        if (self.streamed() || self.steps_depend_on_arrival()) && spec.source.partition.is_none() {
             self.files_in_turn();
         }
         let idle = spec.source.idle.as_ref().and_then(|text| {
             if spec.source.partition.is_none() && own.is_none() {
-                needs(spec, "idle", "partition", "a column, or \"file\"", text);
+                needs(&spec.document, ("idle", "partition"), "a column, or \"file\"", text);
             }
             if spec.source.arrival.is_none() && self.log.own_arrival().is_none() {
-                needs(spec, "idle", "arrival", "the column that says when each event arrived", text);
+                let what = "the column that says when each event arrived";
+                needs(&spec.document, ("idle", "arrival"), what, text);
             }
             length(&spec.document, text)
         });
         let late = spec.late.as_ref().and_then(|path| self.late_path(path));
+        self.streamed_steps();
         if !self.streamed() {
             // It decides nothing now, so the plan is the same whatever the job says of it.
             self.watermark = Default::default();
@@ -164,7 +196,9 @@ impl Planner<'_> {
 
     /// Whether the watermark decides anything.
     pub(super) fn streamed(&self) -> bool {
-        self.mode_override == Some(Mode::Streamed) || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+        self.mode_override == Some(Mode::Streamed)
+            || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+            || self.steps_depend_on_arrival()
     }
 
     /// Faults a log of several partitions in files that follow one another, where nothing tells when records
@@ -182,30 +216,6 @@ impl Planner<'_> {
                     .hint("or count every event: mode = \"complete\""),
                 &span,
             );
-        }
-    }
-
-    /// The partitions that the log tells by itself.
-    fn own_partition(&self) -> Option<LogPartition> {
-        let partition = self.log.own(LogColumn::Partition)?;
-        Some(match self.log.own(LogColumn::Topic) {
-            Some(topic) => LogPartition::Topics { topic, partition },
-            None => LogPartition::Column(partition),
-        })
-    }
-
-    fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {
-        let source = &self.rows.schema.fields[..self.rows.source_columns];
-        match source.iter().position(|field| field.name == name.value) {
-            Some(column) => Some(LogPartition::Column(ColumnId::new(column))),
-            // A column with the name `file` goes before the word.
-            None if name.value == "file" => Some(LogPartition::File),
-            None if self.log.inferred.columns.is_empty() => None,
-            None => {
-                let error = unknown_column(&name.value, self.log.inferred.names());
-                self.fault(error.hint("or \"file\", if each file is a partition of the log"), &name.span);
-                None
-            }
         }
     }
 

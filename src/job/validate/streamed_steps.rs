@@ -1,0 +1,172 @@
+//! Steps of `mode = "streamed"`: whether a job has them, and how the rows of its tables arrive.
+
+use super::planner::Planner;
+use super::stream::{arrival, log_partition, needs, own_partition};
+use crate::batch::ColumnId;
+use crate::error::Error;
+use crate::input::ReadTime;
+use crate::job::document::Document;
+use crate::job::lengths::length;
+use crate::job::spec::{OutputSpec, WindowKind, is_true};
+use crate::plan::{LogPartition, Mode, Step, Try, WatermarkPlan};
+use crate::time::Zone;
+
+/// How the rows of a table arrive. Columns are numbers of its rows' schema.
+#[derive(Default)]
+pub(super) struct TableArrivals {
+    pub watermark: WatermarkPlan,
+    pub arrival: Option<ReadTime>,
+    /// Whether a row without an arrival has its time instead.
+    pub optional: bool,
+}
+
+impl Planner<'_> {
+    /// The mode of steps, before they are planned. Where outputs want both, `streamed`, which permits more.
+    pub(super) fn step_mode(&mut self) {
+        let outputs = &self.spec.outputs;
+        let streamed = outputs.iter().any(|output| self.mode_of(output) == Some(Mode::Streamed));
+        self.step_mode = if streamed { Mode::Streamed } else { Mode::Complete };
+    }
+
+    /// The mode of the rows of an output; an archive has the records as they came.
+    fn mode_of(&self, output: &OutputSpec) -> Option<Mode> {
+        if is_true(&output.archive) {
+            return None;
+        }
+        let ends = output.window.as_ref().is_some_and(|window| !matches!(window.kind, WindowKind::Global));
+        let own = output.mode.as_ref().filter(|_| ends).map(|word| match word.value.as_str() {
+            "complete" => Mode::Complete,
+            _ => Mode::Streamed,
+        });
+        // The command line goes before the output, and the output before the job.
+        Some(self.mode_override.or(own).unwrap_or(self.mode))
+    }
+
+    /// Whether arrival decides what steps see.
+    pub(super) fn steps_depend_on_arrival(&self) -> bool {
+        // The step that drops repeated offsets drops equal records, whatever their order.
+        let own = usize::from(self.offsets.is_some());
+        let depends = |step: &Step| match step {
+            Step::Dedup { .. } | Step::First { .. } => true,
+            Step::Enrich(enrich) => enrich.tries.iter().any(|attempt| self.is_timed(attempt)),
+            Step::Filter(_) | Step::Derive(..) => false,
+        };
+        self.step_mode == Mode::Streamed && self.rows.steps.iter().skip(own).any(depends)
+    }
+
+    fn is_timed(&self, attempt: &Try) -> bool {
+        match attempt {
+            Try::AsOf { table, .. } => self.tables[self.asks[table.place()].table].timed(),
+            Try::Service(_) | Try::Constant(_) => false,
+        }
+    }
+
+    /// How the rows of tables arrive; checked in any mode, and kept where it decides something.
+    pub(super) fn streamed_steps(&mut self) {
+        let streamed = self.steps_depend_on_arrival();
+        if streamed {
+            self.one_mode();
+            self.order_behind_waits();
+            // Keys are put in order by arrival and then by position.
+            self.positions = true;
+        } else {
+            self.step_mode = Mode::Complete;
+        }
+        let (document, zone) = (&self.spec.document, &self.zone);
+        for table in &mut self.tables {
+            let Some(arrivals) = table.arrivals(document, zone) else { continue };
+            if streamed {
+                let partition = arrivals.watermark.partition.map_or(vec![], LogPartition::columns);
+                table.rows.read(partition);
+                table.arrivals = arrivals;
+            }
+        }
+    }
+
+    /// Faults outputs of both modes: their steps would see different events.
+    fn one_mode(&self) {
+        let complete = self.spec.outputs.iter().find(|output| self.mode_of(output) == Some(Mode::Complete));
+        let Some(output) = complete else { return };
+        let error = Error::job(
+            "outputs of both modes need one meaning of the steps: in `streamed` mode a step sees what had arrived, and in `complete` mode everything",
+        );
+        let error = error
+            .hint("give all outputs one mode: mode = \"streamed\" for the whole job, or --mode complete")
+            .hint("or write two jobs, one for each mode");
+        let span = output.path.as_ref().map_or(output.span.clone(), |path| path.span.clone());
+        self.fault(error, &span);
+    }
+
+    /// Faults what depends on the order of arrival behind a step that lets events wait.
+    fn order_behind_waits(&self) {
+        let waits = self.rows.steps.iter().any(|step| match step {
+            Step::Enrich(enrich) => enrich.tries.iter().any(|attempt| match attempt {
+                Try::AsOf { reach, .. } => {
+                    reach.direction != crate::asof::Direction::Backward && self.is_timed(attempt)
+                }
+                Try::Service(_) | Try::Constant(_) => false,
+            }),
+            _ => false,
+        });
+        if !waits {
+            return;
+        }
+        for output in &self.spec.outputs {
+            let session = output.window.as_ref().filter(|w| matches!(w.kind, WindowKind::Session { .. }));
+            let what = match (session, &output.firings) {
+                (Some(_), _) => "a session",
+                (None, Some(firings)) if firings.value => "`firings`",
+                _ => continue,
+            };
+            let error = Error::job(format!(
+                "{what} behind a step that waits (`match = \"forward\"` or `\"nearest\"`) is not supported in `streamed` mode"
+            ));
+            let hint = "count it with `mode = \"complete\"`, or look backward only";
+            self.fault(error.hint(hint), &output.span);
+        }
+    }
+}
+
+impl super::table::JobTable<'_> {
+    /// How its rows arrive; `None` where they have no times.
+    fn arrivals(&self, document: &Document, zone: &Zone) -> Option<TableArrivals> {
+        let spec = &self.spec.filter(|_| self.timed())?.arrivals;
+        let own = own_partition(&self.log);
+        let partition = match &spec.partition {
+            Some(name) => log_partition(document, (&self.log, &self.rows), name),
+            None => own,
+        };
+        let own_arrival = self.log.own_arrival();
+        let idle = spec.idle.as_ref().and_then(|text| {
+            if spec.arrival.is_none() && own_arrival.is_none() {
+                needs(document, ("idle", "arrival"), "the column that says when each row arrived", text);
+            }
+            length(document, text)
+        });
+        let delay = spec.out_of_orderness.as_ref().and_then(|text| length(document, text));
+        let arrival = spec
+            .arrival
+            .as_ref()
+            .and_then(|column| arrival((document, column), &self.log.inferred, zone, self.log.time.as_ref()));
+        let optional = spec.arrival.is_none() && own_arrival.is_some();
+        Some(TableArrivals {
+            watermark: WatermarkPlan { out_of_orderness: delay.unwrap_or(0), partition, idle },
+            arrival: arrival.or(own_arrival.filter(|_| optional)),
+            optional,
+        })
+    }
+}
+
+impl TableArrivals {
+    /// The watermark with other numbers of columns.
+    pub(super) fn renumbered(&self, id: impl Fn(ColumnId) -> ColumnId) -> WatermarkPlan {
+        let partition = self.watermark.partition.map(|partition| match partition {
+            LogPartition::File => LogPartition::File,
+            LogPartition::Column(column) => LogPartition::Column(id(column)),
+            LogPartition::Topics { topic, partition } => {
+                LogPartition::Topics { topic: id(topic), partition: id(partition) }
+            }
+        });
+        WatermarkPlan { partition, ..self.watermark.clone() }
+    }
+}
