@@ -22,6 +22,9 @@ use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, StringViewArray};
 use rayon::prelude::*;
 
+/// Bytes that a table may take whatever its share of the budget is.
+const LEAST: usize = 32 << 20;
+
 /// A table that events look into from every thread, each at its own moment.
 pub struct ArrivedTable {
     /// The number of its log in the merged order.
@@ -75,8 +78,9 @@ impl ArrivedTable {
             table.shards[number] = shard;
             table.texts.iter_mut().zip(texts).for_each(|(all, own)| *all = all.take().or(own));
         }
-        if table.bytes() > memory {
-            let (needs, has) = (table.bytes() >> 20, memory >> 20);
+        let share = memory.max(LEAST);
+        if table.bytes() > share {
+            let (needs, has) = (table.bytes() >> 20, share >> 20);
             return Err(Error::machine(format!(
                 "a table of a streamed step is held in memory: it takes {needs} MiB, and its share is {has} MiB"
             ))
@@ -283,7 +287,8 @@ impl Needle<'_> {
     /// The row of whose column `c` the event takes the value, or [`NONE`].
     fn find_value(&self, reach: &Reach, c: usize) -> u32 {
         let (before, after) = self.around(reach);
-        let column = &self.shard.stored.part.columns[c];
+        // A shard without rows has no columns.
+        let Some(column) = self.shard.stored.part.columns.get(c) else { return NONE };
         let mut valued = before;
         while let Some(row) = valued.filter(|&row| !column.is_valid(row)) {
             // What was before a delete belongs to an earlier life of the key.

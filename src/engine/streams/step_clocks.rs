@@ -1,12 +1,15 @@
 //! The watermarks of steps, and the places to which events come as they wait.
 
 use super::log_clock::LogClock;
-use super::timeline::{Timeline, WatermarkChange};
+use super::timeline::Timeline;
 use crate::asof::{ArrivedTable, Direction, Reach};
 use crate::batch::{Batch, Moment, StreamPlace};
 use crate::error::{Error, Result};
 use crate::plan::{PerId, Plan, Step, StepId, TableId};
 use std::sync::Arc;
+
+/// Bytes that the watermarks may take whatever the budget is.
+const LEAST: u64 = 32 << 20;
 
 /// A table whose rows count from their arrival on.
 pub struct ArrivingTable {
@@ -74,10 +77,13 @@ impl StepClocks {
                     return clocks.last.clone();
                 }
                 seen.push(table);
-                let of_tables = seen.iter().filter_map(|&id| Some(&tables[id].as_ref()?.clock.changes[..]));
-                let of_source = source.map(|source| &source.changes[..]);
-                let logs: Vec<&[WatermarkChange]> = of_tables.chain(of_source).collect();
-                let timeline = Timeline::least(&logs, end);
+                let of_table = &tables[table].as_ref()?.clock.changes[..];
+                let before = clocks.last.as_ref().map(|last| last.timeline.changes());
+                let of_source = source.map(|source| source.changes.iter().copied());
+                let timeline = match before {
+                    Some(before) => Timeline::least(Some(before), of_table, end),
+                    None => Timeline::least(of_source, of_table, end),
+                };
                 Some(Arc::new(StepClock { timeline, has_source: source.is_some() }))
             });
             clocks.last = clock.clone().or(clocks.last);
@@ -86,8 +92,9 @@ impl StepClocks {
         let bytes = clocks.bytes()
             + tables.iter().flatten().map(|table| table.clock.bytes()).sum::<usize>()
             + source.map_or(0, LogClock::bytes);
-        if bytes as u64 > memory / 2 {
-            let (needs, has) = (bytes >> 20, memory >> 21);
+        let share = (memory / 2).max(LEAST);
+        if bytes as u64 > share {
+            let (needs, has) = (bytes >> 20, share >> 20);
             return Err(Error::machine(format!(
                 "the watermarks of streamed steps are held in memory: they take {needs} MiB, and their share is {has} MiB"
             ))

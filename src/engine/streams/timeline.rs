@@ -13,34 +13,44 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// The least watermark of some logs, each given by its changes in order; it never goes back. A log without a change
-    /// so far holds it at the lowest value. Changes after `end` are not seen.
-    pub fn least(logs: &[&[WatermarkChange]], end: i64) -> Timeline {
+    /// The least watermark of what comes in and of a table, each given by its changes in order; it never goes back. What has
+    /// not changed so far holds it at the lowest value. Changes after `end` are not seen.
+    pub fn least(
+        incoming: Option<impl Iterator<Item = WatermarkChange>>,
+        table: &[WatermarkChange],
+        end: i64,
+    ) -> Timeline {
         let mut timeline = Timeline::default();
-        let mut next = vec![0; logs.len()];
-        let mut now = vec![i64::MIN; logs.len()];
+        // Without what comes in, it does not hold anything.
+        let mut now = (if incoming.is_some() { i64::MIN } else { i64::MAX }, i64::MIN);
+        let mut incoming = incoming.into_iter().flatten().peekable();
+        let mut table = table.iter().copied().peekable();
         let mut least = i64::MIN;
-        let head = |log: usize, next: &[usize]| logs[log].get(next[log]).map(|change| change.0);
-        while let Some(moment) = (0..logs.len()).filter_map(|log| head(log, &next)).min() {
-            if moment.clock > end {
-                break;
+        loop {
+            let heads = incoming.peek().into_iter().chain(table.peek());
+            let Some(moment) = heads.map(|change| change.0).min().filter(|moment| moment.clock <= end) else {
+                return timeline;
+            };
+            // Both may move at one moment, and the step sees both at once.
+            while let Some(change) = incoming.next_if(|change| change.0 == moment) {
+                now.0 = change.1;
             }
-            // Several logs may move at one moment, and the step sees all of them at once.
-            for log in 0..logs.len() {
-                while let Some(change) = logs[log].get(next[log]).filter(|change| change.0 == moment) {
-                    now[log] = change.1;
-                    next[log] += 1;
-                }
+            while let Some(change) = table.next_if(|change| change.0 == moment) {
+                now.1 = change.1;
             }
-            let all = now.iter().copied().min().unwrap_or(i64::MIN);
-            // Where all logs are idle the watermark stays, and where one is awake again it does not go back.
-            if all > least && all != i64::MAX {
-                least = all;
+            let both = now.0.min(now.1);
+            // Where all is idle the watermark stays, and where a table is awake again it does not go back.
+            if both > least && both != i64::MAX {
+                least = both;
                 timeline.moments.push(moment);
-                timeline.watermarks.push(all);
+                timeline.watermarks.push(both);
             }
         }
-        timeline
+    }
+
+    /// The moments at which it moves, and what it is from there on.
+    pub fn changes(&self) -> impl Iterator<Item = WatermarkChange> {
+        self.moments.iter().copied().zip(self.watermarks.iter().copied())
     }
 
     /// What the watermark was just before `moment`; [`i64::MIN`] before it had a value.
@@ -73,10 +83,9 @@ mod tests {
     fn the_least_of_two_logs_never_goes_back_and_an_idle_log_holds_nothing() {
         let table = [(at(2, 0), 10), (Moment::first_at(6), i64::MAX), (at(9, 0), 11)];
         let source = [(at(1, 5), 1), (at(3, 5), 30), (at(7, 5), 40), (at(20, 5), 90)];
-        let step = Timeline::least(&[&source, &table], 19);
+        let step = Timeline::least(Some(source.into_iter()), &table, 19);
         let expected = [(at(2, 0), 1), (at(3, 5), 10), (Moment::first_at(6), 30), (at(7, 5), 40)];
-        let moves: Vec<_> = step.moments.iter().copied().zip(step.watermarks.iter().copied()).collect();
-        assert_eq!(moves, expected);
+        assert_eq!(step.changes().collect::<Vec<_>>(), expected);
         assert_eq!(step.before(&at(2, 0)), i64::MIN);
         assert_eq!((step.before(&at(2, 1)), step.before(&at(50, 0))), (1, 40));
         assert_eq!((step.passes(9), step.passes(10)), (Some(at(3, 5)), Some(Moment::first_at(6))));

@@ -1,0 +1,221 @@
+//! A live payments job, by hand: four cases in which it publishes what a replay in event time does not. Each gives its
+//! logs arrival times, and what must come out is what the live job would have published.
+
+use crate::support::{Lab, PLAIN};
+use highwater::plan::Mode;
+use std::fmt::Write;
+
+/// Time and arrival as minutes and seconds of the hour, and the rest of the record.
+type Lines<'a> = &'a [(&'a str, &'a str, &'a str)];
+
+const STEPS: &str = r#"
+mode = "streamed"
+
+[source]
+path = "@/payments.jsonl"
+time = "at"
+arrival = "came"
+types = { id = "string", user = "string", session = "string", kind = "string", old = "bool", tick = "bool" }
+
+[table.sessions]
+path = "@/sessions.jsonl"
+time = "at"
+arrival = "came"
+types = { id = "string", country = "string" }
+
+[table.users]
+path = "@/users.jsonl"
+time = "at"
+arrival = "came"
+types = { user = "string", home = "string", born = "string" }
+
+[[step]]
+filter = "tick IS NOT TRUE"
+
+[[step]]
+dedup = ["user", "id"]
+within = "1m"
+
+[[step]]
+derive = { known = "CASE WHEN old THEN NULL ELSE session END" }
+
+[[step]]
+enrich = "sessions"
+on = { known = "id" }
+within = "30m"
+take = { country = "country" }
+otherwise = [
+    { late = { lookup = "@/service.jsonl", on = { session = "id" } } },
+    { match = "forward", within = "5m" },
+    { lookup = "@/service.jsonl", on = { session = "id" } },
+]
+
+[[step]]
+enrich = "users"
+on = ["user"]
+fill = "last_value"
+take = { home = "home", born = "born" }
+
+[[step]]
+first = ["user", "kind"]
+as = "first"
+
+[[output]]
+path = "@/out.jsonl"
+select = { id = "id", country = "country", home = "home", born = "born", first = "first" }
+"#;
+
+/// What the job publishes: id, country, home, birth year and whether it is the first of its kind; `-` for nothing.
+fn published(lab: &Lab, mode: Mode) -> String {
+    lab.library_as(STEPS, PLAIN, mode).unwrap();
+    let mut out = String::new();
+    for line in lab.text("out.jsonl").lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let text = |name: &str| event[name].as_str().unwrap_or("-").to_string();
+        let (country, home, born) = (text("country"), text("home"), text("born"));
+        writeln!(out, "{} {country} {home} {born} {}", text("id"), event["first"]).unwrap();
+    }
+    out
+}
+
+fn lab(payments: Lines, sessions: Lines, users: Lines, service: &[(&str, &str)]) -> Lab {
+    let lab = Lab::new();
+    let text = |lines: Lines| {
+        let line = |(at, came, rest): &(&str, &str, &str)| {
+            let instant = |of: &str| format!("2024-03-01T07:{of}Z");
+            format!("{{\"at\": \"{}\", \"came\": \"{}\", {rest}}}\n", instant(at), instant(came))
+        };
+        lines.iter().map(line).collect::<String>()
+    };
+    lab.write("payments.jsonl", text(payments));
+    lab.write("sessions.jsonl", text(sessions));
+    lab.write("users.jsonl", text(users));
+    let answer = |(id, country): &(&str, &str)| format!("{{\"id\": \"{id}\", \"country\": \"{country}\"}}\n");
+    lab.write("service.jsonl", service.iter().map(answer).collect::<String>());
+    lab
+}
+
+const PAYMENT: &str = r#""id": "m", "user": "ann", "session": "s1", "kind": "card", "old": false"#;
+const TICK: &str = r#""tick": true"#;
+
+/// Moves the watermark of a table, and is of nobody.
+const OTHER_SESSION: &str = r#""id": "other", "country": "XX""#;
+const OTHER_USER: &str = r#""user": "other", "home": "XX""#;
+
+#[test]
+fn a_payment_behind_the_watermark_is_asked_of_the_service_though_its_session_is_known() {
+    let lab = lab(
+        // The payment of minute 20 arrives when all logs stand at minute 40.
+        &[("40:00", "40:01", TICK), ("20:00", "41:00", PAYMENT)],
+        &[("01:00", "01:00", r#""id": "s1", "country": "SE""#), ("40:00", "40:00", OTHER_SESSION)],
+        &[
+            ("02:00", "02:00", r#""user": "ann", "home": "NO""#),
+            ("03:00", "03:00", r#""user": "ann", "born": "1970""#),
+            ("40:00", "40:00", OTHER_USER),
+        ],
+        &[("s1", "DK")],
+    );
+    assert_eq!(published(&lab, Mode::Streamed), "m DK NO 1970 true\n");
+    assert_eq!(published(&lab, Mode::Complete), "m SE NO 1970 true\n");
+}
+
+#[test]
+fn so_is_one_of_which_no_user_is_known() {
+    let lab = lab(
+        &[("40:00", "40:01", TICK), ("20:00", "41:00", PAYMENT)],
+        &[("01:00", "01:00", r#""id": "s1", "country": "SE""#), ("40:00", "40:00", OTHER_SESSION)],
+        &[("40:00", "40:00", OTHER_USER)],
+        &[("s1", "DK")],
+    );
+    assert_eq!(published(&lab, Mode::Streamed), "m DK - - true\n");
+    assert_eq!(published(&lab, Mode::Complete), "m SE - - true\n");
+}
+
+#[test]
+fn a_payment_does_not_have_what_is_said_of_its_user_after_it_is_published() {
+    let payment = |id: &str| format!(r#""id": "{id}", "user": "ann", "kind": "card", "old": false"#);
+    let (first, second) = (payment("m1"), payment("m2"));
+    let lab = lab(
+        // A session that no payment names lets the watermark pass both, so that none waits for the end.
+        &[("03:00", "03:00", &first), ("05:00", "09:00", &second), ("20:00", "20:00", TICK)],
+        &[
+            ("00:01", "00:01", OTHER_SESSION),
+            ("10:00", "08:00", OTHER_SESSION),
+            ("20:00", "21:00", OTHER_SESSION),
+        ],
+        // Both are of before the first payment. They come after it is published, at 8:30.
+        &[
+            ("01:00", "08:30", r#""user": "ann", "born": "1970""#),
+            ("02:00", "08:40", r#""user": "ann", "home": "NO""#),
+        ],
+        &[("none", "XX")],
+    );
+    // A payment without a session is published when the watermark has passed it by five minutes.
+    let lab_without_wait = lab;
+    let toml = STEPS.replace("    { match = \"forward\", within = \"5m\" },\n", "");
+    lab_without_wait.library(&toml, PLAIN).unwrap();
+    let events: Vec<serde_json::Value> =
+        lab_without_wait.text("out.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said =
+        |n: usize| (events[n]["home"].as_str(), events[n]["born"].as_str(), events[n]["first"].as_bool());
+    assert_eq!(said(0), (None, None, Some(true)));
+    assert_eq!(said(1), (Some("NO"), Some("1970"), Some(false)));
+    // Where payments wait, both are published after minute 10, when the user is known.
+    assert_eq!(published(&lab_without_wait, Mode::Streamed), "m1 - NO 1970 true\nm2 - NO 1970 false\n");
+}
+
+#[test]
+fn a_payment_waits_for_its_session_and_an_old_or_late_one_is_asked_of_the_service() {
+    let payment = |id: &str, user: &str, session: &str, kind: &str, old: bool| {
+        format!(r#""id": "{id}", "user": "{user}", "session": "{session}", "kind": "{kind}", "old": {old}"#)
+    };
+    let p1 = payment("p1", "ann", "s1", "card", false);
+    let p2 = payment("p2", "ann", "s1", "card", false);
+    let p3 = payment("p3", "ann", "s1", "cash", false);
+    let p4 = payment("p4", "ann", "s1", "card", false);
+    let p5 = payment("p1", "bob", "s2", "card", false);
+    let p6 = payment("p6", "ann", "s3", "card", true);
+    let p7 = payment("p7", "ann", "s1", "card", false);
+    let lab = lab(
+        &[
+            ("03:00", "03:01", &p1),
+            // The same again, within a minute of its arrival.
+            ("03:00", "03:02", &p1),
+            ("04:00", "04:01", &p2),
+            ("05:00", "05:01", &p3),
+            ("15:00", "15:01", &p4),
+            // Its session is created two minutes after it, by its own clock, and arrives a minute later.
+            ("40:00", "40:01", &p5),
+            // Of an old payment the sessions are not asked.
+            ("41:00", "41:01", &p6),
+            ("41:00", "41:02", &p6),
+            // It arrives when the watermark has passed it.
+            ("29:00", "44:00", &p7),
+            ("59:00", "58:00", TICK),
+        ],
+        &[
+            ("00:00", "00:01", r#""id": "s1", "country": "SE""#),
+            ("42:00", "43:00", r#""id": "s2", "country": "FI""#),
+            ("58:00", "58:01", OTHER_SESSION),
+        ],
+        &[
+            ("01:00", "01:01", r#""user": "ann", "home": "NO""#),
+            ("02:00", "02:01", r#""user": "ann", "born": "1970""#),
+            ("14:00", "14:01", r#""user": "ann", "home": "IS""#),
+            ("58:00", "58:02", OTHER_USER),
+        ],
+        &[("s1", "DK"), ("s2", "DK"), ("s3", "DK")],
+    );
+    let live = "\
+        p1 SE NO 1970 true\n\
+        p2 SE NO 1970 false\n\
+        p3 SE NO 1970 true\n\
+        p4 SE IS 1970 false\n\
+        p7 DK IS 1970 false\n\
+        p1 FI - - true\n\
+        p6 DK IS 1970 false\n";
+    assert_eq!(published(&lab, Mode::Streamed), live);
+    // With every event in its place, the payment that came late has its session.
+    let replayed = live.replace("p7 DK", "p7 SE");
+    assert_eq!(published(&lab, Mode::Complete), replayed);
+}
