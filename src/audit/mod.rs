@@ -9,11 +9,13 @@
 mod compare;
 mod report;
 mod sessions;
+mod steps;
 
 use crate::batch::value_text;
 pub use crate::engine::lags::Profile;
 use crate::engine::observed::Observed;
 pub use report::*;
+pub use steps::audit_steps;
 
 use crate::batch::Position;
 use crate::deliver::shape::output_rows;
@@ -101,6 +103,7 @@ pub fn audit(
             delay: own,
             outputs: reports.into_iter().flatten().collect(),
             offsets: read.offsets.map_or(vec![], Offsets::report),
+            steps: None,
         })
     })
 }

@@ -55,7 +55,8 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
 /// The columns that tell in which order and partition the records arrived, where a streamed output needs them.
 fn of_arrivals(plan: &Plan) -> Result<Vec<Field>> {
     let read = &plan.pipeline.read;
-    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some())
+        || plan.pipeline.steps_are_streamed();
     let wanted = [
         (ARRIVAL, DataType::Timestamp, read.arrival.is_some()),
         (OF_FILE, DataType::String, plan.pipeline.watermark.partition == Some(LogPartition::File)),
