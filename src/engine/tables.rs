@@ -52,7 +52,12 @@ pub fn read(pass: &Pass) -> Result<Tables> {
         let mut watch = Stopwatch::of_process();
         let (mut workers, times): (Vec<AsOfRows>, Vec<RecordTimes>) = workers.into_iter().unzip();
         read.arriving.push(match arrives {
-            true => Some(arriving(id, plan, (std::mem::take(&mut workers), times), memory)?),
+            true => Some(arriving(
+                pass.plan.pipeline.log_of(id),
+                plan,
+                (std::mem::take(&mut workers), times),
+                memory,
+            )?),
             false => None,
         });
         let table = AsOfTable::build(&plan.index, workers, memory)?;
@@ -161,19 +166,13 @@ fn rows(
 
 /// The table of rows that count from their arrival on.
 fn arriving(
-    id: TableId,
+    log: u16,
     plan: &TablePlan,
     (rows, times): (Vec<AsOfRows>, Vec<RecordTimes>),
     memory: usize,
 ) -> Result<ArrivingTable> {
     let has_arrivals = plan.read.arrival.is_some();
-    let log = LogOrder {
-        watermark: &plan.watermark,
-        rows: &plan.rows,
-        log: id.place() as u16,
-        has_arrivals,
-        turns_idle: true,
-    };
+    let log = LogOrder { watermark: &plan.watermark, rows: &plan.rows, log, has_arrivals, turns_idle: true };
     let clock = LogClock::new(&log, times, false)?;
     let at = |position: u64| clock.at(position);
     let at: Option<&(dyn Fn(u64) -> i64 + Sync)> = if has_arrivals { None } else { Some(&at) };

@@ -25,6 +25,14 @@ impl Pipeline {
         })
     }
 
+    /// The number of a table's log in the merged order. What steps ask of one table in several ways is one log.
+    pub fn log_of(&self, table: TableId) -> u16 {
+        let name = &self.tables[table].name;
+        let first = self.tables.iter().position(|other| other.name == *name);
+        // A job has far fewer tables.
+        first.unwrap_or(table.place()) as u16
+    }
+
     /// Whether a step lets events wait for rows that come after them.
     pub fn waits(&self) -> bool {
         self.steps_are_streamed() && self.steps.iter().any(|step| self.is_waiting(step))

@@ -68,15 +68,16 @@ impl StepClocks {
             delay: plan.pipeline.watermark.out_of_orderness,
             end: Moment::end(end),
         };
-        let mut seen: Vec<TableId> = vec![];
+        let mut seen: Vec<u16> = vec![];
         for step in &plan.pipeline.steps {
             let table = if let Step::Enrich(enrich) = step { plan.pipeline.arriving(enrich) } else { None };
             let clock = table.and_then(|table| {
-                if seen.contains(&table) {
+                let log = plan.pipeline.log_of(table);
+                if seen.contains(&log) {
                     // A watermark that has passed a table before is not behind it.
                     return clocks.last.clone();
                 }
-                seen.push(table);
+                seen.push(log);
                 let of_table = &tables[table].as_ref()?.clock.changes[..];
                 let before = clocks.last.as_ref().map(|last| last.timeline.changes());
                 let of_source = source.map(|source| source.changes.iter().copied());
@@ -144,7 +145,12 @@ impl StepClocks {
                 continue;
             }
             let moment = clock.timeline.passes(timer).unwrap_or(self.end);
-            batch.places[row] = StreamPlace { moment, step: step.place() as u16 + 1, timer };
+            let step = step.place() as u16 + 1;
+            let before = &batch.places[row];
+            // What is tried next at the same moment goes on where the row stands, and not before those between.
+            let waited_here = before.step == step && before.moment == moment;
+            let timer = if waited_here { timer.max(before.timer) } else { timer };
+            batch.places[row] = StreamPlace { moment, step, timer };
         }
     }
 

@@ -183,8 +183,7 @@ keys! {
     /// file is one. By default the topics and partitions of a log of Kafka.
     TABLE_PARTITION: Text = "partition" { examples: json!(["file", "shard"]) };
 
-    /// How long the table, or a partition of it, holds the watermark without a row, by arrival; needs `arrival`, or a log
-    /// that has it.
+    /// How long the table, or a partition of it, holds the watermark without a row, by arrival.
     TABLE_IDLE: Length = "idle" { examples: json!(["1m"]) };
 
     /// How far the watermark of the table stays behind its greatest event time.

@@ -109,7 +109,7 @@ pub(super) fn max_ahead(spec: &JobSpec, has_arrival: bool) -> Option<i64> {
     ahead
 }
 
-pub(super) fn needs(document: &Document, (key, other): (&str, &str), what: &str, text: &At<String>) {
+fn needs(document: &Document, (key, other): (&str, &str), what: &str, text: &At<String>) {
     let error = Error::job(format!("`{key}` needs `{other}`"));
     document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
 }

@@ -1,7 +1,7 @@
 //! Steps of `mode = "streamed"`: whether a job has them, and how the rows of its tables arrive.
 
 use super::planner::Planner;
-use super::stream::{arrival, log_partition, needs, own_partition};
+use super::stream::{arrival, log_partition, own_partition};
 use crate::batch::ColumnId;
 use crate::error::Error;
 use crate::input::ReadTime;
@@ -137,12 +137,7 @@ impl super::table::JobTable<'_> {
             None => own,
         };
         let own_arrival = self.log.own_arrival();
-        let idle = spec.idle.as_ref().and_then(|text| {
-            if spec.arrival.is_none() && own_arrival.is_none() {
-                needs(document, ("idle", "arrival"), "the column that says when each row arrived", text);
-            }
-            length(document, text)
-        });
+        let idle = spec.idle.as_ref().and_then(|text| length(document, text));
         let delay = spec.out_of_orderness.as_ref().and_then(|text| length(document, text));
         let arrival = spec
             .arrival
