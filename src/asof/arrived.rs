@@ -12,7 +12,7 @@ use super::place::{HashAndTime, NONE, SHARDS};
 use super::rows::kept;
 use super::stored::{ShardRows, StoredShard};
 use super::table::Matches;
-use super::{AsOfPlan, AsOfRows, Reach};
+use super::{AsOfPlan, AsOfRows, Direction, HeldRows, Reach};
 use crate::batch::{DataType, Moment, Position, StreamPlace};
 use crate::error::{Error, Result};
 use crate::keyed::KeyHashes;
@@ -132,6 +132,38 @@ impl ArrivedTable {
         };
         let columns = take.iter().map(|&c| values(c)).collect();
         Matches { matched: found.iter().map(|&row| row != NONE).collect(), columns }
+    }
+
+    /// The last row of each key by its time, of those that had arrived by `moment`, where it was not deleted; in order of
+    /// the keys' values. The plan must keep the keys.
+    pub fn held_by(&self, plan: &AsOfPlan, moment: &Moment) -> HeldRows {
+        let reach = Reach { direction: Direction::Backward, within: None, inclusive: true };
+        let Some(bound) = self.bound(moment) else { return HeldRows::of_parts(plan, self.parts(|_| vec![])) };
+        let last = |shard: &ArrivedShard| -> Vec<(HashAndTime, u32)> {
+            let keys = shard.stored.part.places.chunk_by(|a, b| a.has_key_of(b));
+            // Later than any row, so that it looks back at all of them.
+            let needles = keys.map(|own| HashAndTime { time: i64::MAX, ..own[0] });
+            let found = needles.map(|place| (place, Needle { shard, place, bound }.find(&reach)));
+            found.filter(|(_, row)| *row != NONE).collect()
+        };
+        HeldRows::of_parts(plan, self.parts(last))
+    }
+
+    /// Times and columns of the rows of each shard that `rows` gives.
+    fn parts(
+        &self,
+        rows: impl Fn(&ArrivedShard) -> Vec<(HashAndTime, u32)>,
+    ) -> Vec<(Vec<i64>, Vec<ArrayRef>)> {
+        let part = |shard: &ArrivedShard| {
+            let (needles, rows): (Vec<HashAndTime>, Vec<u32>) = rows(shard).into_iter().unzip();
+            let times = rows.iter().map(|&row| shard.place(row).time).collect();
+            let column = |(c, ty): (usize, &DataType)| {
+                let columns = self.shards.iter().map(|shard| shard.stored.part.columns.get(c)).collect();
+                gather(*ty, &GatherSource { columns, needles: &needles, rows: &rows }, self.texts[c].as_ref())
+            };
+            (times, self.types.iter().enumerate().map(column).collect())
+        };
+        self.shards.iter().map(part).collect()
     }
 
     /// Up to which arrival rows of this table have come by `moment`; none where no row of its clock has.

@@ -50,4 +50,5 @@ pub use options::RunOptions;
 pub(crate) use pass::Pass;
 pub(crate) use read::PassResult;
 pub(crate) use scope::Scope;
+pub(crate) use streams::{ArrivingTable, WaitingEvents};
 pub use times::{Progress, SpentWork, StageTime, StageTimes, TimedStage};

@@ -6,7 +6,7 @@
 
 use super::held::{HeldKeys, held_keys};
 use super::stages::{Stage, flags};
-use super::streams::places;
+use super::streams::{WaitingEvents, places};
 use crate::batch::{Batch, ColumnId, DataType, plain_strings};
 use crate::error::Result;
 use crate::keyed::{KeyLog, KeyedRows, RowBits, resolve};
@@ -30,6 +30,8 @@ pub struct StageLog {
     /// How many rows filters left out, and of those that had numbers the numbers.
     pub left_out: u64,
     pub filtered: Vec<u64>,
+    /// Of the state at an instant, the events that wait at a step of the stage.
+    pub held_back: Vec<WaitingEvents>,
     /// The rows that wait for the next stage.
     pub waiting: Option<RowStore>,
 }

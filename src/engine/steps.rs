@@ -2,7 +2,7 @@
 
 use super::stage_log::{StageLog, numbers};
 use super::stages::Stage;
-use super::streams::{ArrivingTable, StepClocks};
+use super::streams::{ArrivingTable, StepClocks, WaitingEvents};
 use crate::asof::AsOfTable;
 use crate::batch::{Batch, ColumnId};
 use crate::error::Result;
@@ -56,6 +56,9 @@ struct Tried {
     pending: Option<PendingAnswers>,
     /// The rows that are not behind the watermark, while those that are have their own try.
     in_time: Option<Vec<u32>>,
+    /// Of the state at an instant, rows that wait, which go no further.
+    held: Vec<u32>,
+    waiting: Vec<WaitingEvents>,
 }
 
 impl Passing {
@@ -113,6 +116,7 @@ impl StageSteps<'_> {
                         passing.tried = Some(tried);
                         return Ok(Passed::Waiting(passing));
                     }
+                    log.held_back.append(&mut tried.waiting);
                     *batch = finish(enrich, std::mem::take(batch), tried, refused)?;
                 }
             }
@@ -185,7 +189,10 @@ impl StageSteps<'_> {
                     let keys = hash_keys(&columns, batch.rows);
                     let arriving = self.sources.arriving.get(*table).and_then(Option::as_ref);
                     let matches = if let (Some(arriving), Some(clocks)) = (arriving, self.clocks) {
-                        clocks.wait(step, reach, batch, &tried.open);
+                        let held = clocks.wait(step, reach, batch, &tried.open);
+                        if !held.is_empty() {
+                            tried.hold(WaitingEvents::new(step, on, batch, &held), held);
+                        }
                         let events = (&keys, &batch.time[..], &batch.places[..]);
                         arriving.table.probe(events, &tried.open, reach, take)
                     } else {
@@ -218,7 +225,25 @@ impl Tried {
     /// Of rows behind the watermark, and of the others.
     fn new((behind, rows): (Vec<u32>, Vec<u32>)) -> Tried {
         let (open, in_time) = if behind.is_empty() { (rows, None) } else { (behind, Some(rows)) };
-        Tried { next: 0, open, found: vec![], refused: vec![], pending: None, in_time }
+        Tried {
+            next: 0,
+            open,
+            found: vec![],
+            refused: vec![],
+            pending: None,
+            in_time,
+            held: vec![],
+            waiting: vec![],
+        }
+    }
+
+    /// Holds rows back that wait.
+    fn hold(&mut self, waiting: WaitingEvents, rows: Vec<u32>) {
+        // Both ascend.
+        let mut held = rows.iter().peekable();
+        self.open.retain(|row| held.next_if_eq(&row).is_none());
+        self.held.extend(rows);
+        self.waiting.push(waiting);
     }
 
     /// The number of the try that the open rows have next.
@@ -266,10 +291,11 @@ fn finish(plan: &EnrichPlan, mut batch: Batch, tried: Tried, refused: &mut Refus
             batch.columns.push(interleave(&arrays, &place).expect("columns of one type"));
         }
     }
-    if tried.refused.is_empty() {
+    if tried.refused.is_empty() && tried.held.is_empty() {
         return Ok(batch);
     }
     let mut keep = vec![true; batch.rows];
+    tried.held.iter().for_each(|&row| keep[row as usize] = false);
     for (row, why) in tried.refused {
         keep[row as usize] = false;
         refused.push((batch.positions[row as usize], why));

@@ -16,7 +16,7 @@ use super::scope::Scope;
 use super::stage_log::{Resolution, StageLog, Waited, resolve_stage};
 use super::stages::{Stage, stages};
 use super::steps::{Refused, Sources, StageSteps};
-use super::streams::StepClocks;
+use super::streams::{StepClocks, WaitingEvents};
 use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage, spent};
 use crate::asof::AsOfTable;
@@ -69,8 +69,28 @@ pub struct ResolvedKeys {
     pub resolution: Option<Resolution>,
     /// The keys that steps hold, where they are asked for.
     pub held: Vec<HeldKeys>,
+    /// The events that wait at steps, where they are asked for.
+    pub waiting: Vec<WaitingEvents>,
     /// Duplicates, and how many of them a filter had left out, per stage, and whether they were counted.
     duplicates: Vec<(u64, u64, bool)>,
+}
+
+impl ResolvedKeys {
+    /// Takes the events that wait at steps of a stage, without those that come again. They are counted: a live job has
+    /// them.
+    fn hold(&mut self, workers: &mut [Worker], resolution: Option<&Resolution>, is_last: bool) {
+        for (number, worker) in workers.iter_mut().enumerate() {
+            for mut waiting in std::mem::take(&mut worker.pipe.log().held_back) {
+                let all = waiting.times.len();
+                if let Some(resolution) = resolution {
+                    waiting.without(|row| resolution.dropped.contains(number, row));
+                }
+                // Duplicates of the last stage are taken away from what was counted, and these were not yet.
+                worker.tally.counted += if is_last { all } else { waiting.times.len() } as u64;
+                self.waiting.push(waiting);
+            }
+        }
+    }
 }
 
 /// Makes the others stop when a worker ends in a fault or a panic: they may wait for its turn.
@@ -199,6 +219,12 @@ impl<'a> PassContext<'a> {
             offsets.passed(&decoded.passed);
         }
         worker.folded.observe(&batch);
+        let left = batch.rows;
+        if let Some(until) = self.plan.pipeline.until {
+            let arrived = batch.places.iter().map(|place| Some(place.moment.clock <= until));
+            batch = batch.filter(&arrived.collect::<BooleanArray>());
+            worker.tally.filtered += (left - batch.rows) as u64;
+        }
         worker.tally.read += decoded.read - foreign;
         worker.tally.rejected += decoded.rejected;
         let range = self.plan.pipeline.range;
@@ -295,10 +321,12 @@ impl<'a> PassContext<'a> {
             let is_last = number + 1 == self.stages.len();
             // A last stage without ordered steps leaves nothing open.
             if is_last && stage.ordered.is_empty() {
+                found.hold(&mut workers, None, true);
                 break;
             }
             let mut logs: Vec<&mut StageLog> = workers.iter_mut().map(|worker| worker.pipe.log()).collect();
             let resolved = resolve_stage(self.plan, stage, &mut logs, memory, self.at)?;
+            found.hold(&mut workers, Some(&resolved.resolution), is_last);
             found.held.extend(resolved.held);
             found.duplicates.push((resolved.resolution.dropped.count(), resolved.filtered, is_last));
             if is_last {
@@ -376,6 +404,8 @@ impl<'a> PassContext<'a> {
             archives,
             resolution: found.resolution,
             held: found.held,
+            waiting: found.waiting,
+            watermark: self.clocks.as_ref().map(StepClocks::watermark_at_end),
             late,
             late_only,
             generator: self.arrivals.finish(),

@@ -84,6 +84,8 @@ pub struct Pipeline {
     /// How the watermark follows the events; the default where no output is streamed, unless the command
     /// line asks for `streamed`.
     pub watermark: WatermarkPlan,
+    /// Of the state of streamed steps at an instant: what arrives after it is not seen.
+    pub until: Option<i64>,
     /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none.
     pub step_mode: Mode,
 }

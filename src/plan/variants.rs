@@ -212,10 +212,18 @@ impl Plan {
     }
 
     /// Of events up to `at`, microseconds, of which the state is kept and nothing is written; `holds` says of which tables
-    /// rows are held.
+    /// rows are held. Where steps are streamed, of what arrived up to then.
     #[must_use]
-    pub fn of_state(self, at: i64, holds: impl Fn(&Plan, TableId) -> bool) -> Plan {
-        let mut plan = self.within(TimeRange::new(i64::MIN, at.saturating_add(1))).without_late_output();
+    pub fn of_state(mut self, at: i64, holds: impl Fn(&Plan, TableId) -> bool) -> Plan {
+        let mut plan = if self.pipeline.steps_are_streamed() {
+            self.pipeline.until = Some(at);
+            // A live job holds a window once, whatever it has published of it.
+            self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.firings = false);
+            self
+        } else {
+            self.within(TimeRange::new(i64::MIN, at.saturating_add(1)))
+        };
+        plan = plan.without_late_output();
         plan.deliveries.outputs.retain(|output| output.grouping().is_some());
         for output in &mut plan.deliveries.outputs {
             if let OutputKind::Groups { post, .. } = &mut output.kind {

@@ -164,13 +164,18 @@ pub struct Outcome {
 pub fn simulate(case: &Connected) -> Outcome {
     // Tables come before the source.
     let streams: Vec<&Stream> = case.tables.iter().chain([&case.source]).collect();
+    // In the order in which steps ask them first.
+    let asked = |t: usize| {
+        case.steps.iter().position(|step| matches!(step, Step::Enrich { table, .. } if *table == t))
+    };
+    let rank = |s: usize| if s < case.tables.len() { asked(s).unwrap_or(usize::MAX - 1) } else { usize::MAX };
     let mut merged = vec![];
     for (s, stream) in streams.iter().enumerate() {
         let mut clock = i64::MIN;
         for (position, record) in stream.records.iter().enumerate() {
             clock = clock.max(record.time);
             let at = if stream.has_arrivals { record.arrival } else { clock };
-            merged.push((at, s, position));
+            merged.push((at, rank(s), s, position));
         }
     }
     merged.sort_unstable();
@@ -188,7 +193,7 @@ pub fn simulate(case: &Connected) -> Outcome {
         met: Met::default(),
         incoming: None,
     };
-    for (at, s, position) in merged {
+    for (at, _, s, position) in merged {
         live.clock_goes_on(at);
         let (stream, record) = (streams[s], &streams[s].records[position]);
         live.refresh(s, stream, at);

@@ -214,3 +214,90 @@ fn a_payment_waits_for_its_session_and_an_old_or_late_one_is_asked_of_the_servic
     let replayed = live.replace("p7 DK", "p7 SE");
     assert_eq!(published(&lab, Mode::Complete), replayed);
 }
+
+/// The entries of a kind of the state at a time of the hour, as (key, time, value).
+fn held(lab: &Lab, kind: &str, at: &str) -> Vec<String> {
+    lab.write("job.toml", STEPS.replace("@/", ""));
+    let at = format!("2024-03-01T07:{at}Z");
+    let answer = lab.highwater(&["inspect", "job.toml", "--at", &at, "--json"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let state: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
+    let entries = state["entries"].as_array().unwrap().iter().filter(|entry| entry["state"] == kind);
+    let text = |value: &serde_json::Value| value.to_string().replace("2024-03-01T07:", "");
+    entries
+        .map(|entry| format!("{} {} {}", entry["key"], text(&entry["time"]), text(&entry["value"])))
+        .collect()
+}
+
+#[test]
+fn the_state_is_that_of_the_live_job_with_the_events_that_wait() {
+    let lab = lab(
+        &[
+            ("03:00", "03:01", PAYMENT),
+            ("03:00", "03:02", PAYMENT),
+            ("04:00", "09:00", r#""id": "n", "user": "bob", "session": "s2", "kind": "card", "old": false"#),
+            // The same again: it does not wait.
+            ("04:00", "09:10", r#""id": "n", "user": "bob", "session": "s2", "kind": "card", "old": false"#),
+            ("20:00", "20:00", TICK),
+        ],
+        &[
+            ("01:00", "01:00", r#""id": "s1", "country": "SE""#),
+            ("05:00", "10:00", r#""id": "s2", "country": "FI""#),
+            ("20:00", "21:00", OTHER_SESSION),
+        ],
+        &[("01:00", "08:30", r#""user": "ann", "home": "NO", "born": "1970""#)],
+        &[("none", "XX")],
+    );
+    // The payment of bob waits until the watermark has passed minute 9.
+    assert_eq!(held(&lab, "waiting", "09:30"), [r#"{"known":"s2"} "04:00Z" {"until":"09:00Z"}"#]);
+    // Keys are held for a minute of arrival, and not of event time.
+    assert_eq!(held(&lab, "dedup", "09:30"), [r#"{"user":"bob","id":"n"} "09:00Z" null"#]);
+    assert_eq!(held(&lab, "dedup", "03:30"), [r#"{"user":"ann","id":"m"} "03:01Z" null"#]);
+    // What waits has not come to `first`, and a row that has not arrived is not held.
+    assert_eq!(held(&lab, "first", "09:30"), [r#"{"user":"ann","kind":"card"} "03:01Z" null"#]);
+    let sessions = |at: &str| {
+        let held = held(&lab, "table", at);
+        held.into_iter().filter(|entry| entry.contains("country")).collect::<Vec<_>>()
+    };
+    assert_eq!(sessions("09:30"), [r#"{"id":"s1"} "01:00Z" {"country":"SE"}"#]);
+    assert_eq!(sessions("10:00").len(), 2);
+    // After all records nothing has passed minute 9 before the session of minute 20 came.
+    assert_eq!(held(&lab, "waiting", "20:59").len(), 1);
+    assert_eq!(held(&lab, "waiting", "21:00"), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_streamed_step_cannot_have_is_told() {
+    let lab = Lab::new();
+    lab.write("log.csv", "at,k,v\n2024-03-01T07:00:00Z,a,1\n");
+    lab.write("t.csv", "at,k,w\n2024-03-01T07:00:00Z,a,1\n");
+    let job = |step: &str, output: &str| {
+        format!(
+            "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"at\"\n[table.t]\npath = \"t.csv\"\ntime = \"at\"\n\
+             [[step]]\nenrich = \"t\"\non = [\"k\"]\ntake = [\"w\"]\n{step}\n[[output]]\npath = \"out.csv\"\n{output}\n"
+        )
+    };
+    let told = |job: String, args: &[&str]| {
+        lab.write("job.toml", job);
+        let answer = lab.highwater(args);
+        assert_eq!(answer.code, 2, "{}{}", answer.out, answer.err);
+        answer.err
+    };
+    let session = "window = { session = \"1m\" }\nselect = { n = \"count(*)\" }";
+    let run = ["run", "job.toml"];
+    assert!(told(job("match = \"forward\"", session), &run).contains("a session behind a step that waits"));
+    let mixed = "window = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\nmode = \"complete\"";
+    let both = format!("{}[[output]]\npath = \"b.csv\"\n", job("", mixed));
+    assert!(told(both, &run).contains("outputs of both modes need one meaning of the steps"));
+    let twice = "otherwise = [{ late = { constant = { w = 0 } } }, { late = { match = \"forward\" } }]";
+    assert!(told(job(twice, ""), &run).contains("a step has one item for late events"));
+    assert!(told(job("", ""), &["sql", "job.toml"]).contains("`enrich` in `streamed` mode"));
+    assert!(told(job("", ""), &["run", "job.toml", "--on", "duckdb"]).contains("the steps are streamed"));
+    let untimed = job("", "").replace("path = \"t.csv\"\ntime = \"at\"", "path = \"t.csv\"\nidle = \"1m\"");
+    assert!(told(untimed, &run).contains("`idle` needs times, but [table.t] has no `time`"));
+    lab.write("job.toml", job("", ""));
+    assert_eq!(lab.highwater(&run).code, 0);
+    lab.write("more.csv", "at,k,v\n2024-03-01T07:01:00Z,a,1\n");
+    let backfill = told(job("", "").replace("log.csv", "*.csv"), &["backfill", "job.toml", "more.csv"]);
+    assert!(backfill.contains("a job with streamed steps"), "{backfill}");
+}

@@ -21,7 +21,9 @@ pub mod places;
 mod source;
 mod step_clocks;
 mod timeline;
+mod waiting;
 
 pub use log_clock::{LogClock, LogOrder, RecordTimes};
 pub use source::read_source;
 pub use step_clocks::{ArrivingTable, StepClocks};
+pub use waiting::WaitingEvents;

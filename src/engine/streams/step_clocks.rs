@@ -34,6 +34,10 @@ pub struct StepClocks {
     delay: i64,
     /// After the last record of all logs.
     end: Moment,
+    /// Whether events that wait at the end stay there, and do not go on.
+    holds: bool,
+    /// The last watermark of the source.
+    source: i64,
 }
 
 impl StepClocks {
@@ -42,7 +46,9 @@ impl StepClocks {
         // A table that turns idle and wakes up makes the least of watermarks go up and down, so all moves of the source
         // are needed to know how far it has come.
         let idle = |id: TableId| plan.pipeline.tables[id].watermark.idle.is_some();
-        plan.pipeline.waits() || plan.pipeline.steps_are_streamed() && plan.pipeline.table_ids().any(idle)
+        plan.pipeline.waits()
+            || plan.pipeline.until.is_some()
+            || plan.pipeline.steps_are_streamed() && plan.pipeline.table_ids().any(idle)
     }
 
     /// The clocks of the steps of `plan`, if they are streamed; `source` is there where it is needed.
@@ -62,11 +68,18 @@ impl StepClocks {
             tables.iter().flatten().map(|table| table.clock.end).chain(source.map(|source| source.end));
         // Without the source nothing waits or turns idle, so nothing asks where the end is.
         let end = if source.is_some() { ends.max().unwrap_or(i64::MIN) } else { i64::MAX };
+        // Of a state at an instant nothing later is seen, though the instant itself may be after all records.
+        let end = plan.pipeline.until.unwrap_or(end);
         let mut clocks = StepClocks {
             steps: vec![],
             last: None,
             delay: plan.pipeline.watermark.out_of_orderness,
             end: Moment::end(end),
+            holds: plan.pipeline.until.is_some(),
+            source: source.map_or(i64::MIN, |source| {
+                let seen = source.changes.partition_point(|change| change.0.clock <= end);
+                seen.checked_sub(1).map_or(i64::MIN, |at| source.changes[at].1)
+            }),
         };
         let mut seen: Vec<u16> = vec![];
         for step in &plan.pipeline.steps {
@@ -131,12 +144,13 @@ impl StepClocks {
     }
 
     /// Lets `rows` of a batch wait at `step`, as far as they have to for what they look for: their places are those at which
-    /// they go on.
-    pub fn wait(&self, step: StepId, reach: &Reach, batch: &mut Batch, rows: &[u32]) {
+    /// they go on. Gives those that do not go on, where the state at an instant is asked for.
+    pub fn wait(&self, step: StepId, reach: &Reach, batch: &mut Batch, rows: &[u32]) -> Vec<u32> {
+        let mut held = vec![];
         let Some(clock) =
             self.steps[step.place()].as_ref().filter(|_| reach.direction != Direction::Backward)
         else {
-            return;
+            return held;
         };
         for row in rows.iter().map(|&row| row as usize) {
             let timer = reach.within.map_or(i64::MAX, |within| batch.time[row].saturating_add(within));
@@ -151,7 +165,16 @@ impl StepClocks {
             let waited_here = before.step == step && before.moment == moment;
             let timer = if waited_here { timer.max(before.timer) } else { timer };
             batch.places[row] = StreamPlace { moment, step, timer };
+            if self.holds && moment == self.end {
+                held.push(row as u32);
+            }
         }
+        held
+    }
+
+    /// The watermark of the last step after all that is seen; [`i64::MIN`] where it has none.
+    pub fn watermark_at_end(&self) -> i64 {
+        self.last.as_ref().map_or(self.source, |clock| clock.timeline.before(&self.end))
     }
 
     /// Puts the watermark of the last step in the place of the source's own, as windows want it.

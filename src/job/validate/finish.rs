@@ -115,6 +115,7 @@ impl Planner<'_> {
                 answers,
                 groupings: self.groupings,
                 watermark: self.watermark,
+                until: None,
                 step_mode: self.step_mode,
             },
             deliveries: Deliveries {
