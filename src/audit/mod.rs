@@ -66,7 +66,7 @@ pub fn audit(
     let pass = Pass { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&pass)?;
-        let sources = pass.sources(&mut tables)?;
+        let sources = tables.sources(&pass)?;
         let read = pass.read(ArrivalNeed::Audit, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         progress.writing();

@@ -47,8 +47,8 @@ pub fn audit_steps(
             |plan: &Plan| tables::read_with_source(&Pass { plan, options, progress }, ArrivalNeed::Nothing);
         let (mut live, mut all) = (read(&streamed)?, read(&complete)?);
         let (live_rows, all_rows) = (rows(&streamed, &mut live)?, rows(&complete, &mut all)?);
-        let mut live = Side::new(&streamed, &live, live_rows.as_ref(), &wanted);
-        let mut all = Side::new(&complete, &all, all_rows.as_ref(), &wanted);
+        let mut live = StepsSide::new(&streamed, &live, live_rows.as_ref(), &wanted);
+        let mut all = StepsSide::new(&complete, &all, all_rows.as_ref(), &wanted);
         loop {
             match (live.head(), all.head()) {
                 (None, None) => break,
@@ -97,7 +97,7 @@ impl StepsAudit {
 }
 
 /// The events of one side, some at a time.
-struct Side<'a> {
+struct StepsSide<'a> {
     settled: SettledRows<'a>,
     ordered: Option<&'a OrderedRows>,
     /// The columns that are compared.
@@ -108,16 +108,16 @@ struct Side<'a> {
     row: usize,
 }
 
-impl<'a> Side<'a> {
+impl<'a> StepsSide<'a> {
     fn new(
         plan: &Plan,
         read: &'a PassResult,
         ordered: Option<&'a OrderedRows>,
         wanted: &'a [usize],
-    ) -> Side<'a> {
+    ) -> StepsSide<'a> {
         let context = EventContext::Resolution(read.resolution.as_ref());
         let settled = SettledRows::new(&plan.deliveries.outputs[0], context);
-        let mut side = Side { settled, ordered, wanted, from: 0, keys: vec![], columns: vec![], row: 0 };
+        let mut side = StepsSide { settled, ordered, wanted, from: 0, keys: vec![], columns: vec![], row: 0 };
         side.fill();
         side
     }

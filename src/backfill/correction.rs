@@ -49,7 +49,7 @@ impl Correction<'_> {
     /// A table that cannot be read.
     pub fn sources(&self) -> Result<Sources> {
         let mut tables = tables::read(&self.pass)?;
-        self.pass.sources(&mut tables)
+        tables.sources(&self.pass)
     }
 
     /// Begins the change log of an output.

@@ -10,16 +10,16 @@ use super::options::RunOptions;
 use super::read::PassResult;
 use super::scope::Scope;
 use super::steps::Sources;
-use super::streams::{StepClocks, read_source};
-use super::tables::Tables;
+use super::streams::{ArrivingTable, StepClocks, read_source};
 use super::times::{Progress, SpentWork, TimedStage};
 use super::worker::{PassContext, Worker};
+use crate::asof::AsOfTable;
 use crate::batch::Position;
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, Scan};
 use crate::lookup::Services;
-use crate::plan::{Pipeline, Plan, StepId};
+use crate::plan::{PerId, Pipeline, Plan, StepId, TableId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -145,12 +145,18 @@ impl Pass<'_> {
         result
     }
 
-    /// Takes out the tables that steps look into, and opens their services.
-    pub fn sources(&self, read: &mut Tables) -> Result<Sources> {
+    /// What steps look into: these tables, and services that are opened.
+    ///
+    /// # Errors
+    /// Recorded answers that cannot be read.
+    pub fn sources(
+        &self,
+        tables: PerId<TableId, AsOfTable>,
+        arriving: PerId<TableId, Option<ArrivingTable>>,
+    ) -> Result<Sources> {
         let Pipeline { services, answers, .. } = &self.plan.pipeline;
         let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
         let services = (!services.is_empty()).then(open).transpose()?;
-        let (tables, arriving) = (std::mem::take(&mut read.tables), std::mem::take(&mut read.arriving));
         Ok(Sources { tables, arriving, services })
     }
 }

@@ -1,7 +1,7 @@
 //! The tables that steps look into, read before the source.
 
 use super::rejected::{rejects_at, write_rejects};
-use super::steps::local;
+use super::steps::{Sources, local};
 use super::streams::{ArrivingTable, LogClock, LogOrder, RecordTimes};
 use super::times::{SpentWork, TimedStage, spent};
 use super::{ArrivalNeed, Pass, PassResult, machine};
@@ -30,6 +30,16 @@ pub struct Tables {
     /// Where rejects of tables go, and how many there are.
     pub rejects: Vec<(RejectsWriter, Option<(PathBuf, u64)>)>,
     pub spilled: bool,
+}
+
+impl Tables {
+    /// Takes out the tables that steps look into, and opens their services.
+    ///
+    /// # Errors
+    /// As of [`Pass::sources`].
+    pub fn sources(&mut self, pass: &Pass) -> Result<Sources> {
+        pass.sources(std::mem::take(&mut self.tables), std::mem::take(&mut self.arriving))
+    }
 }
 
 /// Reads all tables of the run's plan.
@@ -185,6 +195,6 @@ fn arriving(
 /// # Errors
 /// Bad data, or a machine that fails.
 pub fn read_with_source(pass: &Pass, need: ArrivalNeed) -> Result<PassResult> {
-    let sources = pass.sources(&mut read(pass)?)?;
+    let sources = read(pass)?.sources(pass)?;
     pass.read(need, &sources)
 }

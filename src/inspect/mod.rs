@@ -70,7 +70,7 @@ pub fn inspect(
             let arriving = tables.arriving.get(id).and_then(Option::as_ref);
             sections.extend(of_table(&plan, id, (table, arriving), at)?);
         }
-        let sources = pass.sources(&mut tables)?;
+        let sources = tables.sources(&pass)?;
         let mut read = pass.read(ArrivalNeed::State(at), &sources)?;
         let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;

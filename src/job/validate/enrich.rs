@@ -1,7 +1,6 @@
 //! Steps that depend on order or look elsewhere: `dedup`, `first`, `enrich` and `lookup`.
 
 use super::faults::unknown_column;
-use super::otherwise::InsteadTries;
 use super::planner::Planner;
 use super::rows::open_columns;
 use crate::asof::{Direction, Reach};
@@ -44,6 +43,12 @@ pub(super) struct Enclosing<'a> {
     pub(super) join: Option<&'a TableJoin>,
     /// What is in reach, if an item does not say.
     pub(super) reach: Reach,
+}
+
+/// The tries of an `otherwise`, and which of them is for late events alone.
+pub(super) struct InsteadTries {
+    pub tries: Vec<Try>,
+    pub late: Option<usize>,
 }
 
 impl<'a> Enclosing<'a> {

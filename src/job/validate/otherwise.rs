@@ -1,6 +1,6 @@
 //! `otherwise`: what is tried for events without a match.
 
-use super::enrich::{DEFAULT, Enclosing, NewColumn};
+use super::enrich::{DEFAULT, Enclosing, InsteadTries, NewColumn};
 use super::planner::Planner;
 use super::service::pointer_of;
 use crate::error::Error;
@@ -8,12 +8,6 @@ use crate::job::document::At;
 use crate::job::spec::{LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec};
 use crate::plan::{Mode, Try};
 use std::ops::Range;
-
-/// The tries of an `otherwise`, and which of them is for late events alone.
-pub(super) struct InsteadTries {
-    pub tries: Vec<Try>,
-    pub late: Option<usize>,
-}
 
 impl<'a> Planner<'a> {
     /// The tries of an `otherwise`; `None` after a fault.

@@ -1,24 +1,11 @@
 //! Steps of `mode = "streamed"`: whether a job has them, and how the rows of its tables arrive.
 
+use super::arrivals::TableArrivals;
 use super::planner::Planner;
-use super::stream::{arrival, log_partition, own_partition};
-use crate::batch::ColumnId;
+use crate::asof::Direction;
 use crate::error::Error;
-use crate::input::ReadTime;
-use crate::job::document::Document;
-use crate::job::lengths::length;
 use crate::job::spec::{OutputSpec, WindowKind, is_true};
-use crate::plan::{LogPartition, Mode, Step, Try, WatermarkPlan};
-use crate::time::Zone;
-
-/// How the rows of a table arrive. Columns are numbers of its rows' schema.
-#[derive(Default)]
-pub(super) struct TableArrivals {
-    pub watermark: WatermarkPlan,
-    pub arrival: Option<ReadTime>,
-    /// Whether a row without an arrival has its time instead.
-    pub optional: bool,
-}
+use crate::plan::{LogPartition, Mode, Step, Try};
 
 impl Planner<'_> {
     /// The mode of steps, before they are planned. Where outputs want both, `streamed`, which permits more.
@@ -74,7 +61,8 @@ impl Planner<'_> {
         }
         let (document, zone) = (&self.spec.document, &self.zone);
         for table in &mut self.tables {
-            let Some(arrivals) = table.arrivals(document, zone) else { continue };
+            let Some(spec) = table.spec.filter(|_| table.timed()) else { continue };
+            let arrivals = TableArrivals::new((document, zone), &spec.arrivals, &table.log, &table.rows);
             if streamed {
                 let partition = arrivals.watermark.partition.map_or(vec![], LogPartition::columns);
                 table.rows.read(partition);
@@ -101,9 +89,7 @@ impl Planner<'_> {
     fn order_behind_waits(&self) {
         let waits = self.rows.steps.iter().any(|step| match step {
             Step::Enrich(enrich) => enrich.tries.iter().any(|attempt| match attempt {
-                Try::AsOf { reach, .. } => {
-                    reach.direction != crate::asof::Direction::Backward && self.is_timed(attempt)
-                }
+                Try::AsOf { reach, .. } => reach.direction != Direction::Backward && self.is_timed(attempt),
                 Try::Service(_) | Try::Constant(_) => false,
             }),
             _ => false,
@@ -124,44 +110,5 @@ impl Planner<'_> {
             let hint = "count it with `mode = \"complete\"`, or look backward only";
             self.fault(error.hint(hint), &output.span);
         }
-    }
-}
-
-impl super::table::JobTable<'_> {
-    /// How its rows arrive; `None` where they have no times.
-    fn arrivals(&self, document: &Document, zone: &Zone) -> Option<TableArrivals> {
-        let spec = &self.spec.filter(|_| self.timed())?.arrivals;
-        let own = own_partition(&self.log);
-        let partition = match &spec.partition {
-            Some(name) => log_partition(document, (&self.log, &self.rows), name),
-            None => own,
-        };
-        let own_arrival = self.log.own_arrival();
-        let idle = spec.idle.as_ref().and_then(|text| length(document, text));
-        let delay = spec.out_of_orderness.as_ref().and_then(|text| length(document, text));
-        let arrival = spec
-            .arrival
-            .as_ref()
-            .and_then(|column| arrival((document, column), &self.log.inferred, zone, self.log.time.as_ref()));
-        let optional = spec.arrival.is_none() && own_arrival.is_some();
-        Some(TableArrivals {
-            watermark: WatermarkPlan { out_of_orderness: delay.unwrap_or(0), partition, idle },
-            arrival: arrival.or(own_arrival.filter(|_| optional)),
-            optional,
-        })
-    }
-}
-
-impl TableArrivals {
-    /// The watermark with other numbers of columns.
-    pub(super) fn renumbered(&self, id: impl Fn(ColumnId) -> ColumnId) -> WatermarkPlan {
-        let partition = self.watermark.partition.map(|partition| match partition {
-            LogPartition::File => LogPartition::File,
-            LogPartition::Column(column) => LogPartition::Column(id(column)),
-            LogPartition::Topics { topic, partition } => {
-                LogPartition::Topics { topic: id(topic), partition: id(partition) }
-            }
-        });
-        WatermarkPlan { partition, ..self.watermark.clone() }
     }
 }

@@ -1,11 +1,11 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
+use super::arrivals::TableArrivals;
 use super::deletes;
 use super::found::{self, FoundFiles};
 use super::log::CheckedLog;
 use super::open::Assumed;
 use super::rows::RowSource;
-use super::streamed_steps::TableArrivals;
 use crate::asof::AsOfPlan;
 use crate::batch::{ColumnId, Field, Schema};
 use crate::error::{Error, Result};
