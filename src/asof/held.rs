@@ -2,7 +2,7 @@
 
 use super::place::{HashAndTime, NONE};
 use super::table::AsOfTable;
-use super::{Direction, Reach};
+use super::{AsOfPlan, Direction, Reach};
 use crate::error::Result;
 use crate::group::key_rows;
 use arrow_array::{Array, ArrayRef, BooleanArray, UInt32Array};
@@ -43,27 +43,7 @@ impl AsOfTable {
         });
         let parts = parts.collect::<Result<Vec<_>>>()?;
 
-        let column = |c: usize| {
-            let arrays: Vec<&dyn Array> = parts.iter().map(|(_, columns)| columns[c].as_ref()).collect();
-            concat(&arrays).expect("columns of one type")
-        };
-        let (mut columns, times): (Vec<ArrayRef>, Vec<i64>) =
-            ((0..count).map(column).collect(), parts.iter().flat_map(|(times, _)| times).copied().collect());
-        let mut keys = columns.split_off(self.plan.columns.len());
-        if keys.is_empty() {
-            return Ok(HeldRows { keys, times, columns });
-        }
-        // Shards follow hashes, and the rows are wanted in the order of the keys' values.
-        let converter = key_rows(self.plan.keys.iter().map(|(_, ty)| ty.arrow()));
-        let rows = converter.convert_columns(&keys).expect("keys of the plan's types");
-        let mut order: Vec<u32> = (0..times.len() as u32).collect();
-        order.par_sort_unstable_by(|&a, &b| rows.row(a as usize).cmp(&rows.row(b as usize)));
-        let times = order.iter().map(|&row| times[row as usize]).collect();
-        let order = UInt32Array::from(order);
-        for column in keys.iter_mut().chain(&mut columns) {
-            *column = take(column, &order, None).expect("rows of the column");
-        }
-        Ok(HeldRows { keys, times, columns })
+        Ok(HeldRows::of_parts(&self.plan, parts))
     }
 
     /// The first place of each key of a shard.
@@ -75,5 +55,33 @@ impl AsOfTable {
                 Ok(places.chunk_by(|a, b| a.has_key_of(b)).map(|own| own[0]).collect())
             }
         }
+    }
+}
+
+impl HeldRows {
+    /// The rows of all shards, times and columns of each, in the order of the keys' values.
+    pub(super) fn of_parts(plan: &AsOfPlan, parts: Vec<(Vec<i64>, Vec<ArrayRef>)>) -> HeldRows {
+        let count = plan.columns.len() + if plan.keep_keys { plan.keys.len() } else { 0 };
+        let column = |c: usize| {
+            let arrays: Vec<&dyn Array> = parts.iter().map(|(_, columns)| columns[c].as_ref()).collect();
+            concat(&arrays).expect("columns of one type")
+        };
+        let (mut columns, times): (Vec<ArrayRef>, Vec<i64>) =
+            ((0..count).map(column).collect(), parts.iter().flat_map(|(times, _)| times).copied().collect());
+        let mut keys = columns.split_off(plan.columns.len());
+        if keys.is_empty() {
+            return HeldRows { keys, times, columns };
+        }
+        // Shards follow hashes, and the rows are wanted in the order of the keys' values.
+        let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
+        let rows = converter.convert_columns(&keys).expect("keys of the plan's types");
+        let mut order: Vec<u32> = (0..times.len() as u32).collect();
+        order.par_sort_unstable_by(|&a, &b| rows.row(a as usize).cmp(&rows.row(b as usize)));
+        let times = order.iter().map(|&row| times[row as usize]).collect();
+        let order = UInt32Array::from(order);
+        for column in keys.iter_mut().chain(&mut columns) {
+            *column = take(column, &order, None).expect("rows of the column");
+        }
+        HeldRows { keys, times, columns }
     }
 }

@@ -18,8 +18,10 @@
 //! hashes and times of a batch ─▶ table: probe ─▶ gather: columns
 //! ```
 
+mod arrived;
 mod bits;
 mod column;
+mod earliest;
 mod gather;
 mod held;
 mod lives;
@@ -31,6 +33,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use arrived::ArrivedTable;
 pub use held::HeldRows;
 pub use rows::AsOfRows;
 pub use table::{AsOfTable, Matches};

@@ -18,6 +18,8 @@ pub struct AsOfRows {
     /// Sorted not by event time but by a prefix of the hash, which is what the table wants.
     pub(super) store: RowStore,
     pub(super) count: u64,
+    /// Whether the rows keep when they arrived.
+    arrivals: bool,
 }
 
 /// The columns that a table keeps, and their types: those that events take, then the keys if wanted.
@@ -37,10 +39,20 @@ fn deletes(ops: &ArrayRef) -> ArrayRef {
 impl AsOfRows {
     /// No rows yet; they are spilled to `space`.
     pub fn new(plan: &AsOfPlan, space: RowSpace) -> AsOfRows {
+        AsOfRows::of(plan, space, false)
+    }
+
+    /// The same, of rows that keep when they arrived, where their log tells.
+    pub fn of_arrivals(plan: &AsOfPlan, space: RowSpace) -> AsOfRows {
+        AsOfRows::of(plan, space, true)
+    }
+
+    fn of(plan: &AsOfPlan, space: RowSpace, arrivals: bool) -> AsOfRows {
         // The halves of the hash, the time, and the values.
         let mut types = vec![DataType::Int64; 3];
         types.extend(kept(plan).iter().map(|(_, ty)| *ty));
         types.extend(plan.op.map(|_| DataType::Bool));
+        types.extend(arrivals.then_some(DataType::Int64));
         let shard = types.len();
         let partitioner = Partitioner::new(
             &[PartitionPart::Column(0)],
@@ -54,7 +66,7 @@ impl AsOfRows {
             vec![ColumnId::new(shard)],
             space.clone(),
         );
-        AsOfRows { plan: plan.clone(), space, store, count: 0 }
+        AsOfRows { plan: plan.clone(), space, store, count: 0, arrivals }
     }
 
     /// Keeps the rows of `batch`, which knows their positions; rows with a NULL in the key are left out.
@@ -75,6 +87,10 @@ impl AsOfRows {
         ];
         columns.extend(kept(&self.plan).iter().map(|(c, _)| batch.columns[*c].clone()));
         columns.extend(self.plan.op.map(|op| deletes(&batch.columns[op])));
+        if self.arrivals {
+            let arrival = if batch.arrival.is_empty() { vec![0; batch.rows] } else { batch.arrival.clone() };
+            columns.push(Arc::new(Int64Array::from(arrival)));
+        }
         // The shard is the partition of the store, so that each shard can be built on its own.
         columns.push(words(&|high, _| (high >> (64 - SHARD_BITS)) as i64));
         let mut rows = Batch {

@@ -9,11 +9,13 @@
 mod compare;
 mod report;
 mod sessions;
+mod steps;
 
 use crate::batch::value_text;
 pub use crate::engine::lags::Profile;
 use crate::engine::observed::Observed;
 pub use report::*;
+pub use steps::audit_steps;
 
 use crate::batch::Position;
 use crate::deliver::shape::output_rows;
@@ -59,11 +61,13 @@ pub fn audit(
     all.push(0);
     all.sort_unstable();
     all.dedup();
-    let (plan, outputs) = plan.audited(&all);
+    // Several delays are looked at in one pass, and a streamed step sees other events at each: so windows are compared with
+    // the steps of `complete` mode.
+    let (plan, outputs) = plan.with_complete_steps().audited(&all);
     let pass = Pass { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
         let mut tables = tables::read(&pass)?;
-        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let sources = tables.sources(&pass)?;
         let read = pass.read(ArrivalNeed::Audit, &sources)?;
         sources.services.map(Services::finish).transpose()?;
         progress.writing();
@@ -100,6 +104,7 @@ pub fn audit(
             delay: own,
             outputs: reports.into_iter().flatten().collect(),
             offsets: read.offsets.map_or(vec![], Offsets::report),
+            steps: None,
         })
     })
 }

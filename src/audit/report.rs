@@ -33,6 +33,33 @@ pub struct AuditReport {
     pub outputs: Vec<OutputAudit>,
     /// Of a log that tells offsets, those of each partition.
     pub offsets: Vec<PartitionOffsets>,
+    /// Of a job whose steps are streamed, what these give otherwise than with every event and row in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<StepsAudit>,
+}
+
+/// What streamed steps give, beside the same steps in `complete` mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepsAudit {
+    /// Events that come through the steps in both modes.
+    pub events: u64,
+    /// Those that only a live job lets through: `complete` drops them as duplicates, or filters them.
+    pub only_streamed: u64,
+    /// Those that only `complete` lets through.
+    pub only_complete: u64,
+    /// Of the events of both, those that differ in a column.
+    pub otherwise: u64,
+    /// Per column that steps append.
+    pub columns: Vec<ColumnDifference>,
+}
+
+/// A column that steps append.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnDifference {
+    /// Its name.
+    pub column: String,
+    /// Events with another value than in `complete` mode.
+    pub events: u64,
 }
 
 /// One partition of the log.

@@ -48,8 +48,8 @@ impl Correction<'_> {
     /// # Errors
     /// A table that cannot be read.
     pub fn sources(&self) -> Result<Sources> {
-        let tables = tables::read(&self.pass)?;
-        self.pass.sources(tables.tables)
+        let mut tables = tables::read(&self.pass)?;
+        tables.sources(&self.pass)
     }
 
     /// Begins the change log of an output.

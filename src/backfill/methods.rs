@@ -65,6 +65,12 @@ pub fn closes(plan: &Plan, given: &BackfillInput) -> Option<String> {
 /// # Errors
 /// That would not give what a correction is for, or an output cannot be corrected at all.
 pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Result<Option<String>> {
+    if plan.pipeline.steps_are_streamed() {
+        return Err(Error::job(
+            "a job with streamed steps (`dedup`, `first`, `enrich`) cannot be corrected: an event that arrives in between can change what any later one sees",
+        )
+        .hint("run it again over all files; or correct the outputs of a job in mode \"complete\""));
+    }
     let groups = |output: &OutputPlan| match &output.kind {
         OutputKind::Groups { grouping, .. } => Some(*grouping),
         _ => None,

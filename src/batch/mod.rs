@@ -8,6 +8,7 @@ mod arrays;
 mod builder;
 mod column_id;
 mod compare;
+mod moment;
 mod native;
 mod partition_path;
 mod position;
@@ -19,6 +20,7 @@ pub use builder::NativeBuilder;
 pub use column_id::ColumnId;
 pub(crate) use column_id::id;
 pub use compare::{compare_rows, equal_rows, first_past, views};
+pub use moment::{Moment, StreamPlace};
 pub(crate) use native::by_native;
 pub use native::{Native, canonical, collect_array, null_array};
 pub use partition_path::{PartitionPath, partition_folder, partition_values, unescaped};
@@ -49,6 +51,8 @@ pub struct Batch {
     /// The number of each row among those that its worker passed to steps that depend on order,
     /// ascending; empty before there is one.
     pub numbers: Vec<u64>,
+    /// Where each row stands in the order in which a step sees rows; empty where steps see replay order.
+    pub places: Vec<StreamPlace>,
     /// Number of rows.
     pub rows: usize,
 }
@@ -78,6 +82,7 @@ impl Batch {
             arrival: chosen_of(&self.arrival, keep),
             max_timestamp: chosen_of(&self.max_timestamp, keep),
             numbers: chosen_of(&self.numbers, keep),
+            places: chosen_of(&self.places, keep),
             rows,
         }
     }

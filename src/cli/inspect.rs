@@ -47,8 +47,15 @@ impl InspectArgs {
     pub fn run(&self) -> Result<u8> {
         let keys = self.keys.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>>>()?;
         let spec = job::read(&self.job)?;
-        let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
-        let plan = job::plan_job(&spec, &overrides)?;
+        let own = job::plan_job(&spec, &self.machine.overrides())?;
+        // Streamed steps hold what had arrived. In any other job every event is held, whatever its windows have published.
+        let plan = match own.pipeline.steps_are_streamed() {
+            true => own,
+            false => {
+                let overrides = Overrides { mode: Some(Mode::Complete), ..self.machine.overrides() };
+                job::plan_job(&spec, &overrides)?
+            }
+        };
         ui::notes(&plan.notes);
         recover(&plan)?;
         // A time without an offset is in the job's zone, so the plan comes first.
@@ -114,6 +121,7 @@ fn heading(section: &StateSection) -> String {
         StateKind::Dedup => format!("{name}: {} held", count("key", "keys")),
         StateKind::First => format!("{name}: {} seen", count("key", "keys")),
         StateKind::Table => format!("table {name}: {} held", count("row", "rows")),
+        StateKind::Waiting => format!("{name}: {} waiting", count("event", "events")),
         StateKind::Window => format!("windows of {name}: {} open", count("group", "groups")),
     }
 }

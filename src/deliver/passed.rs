@@ -47,7 +47,7 @@ impl FinishedPass {
     pub fn of(pass: &Pass) -> Result<(FinishedPass, Rejects)> {
         let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
         let mut tables = tables::read(pass)?;
-        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let sources = tables.sources(pass)?;
         let mut read =
             pass.read(if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing }, &sources)?;
         let lookups = sources.services.map(Services::finish).transpose()?;

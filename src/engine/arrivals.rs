@@ -9,7 +9,7 @@
 use super::turnstile::Turnstile;
 use super::watermark::WatermarkGenerator;
 use crate::batch::plain_strings;
-use crate::batch::{Batch, DataType, Position};
+use crate::batch::{Batch, DataType, Moment, Position, StreamPlace};
 use crate::error::Result;
 use crate::input::Scan;
 use crate::plan::{LogPartition, Plan};
@@ -26,7 +26,7 @@ pub enum Arrivals {
     /// They do not: nothing depends on it.
     Unwatched,
     /// Batches pass in the order of the log.
-    InTurn(Box<Turnstile<WatermarkGenerator>>),
+    InTurn(Box<Turnstile<LogInOrder>>),
     /// It is known by position.
     Known(Box<MaxTimestamps>),
 }
@@ -44,12 +44,21 @@ pub enum ArrivalNeed {
     State(i64),
 }
 
+/// What batches pass in the order of a log without arrivals.
+pub struct LogInOrder {
+    generator: WatermarkGenerator,
+    /// The greatest event time so far, where steps are streamed: then it is the arrival clock.
+    clock: Option<i64>,
+}
+
 /// What had been reached before each row that came behind the watermark generator.
 pub struct MaxTimestamps {
     /// Sorted by position.
     behind: Vec<(Position, i64)>,
     /// The watermark generator at the end of the log.
     generator: WatermarkGenerator,
+    /// Whether rows have places in arrival order.
+    places: bool,
 }
 
 /// Rows that are put in order at once.
@@ -62,7 +71,8 @@ impl Arrivals {
     /// What keeps the log from being read.
     pub fn new(plan: &Plan, need: ArrivalNeed, memory: u64, spill_folder: &Path) -> Result<Arrivals> {
         // Where nothing is late the order of arrival does not matter.
-        if matches!(need, ArrivalNeed::Nothing | ArrivalNeed::State(_)) {
+        let streamed = plan.pipeline.steps_are_streamed();
+        if !streamed && matches!(need, ArrivalNeed::Nothing | ArrivalNeed::State(_)) {
             return Ok(Arrivals::Unwatched);
         }
         let generator = WatermarkGenerator::new(plan, need == ArrivalNeed::Audit);
@@ -71,17 +81,38 @@ impl Arrivals {
         let watermark = &plan.pipeline.watermark;
         let knows = watermark.known && watermark.partition.is_some();
         if plan.pipeline.read.arrival.is_none() && !knows {
-            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(generator))));
+            let in_order = LogInOrder { generator, clock: streamed.then_some(i64::MIN) };
+            return Ok(Arrivals::InTurn(Box::new(Turnstile::new(in_order))));
         }
         Ok(Arrivals::Known(Box::new(MaxTimestamps::read(plan, generator, memory, spill_folder)?)))
+    }
+
+    /// Of a log with a column of arrivals whose watermarks are known already: `generator` is the one at its end.
+    pub fn known(generator: WatermarkGenerator) -> Arrivals {
+        Arrivals::Known(Box::new(MaxTimestamps { behind: vec![], generator, places: true }))
     }
 
     /// The watermark generator at the end of the log, if anything had to be watched.
     pub fn finish(self) -> Option<WatermarkGenerator> {
         match self {
             Arrivals::Unwatched => None,
-            Arrivals::InTurn(turnstile) => Some(turnstile.into_state()),
+            Arrivals::InTurn(turnstile) => Some(turnstile.into_state().generator),
             Arrivals::Known(known) => Some(known.generator),
+        }
+    }
+}
+
+impl LogInOrder {
+    /// Lets the rows of `batch` pass, which come next.
+    pub fn pass(&mut self, batch: &mut Batch) {
+        self.generator.pass(batch);
+        if let Some(clock) = &mut self.clock {
+            let rows = batch.time.iter().zip(&batch.positions);
+            let places = rows.map(|(time, position)| {
+                *clock = (*clock).max(*time);
+                StreamPlace::direct(Moment::of(*clock, Moment::SOURCE, *position))
+            });
+            batch.places = places.collect();
         }
     }
 }
@@ -141,12 +172,19 @@ impl MaxTimestamps {
         }
         // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
-        Ok(MaxTimestamps { behind, generator })
+        Ok(MaxTimestamps { behind, generator, places: plan.pipeline.steps_are_streamed() })
     }
 
     /// Fills `batch.reached`; of rows that did not come behind the watermark generator it says nothing.
     pub fn fill(&self, batch: &mut Batch) {
         batch.max_timestamp = vec![i64::MIN; batch.rows];
+        if self.places {
+            let rows = batch.arrival.iter().zip(&batch.positions);
+            let place = |(clock, position): (&i64, &Position)| {
+                StreamPlace::direct(Moment::of(*clock, Moment::SOURCE, *position))
+            };
+            batch.places = rows.map(place).collect();
+        }
         let Some(first) = batch.positions.first() else { return };
         // The positions of a batch ascend, so one search is enough for all its rows.
         let mut at = self.behind.partition_point(|(position, _)| position < first);

@@ -10,6 +10,7 @@ use super::options::RunOptions;
 use super::read::PassResult;
 use super::scope::Scope;
 use super::steps::Sources;
+use super::streams::{ArrivingTable, StepClocks, read_source};
 use super::times::{Progress, SpentWork, TimedStage};
 use super::worker::{PassContext, Worker};
 use crate::asof::AsOfTable;
@@ -67,8 +68,17 @@ impl Pass<'_> {
         (scope, first): (&Scope, StepId),
     ) -> Result<PassResult> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
-        let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
+        let source = match StepClocks::need_source(self.plan) {
+            true => Some(read_source(self.plan, need == ArrivalNeed::Audit, memory, folder)?),
+            false => None,
+        };
+        let clocks = StepClocks::new(self.plan, &sources.arriving, source.as_ref(), memory)?;
+        let arrivals = match source.filter(|_| self.plan.pipeline.read.arrival.is_some()) {
+            Some(source) => Arrivals::known(source.generator),
+            None => Arrivals::new(self.plan, need, memory, folder)?,
+        };
         let scope = (self.plan, scope, first);
+        let arrivals = (arrivals, clocks);
         let shared = PassContext::new(scope, self.options, sources, arrivals, need, self.progress);
         // A worker keeps its tables through all intakes, so that there is one set for each thread in the end.
         let hands: Vec<Mutex<Option<Worker>>> = (0..self.options.threads).map(|_| Mutex::default()).collect();
@@ -135,11 +145,19 @@ impl Pass<'_> {
         result
     }
 
-    pub fn sources(&self, tables: PerId<TableId, AsOfTable>) -> Result<Sources> {
+    /// What steps look into: these tables, and services that are opened.
+    ///
+    /// # Errors
+    /// Recorded answers that cannot be read.
+    pub fn sources(
+        &self,
+        tables: PerId<TableId, AsOfTable>,
+        arriving: PerId<TableId, Option<ArrivingTable>>,
+    ) -> Result<Sources> {
         let Pipeline { services, answers, .. } = &self.plan.pipeline;
         let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
         let services = (!services.is_empty()).then(open).transpose()?;
-        Ok(Sources { tables, services })
+        Ok(Sources { tables, arriving, services })
     }
 }
 

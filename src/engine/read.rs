@@ -6,6 +6,7 @@ use super::observed::Observed;
 use super::offsets::Offsets;
 use super::replay::SessionStore;
 use super::stage_log::Resolution;
+use super::streams::WaitingEvents;
 use super::tally::Tally;
 use super::watermark::WatermarkGenerator;
 use crate::group::{GroupTable, SpillSpace};
@@ -26,6 +27,10 @@ pub struct PassResult {
     pub resolution: Option<Resolution>,
     /// The keys that steps hold, where they are asked for.
     pub held: Vec<HeldKeys>,
+    /// The events that wait at streamed steps, where they are asked for.
+    pub waiting: Vec<WaitingEvents>,
+    /// The watermark of the last step after all that was seen, where steps are streamed.
+    pub watermark: Option<i64>,
     pub late: Vec<LateStore>,
     /// Of the rows in `late` those that are late in the end, where only a replay could tell.
     pub late_only: Option<LatePositions>,

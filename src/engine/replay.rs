@@ -176,6 +176,7 @@ fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) 
             arrival: vec![],
             max_timestamp,
             numbers: vec![],
+            places: vec![],
             rows: to - from,
         })?;
     }

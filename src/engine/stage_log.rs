@@ -6,10 +6,11 @@
 
 use super::held::{HeldKeys, held_keys};
 use super::stages::{Stage, flags};
+use super::streams::{WaitingEvents, places};
 use crate::batch::{Batch, ColumnId, DataType, plain_strings};
 use crate::error::Result;
 use crate::keyed::{KeyLog, KeyedRows, RowBits, resolve};
-use crate::plan::{Plan, Step, StepId};
+use crate::plan::{Plan, Step, StepId, expiry};
 use crate::rows::{RowSpace, RowStore, RowStream};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -29,6 +30,8 @@ pub struct StageLog {
     /// How many rows filters left out, and of those that had numbers the numbers.
     pub left_out: u64,
     pub filtered: Vec<u64>,
+    /// Of the state at an instant, the events that wait at a step of the stage.
+    pub held_back: Vec<WaitingEvents>,
     /// The rows that wait for the next stage.
     pub waiting: Option<RowStore>,
 }
@@ -39,11 +42,12 @@ impl StageLog {
         let kept = stage.ordered.iter().filter(|_| keeps);
         StageLog {
             kept: kept.map(|&step| key_store(plan, step, space)).collect(),
-            logs: stage.ordered.iter().map(|_| KeyLog::new(&space.0)).collect(),
+            logs: stage.ordered.iter().map(|&step| key_log(plan, step, space)).collect(),
             waiting: (!is_last).then(|| {
                 let mut types: Vec<DataType> =
                     stage.live.iter().map(|&c| plan.pipeline.rows.fields[c].ty).collect();
                 types.extend([DataType::Int64; 3]);
+                types.extend(places::types(plan));
                 RowStore::unpartitioned(types, space.clone())
             }),
             ..StageLog::default()
@@ -89,6 +93,7 @@ impl StageLog {
         columns.push(Arc::new(Int64Array::from(or_zeros(batch.arrival))));
         columns.push(Arc::new(Int64Array::from(or_zeros(batch.max_timestamp))));
         columns.push(numbers(&batch.numbers));
+        columns.extend(places::columns(&batch.places));
         store.push(&Batch {
             columns,
             time: batch.time,
@@ -109,6 +114,13 @@ impl StageLog {
     pub fn spill(&mut self) -> Result<()> {
         self.logs.iter_mut().try_for_each(KeyLog::spill)?;
         self.kept.iter_mut().chain(&mut self.waiting).try_for_each(RowStore::spill)
+    }
+}
+
+fn key_log(plan: &Plan, step: StepId, space: &RowSpace) -> KeyLog {
+    match plan.pipeline.is_by_arrival(step) {
+        true => KeyLog::of_arrivals(&space.0),
+        false => KeyLog::new(&space.0),
     }
 }
 
@@ -163,17 +175,19 @@ pub fn resolve_stage(
     let mut held = vec![];
     for &step in &stage.ordered {
         let logs: Vec<KeyLog> = logs.iter_mut().filter_map(Iterator::next).collect();
+        let within = |within| expiry(within, plan.pipeline.is_by_arrival(step));
         let wanted = match plan.pipeline.steps[step] {
-            Step::Dedup { within, .. } => KeyedRows::Duplicates(within),
             Step::Latest { .. } => KeyedRows::Replaced,
-            _ => KeyedRows::Firsts,
+            Step::Dedup { within: after, .. } => KeyedRows::Duplicates(within(after)),
+            Step::First { within: after, .. } => KeyedRows::Firsts(within(after)),
+            _ => KeyedRows::Firsts(None),
         };
         // A step sees only rows that the steps before it let through.
         let found = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
         if let Some(at) = at {
             let stores: Vec<RowStore> = kept.iter_mut().filter_map(Iterator::next).collect();
             held.push(match wanted {
-                KeyedRows::Duplicates(within) => {
+                KeyedRows::Duplicates(within) | KeyedRows::Firsts(within @ Some(_)) => {
                     // The state of a key is its last row that stayed, for `within` counts from that one.
                     let wanted = KeyedRows::LastKept(within);
                     let last = resolve(&logs, wanted, &resolution.dropped, &rows, memory)?;
@@ -183,7 +197,7 @@ pub fn resolve_stage(
             });
         }
         match wanted {
-            KeyedRows::Firsts => {
+            KeyedRows::Firsts(_) => {
                 let column = flags.next().expect("a column for each `first`");
                 resolution.flags.insert(column, found);
             }
@@ -232,6 +246,7 @@ impl<'a> Waited<'a> {
             let column = kept.pop().expect("three columns beside the live ones");
             column.as_primitive::<Int64Type>().values().to_vec()
         };
+        let places = places::read(self.plan, &mut words);
         let (numbers, max_timestamp, arrival) = (words(), words(), words());
         let flag = |bits: &RowBits| -> ArrayRef {
             Arc::new(
@@ -251,6 +266,7 @@ impl<'a> Waited<'a> {
             positions: block.positions(0, rows),
             arrival,
             max_timestamp,
+            places,
             rows,
             ..Batch::default()
         };

@@ -2,6 +2,7 @@
 
 use super::stage_log::{StageLog, numbers};
 use super::stages::Stage;
+use super::streams::{ArrivingTable, StepClocks, WaitingEvents};
 use crate::asof::AsOfTable;
 use crate::batch::{Batch, ColumnId};
 use crate::error::{Error, Result};
@@ -17,6 +18,8 @@ use arrow_select::interleave::interleave;
 #[derive(Default)]
 pub struct Sources {
     pub tables: PerId<TableId, AsOfTable>,
+    /// Of streamed steps, those whose rows count from their arrival on.
+    pub arriving: PerId<TableId, Option<ArrivingTable>>,
     pub services: Option<Services>,
 }
 
@@ -51,6 +54,11 @@ struct Tried {
     /// Rows to reject.
     refused: Vec<(u32, String)>,
     pending: Option<PendingAnswers>,
+    /// The rows that are not behind the watermark, while those that are have their own try.
+    in_time: Option<Vec<u32>>,
+    /// Of the state at an instant, rows that wait, which go no further.
+    held: Vec<u32>,
+    waiting: Vec<WaitingEvents>,
 }
 
 impl Passing {
@@ -74,6 +82,8 @@ pub struct StageSteps<'a> {
     pub plan: &'a Plan,
     pub stage: &'a Stage,
     pub sources: &'a Sources,
+    /// The watermarks of steps, where steps are streamed.
+    pub clocks: Option<&'a StepClocks>,
 }
 
 impl StageSteps<'_> {
@@ -104,11 +114,13 @@ impl StageSteps<'_> {
                 }
                 Step::Enrich(enrich) => {
                     // A batch that waited goes on with what it has found so far.
-                    let mut tried = passing.tried.take().unwrap_or_else(|| Tried::new(batch.rows));
-                    if !self.enrich(enrich, batch, &mut tried)? {
+                    let begin = || Tried::new(self.rows_in_time(passing.step, enrich, batch));
+                    let mut tried = passing.tried.take().unwrap_or_else(begin);
+                    if !self.enrich(passing.step, enrich, batch, &mut tried)? {
                         passing.tried = Some(tried);
                         return Ok(Passed::Waiting(passing));
                     }
+                    log.held_back.append(&mut tried.waiting);
                     *batch = finish(enrich, std::mem::take(batch), tried, refused)?;
                 }
             }
@@ -151,26 +163,39 @@ impl StageSteps<'_> {
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);
         let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
-        let in_log_order;
-        let times = match self.plan.pipeline.steps[step] {
-            // Change logs are ordered as they were written, whatever event times their records have.
-            Step::Latest { by_arrival: true, .. } => &batch.arrival,
-            Step::Latest { .. } => {
-                in_log_order = vec![0; batch.rows];
-                &in_log_order
+        let order = match (self.plan.pipeline.is_by_arrival(step), &self.plan.pipeline.steps[step]) {
+            (true, _) => {
+                log.logs[place].push_placed(&hashes, &batch.places, &batch.positions, &batch.numbers);
+                batch.places.iter().map(|place| place.moment.clock).collect()
             }
-            _ => &batch.time,
+            // Change logs are ordered as they were written, whatever event times their records have.
+            (false, Step::Latest { by_arrival, .. }) => {
+                let in_log_order = if *by_arrival { batch.arrival.clone() } else { vec![0; batch.rows] };
+                log.logs[place].push(&hashes, &in_log_order, &batch.positions, &batch.numbers);
+                in_log_order
+            }
+            (false, _) => {
+                log.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
+                batch.time.clone()
+            }
         };
-        log.logs[place].push(&hashes, times, &batch.positions, &batch.numbers);
         let Some(store) = log.kept.get_mut(place) else { return Ok(()) };
         let mut columns: Vec<ArrayRef> = columns.into_iter().cloned().collect();
         columns.push(numbers(&batch.numbers));
-        let (time, positions) = (batch.time.clone(), batch.positions.clone());
+        let (time, positions) = (order, batch.positions.clone());
         store.push(&Batch { columns, time, positions, rows: batch.rows, ..Batch::default() })
     }
 
+    /// The rows that are behind the watermark of `step`, which have a try of their own if there is one, and the others.
+    fn rows_in_time(&self, step: StepId, plan: &EnrichPlan, batch: &Batch) -> (Vec<u32>, Vec<u32>) {
+        match (self.clocks, plan.late) {
+            (Some(clocks), Some(_)) => clocks.behind(step, batch),
+            _ => (vec![], (0..batch.rows as u32).collect()),
+        }
+    }
+
     /// Tries on; false where answers have been asked for.
-    fn enrich(&self, plan: &EnrichPlan, batch: &Batch, tried: &mut Tried) -> Result<bool> {
+    fn enrich(&self, step: StepId, plan: &EnrichPlan, batch: &mut Batch, tried: &mut Tried) -> Result<bool> {
         let services = || self.sources.services.as_ref().expect("a plan with a service has services");
         if let Some(pending) = tried.pending.take() {
             let mut answers = services().answers(&pending)?;
@@ -180,15 +205,31 @@ impl StageSteps<'_> {
                 answers.matched[i] = true;
             }
             tried.take(&answers.matched, answers.columns);
-            tried.next += 1;
+            tried.go_on();
         }
-        while tried.next < plan.tries.len() && !tried.open.is_empty() {
-            match &plan.tries[tried.next] {
+        // Late events first: theirs is the only try, so what is open after it stays without a match.
+        if tried.in_time.is_some() && tried.open.is_empty() {
+            tried.go_on();
+        }
+        while let Some(number) = tried.number(plan) {
+            if tried.open.is_empty() {
+                break;
+            }
+            match &plan.tries[number] {
                 Try::AsOf { table, on, reach, take } => {
                     let columns: Vec<&ArrayRef> = on.iter().map(|&c| &batch.columns[c]).collect();
                     let keys = hash_keys(&columns, batch.rows);
-                    let table = &self.sources.tables[*table];
-                    let matches = table.probe(&keys, &batch.time, &tried.open, reach, take)?;
+                    let arriving = self.sources.arriving.get(*table).and_then(Option::as_ref);
+                    let matches = if let (Some(arriving), Some(clocks)) = (arriving, self.clocks) {
+                        let held = clocks.wait(step, reach, batch, &tried.open);
+                        if !held.is_empty() {
+                            tried.hold(WaitingEvents::new(step, on, batch, &held), held);
+                        }
+                        let events = (&keys, &batch.time[..], &batch.places[..]);
+                        arriving.table.probe(events, &tried.open, reach, take)
+                    } else {
+                        self.sources.tables[*table].probe(&keys, &batch.time, &tried.open, reach, take)?
+                    };
                     tried.take(&matches.matched, matches.columns);
                 }
                 Try::Service(service) => {
@@ -206,15 +247,51 @@ impl StageSteps<'_> {
                     tried.take(&vec![true; tried.open.len()], columns);
                 }
             }
-            tried.next += 1;
+            tried.go_on();
         }
         Ok(true)
     }
 }
 
 impl Tried {
-    fn new(rows: usize) -> Tried {
-        Tried { next: 0, open: (0..rows as u32).collect(), found: vec![], refused: vec![], pending: None }
+    /// Of rows behind the watermark, and of the others.
+    fn new((behind, rows): (Vec<u32>, Vec<u32>)) -> Tried {
+        let (open, in_time) = if behind.is_empty() { (rows, None) } else { (behind, Some(rows)) };
+        Tried {
+            next: 0,
+            open,
+            found: vec![],
+            refused: vec![],
+            pending: None,
+            in_time,
+            held: vec![],
+            waiting: vec![],
+        }
+    }
+
+    /// Holds rows back that wait.
+    fn hold(&mut self, waiting: WaitingEvents, rows: Vec<u32>) {
+        // Both ascend.
+        let mut held = rows.iter().peekable();
+        self.open.retain(|row| held.next_if_eq(&row).is_none());
+        self.held.extend(rows);
+        self.waiting.push(waiting);
+    }
+
+    /// The number of the try that the open rows have next.
+    fn number(&self, plan: &EnrichPlan) -> Option<usize> {
+        match (&self.in_time, plan.late) {
+            (Some(_), Some(late)) => Some(late),
+            _ => plan.in_time().nth(self.next).map(|(number, _)| number),
+        }
+    }
+
+    /// Goes to the next try; after that of late rows, to the first of the others.
+    fn go_on(&mut self) {
+        match self.in_time.take() {
+            Some(rows) => self.open = rows,
+            None => self.next += 1,
+        }
     }
 
     /// Takes what a try found for the open rows.
@@ -246,10 +323,11 @@ fn finish(plan: &EnrichPlan, mut batch: Batch, tried: Tried, refused: &mut Refus
             batch.columns.push(interleave(&arrays, &place).expect("columns of one type"));
         }
     }
-    if tried.refused.is_empty() {
+    if tried.refused.is_empty() && tried.held.is_empty() {
         return Ok(batch);
     }
     let mut keep = vec![true; batch.rows];
+    tried.held.iter().for_each(|&row| keep[row as usize] = false);
     for (row, why) in tried.refused {
         keep[row as usize] = false;
         refused.push((batch.positions[row as usize], why));

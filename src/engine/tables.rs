@@ -1,10 +1,11 @@
 //! The tables that steps look into, read before the source.
 
 use super::rejected::{rejects_at, write_rejects};
-use super::steps::local;
+use super::steps::{Sources, local};
+use super::streams::{ArrivingTable, LogClock, LogOrder, RecordTimes};
 use super::times::{SpentWork, TimedStage, spent};
 use super::{ArrivalNeed, Pass, PassResult, machine};
-use crate::asof::{AsOfRows, AsOfTable};
+use crate::asof::{ArrivedTable, AsOfRows, AsOfTable};
 use crate::batch::{Batch, ColumnId};
 use crate::clock::Stopwatch;
 use crate::error::Result;
@@ -22,11 +23,23 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Tables {
     pub tables: PerId<TableId, AsOfTable>,
+    /// Those whose rows count from their arrival on; in `tables` they are empty.
+    pub arriving: PerId<TableId, Option<ArrivingTable>>,
     /// The name of a table with each of its files, in the order in which they were read.
     pub inputs: Vec<(String, InputReport)>,
     /// Where rejects of tables go, and how many there are.
     pub rejects: Vec<(RejectsWriter, Option<(PathBuf, u64)>)>,
     pub spilled: bool,
+}
+
+impl Tables {
+    /// Takes out the tables that steps look into, and opens their services.
+    ///
+    /// # Errors
+    /// As of [`Pass::sources`].
+    pub fn sources(&mut self, pass: &Pass) -> Result<Sources> {
+        pass.sources(std::mem::take(&mut self.tables), std::mem::take(&mut self.arriving))
+    }
 }
 
 /// Reads all tables of the run's plan.
@@ -37,15 +50,26 @@ pub fn read(pass: &Pass) -> Result<Tables> {
     let mut read = Tables::default();
     // Half of the memory is the tables'; what they leave is for rows and groups.
     let memory = pass.options.memory as usize / 2 / pass.plan.pipeline.tables.len().max(1);
-    for plan in &pass.plan.pipeline.tables {
+    for (id, plan) in pass.plan.pipeline.table_ids().zip(&pass.plan.pipeline.tables) {
+        let arrives = pass.plan.pipeline.steps_are_streamed() && plan.is_timed();
         let writer = plan.rejects.as_deref().map(RejectsWriter::create).transpose()?;
         let scan = Scan::new(Arc::new(plan.read.clone()))?;
-        let workers = pass.watch(&scan, || rayon::broadcast(|_| rows(pass, plan, &scan, memory)));
+        let workers = pass.watch(&scan, || rayon::broadcast(|_| rows(pass, (plan, arrives), &scan, memory)));
         // The scan reports the first fault by position, which does not depend on the threads.
         scan.check()?;
         let workers = workers.into_iter().collect::<Result<Vec<_>>>()?;
         let report = scan.finish()?;
         let mut watch = Stopwatch::of_process();
+        let (mut workers, times): (Vec<AsOfRows>, Vec<RecordTimes>) = workers.into_iter().unzip();
+        read.arriving.push(match arrives {
+            true => Some(arriving(
+                pass.plan.pipeline.log_of(id),
+                plan,
+                (std::mem::take(&mut workers), times),
+                memory,
+            )?),
+            false => None,
+        });
         let table = AsOfTable::build(&plan.index, workers, memory)?;
         let rows = report.inputs.iter().map(|input| input.records).sum();
         pass.progress.worked(TimedStage::Tables, SpentWork { rows, bytes: 0, lap: watch.lap() });
@@ -109,14 +133,28 @@ fn changes(plan: &TablePlan, scan: &Scan, op: ColumnId, batch: Batch) -> Result<
 }
 
 /// The rows of a table that one worker reads.
-fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsOfRows> {
-    let mut rows = AsOfRows::new(&plan.index, RowSpace(pass.options.spill_folder.clone()));
+fn rows(
+    pass: &Pass,
+    (plan, arrives): (&TablePlan, bool),
+    scan: &Scan,
+    memory: usize,
+) -> Result<(AsOfRows, RecordTimes)> {
+    let space = || RowSpace(pass.options.spill_folder.clone());
+    let mut rows = match arrives {
+        true => AsOfRows::of_arrivals(&plan.index, space()),
+        false => AsOfRows::new(&plan.index, space()),
+    };
+    let mut times = RecordTimes::new(&plan.watermark, &plan.rows, space());
     let mut input = scan.worker()?;
     loop {
         let mut watch = Stopwatch::of_thread();
         let next = input.next();
         spent(pass.progress, input.spent(), &next, watch.lap());
         let Some(decoded) = next? else { break };
+        if arrives {
+            // Records that the filter leaves out move the watermark too.
+            times.note(&decoded.batch, memory / pass.options.threads)?;
+        }
         let mut batch = local(&plan.steps, decoded.batch)?;
         if let Some(op) = plan.index.op {
             batch = changes(plan, scan, op, batch)?;
@@ -133,7 +171,23 @@ fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsO
             rows.spill()?;
         }
     }
-    Ok(rows)
+    Ok((rows, times))
+}
+
+/// The table of rows that count from their arrival on.
+fn arriving(
+    log: u16,
+    plan: &TablePlan,
+    (rows, times): (Vec<AsOfRows>, Vec<RecordTimes>),
+    memory: usize,
+) -> Result<ArrivingTable> {
+    let has_arrivals = plan.read.arrival.is_some();
+    let log = LogOrder { watermark: &plan.watermark, rows: &plan.rows, log, has_arrivals, turns_idle: true };
+    let clock = LogClock::new(&log, times, false)?;
+    let at = |position: u64| clock.at(position);
+    let at: Option<&(dyn Fn(u64) -> i64 + Sync)> = if has_arrivals { None } else { Some(&at) };
+    let table = ArrivedTable::build(&plan.index, log.log, rows, at, memory)?;
+    Ok(ArrivingTable { table, clock })
 }
 
 /// Reads the tables, and then the source for all results.
@@ -141,6 +195,6 @@ fn rows(pass: &Pass, plan: &TablePlan, scan: &Scan, memory: usize) -> Result<AsO
 /// # Errors
 /// Bad data, or a machine that fails.
 pub fn read_with_source(pass: &Pass, need: ArrivalNeed) -> Result<PassResult> {
-    let sources = pass.sources(read(pass)?.tables)?;
+    let sources = read(pass)?.sources(pass)?;
     pass.read(need, &sources)
 }

@@ -11,9 +11,9 @@
 use super::lags::Lags;
 use super::moves::{MicroBatches, Timer};
 use crate::batch::value_text;
-use crate::batch::{Batch, Position};
+use crate::batch::{Batch, Position, Schema};
 use crate::group::ColumnCodes;
-use crate::plan::{LogPartition, Plan, WatermarkRule};
+use crate::plan::{LogPartition, Plan, WatermarkPlan, WatermarkRule};
 use arrow_array::{ArrayRef, StringViewArray};
 use hashbrown::HashMap;
 use std::sync::Arc;
@@ -105,10 +105,14 @@ impl PartitionClock {
 impl WatermarkGenerator {
     /// The watermark generator before the first event of `plan`'s log.
     pub fn new(plan: &Plan, watched: bool) -> WatermarkGenerator {
-        let watermark = &plan.pipeline.watermark;
+        WatermarkGenerator::of_log(&plan.pipeline.watermark, &plan.pipeline.rows, watched)
+    }
+
+    /// The watermark generator before the first record of a log with these columns.
+    pub fn of_log(watermark: &WatermarkPlan, rows: &Schema, watched: bool) -> WatermarkGenerator {
         let partition = watermark.partition;
         let columns = partition.map_or(vec![], LogPartition::columns);
-        let names = columns.into_iter().map(|c| ColumnCodes::new(plan.pipeline.rows.fields[c].ty)).collect();
+        let names = columns.into_iter().map(|c| ColumnCodes::new(rows.fields[c].ty)).collect();
         WatermarkGenerator {
             partition,
             idle: watermark.idle,

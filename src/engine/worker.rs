@@ -16,6 +16,7 @@ use super::scope::Scope;
 use super::stage_log::{Resolution, StageLog, Waited, resolve_stage};
 use super::stages::{Stage, stages};
 use super::steps::{Refused, Sources, StageSteps};
+use super::streams::{StepClocks, WaitingEvents};
 use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage, spent};
 use crate::asof::AsOfTable;
@@ -40,6 +41,8 @@ pub struct PassContext<'a> {
     sources: &'a Sources,
     folds: Folds<'a>,
     arrivals: Arrivals,
+    /// The watermarks of steps, where steps are streamed.
+    clocks: Option<StepClocks>,
     /// Of a log that tells offsets those that were read.
     offsets: Option<Mutex<Offsets>>,
     /// The instant at which the state of steps is asked for.
@@ -66,8 +69,28 @@ pub struct ResolvedKeys {
     pub resolution: Option<Resolution>,
     /// The keys that steps hold, where they are asked for.
     pub held: Vec<HeldKeys>,
+    /// The events that wait at steps, where they are asked for.
+    pub waiting: Vec<WaitingEvents>,
     /// Duplicates, and how many of them a filter had left out, per stage, and whether they were counted.
     duplicates: Vec<(u64, u64, bool)>,
+}
+
+impl ResolvedKeys {
+    /// Takes the events that wait at steps of a stage, without those that come again. They are counted: a live job has
+    /// them.
+    fn hold(&mut self, workers: &mut [Worker], resolution: Option<&Resolution>, is_last: bool) {
+        for (number, worker) in workers.iter_mut().enumerate() {
+            for mut waiting in std::mem::take(&mut worker.pipe.log().held_back) {
+                let all = waiting.times.len();
+                if let Some(resolution) = resolution {
+                    waiting.without(|row| resolution.dropped.contains(number, row));
+                }
+                // Duplicates of the last stage are taken away from what was counted, and these were not yet.
+                worker.tally.counted += if is_last { all } else { waiting.times.len() } as u64;
+                self.waiting.push(waiting);
+            }
+        }
+    }
 }
 
 /// Makes the others stop when a worker ends in a fault or a panic: they may wait for its turn.
@@ -89,13 +112,14 @@ impl<'a> PassContext<'a> {
         (plan, scope, first): (&'a Plan, &'a Scope, StepId),
         options: &'a RunOptions,
         sources: &'a Sources,
-        arrivals: Arrivals,
+        (arrivals, clocks): (Arrivals, Option<StepClocks>),
         need: ArrivalNeed,
         progress: &'a dyn Progress,
     ) -> PassContext<'a> {
         let stages = stages(plan, first);
         let offsets = plan.pipeline.offsets.map(|columns| Mutex::new(Offsets::new(columns)));
-        let tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
+        let mut tables: usize = sources.tables.iter().map(AsOfTable::bytes).sum();
+        tables += sources.arriving.iter().flatten().map(|arriving| arriving.table.bytes()).sum::<usize>();
         let memory = options.memory as usize;
         // Batches under way, sorting what goes to disk and the allocator come on top.
         let share = memory.saturating_sub(tables).max(memory / 8) / 8 * 5 / options.threads;
@@ -112,6 +136,7 @@ impl<'a> PassContext<'a> {
             sources,
             folds,
             arrivals,
+            clocks,
             offsets,
             at,
             share,
@@ -167,7 +192,7 @@ impl<'a> PassContext<'a> {
                         let (sequence, last) = (next.sequence, next.last);
                         let mut watch = Stopwatch::of_thread();
                         let passed =
-                            turnstile.pass(sequence, last, |generator| generator.pass(&mut next.batch));
+                            turnstile.pass(sequence, last, |in_order| in_order.pass(&mut next.batch));
                         self.worked(TimedStage::Order, next.batch.rows, &mut watch);
                         // The worker that failed reports why.
                         if passed.is_none() {
@@ -194,6 +219,12 @@ impl<'a> PassContext<'a> {
             offsets.passed(&decoded.passed);
         }
         worker.folded.observe(&batch);
+        let left = batch.rows;
+        if let Some(until) = self.plan.pipeline.until {
+            let arrived = batch.places.iter().map(|place| Some(place.moment.clock <= until));
+            batch = batch.filter(&arrived.collect::<BooleanArray>());
+            worker.tally.filtered += (left - batch.rows) as u64;
+        }
         worker.tally.read += decoded.read - foreign;
         worker.tally.rejected += decoded.rejected;
         let range = self.plan.pipeline.range;
@@ -231,11 +262,15 @@ impl<'a> PassContext<'a> {
     }
 
     fn way<'w>(&'w self, stage: usize, out: &'w mut dyn FnMut(Batch) -> Result<()>) -> PipeContext<'w> {
-        let steps = StageSteps { plan: self.plan, stage: &self.stages[stage], sources: self.sources };
+        let clocks = self.clocks.as_ref();
+        let steps = StageSteps { plan: self.plan, stage: &self.stages[stage], sources: self.sources, clocks };
         PipeContext { steps, progress: self.progress, out }
     }
 
-    fn fold(&self, folded: &mut WorkerFold, batch: Batch) -> Result<()> {
+    fn fold(&self, folded: &mut WorkerFold, mut batch: Batch) -> Result<()> {
+        if let Some(clocks) = &self.clocks {
+            clocks.judge(&mut batch);
+        }
         let (mut watch, rows) = (Stopwatch::of_thread(), batch.rows);
         let done = self.folds.fold(folded, batch);
         self.worked(TimedStage::Fold, rows, &mut watch);
@@ -286,10 +321,12 @@ impl<'a> PassContext<'a> {
             let is_last = number + 1 == self.stages.len();
             // A last stage without ordered steps leaves nothing open.
             if is_last && stage.ordered.is_empty() {
+                found.hold(&mut workers, None, true);
                 break;
             }
             let mut logs: Vec<&mut StageLog> = workers.iter_mut().map(|worker| worker.pipe.log()).collect();
             let resolved = resolve_stage(self.plan, stage, &mut logs, memory, self.at)?;
+            found.hold(&mut workers, Some(&resolved.resolution), is_last);
             found.held.extend(resolved.held);
             found.duplicates.push((resolved.resolution.dropped.count(), resolved.filtered, is_last));
             if is_last {
@@ -367,6 +404,8 @@ impl<'a> PassContext<'a> {
             archives,
             resolution: found.resolution,
             held: found.held,
+            waiting: found.waiting,
+            watermark: self.clocks.as_ref().map(StepClocks::watermark_at_end),
             late,
             late_only,
             generator: self.arrivals.finish(),

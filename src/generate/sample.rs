@@ -22,9 +22,10 @@ macro_rules! own {
 }
 
 /// Jobs, and the logs that are written by hand.
-const OWN: [(&str, &str); 13] = own![
+const OWN: [(&str, &str); 14] = own![
     "data/jobs/big-spenders.toml",
     "data/jobs/money-enrichment.toml",
+    "data/jobs/money-live.toml",
     "data/jobs/pageviews-archive.toml",
     "data/jobs/pageviews-per-postcode.toml",
     "data/jobs/pageviews-so-far.toml",

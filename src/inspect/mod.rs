@@ -16,6 +16,7 @@
 //! * Who read what does not show. Entries are sorted by kind, name, window and key.
 
 mod state;
+mod waiting;
 
 use crate::engine::held::{HeldKeys, joined};
 
@@ -23,11 +24,11 @@ pub use state::{HeldState, StateKind, StateSection};
 
 use crate::asof::{AsOfTable, Direction};
 use crate::batch::plain_strings;
-use crate::batch::{ColumnId, DataType, Field};
+use crate::batch::{ColumnId, DataType, Field, Moment};
 use crate::deliver::shape::output_rows;
 use crate::deliver::{input_entries, target};
 use crate::engine::arrivals::ArrivalNeed;
-use crate::engine::{Pass, Progress, RunOptions, tables};
+use crate::engine::{ArrivingTable, Pass, Progress, RunOptions, tables};
 use crate::error::Result;
 use crate::group::Merged;
 use crate::lookup::Services;
@@ -69,9 +70,10 @@ pub fn inspect(
         let mut tables = tables::read(&pass)?;
         let mut sections = vec![];
         for (id, table) in tables.tables.with_ids() {
-            sections.extend(of_table(&plan, id, table, at)?);
+            let arriving = tables.arriving.get(id).and_then(Option::as_ref);
+            sections.extend(of_table(&plan, id, (table, arriving), at)?);
         }
-        let sources = pass.sources(std::mem::take(&mut tables.tables))?;
+        let sources = tables.sources(&pass)?;
         let mut read = pass.read(ArrivalNeed::State(at), &sources)?;
         let inputs = read.inputs();
         sources.services.map(Services::finish).transpose()?;
@@ -80,9 +82,13 @@ pub fn inspect(
         let held =
             read.held.into_iter().filter(|held| held.step.place() > 0 || plan.pipeline.offsets.is_none());
         sections.extend(held.map(|held| held.section(&plan)));
+        sections.extend(waiting::sections(&plan, read.waiting));
         for (g, (groups, space)) in read.groups.into_with_ids() {
             let merged = Merged::new(Arc::new(plan.pipeline.groupings[g].plan.clone()), groups, space)?;
-            sections.extend(windows(&plan, g, merged, at)?);
+            // A streamed window is held until the watermark has passed its end and the allowed lateness.
+            let lateness = plan.pipeline.groupings[g].plan.lateness.as_ref().map_or(0, |l| l.allowed);
+            let closed = read.watermark.map_or(at, |watermark| watermark.saturating_sub(lateness));
+            sections.extend(windows(&plan, g, merged, closed)?);
         }
         sections.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         number_names(&mut sections);
@@ -117,10 +123,19 @@ fn reach(plan: &Plan, id: TableId) -> Option<Option<i64>> {
     back.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)))
 }
 
-fn of_table(plan: &Plan, id: TableId, table: &AsOfTable, at: i64) -> Result<Option<StateSection>> {
+fn of_table(
+    plan: &Plan,
+    id: TableId,
+    (table, arriving): (&AsOfTable, Option<&ArrivingTable>),
+    at: i64,
+) -> Result<Option<StateSection>> {
     let Some(within) = reach(plan, id) else { return Ok(None) };
     let of = &plan.pipeline.tables[id];
-    let held = table.held_at(at, within)?;
+    let held = match arriving {
+        // What had arrived by then, whatever its time.
+        Some(arriving) => arriving.table.held_by(&of.index, &Moment::end(at)),
+        None => table.held_at(at, within)?,
+    };
     let fields = |columns: &[(ColumnId, DataType)]| -> Vec<Field> {
         columns.iter().map(|(c, _)| of.rows.fields[*c].clone()).collect()
     };
@@ -142,7 +157,7 @@ struct OpenWindows {
     values: Vec<ArrayRef>,
 }
 
-/// The windows of the outputs of grouping `g` that are open at `at`.
+/// The windows of the outputs of grouping `g` that end after `at`.
 fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<StateSection>> {
     let grouping = &plan.pipeline.groupings[g];
     let outputs: Vec<(&OutputPlan, _)> = plan

@@ -36,6 +36,8 @@ pub enum StateKind {
     First,
     /// The row of a key of a table.
     Table,
+    /// An event that waits at a streamed step.
+    Waiting,
     /// An open window.
     Window,
 }
@@ -47,6 +49,7 @@ impl StateKind {
             StateKind::Dedup => "dedup",
             StateKind::First => "first",
             StateKind::Table => "table",
+            StateKind::Waiting => "waiting",
             StateKind::Window => "window",
         }
     }
@@ -190,7 +193,9 @@ impl StateSection {
         let values = match self.kind {
             // For these steps the key is all that is held.
             StateKind::Dedup | StateKind::First => vec![None; to - from],
-            StateKind::Table | StateKind::Window => objects(&self.values)?.into_iter().map(Some).collect(),
+            StateKind::Table | StateKind::Waiting | StateKind::Window => {
+                objects(&self.values)?.into_iter().map(Some).collect()
+            }
         };
         Ok((objects(&self.keys)?, values))
     }

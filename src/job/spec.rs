@@ -13,7 +13,7 @@ mod step;
 mod variant;
 mod written;
 
-pub use log::{LogSpec, ShapeSpec, SourceSpec, TableSpec};
+pub use log::{LogSpec, ShapeSpec, SourceSpec, TableArrivalSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
 pub use step::{
     EnrichSpec, LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec, ReachSpec, ServiceSpec, StepSpec,

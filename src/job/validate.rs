@@ -21,6 +21,7 @@ use table::JobTable;
 mod archive;
 mod arguments;
 mod around;
+mod arrivals;
 mod change_log;
 mod columns;
 mod constant;
@@ -52,6 +53,7 @@ mod service;
 mod settings;
 mod shape;
 mod stream;
+mod streamed_steps;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -89,12 +91,16 @@ fn plan_with(spec: &JobSpec, overrides: &Overrides, assumed: &open::Assumed) -> 
     let log = CheckedLog::of(document, log, found, "the source", (&zone, assumed))?;
     let tables = tables.into_iter().map(|t| t.table(document, &zone, assumed));
     let tables = tables.collect::<Result<Vec<JobTable>>>()?;
-    let arrival = stream::arrival(spec, &log.inferred, &zone, log.time.as_ref());
+    let arrival =
+        spec.source.arrival.as_ref().and_then(|column| {
+            arrivals::arrival((document, column), &log.inferred, &zone, log.time.as_ref())
+        });
     let max_ahead = stream::max_ahead(spec, log.own_arrival().is_some());
     let mut notes = log.notes.clone();
     notes.extend(tables.iter().flat_map(|table| table.log.notes.clone()));
     let mut planner = Planner::new(spec, &zone, log, tables);
     planner.modes(overrides.mode);
+    planner.step_mode();
     planner.delay();
     planner.steps();
     planner.tables_are_used();

@@ -1,7 +1,7 @@
 //! The keys of the rows that one worker passed to a step, in buckets by hash.
 
 use super::KeyHashes;
-use crate::batch::Position;
+use crate::batch::{Moment, Position, StreamPlace};
 use crate::error::{Error, Result};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -11,17 +11,20 @@ use std::path::{Path, PathBuf};
 pub(super) const BUCKETS: usize = 256;
 /// Bytes to a page: what is packed together, and written to disk together.
 const PAGE: usize = 16 << 10;
-/// The most bytes of one entry.
-const MOST: usize = 16 + 3 * 10;
+/// The most bytes of one entry: a hash, and seven numbers.
+const MOST: usize = 16 + 7 * 10;
 
 /// A row as a step sees it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KeyLogEntry {
     pub hash: u128,
+    /// The event time; in arrival order the clock.
     pub time: i64,
     pub position: u64,
     pub row: u64,
     pub worker: u32,
+    /// The number of its place among those of rows that have waited, from 1; 0 where it has not.
+    pub waited: u32,
 }
 
 /// The keys, times and positions of one worker's rows, a few more bytes each than their hashes.
@@ -32,6 +35,8 @@ pub struct KeyLog {
     buckets: Vec<Bucket>,
     folder: PathBuf,
     file: Option<(File, u64)>,
+    /// Whether rows have places in arrival order, which are noted beside them.
+    placed: bool,
     /// Bytes of the pages in memory.
     bytes: usize,
 }
@@ -51,46 +56,79 @@ enum Page {
 }
 
 impl KeyLog {
-    /// An empty log, which spills to an unnamed file in `folder`.
+    /// An empty log of rows in replay order, which spills to an unnamed file in `folder`.
     pub fn new(folder: &Path) -> KeyLog {
         KeyLog {
             buckets: (0..BUCKETS).map(|_| Bucket::default()).collect(),
             folder: folder.to_path_buf(),
             file: None,
+            placed: false,
             bytes: 0,
         }
+    }
+
+    /// The same of rows in arrival order.
+    pub fn of_arrivals(folder: &Path) -> KeyLog {
+        KeyLog { placed: true, ..KeyLog::new(folder) }
     }
 
     /// Notes the keys of some rows, whose numbers and positions grow from one to the next.
     pub fn push(&mut self, keys: &KeyHashes, times: &[i64], positions: &[Position], numbers: &[u64]) {
         let rows = keys.hashes.iter().zip(times).zip(positions.iter().zip(numbers));
         for ((&hash, &time), (position, &number)) in rows {
-            let bucket = &mut self.buckets[bucket_of(hash)];
-            // An entry never crosses the end of a page, so that each page is read alone.
-            if bucket.open.len() + MOST > PAGE {
-                let page = std::mem::take(&mut bucket.open);
-                bucket.pages.push(Page::Memory(page));
-                bucket.last = (0, 0, 0);
-                // Only a bucket that has filled a page gets the room of one at once: for all 256 it would be
-                // 4 MiB.
-                bucket.open = Vec::with_capacity(PAGE);
-                self.bytes += PAGE;
-            }
-            let before = bucket.open.capacity();
-            let position = position.as_u64();
-            let mut entry = [0; MOST];
-            entry[..16].copy_from_slice(&hash.to_le_bytes());
-            // A difference wraps here and the sum wraps in `unpack`, so any value comes back.
-            let mut end = put(&mut entry, 16, number.wrapping_sub(bucket.last.0));
-            end = put(&mut entry, end, position.wrapping_sub(bucket.last.1));
-            let step = time.wrapping_sub(bucket.last.2);
-            // The sign is the lowest bit, so that a small step back takes few bytes too.
-            end = put(&mut entry, end, (step << 1 ^ step >> 63) as u64);
-            bucket.open.extend_from_slice(&entry[..end]);
-            bucket.last = (number, position, time);
-            bucket.entries += 1;
-            self.bytes += bucket.open.capacity() - before;
+            self.note(hash, time, (position.as_u64(), number), None);
         }
+    }
+
+    /// Notes the keys of some rows of the source at their places in arrival order; their numbers grow.
+    pub fn push_placed(
+        &mut self,
+        keys: &KeyHashes,
+        places: &[StreamPlace],
+        positions: &[Position],
+        numbers: &[u64],
+    ) {
+        let rows = keys.hashes.iter().zip(places).zip(positions.iter().zip(numbers));
+        for ((&hash, place), (position, &number)) in rows {
+            self.note(hash, place.moment.clock, (position.as_u64(), number), Some(place));
+        }
+    }
+
+    fn note(&mut self, hash: u128, time: i64, (position, number): (u64, u64), place: Option<&StreamPlace>) {
+        let bucket = &mut self.buckets[bucket_of(hash)];
+        // An entry never crosses the end of a page, so that each page is read alone.
+        if bucket.open.len() + MOST > PAGE {
+            let page = std::mem::take(&mut bucket.open);
+            bucket.pages.push(Page::Memory(page));
+            bucket.last = (0, 0, 0);
+            // Only a bucket that has filled a page gets the room of one at once: for all 256 it would be
+            // 4 MiB.
+            bucket.open = Vec::with_capacity(PAGE);
+            self.bytes += PAGE;
+        }
+        let before = bucket.open.capacity();
+        let mut entry = [0; MOST];
+        entry[..16].copy_from_slice(&hash.to_le_bytes());
+        // A difference wraps here and the sum wraps in `unpack`, so any value comes back.
+        let mut end = put(&mut entry, 16, number.wrapping_sub(bucket.last.0));
+        end = put(&mut entry, end, position.wrapping_sub(bucket.last.1));
+        let step = time.wrapping_sub(bucket.last.2);
+        // The sign is the lowest bit, so that a small step back takes few bytes too.
+        end = put(&mut entry, end, zigzag(step));
+        if let Some(place) = place {
+            // Most rows have not waited, and take one byte more.
+            end = put(&mut entry, end, place.step.into());
+            if !place.is_direct() {
+                let StreamPlace { moment, timer, .. } = *place;
+                end = put(&mut entry, end, u64::from(moment.log) << 1 | u64::from(moment.arrived));
+                end = put(&mut entry, end, moment.position);
+                end = put(&mut entry, end, zigzag(timer));
+            }
+        }
+        bucket.open.extend_from_slice(&entry[..end]);
+        bucket.last = (number, position, time);
+        bucket.entries += 1;
+        self.bytes += bucket.open.capacity() - before;
     }
 
     /// Bytes of memory held.
@@ -131,23 +169,29 @@ impl KeyLog {
         self.buckets[bucket].entries
     }
 
-    /// Gives the rows of `bucket`, in their order, as those of `worker`.
-    pub(super) fn read(&self, bucket: usize, worker: u32, mut give: impl FnMut(KeyLogEntry)) -> Result<()> {
+    /// Gives the rows of `bucket`, in their order, as those of `worker`, with the places of those that have waited.
+    pub(super) fn read(
+        &self,
+        bucket: usize,
+        worker: u32,
+        mut give: impl FnMut(KeyLogEntry, Option<StreamPlace>),
+    ) -> Result<()> {
         let bucket = &self.buckets[bucket];
+        let form = (worker, self.placed);
         let mut buffer = vec![];
         for page in &bucket.pages {
             match page {
-                Page::Memory(bytes) => unpack(bytes, worker, &mut give),
+                Page::Memory(bytes) => unpack(bytes, form, &mut give),
                 Page::Disk(offset, len) => {
                     let (file, _) = self.file.as_ref().expect("a page on disk has a file");
                     buffer.resize(*len, 0);
                     file.read_exact_at(&mut buffer, *offset)
                         .map_err(|e| Error::io("read spilled keys from", &self.folder, e))?;
-                    unpack(&buffer, worker, &mut give);
+                    unpack(&buffer, form, &mut give);
                 }
             }
         }
-        unpack(&bucket.open, worker, &mut give);
+        unpack(&bucket.open, form, &mut give);
         Ok(())
     }
 }
@@ -183,15 +227,34 @@ fn take(bytes: &[u8], at: &mut usize) -> u64 {
     }
 }
 
-fn unpack(bytes: &[u8], worker: u32, give: &mut impl FnMut(KeyLogEntry)) {
+/// A number whose lowest bit is the sign of `value`.
+fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63) as u64
+}
+
+fn unzigzag(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+fn unpack(
+    bytes: &[u8],
+    (worker, placed): (u32, bool),
+    give: &mut impl FnMut(KeyLogEntry, Option<StreamPlace>),
+) {
     let (mut row, mut position, mut time, mut at) = (0u64, 0u64, 0i64, 0);
     while at < bytes.len() {
         let hash = u128::from_le_bytes(bytes[at..at + 16].try_into().expect("16 bytes"));
         at += 16;
         row = row.wrapping_add(take(bytes, &mut at));
         position = position.wrapping_add(take(bytes, &mut at));
-        let step = take(bytes, &mut at);
-        time = time.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
-        give(KeyLogEntry { hash, time, position, row, worker });
+        time = time.wrapping_add(unzigzag(take(bytes, &mut at)));
+        let step = if placed { take(bytes, &mut at) as u16 } else { 0 };
+        let place = (step != 0).then(|| {
+            let log = take(bytes, &mut at);
+            let position = take(bytes, &mut at);
+            let moment = Moment { clock: time, log: (log >> 1) as u16, position, arrived: log & 1 != 0 };
+            StreamPlace { moment, step, timer: unzigzag(take(bytes, &mut at)) }
+        });
+        give(KeyLogEntry { hash, time, position, row, worker, waited: 0 }, place);
     }
 }

@@ -2,19 +2,21 @@
 
 use super::RowBits;
 use super::log::{BUCKETS, KeyLog, KeyLogEntry};
+use crate::batch::{Moment, Position, StreamPlace};
 use crate::error::Result;
 use rayon::prelude::*;
 
-/// Which rows are looked for.
+/// Which rows are looked for. In arrival order a distance is one of the arrival clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyedRows {
     /// Those that dedup drops: that come at most so many microseconds (ever, where there is no bound)
     /// after the row of their key that was kept last.
     Duplicates(Option<i64>),
-    /// The first of each key.
-    Firsts,
     /// All but the last of each key.
     Replaced,
+    /// The first of each key, and those that come more than so many microseconds (never, where there is no bound)
+    /// after the last one of their key that was found.
+    Firsts(Option<i64>),
     /// The row of each key that dedup kept last.
     LastKept(Option<i64>),
 }
@@ -43,18 +45,23 @@ pub fn resolve(
         // A bucket that is too large is read several times, each time for the keys of some hashes.
         let parts = (entries * ENTRY).div_ceil(share).next_power_of_two().min(1 << 16);
         for part in 0..parts {
-            let mut some = Vec::with_capacity((entries / parts) as usize);
+            let mut some: Vec<KeyLogEntry> = Vec::with_capacity((entries / parts) as usize);
+            let mut waited = vec![];
             for (worker, log) in logs.iter().enumerate() {
-                log.read(bucket, worker as u32, |entry| {
+                log.read(bucket, worker as u32, |mut entry, place| {
                     // Bits 104 to 119: those above chose the bucket, and those below choose the slot.
                     if (entry.hash >> 104) as u64 & (parts - 1) == part
                         && !dropped.contains(worker, entry.row)
                     {
+                        if let Some(place) = place {
+                            waited.push(place);
+                            entry.waited = waited.len() as u32;
+                        }
                         some.push(entry);
                     }
                 })?;
             }
-            keys(&some, |group| of_key(group, wanted, |e| found.insert(e.worker as usize, e.row)));
+            keys(&some, |group| of_key(group, &waited, wanted, |e| found.insert(e.worker as usize, e.row)));
         }
         Ok(())
     })?;
@@ -87,28 +94,52 @@ fn keys(entries: &[KeyLogEntry], mut give: impl FnMut(&mut [KeyLogEntry])) {
 }
 
 /// Finds the wanted rows among those of one key.
-fn of_key(group: &mut [KeyLogEntry], wanted: KeyedRows, mut give: impl FnMut(&KeyLogEntry)) {
-    let replay = |e: &KeyLogEntry| (e.time, e.position);
+fn of_key(
+    group: &mut [KeyLogEntry],
+    waited: &[StreamPlace],
+    wanted: KeyedRows,
+    mut give: impl FnMut(&KeyLogEntry),
+) {
+    // Replay order; or arrival order, in which a row that has not waited stands at its own arrival.
+    let order = |e: &KeyLogEntry| {
+        let own = || StreamPlace::direct(Moment::of(e.time, Moment::SOURCE, Position::from_u64(e.position)));
+        let place = (e.waited as usize).checked_sub(1).and_then(|at| waited.get(at).copied());
+        (place.unwrap_or_else(own), e.position)
+    };
     let within = match wanted {
-        KeyedRows::Firsts => {
+        KeyedRows::Firsts(None) => {
             // The least of the key is enough, so its rows need not be sorted.
-            return group.iter().min_by_key(|e| replay(e)).into_iter().for_each(give);
+            let first = match waited {
+                [] => group.iter().min_by_key(|e| (e.time, e.position)),
+                _ => group.iter().min_by_key(|e| order(e)),
+            };
+            return first.into_iter().for_each(give);
         }
         KeyedRows::Replaced => {
             // No two rows have one position, so one of them is the last.
-            let last = group.iter().map(replay).max();
-            return group.iter().filter(|e| Some(replay(e)) != last).for_each(give);
+            let last = group.iter().map(order).max();
+            return group.iter().filter(|e| Some(order(e)) != last).for_each(give);
         }
-        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
+        KeyedRows::Firsts(within) | KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
     };
-    group.sort_unstable_by_key(replay);
+    if waited.is_empty() {
+        group.sort_unstable_by_key(|e| (e.time, e.position));
+    } else {
+        group.sort_unstable_by_key(order);
+    }
     // A key has at least one entry.
     let mut kept = &group[0];
+    if let KeyedRows::Firsts(_) = wanted {
+        give(kept);
+    }
     for entry in &group[1..] {
         // Counted from the row that stayed: a steady stream of duplicates lets one through after each
         // `within`.
         if within.is_some_and(|within| entry.time.saturating_sub(kept.time) > within) {
             kept = entry;
+            if let KeyedRows::Firsts(_) = wanted {
+                give(kept);
+            }
         } else if let KeyedRows::Duplicates(_) = wanted {
             give(entry);
         }

@@ -62,8 +62,8 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     let mut kept: BTreeMap<i64, usize> = BTreeMap::new();
     let (mut dropped, mut firsts) = (BTreeSet::new(), BTreeSet::new());
     let within = match wanted {
-        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) => within,
-        KeyedRows::Firsts | KeyedRows::Replaced => None,
+        KeyedRows::Duplicates(within) | KeyedRows::LastKept(within) | KeyedRows::Firsts(within) => within,
+        KeyedRows::Replaced => None,
     };
     let last: BTreeMap<i64, usize> = order.iter().map(|&i| (rows[i].0, i)).collect();
     let replaced = order.iter().copied().filter(|i| last[&rows[*i].0] != *i).collect();
@@ -75,6 +75,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
                 kept.insert(key, i);
             }
             Some(&last) if within.is_some_and(|within| time - rows[last].1 > within) => {
+                firsts.insert(i);
                 kept.insert(key, i);
             }
             Some(_) => {
@@ -84,7 +85,7 @@ fn expected(rows: &[KeyAndTime], wanted: KeyedRows, without: &BTreeSet<usize>) -
     }
     match wanted {
         KeyedRows::Duplicates(_) => dropped,
-        KeyedRows::Firsts => firsts,
+        KeyedRows::Firsts(_) => firsts,
         KeyedRows::Replaced => replaced,
         KeyedRows::LastKept(_) => kept.into_values().collect(),
     }
@@ -101,7 +102,8 @@ proptest! {
     ) {
         for wanted in [
             KeyedRows::Duplicates(within),
-            KeyedRows::Firsts,
+            KeyedRows::Firsts(within),
+            KeyedRows::Firsts(None),
             KeyedRows::Replaced,
             KeyedRows::LastKept(within),
         ] {
@@ -117,7 +119,7 @@ fn times_at_the_ends_of_all_time() {
     let none = BTreeSet::new();
     assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(0)), &none, false), BTreeSet::new());
     assert_eq!(found(&rows, 2, KeyedRows::Duplicates(Some(i64::MAX)), &none, true), BTreeSet::from([2, 1]));
-    assert_eq!(found(&rows, 1, KeyedRows::Firsts, &none, false), BTreeSet::from([0, 3]));
+    assert_eq!(found(&rows, 1, KeyedRows::Firsts(None), &none, false), BTreeSet::from([0, 3]));
 }
 
 #[test]
@@ -133,8 +135,8 @@ fn buckets_larger_than_memory_are_read_in_parts() {
     log.push(&hash_keys(&[&column], rows.len()), &times, &positions, &numbers);
     let counts = [rows.len() as u64];
     let dropped = RowBits::new(&counts);
-    let bits = resolve(&[log], KeyedRows::Firsts, &dropped, &counts, 1).unwrap();
-    let firsts = expected(&rows, KeyedRows::Firsts, &none);
+    let bits = resolve(&[log], KeyedRows::Firsts(None), &dropped, &counts, 1).unwrap();
+    let firsts = expected(&rows, KeyedRows::Firsts(None), &none);
     assert_eq!(bits.count(), 50_000);
     assert!(firsts.iter().all(|&i| bits.contains(0, i as u64)));
 }

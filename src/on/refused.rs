@@ -32,6 +32,12 @@ pub(super) fn refuse(plan: &Plan, dialect: Dialect) -> Result<()> {
                 .hint(HERE),
         );
     }
+    if plan.pipeline.steps_are_streamed() {
+        errors.push(
+            Error::job("the steps are streamed: an engine has every event and not those that had arrived")
+                .hint("run the job without --on, or with --mode complete"),
+        );
+    }
     if errors.is_empty() {
         errors.extend(sql::account(plan, dialect).err());
     }

@@ -74,6 +74,11 @@ impl<I: PlanId, T> PerId<I, T> {
         self.0.iter_mut()
     }
 
+    /// The value of an id, if there is one.
+    pub fn get(&self, id: I) -> Option<&T> {
+        self.0.get(id.place_of())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -9,6 +9,7 @@ mod identities;
 mod ids;
 mod outputs;
 mod steps;
+mod streamed;
 pub mod variants;
 mod watermark;
 
@@ -20,6 +21,7 @@ pub use outputs::{
     Publication, Top, archive_fields, window_fields,
 };
 pub use steps::{EnrichPlan, OffsetColumns, Step, TablePlan, Try};
+pub use streamed::expiry;
 pub use watermark::{LogPartition, MicroBatch, Mode, WatermarkPlan, WatermarkRule};
 
 use crate::batch::{ColumnId, Schema};
@@ -84,6 +86,10 @@ pub struct Pipeline {
     /// How the watermark follows the events; the default where no output is streamed, unless the command
     /// line asks for `streamed`.
     pub watermark: WatermarkPlan,
+    /// Of the state of streamed steps at an instant: what arrives after it is not seen.
+    pub until: Option<i64>,
+    /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none.
+    pub step_mode: Mode,
 }
 
 /// Where the results go.

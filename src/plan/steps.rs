@@ -1,11 +1,12 @@
 //! What happens to the events of a batch before they are grouped, and the tables that steps look into.
 
-use super::TableId;
+use super::{TableId, WatermarkPlan};
 use crate::asof::{AsOfPlan, Reach};
 use crate::batch::{ColumnId, Field, Schema};
 use crate::expr::Expr;
 use crate::input::ReadPlan;
 use crate::input::infer::Inferred;
+use crate::time::TimeRule;
 use arrow_array::ArrayRef;
 use std::path::PathBuf;
 
@@ -28,7 +29,8 @@ pub enum Step {
     /// Appends a column.
     Derive(String, Expr),
     /// Keeps the first row of each key in replay order, and each that comes more than `within` after the
-    /// one of its key that was kept last.
+    /// one of its key that was kept last. Where steps are streamed, in arrival order, and each that arrives at least
+    /// `within` after that one.
     Dedup {
         /// The key columns.
         keys: Vec<ColumnId>,
@@ -43,10 +45,12 @@ pub enum Step {
         /// Whether the order goes by the time of arrival before position.
         by_arrival: bool,
     },
-    /// Appends a bool column: whether the row is the first of its key in replay order.
+    /// Appends a bool column: whether the row is one that `dedup` by these keys would keep.
     First {
         /// The key columns.
         keys: Vec<ColumnId>,
+        /// Microseconds; any time without.
+        within: Option<i64>,
         /// The column's name.
         name: String,
     },
@@ -83,6 +87,8 @@ pub struct EnrichPlan {
     pub take: Vec<Field>,
     /// What is tried in turn, until a row has a match; without one the columns are NULL.
     pub tries: Vec<Try>,
+    /// Of a streamed step, the number of the try that events behind its watermark have instead of all others.
+    pub late: Option<usize>,
 }
 
 /// One try of an enrichment.
@@ -105,6 +111,13 @@ pub enum Try {
     Constant(Vec<ArrayRef>),
 }
 
+impl EnrichPlan {
+    /// The tries that events before the watermark have, in turn, with their numbers.
+    pub fn in_time(&self) -> impl Iterator<Item = (usize, &Try)> {
+        self.tries.iter().enumerate().filter(|(number, _)| Some(*number) != self.late)
+    }
+}
+
 /// A table: events of another log, or rows without a time, by key.
 #[derive(Debug)]
 pub struct TablePlan {
@@ -120,6 +133,15 @@ pub struct TablePlan {
     pub steps: Vec<Step>,
     /// Which columns are its keys, and which are taken.
     pub index: AsOfPlan,
+    /// How its watermark follows its rows; the default where steps are not streamed.
+    pub watermark: WatermarkPlan,
     /// Where its rejected records are written.
     pub rejects: Option<PathBuf>,
+}
+
+impl TablePlan {
+    /// Whether its rows have times.
+    pub fn is_timed(&self) -> bool {
+        self.read.time.rule != TimeRule::Untimed
+    }
 }

@@ -5,8 +5,8 @@
 //! * What a command does not want of the job's own run, such as commits in place, it takes away here and nowhere else.
 
 use super::{
-    Grouping, GroupingId, LatePlan, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId, TableId,
-    Try, WatermarkPlan,
+    Grouping, GroupingId, LatePlan, Mode, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId,
+    TableId, Try, WatermarkPlan,
 };
 use crate::batch::ColumnId;
 use crate::error::Result;
@@ -89,6 +89,21 @@ impl Plan {
     pub fn counting_all(mut self) -> Plan {
         self.pipeline.watermark = WatermarkPlan::default();
         self.without_late_output()
+    }
+
+    /// With steps that see every event and row, in replay order.
+    #[must_use]
+    pub fn with_complete_steps(mut self) -> Plan {
+        self.pipeline.step_mode = Mode::Complete;
+        for step in &mut self.pipeline.steps {
+            if let Step::Enrich(enrich) = step
+                && let Some(late) = enrich.late.take()
+            {
+                // No event is behind a watermark that steps do not see.
+                enrich.tries.remove(late);
+            }
+        }
+        self
     }
 
     /// With event times in `range`.
@@ -199,10 +214,18 @@ impl Plan {
     }
 
     /// Of events up to `at`, microseconds, of which the state is kept and nothing is written; `holds` says of which tables
-    /// rows are held.
+    /// rows are held. Where steps are streamed, of what arrived up to then.
     #[must_use]
-    pub fn of_state(self, at: i64, holds: impl Fn(&Plan, TableId) -> bool) -> Plan {
-        let mut plan = self.within(TimeRange::new(i64::MIN, at.saturating_add(1))).without_late_output();
+    pub fn of_state(mut self, at: i64, holds: impl Fn(&Plan, TableId) -> bool) -> Plan {
+        let mut plan = if self.pipeline.steps_are_streamed() {
+            self.pipeline.until = Some(at);
+            // A live job holds a window once, whatever it has published of it.
+            self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.firings = false);
+            self
+        } else {
+            self.within(TimeRange::new(i64::MIN, at.saturating_add(1)))
+        };
+        plan = plan.without_late_output();
         plan.deliveries.outputs.retain(|output| output.grouping().is_some());
         for output in &mut plan.deliveries.outputs {
             if let OutputKind::Groups { post, .. } = &mut output.kind {

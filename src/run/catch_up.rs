@@ -29,7 +29,10 @@ pub fn catch_up(
     let archive = plan.deliveries.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
     let archive = archive.and_then(|output| target(&output.to));
     let before = archive.map(|archive| archive.manifest()).transpose()?.flatten();
-    let partial = plan.pipeline.range != TimeRange::ALL || overrides.mode.is_some();
+    // What a streamed step gives can change with each event that arrives in between, so all is read again.
+    let partial = plan.pipeline.range != TimeRange::ALL
+        || overrides.mode.is_some()
+        || plan.pipeline.steps_are_streamed();
     let before = match before {
         Some(before) if !partial => before,
         before => {

@@ -18,6 +18,7 @@
 mod account;
 mod aggregate_parts;
 mod aggregates;
+mod arrivals;
 mod asof;
 mod calendar;
 mod compact;

@@ -55,7 +55,8 @@ pub fn relations(plan: &Plan) -> Result<Vec<Relation<'_>>> {
 /// The columns that tell in which order and partition the records arrived, where a streamed output or a change log needs them.
 fn of_arrivals(plan: &Plan) -> Result<Vec<Field>> {
     let read = &plan.pipeline.read;
-    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some())
+        || plan.pipeline.steps_are_streamed();
     let changes = plan.pipeline.latest().is_some_and(|(_, by_arrival)| by_arrival);
     let wanted = [
         (ARRIVAL, DataType::Timestamp, read.arrival.is_some() && (streamed || changes)),

@@ -1,10 +1,10 @@
 //! The steps of a job as CTEs: each reads the one before.
 
 use super::statement::{LeftOut, Select, Statement, partition_by, replay_order};
-use super::{ARRIVAL, POSITION, TIME, asof, dedup, watermark, words};
+use super::{ARRIVAL, POSITION, TIME, arrivals, asof, dedup, watermark, words};
 use crate::batch::{ColumnId, Origin};
-use crate::error::Result;
-use crate::plan::Step;
+use crate::error::{Error, Result};
+use crate::plan::{Step, StepId};
 use crate::time::TimeRange;
 
 /// Appends the records in the plan's range, and all steps. Of a streamed output, the watermark before each record is
@@ -17,6 +17,10 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
         // Before the range and all filters: what they leave out moves the watermark too.
         watermark::append(s)?;
         s.carried = watermark::carried(s);
+    }
+    arrivals::check(s)?;
+    if s.plan.pipeline.steps_are_streamed() && !streamed {
+        s.carried = arrivals::carried(s);
     }
     events(s);
     s.passed.push((LeftOut::Filtered, s.last.clone()));
@@ -40,7 +44,7 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
             Step::Dedup { keys, within: None } => {
                 s.needs_order("`dedup`")?;
                 let nth = format!("_nth_{number}");
-                let row = format!("{} AS {nth}", row_number(s, keys)?);
+                let row = format!("{} AS {nth}", row_number(s, number, keys)?);
                 s.append(&format!("numbered_{number}"), [row]);
                 let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
                 s.last = s.with(&format!("dedup_{number}"), select);
@@ -56,9 +60,13 @@ pub(super) fn steps(s: &mut Statement, streamed: bool) -> Result<()> {
                 let select = Select::new(["*"], &s.last).filter(format!("{nth} = 1"));
                 s.last = s.with(&format!("latest_{number}"), select);
             }
-            Step::First { keys, name } => {
+            Step::First { within: Some(_), .. } => {
+                return Err(Error::job("`first` with `within` cannot be said in SQL")
+                    .hint("leave `within` out; or run the job"));
+            }
+            Step::First { keys, within: None, name } => {
                 s.needs_order("`first`")?;
-                let column = format!("{} = 1 AS {}", row_number(s, keys)?, s.ident(name));
+                let column = format!("{} = 1 AS {}", row_number(s, number, keys)?, s.ident(name));
                 s.append(&format!("first_{number}"), [column]);
                 s.push_column(name);
             }
@@ -89,7 +97,11 @@ fn events(s: &mut Statement) {
     s.last = s.with("events", select);
 }
 
-/// The number of a row among those of its key, in replay order, from 1.
-fn row_number(s: &Statement, keys: &[ColumnId]) -> Result<String> {
-    Ok(format!("ROW_NUMBER() OVER ({})", replay_order(s, keys)?))
+/// The number of a row among those of its key from 1, in the order in which step `number` sees them.
+fn row_number(s: &Statement, number: usize, keys: &[ColumnId]) -> Result<String> {
+    let order = match s.plan.pipeline.is_by_arrival(StepId::new(number - 1)) {
+        true => arrivals::order(s, keys)?,
+        false => replay_order(s, keys)?,
+    };
+    Ok(format!("ROW_NUMBER() OVER ({order})"))
 }

@@ -7,7 +7,7 @@
 use crate::enrich_jobs::{
     Case, Enrich, Made, Step, TABLE, TABLE_DERIVES, TABLE_FILTERS, Table, Test, Try, time,
 };
-use crate::event_time_jobs;
+use crate::event_time_jobs::{self, Window};
 use crate::jobs::{self, Job};
 use crate::log::{Cell, Kind, Log};
 use proptest::collection::vec;
@@ -77,10 +77,28 @@ pub fn complete(most: usize) -> impl Strategy<Value = Case> {
     (jobs::job(), log, raw(most / 2 + 4, 6)).prop_map(|(job, log, raw)| settle(job, log, &raw))
 }
 
-/// A case in which an output is streamed.
+/// A case in which all outputs are streamed, and so its steps too. Where an output depends on the order of arrival, no step
+/// lets events wait.
 pub fn streamed(most: usize) -> impl Strategy<Value = Case> {
-    (event_time_jobs::streamed(most), raw(most / 2 + 4, 5))
-        .prop_map(|((job, log), raw)| settle(job, log, &raw))
+    (event_time_jobs::streamed(most), raw(most / 2 + 4, 5)).prop_map(|((mut job, log), raw)| {
+        job.timing.mode = "streamed";
+        let groups = job.outputs.iter_mut().filter_map(|output| output.groups.as_mut());
+        let ordered = groups.map(|groups| {
+            groups.mode = "";
+            groups.firings || matches!(groups.window, Window::Session { .. })
+        });
+        let ordered = ordered.fold(false, |any, one| any | one);
+        let mut case = settle(job, log, &raw);
+        for step in case.steps.iter_mut().filter(|_| ordered) {
+            let Step::Enrich(enrich) = step else { continue };
+            for attempt in &mut enrich.tries {
+                if let Try::AsOf { direction, .. } = attempt {
+                    *direction = "backward";
+                }
+            }
+        }
+        case
+    })
 }
 
 /// A case of the job: numbers become tables, steps, and columns of outputs.

@@ -227,13 +227,13 @@ otherwise = [
     47 |   "forward", {}, { within = "1m" }, { match = "forward", constant = { a = 1 } },
        |   ^^^^^^^^^
 
-    error: an item of `otherwise` needs `match`, `lookup` or `constant`
+    error: an item of `otherwise` needs `match`, `lookup`, `constant` or `late`
       --> job.toml:47:14
        |
     47 |   "forward", {}, { within = "1m" }, { match = "forward", constant = { a = 1 } },
        |              ^^
 
-    error: an item of `otherwise` needs `match`, `lookup` or `constant`
+    error: an item of `otherwise` needs `match`, `lookup`, `constant` or `late`
       --> job.toml:47:18
        |
     47 |   "forward", {}, { within = "1m" }, { match = "forward", constant = { a = 1 } },

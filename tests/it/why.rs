@@ -49,7 +49,6 @@ select = { total = "sum(double)", n = "count(*)" }
 having = "total > 20"
 [[output]]
 path = "-"
-mode = "complete"
 window = { tumbling = "1m" }
 by = ["user"]
 select = { n = "count(*)" }

@@ -1,7 +1,7 @@
 //! An audit as a document, at most 110 characters wide as text.
 
 use super::subject::Subject;
-use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile};
+use crate::audit::{AuditReport, Completeness, DelayAudit, OutputAudit, PartitionAudit, Profile, StepsAudit};
 use crate::cli::document::{ReportDocument, TableColumn, data, width};
 use crate::cli::lengths::{brief, enough, exact, written};
 use crate::cli::ui::{self, count, grouped};
@@ -30,6 +30,9 @@ pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
     for line in ui::offsets(&report.offsets, report.account.rejected) {
         out.line(line);
     }
+    if let Some(audit) = &report.steps {
+        steps(&mut out, audit);
+    }
     let Some(FirstAndLast { first, last }) = report.event_times else {
         out.line("there is no event to audit");
         return out;
@@ -41,6 +44,41 @@ pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
     jumps(&mut out, report, &mut times);
     outputs(&mut out, report);
     out
+}
+
+/// What streamed steps give otherwise than in `complete` mode.
+fn steps(out: &mut ReportDocument, audit: &StepsAudit) {
+    out.section("steps: events as they had arrived, beside the same steps in `complete` mode");
+    out.item(format!(
+        "{} of {} have another value in a column",
+        count(audit.otherwise, "event", "events"),
+        grouped(audit.events)
+    ));
+    for (events, mode) in [(audit.only_streamed, "streamed"), (audit.only_complete, "complete")] {
+        if events > 0 {
+            out.item(format!("{} come through in `{mode}` mode alone", count(events, "event", "events")));
+        }
+    }
+    if !audit.columns.is_empty() {
+        out.table(vec![
+            TableColumn::values("column", audit.columns.iter().map(|column| data(&column.column))),
+            TableColumn::numbers(
+                "other values",
+                audit.columns.iter().map(|column| grouped(column.events)).collect::<Vec<_>>(),
+            ),
+            TableColumn::numbers(
+                "%",
+                audit
+                    .columns
+                    .iter()
+                    .map(|column| ui::percent(column.events, audit.events))
+                    .collect::<Vec<_>>(),
+            ),
+        ]);
+    }
+    if audit.otherwise + audit.only_streamed + audit.only_complete > 0 {
+        out.item("windows below are counted with the steps of `complete` mode");
+    }
 }
 
 fn lateness(out: &mut ReportDocument, report: &AuditReport) {

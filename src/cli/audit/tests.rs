@@ -94,6 +94,7 @@ fn output(name: &str) -> OutputAudit {
 fn report() -> AuditReport {
     AuditReport {
         offsets: vec![],
+        steps: None,
         account: Account { read: 6_010, rejected: 10, filtered: 0, duplicate: 0, late: 0, counted: 6_000 },
         event_times: Some(FirstAndLast::new(JUNE, JUNE + DAY)),
         lateness: profile(6_000, 1),

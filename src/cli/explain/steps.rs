@@ -5,7 +5,7 @@ use crate::asof::{Direction, Reach};
 use crate::batch::{ColumnId, ColumnView};
 use crate::cli::lengths::written;
 use crate::lookup::{OnFailure, ServicePlan};
-use crate::plan::{EnrichPlan, Plan, Step, TablePlan, Try};
+use crate::plan::{EnrichPlan, Plan, Step, StepId, TablePlan, Try};
 use crate::sink::csv::push_value;
 use crate::sink::value::TimeText;
 use crate::time::{TimeRule, Zone};
@@ -84,24 +84,31 @@ pub fn steps(plan: &Plan) -> String {
         if i == 0 {
             out.push_str("\nsteps:\n");
         }
+        let arrival = plan.pipeline.is_by_arrival(StepId::new(i));
+        let order = if arrival { ", in the order of arrival" } else { "" };
         let columns = |columns: &[ColumnId]| {
             names(columns.iter().map(|column| &plan.pipeline.rows.fields[*column].name))
         };
         let _ = match step {
             Step::Filter(_) | Step::Derive(..) => write!(out, "  {}", own_step(step)),
             Step::Dedup { keys, within: Some(within) } => {
-                writeln!(out, "  dedup by {} within {}", columns(keys), written(*within))
+                writeln!(out, "  dedup by {} within {}{order}", columns(keys), written(*within))
             }
             // This step is not in the job file: the planner adds it where a log tells offsets.
             Step::Dedup { keys, within: None } if i == 0 && plan.pipeline.offsets.is_some() => {
                 writeln!(out, "  dedup by {}: what the log holds twice is read once", columns(keys))
             }
-            Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}", columns(keys)),
             Step::Latest { keys, by_arrival } => {
                 let order = if *by_arrival { "in the order of arrival" } else { "in the order of the files" };
                 writeln!(out, "  a change log: the last record by {} counts, {order}", columns(keys))
             }
-            Step::First { keys, name } => writeln!(out, "  first by {} as {name}", columns(keys)),
+            Step::Dedup { keys, within: None } => writeln!(out, "  dedup by {}{order}", columns(keys)),
+            Step::First { keys, within: None, name } => {
+                writeln!(out, "  first by {} as {name}{order}", columns(keys))
+            }
+            Step::First { keys, within: Some(within), name } => {
+                writeln!(out, "  first by {} as {name} within {}{order}", columns(keys), written(*within))
+            }
             Step::Enrich(enrich) => write!(out, "{}", enriched(plan, enrich)),
         };
     }
@@ -134,7 +141,10 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
                 let take = names(take.iter().map(|number| column(table.index.columns[*number].0)));
                 // A table without a time holds at any time, so its last row is taken.
                 let timed = table.read.time.rule != TimeRule::Untimed;
-                let row = if timed { as_of(reach) } else { "the last row".to_string() };
+                let mut row = if timed { as_of(reach) } else { "the last row".to_string() };
+                if timed && plan.pipeline.steps_are_streamed() {
+                    row = format!("{}{row}", streamed(reach));
+                }
                 format!("{take} of {}: {row} where {}", table.name, on.join(" and "))
             }
             Try::Service(number) => {
@@ -143,9 +153,28 @@ fn enriched(plan: &Plan, enrich: &EnrichPlan) -> String {
             }
             Try::Constant(values) => names(values.iter().map(|value| constant(value, &plan.zone))),
         };
-        let _ = writeln!(out, "    {}{what}", if i == 0 { "" } else { "otherwise " });
+        let when = match i {
+            _ if enrich.late == Some(i) => "behind the watermark instead ",
+            0 => "",
+            _ => "otherwise ",
+        };
+        let _ = writeln!(out, "    {when}{what}");
     }
     out
+}
+
+/// Which rows a streamed step sees, and when.
+fn streamed(reach: &Reach) -> String {
+    match (reach.direction, reach.within) {
+        (Direction::Backward, _) => "of the rows that had arrived, ".to_string(),
+        (_, None) => "after all records, ".to_string(),
+        (_, Some(within)) => {
+            format!(
+                "once the watermark has passed the event\'s time and {}, of the rows that had arrived, ",
+                written(within)
+            )
+        }
+    }
 }
 
 /// Which row is taken.

@@ -123,7 +123,16 @@ impl CsvDecoder {
         let keep = faults.keep();
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch { columns, time, positions, arrival, max_timestamp: vec![], numbers: vec![], rows };
+        let batch = Batch {
+            columns,
+            time,
+            positions,
+            arrival,
+            max_timestamp: vec![],
+            numbers: vec![],
+            places: vec![],
+            rows,
+        };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,

@@ -326,6 +326,7 @@ impl JsonDecoder {
             arrival,
             max_timestamp: vec![],
             numbers: vec![],
+            places: vec![],
             rows: count,
         };
         DecodedChunk {

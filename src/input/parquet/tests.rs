@@ -82,6 +82,7 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         arrival: vec![],
         max_timestamp: vec![],
         numbers: vec![],
+        places: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
     };
     Ok(DecodedChunk {

@@ -31,8 +31,15 @@ pub fn hash(plan: &Plan) -> String {
         // Not the path or URL that it is called by: the services have theirs below.
         let _ = match step {
             Step::Enrich(enrich) => write!(essence, " {:?} {:?}", enrich.take, enrich.tries),
+            Step::First { keys, within: None, name } => {
+                write!(essence, " First {{ keys: {keys:?}, name: {name:?} }}")
+            }
             step => write!(essence, " {step:?}"),
         };
+    }
+    // Those versions knew no streamed steps, so nothing that they wrote is of such a job.
+    if plan.pipeline.steps_are_streamed() {
+        essence.push_str(" streamed steps");
     }
     for table in &plan.pipeline.tables {
         let TablePlan { read, steps, index, .. } = table;

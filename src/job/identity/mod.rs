@@ -20,10 +20,8 @@ pub use before::hash as hash_before;
 pub use differences::{differences, same};
 
 use super::spec::{JobSpec, OutputSpec};
-use crate::batch::{ColumnId, Field, Schema};
-use crate::plan::{
-    Identities, LatePlan, LogPartition, MicroBatch, OutputKind, OutputPlan, Plan, WatermarkRule,
-};
+use crate::batch::{Field, Schema};
+use crate::plan::{Identities, LatePlan, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::{Identity, OutputFormat};
 use crate::time::TimeRange;
@@ -68,10 +66,14 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
             (grouped(spec, groups.window), groups.lateness.as_ref())
         }
     };
-    let mut form = common(job, plan, &Reads::of_output(job, plan, output), lateness.is_some());
+    let is_archive = matches!(output.kind, OutputKind::Archive(_));
+    let streamed = lateness.is_some() || plan.pipeline.steps_are_streamed() && !is_archive;
+    let mut form = common(job, plan, &Reads::of_output(job, plan, output), streamed);
     // An archive holds the records as they are read, before any step.
-    if matches!(output.kind, OutputKind::Archive(_)) {
+    if is_archive {
         form.remove("steps");
+    } else if plan.pipeline.steps_are_streamed() {
+        form.insert("steps_see".into(), json!("arrivals"));
     }
     let mut of = shape;
     if let Some(lateness) = lateness {
@@ -118,6 +120,9 @@ fn of_output(job: &JobSpec, plan: &Plan, spec: &OutputSpec, output: &OutputPlan)
 /// The late output: what is late is so for the windows of all streamed outputs.
 fn of_late(job: &JobSpec, plan: &Plan, late: &LatePlan) -> Identity {
     let mut form = common(job, plan, &Reads::all(plan), true);
+    if plan.pipeline.steps_are_streamed() {
+        form.insert("steps_see".into(), json!("arrivals"));
+    }
     let streamed = plan.pipeline.groupings.iter().filter_map(|grouping| {
         let lateness = grouping.plan.lateness.as_ref()?;
         Some(json!({ "window": grouping.plan.window.to_string(), "by": grouping.keys,
@@ -160,33 +165,8 @@ fn common(job: &JobSpec, plan: &Plan, reads: &Reads, streamed: bool) -> Map<Stri
     }
     // The watermark decides nothing in `complete`, so a new delay leaves those outputs known.
     if streamed {
-        let watermark = &plan.pipeline.watermark;
-        // By name: the number of a column changes when another output reads more of them.
-        let column = |column: ColumnId| plan.pipeline.rows.fields[column].name.clone();
-        let partition = watermark.partition.map(|partition| match partition {
-            LogPartition::File => json!("file"),
-            LogPartition::Column(of) => json!({ "column": column(of) }),
-            LogPartition::Topics { topic, partition } => {
-                json!({ "topics": [column(topic), column(partition)] })
-            }
-        });
-        // A rule that every job had before there was another is not written.
-        let like = (watermark.rule != WatermarkRule::Flink).then(|| json!(watermark.rule.name()));
-        let batch = match watermark.rule {
-            WatermarkRule::Spark(MicroBatch::Records(records)) => Some(json!({ "records": records })),
-            WatermarkRule::Spark(MicroBatch::Arrival(length)) => Some(json!({ "arrival": length })),
-            _ => None,
-        };
-        let watermark = optional([
-            ("like", like),
-            ("batch", batch),
-            ("every", watermark.every.map(|every| json!(every))),
-            ("partitions", watermark.known.then(|| json!("known"))),
-            ("out_of_orderness", Some(json!(watermark.out_of_orderness))),
-            ("partition", partition),
-            ("idle", watermark.idle.map(|idle| json!(idle))),
-        ]);
-        form.insert("watermark".into(), Value::Object(watermark));
+        let watermark = reading::watermark(&plan.pipeline.watermark, &plan.pipeline.rows);
+        form.insert("watermark".into(), watermark);
     }
     form
 }

@@ -1,7 +1,7 @@
 //! What is read and what happens to it before any output: the source, tables, steps, services.
 
 use crate::asof::{Direction, Reach};
-use crate::batch::{ColumnId, Origin};
+use crate::batch::{ColumnId, Origin, Schema};
 use crate::expr::Expr;
 use crate::input::derived::DerivedFrom;
 use crate::input::written::{ValueFormat, WrittenColumns};
@@ -10,7 +10,10 @@ use crate::job::document::At;
 use crate::job::lengths::parse_length;
 use crate::job::spec::{JobSpec, LogSpec, NamedTexts, ShapeSpec, StepSpec};
 use crate::lookup::{OnFailure, ServicePlan};
-use crate::plan::{OutputKind, OutputPlan, Plan, Step, TablePlan, Try};
+use crate::plan::{
+    LogPartition, MicroBatch, OutputKind, OutputPlan, Plan, Step, TablePlan, Try, WatermarkPlan,
+    WatermarkRule,
+};
 use crate::time::TimeRule;
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -113,7 +116,8 @@ fn key_columns<'p>(plan: &'p Plan, attempt: &'p Try) -> &'p [ColumnId] {
 pub fn source(job: &JobSpec, plan: &Plan, reads: &Reads) -> Value {
     let (spec, read) = (&job.source.log, &plan.pipeline.read);
     let mut form = log(spec, read, reads);
-    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some())
+        || plan.pipeline.steps_are_streamed();
     // Arrival decides only where events can be late, or too far ahead.
     let arrival = read.arrival.as_ref().filter(|_| streamed || read.max_ahead.is_some());
     form.extend(optional([
@@ -232,6 +236,35 @@ fn time(time: &ReadTime) -> Value {
     }
 }
 
+/// The watermark of a log with these columns.
+pub fn watermark(watermark: &WatermarkPlan, rows: &Schema) -> Value {
+    // By name: the number of a column changes when another output reads more of them.
+    let column = |column: ColumnId| rows.fields[column].name.clone();
+    let partition = watermark.partition.map(|partition| match partition {
+        LogPartition::File => json!("file"),
+        LogPartition::Column(of) => json!({ "column": column(of) }),
+        LogPartition::Topics { topic, partition } => {
+            json!({ "topics": [column(topic), column(partition)] })
+        }
+    });
+    // A rule that every job had before there was another is not written.
+    let like = (watermark.rule != WatermarkRule::Flink).then(|| json!(watermark.rule.name()));
+    let batch = match watermark.rule {
+        WatermarkRule::Spark(MicroBatch::Records(records)) => Some(json!({ "records": records })),
+        WatermarkRule::Spark(MicroBatch::Arrival(length)) => Some(json!({ "arrival": length })),
+        _ => None,
+    };
+    Value::Object(optional([
+        ("like", like),
+        ("batch", batch),
+        ("every", watermark.every.map(|every| json!(every))),
+        ("partitions", watermark.known.then(|| json!("known"))),
+        ("out_of_orderness", Some(json!(watermark.out_of_orderness))),
+        ("partition", partition),
+        ("idle", watermark.idle.map(|idle| json!(idle))),
+    ]))
+}
+
 /// The steps, in order.
 pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
     // Each step of the job file that looks elsewhere is one of the plan.
@@ -252,7 +285,14 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
                 ("within", within.map(|within| json!(within))),
             ]))
         }
-        StepSpec::First { keys: by, name } => json!({ "first": keys(by), "as": name.value }),
+        StepSpec::First { keys: by, within, name } => {
+            let within = within.as_ref().and_then(|text| parse_length(&text.value).ok());
+            Value::Object(optional([
+                ("first", Some(keys(by))),
+                ("as", Some(json!(name.value))),
+                ("within", within.map(|within| json!(within))),
+            ]))
+        }
         // No job with one has a plan.
         StepSpec::Unreadable => Value::Null,
         StepSpec::Enrich(_) | StepSpec::Lookup { .. } => match enriched.next() {
@@ -261,7 +301,11 @@ pub fn steps(job: &JobSpec, plan: &Plan) -> Vec<Value> {
                 let take = enrich.take.iter();
                 let take = take.map(|field| json!({ "name": field.name, "type": field.ty.to_string() }));
                 let tries = enrich.tries.iter().map(|attempt| self::attempt(job, plan, attempt));
-                json!({ "take": take.collect::<Vec<_>>(), "from": tries.collect::<Vec<_>>() })
+                let mut form = json!({ "take": take.collect::<Vec<_>>(), "from": tries.collect::<Vec<_>>() });
+                if let Some(late) = enrich.late {
+                    form["late"] = json!(late);
+                }
+                form
             }
         },
     };
@@ -279,7 +323,7 @@ fn attempt(job: &JobSpec, plan: &Plan, attempt: &Try) -> Value {
             let name = |column: &(ColumnId, _)| of.rows.fields[column.0].name.as_str();
             let taken: Vec<&str> = take.iter().map(|column| name(&of.index.columns[*column])).collect();
             let keys: Vec<&str> = of.index.keys.iter().map(name).collect();
-            let mut form = Map::from_iter([("table".to_string(), self::table(job, of))]);
+            let mut form = Map::from_iter([("table".to_string(), self::table(job, plan, of))]);
             form.extend(self::reach(*reach));
             form.extend(optional([
                 ("on", Some(json!(on))),
@@ -316,7 +360,7 @@ fn reach(reach: Reach) -> Map<String, Value> {
     ])
 }
 
-fn table(job: &JobSpec, table: &TablePlan) -> Value {
+fn table(job: &JobSpec, plan: &Plan, table: &TablePlan) -> Value {
     let step = |step: &Step| match step {
         Step::Filter(expr) => Some(json!({ "filter": expr.sql().trim() })),
         Step::Derive(name, expr) => Some(json!({ "derive": { name.clone(): expr.sql().trim() } })),
@@ -327,6 +371,10 @@ fn table(job: &JobSpec, table: &TablePlan) -> Value {
     let spec = job.tables.iter().find(|spec| spec.name.value == table.name);
     let nothing = LogSpec::default();
     let mut form = log(spec.map_or(&nothing, |spec| &spec.log), &table.read, &Reads(None));
+    if plan.pipeline.steps_are_streamed() && table.is_timed() {
+        form.insert("watermark".into(), watermark(&table.watermark, &table.rows));
+        form.extend(optional([("arrival", table.read.arrival.as_ref().map(time))]));
+    }
     let deletes = table.index.op.map(|_| json!("end rows"));
     form.extend(optional([
         ("deletes", deletes),

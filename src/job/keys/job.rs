@@ -21,7 +21,8 @@ keys! {
     /// Worker threads; by default one per core.
     THREADS: Whole<1> = "threads" { examples: json!([8]) };
 
-    /// Whether windows count every event, or those that a live job would have counted.
+    /// Whether windows count every event, or those that a live job would have counted; and whether steps see every event
+    /// and row, or what had arrived.
     MODE: Word = "mode" {
         words: &output::MODES,
         default: json!("complete"),

@@ -219,6 +219,20 @@ keys! {
 
     /// SQL: rows for which it is not true are left out.
     TABLE_FILTER: Sql = "filter" { examples: json!(["active"]) };
+
+    /// The column that says when each row arrived, for `streamed` mode; by default the _timestamp of a log of Kafka, or
+    /// else the greatest event time so far.
+    TABLE_ARRIVAL: Text = "arrival" { examples: json!(["received_at"]) };
+
+    /// The column whose values split the table, each with a watermark of its own, for `streamed` mode; or "file": each
+    /// file is one. By default the topics and partitions of a log of Kafka.
+    TABLE_PARTITION: Text = "partition" { examples: json!(["file", "shard"]) };
+
+    /// How long the table, or a partition of it, holds the watermark without a row, by arrival.
+    TABLE_IDLE: Length = "idle" { examples: json!(["1m"]) };
+
+    /// How far the watermark of the table stays behind its greatest event time.
+    TABLE_OUT_OF_ORDERNESS: Length = "out_of_orderness" { default: json!("0s"), examples: json!(["20s"]) };
 }
 
 /// A log that steps look into.
@@ -229,15 +243,16 @@ pub const TABLE: KeySection = KeySection {
     required: &[("path", "")],
     together: &[("time_unit", "time"), ("time_format", "time")],
     elsewhere: &[(
-        &["arrival", "partition", "partitions", "idle", "max_ahead", "out_of_orderness", "watermark"],
-        "a table is read whole; only the source has a watermark",
+        &["partitions", "max_ahead", "watermark"],
+        "of a table every row counts, and its watermark follows the rule of Flink: this key is of the source",
     )],
     ..KeySection::new(
         "`[table.NAME]`",
         about! {
             TABLE_PATH, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
             COLUMNS, DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE,
-            WRITTEN_BY_COLUMN, ON_BAD_RECORD, REJECTS, TABLE_DERIVE, TABLE_FILTER,
+            WRITTEN_BY_COLUMN, ON_BAD_RECORD, REJECTS, TABLE_DERIVE, TABLE_FILTER, TABLE_ARRIVAL, TABLE_PARTITION,
+            TABLE_IDLE, TABLE_OUT_OF_ORDERNESS,
         },
     )
 };

@@ -2,7 +2,7 @@
 
 use super::key::{
     Character, Described, Expressions, Flag, Key, KeySection, KeyType, Length, Literals, Names, NeededKey,
-    Sql, Strings, Tables, Text, Texts, Variant, Variants, Whole, Word, about, json, keys,
+    Sql, Strings, Table, Tables, Text, Texts, Variant, Variants, Whole, Word, about, json, keys,
 };
 use super::log;
 
@@ -17,7 +17,8 @@ keys! {
     /// that stayed.
     DEDUP: Strings = "dedup" { examples: json!([["orderId"], ["userId", "page"]]) };
 
-    /// Key columns: `as` says whether an event is the first of its key.
+    /// Key columns: `as` says whether an event is the first of its key, or comes more than `within` after the last one of
+    /// which that was said.
     FIRST: Strings = "first" { examples: json!([["userId"]]) };
 
     /// The name of the new column of `first`.
@@ -37,8 +38,9 @@ keys! {
     /// Whether a row at the event's own time matches.
     INCLUSIVE: Flag = "inclusive" { shared: true, default: json!(true), examples: json!([false]) };
 
-    /// The greatest distance in time that still counts: of `dedup` from the event that stayed, of `enrich`
-    /// from the row.
+    /// The greatest distance in time that still counts: of `dedup` from the event that stayed, of `first` from the last
+    /// one that was first, of `enrich` from the row. In `streamed` mode it is how long `dedup` and `first` keep a key, by
+    /// arrival.
     WITHIN: Length = "within" { examples: json!(["1h"]) };
 
     /// Each column is taken of the nearest row where it is not NULL. With `enrich`.
@@ -126,7 +128,11 @@ pub const STEP: KeySection = KeySection {
             Variant::new("filter"),
             Variant::new("derive"),
             Variant { takes: &[&["within"]], ..Variant::new("dedup") },
-            Variant { needs: &[need("as", "as = \"isFirst\"")], ..Variant::new("first") },
+            Variant {
+                needs: &[need("as", "as = \"isFirst\"")],
+                takes: &[&["within"]],
+                ..Variant::new("first")
+            },
             Variant {
                 needs: &[need("on", ON_HINT), need("take", TAKE_HINT)],
                 takes: &[&["match", "inclusive", "within", "fill", "otherwise"]],
@@ -155,12 +161,41 @@ keys! {
 
     /// Values for the columns of the step; must be the last item.
     CONSTANT: Literals = "constant" { examples: json!([{ "country": "??" }]) };
+
+    /// In `streamed` mode, what is tried alone for events behind the watermark of the step: any other item. In `complete`
+    /// mode no event is behind it.
+    LATE: Table = "late" { of: Some(&LATE_ITEM), examples: json!([{ "constant": { "country": "??" } }]) };
 }
+
+const BY_MATCH: Variant = Variant { takes: &[&["inclusive", "within"]], ..Variant::new("match") };
+
+const BY_LOOKUP: Variant =
+    Variant { takes: &[&OF_LOOKUPS, &OF_FILES, &OF_SERVICES], ..Variant::new("lookup") };
+
+/// What is tried for events behind the watermark of a step.
+const LATE_ITEM: KeySection = KeySection {
+    about: "One item of `otherwise`, for late events.",
+    variants: Some(&Variants {
+        what: "`late`",
+        several: "`late` does one thing, but this one has",
+        hint: "late events have one try",
+        this: "this",
+        all: &[BY_MATCH, BY_LOOKUP, Variant::new("constant")],
+    }),
+    // The guide's page has no section of its own for it.
+    ..KeySection::new(
+        "`otherwise`",
+        about! {
+            MATCH, INCLUSIVE, MATCH_WITHIN, LOOKUP, ON, TAKE, log::TYPES, log::FORMAT, COLUMNS, DELIMITER,
+            HEADERS, IN_FLIGHT, TIMEOUT, RETRIES, BACKOFF, ON_FAILURE, CONSTANT,
+        },
+    )
+};
 
 /// What is tried where a step finds no match.
 pub const OTHERWISE: KeySection = KeySection {
-    about: "One item of `otherwise`: the table in another `match`, a `lookup`, or a `constant`. What it leaves out it \
-        takes from its step.",
+    about: "One item of `otherwise`: the table in another `match`, a `lookup`, a `constant`, or one of them for `late` \
+        events alone. What it leaves out it takes from its step.",
     sample: "otherwise = [{ match = \"forward\" }, { constant = { country = \"??\" } }]",
     definition: "otherwise",
     elsewhere: &[(&["otherwise"], "the items of `otherwise` are tried in turn: put it after this one")],
@@ -169,17 +204,13 @@ pub const OTHERWISE: KeySection = KeySection {
         several: "an item of `otherwise` does one thing, but this one has",
         hint: "write two items, in the order in which they are tried",
         this: "this",
-        all: &[
-            Variant { takes: &[&["inclusive", "within"]], ..Variant::new("match") },
-            Variant { takes: &[&OF_LOOKUPS, &OF_FILES, &OF_SERVICES], ..Variant::new("lookup") },
-            Variant::new("constant"),
-        ],
+        all: &[BY_MATCH, BY_LOOKUP, Variant::new("constant"), Variant::new("late")],
     }),
     ..KeySection::new(
         "`otherwise`",
         about! {
             MATCH, INCLUSIVE, MATCH_WITHIN, LOOKUP, ON, TAKE, log::TYPES, log::FORMAT, COLUMNS, DELIMITER,
-            HEADERS, IN_FLIGHT, TIMEOUT, RETRIES, BACKOFF, ON_FAILURE, CONSTANT,
+            HEADERS, IN_FLIGHT, TIMEOUT, RETRIES, BACKOFF, ON_FAILURE, CONSTANT, LATE,
         },
     )
 };

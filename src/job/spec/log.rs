@@ -83,11 +83,21 @@ pub struct WatermarkSpec {
     pub batch: Option<At<String>>,
 }
 
+/// How the rows of a table arrive.
+#[derive(Default)]
+pub struct TableArrivalSpec {
+    pub arrival: Option<At<String>>,
+    pub partition: Option<At<String>>,
+    pub idle: Option<At<String>>,
+    pub out_of_orderness: Option<At<String>>,
+}
+
 /// `[table.NAME]`.
 pub struct TableSpec {
     pub name: At<String>,
     pub log: LogSpec,
     pub filter: Option<At<String>>,
+    pub arrivals: TableArrivalSpec,
 }
 
 /// Reads the keys that all logs share; of a table too, which describes some of them in other words.
@@ -161,12 +171,28 @@ fn watermark(table: &TableReader) -> WatermarkSpec {
 
 /// Reads one `[table.NAME]`.
 pub(super) fn table(document: &Document, name: At<String>, table: &TableReader) -> TableSpec {
-    let spec = TableSpec { log: log(table), filter: table.get(keys::TABLE_FILTER), name };
+    let arrivals = TableArrivalSpec {
+        arrival: table.get(keys::TABLE_ARRIVAL),
+        partition: table.get(keys::TABLE_PARTITION),
+        idle: table.get(keys::TABLE_IDLE),
+        out_of_orderness: table.get(keys::TABLE_OUT_OF_ORDERNESS),
+    };
+    let spec = TableSpec { log: log(table), filter: table.get(keys::TABLE_FILTER), arrivals, name };
     table.finish();
     // The name stands in that of the file of rejected records.
     if spec.name.value.is_empty() || spec.name.value.contains(['/', '\\']) {
         let error = Error::job(format!("`{}` is not a valid name for a table", spec.name.value));
         document.fault(error.hint("use letters, digits, `_` and `-`"), &spec.name.span);
+    }
+    for (key, place) in ["arrival", "partition", "idle", "out_of_orderness"]
+        .into_iter()
+        .filter_map(|key| Some((key, table.place_of(key)?)))
+    {
+        if table.place_of("time").is_none() {
+            let error =
+                Error::job(format!("`{key}` needs times, but [table.{}] has no `time`", spec.name.value));
+            document.fault(error.hint("without one, its rows are valid at any time"), &place);
+        }
     }
     for time in
         [&spec.log.time_unit, &spec.log.time_format].into_iter().flatten().filter_map(|all| all.first())

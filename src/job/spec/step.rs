@@ -22,6 +22,7 @@ pub enum StepSpec {
     },
     First {
         keys: Vec<At<String>>,
+        within: Option<At<String>>,
         name: At<String>,
     },
     Enrich(EnrichSpec),
@@ -83,7 +84,25 @@ pub struct ServiceSpec {
 pub enum OtherwiseSpec {
     Match(ReachSpec),
     Lookup(Box<LookupSpec>),
-    Constant { span: Range<usize>, values: Vec<(At<String>, At<TomlLiteral>)> },
+    Constant {
+        span: Range<usize>,
+        values: Vec<(At<String>, At<TomlLiteral>)>,
+    },
+    /// An item for events behind the watermark.
+    Late {
+        span: Range<usize>,
+        item: Box<OtherwiseSpec>,
+    },
+}
+
+impl OtherwiseSpec {
+    /// The item itself, also where it is for late events alone.
+    pub fn item(&self) -> &OtherwiseSpec {
+        match self {
+            OtherwiseSpec::Late { item, .. } => item,
+            item => item,
+        }
+    }
 }
 
 /// Reads one `[[step]]`.
@@ -106,7 +125,10 @@ fn read(document: &Document, table: &TableReader) -> Option<StepSpec> {
         "filter" => StepSpec::Filter(filter?),
         "derive" => StepSpec::Derive(derive?),
         "dedup" => StepSpec::Dedup { keys: some_keys(document, table, kind, dedup)?, within: reach.within },
-        "first" => StepSpec::First { keys: some_keys(document, table, kind, first)?, name: name? },
+        "first" => {
+            let keys = some_keys(document, table, kind, first)?;
+            StepSpec::First { keys, within: reach.within, name: name? }
+        }
         "enrich" => {
             let (on, take) = (lookup.on?, lookup.take?);
             StepSpec::Enrich(EnrichSpec { table: enrich?, on, reach, take, fill, otherwise })
@@ -133,14 +155,23 @@ fn reach(table: &TableReader) -> ReachSpec {
 }
 
 fn otherwise(document: &Document, table: &TableReader) -> Option<OtherwiseSpec> {
+    let late = table.get(keys::LATE);
+    item(document, table, late.as_ref())
+}
+
+/// An item of `otherwise`; `late` is the table of that key, which only an item outside of it has.
+fn item(document: &Document, table: &TableReader, late: Option<&TableReader>) -> Option<OtherwiseSpec> {
     let (reach, lookup) = (reach(table), LookupKeys::read(document, table));
     let constant = table.get(keys::CONSTANT);
     table.finish();
+    let late = late.map(|late| item(document, late, None));
     let (kind, right) = variant(document, table)?;
+    let span = || table.span.clone();
     let spec = match kind {
         "match" => reach.direction.is_some().then_some(OtherwiseSpec::Match(reach)),
         "lookup" => lookup.lookup(document, table).map(|l| OtherwiseSpec::Lookup(Box::new(l))),
-        _ => Some(OtherwiseSpec::Constant { span: table.span.clone(), values: constant? }),
+        "late" => late.flatten().map(|item| OtherwiseSpec::Late { span: span(), item: Box::new(item) }),
+        _ => Some(OtherwiseSpec::Constant { span: span(), values: constant? }),
     };
     spec.filter(|_| right)
 }

@@ -45,6 +45,12 @@ pub(super) struct Enclosing<'a> {
     pub(super) reach: Reach,
 }
 
+/// The tries of an `otherwise`, and which of them is for late events alone.
+pub(super) struct InsteadTries {
+    pub tries: Vec<Try>,
+    pub late: Option<usize>,
+}
+
 impl<'a> Enclosing<'a> {
     /// A step that is a lookup: by a service if it matches no columns.
     fn lookup(
@@ -58,11 +64,7 @@ impl<'a> Enclosing<'a> {
 
 impl<'a> Planner<'a> {
     pub(super) fn dedup(&mut self, keys: &[At<String>], within: Option<&At<String>>) {
-        let keys = self.event_columns(keys);
-        let within = match within {
-            Some(text) => length(&self.spec.document, text).map(Some),
-            None => Some(None),
-        };
+        let (keys, within) = (self.event_columns(keys), self.kept_for(within));
         // Of two events at one instant the one that is earlier in the log stays.
         self.positions = true;
         if let (Some(keys), Some(within)) = (keys, within) {
@@ -70,16 +72,24 @@ impl<'a> Planner<'a> {
         }
     }
 
-    pub(super) fn first(&mut self, keys: &[At<String>], name: &At<String>) {
-        let keys = self.event_columns(keys);
+    /// How long a key is kept; `None` after a fault.
+    fn kept_for(&self, within: Option<&At<String>>) -> Option<Option<i64>> {
+        match within {
+            Some(text) => length(&self.spec.document, text).map(Some),
+            None => Some(None),
+        }
+    }
+
+    pub(super) fn first(&mut self, keys: &[At<String>], within: Option<&At<String>>, name: &At<String>) {
+        let (keys, within) = (self.event_columns(keys), self.kept_for(within));
         self.positions = true;
         if !self.rows.free(name, "`as` is the name of a new column") {
             return;
         }
         // The column is there after a fault of the keys too, so that later steps find it.
         self.rows.schema.fields.push(Field::new(&name.value, DataType::Bool));
-        if let Some(keys) = keys {
-            self.rows.steps.push(Step::First { keys, name: name.value.clone() });
+        if let (Some(keys), Some(within)) = (keys, within) {
+            self.rows.steps.push(Step::First { keys, within, name: name.value.clone() });
         }
     }
 
@@ -141,7 +151,7 @@ impl<'a> Planner<'a> {
         from: &str,
         columns: Vec<NewColumn>,
         first: Option<Try>,
-        otherwise: Option<Vec<Try>>,
+        otherwise: Option<InsteadTries>,
     ) {
         let mut take = vec![];
         for column in &columns {
@@ -159,8 +169,11 @@ impl<'a> Planner<'a> {
         let (Some(first), Some(otherwise), true) = (first, otherwise, take.len() == columns.len()) else {
             return;
         };
-        let tries = [first].into_iter().chain(otherwise).collect();
-        self.rows.steps.push(Step::Enrich(EnrichPlan { from: from.to_string(), take, tries }));
+        let InsteadTries { tries, late } = otherwise;
+        let tries = [first].into_iter().chain(tries).collect();
+        // The first try is that of the step itself.
+        let late = late.map(|number| number + 1);
+        self.rows.steps.push(Step::Enrich(EnrichPlan { from: from.to_string(), take, tries, late }));
     }
 
     /// Columns of the events as they are at this step.

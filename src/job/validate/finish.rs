@@ -116,6 +116,8 @@ impl Planner<'_> {
                 answers,
                 groupings: self.groupings,
                 watermark: self.watermark,
+                until: None,
+                step_mode: self.step_mode,
             },
             deliveries: Deliveries {
                 identities: Identities::default(),

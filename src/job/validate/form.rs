@@ -124,12 +124,12 @@ impl<'a> Checker<'a> {
         match step {
             StepSpec::Filter(sql) => self.expression(sql),
             StepSpec::Derive(columns) => columns.iter().for_each(|(_, sql)| self.expression(sql)),
-            StepSpec::Dedup { within, .. } => {
+            StepSpec::Dedup { within, .. } | StepSpec::First { within, .. } => {
                 if let Some(text) = within {
                     length(&self.planner.spec.document, text);
                 }
             }
-            StepSpec::First { .. } | StepSpec::Unreadable => {}
+            StepSpec::Unreadable => {}
             StepSpec::Enrich(enrich) => self.enrich(enrich),
             StepSpec::Lookup { lookup, otherwise } => {
                 self.lookup(lookup);
@@ -148,12 +148,12 @@ impl<'a> Checker<'a> {
 
     fn otherwise(&mut self, items: &'a [OtherwiseSpec]) {
         for item in items {
-            match item {
+            match item.item() {
                 OtherwiseSpec::Match(reach) => {
                     self.planner.reach(reach, DEFAULT, None);
                 }
                 OtherwiseSpec::Lookup(lookup) => self.lookup(lookup),
-                OtherwiseSpec::Constant { .. } => {}
+                OtherwiseSpec::Constant { .. } | OtherwiseSpec::Late { .. } => {}
             }
         }
     }

@@ -1,20 +1,39 @@
 //! `otherwise`: what is tried for events without a match.
 
-use super::enrich::{DEFAULT, Enclosing, NewColumn};
+use super::enrich::{DEFAULT, Enclosing, InsteadTries, NewColumn};
 use super::planner::Planner;
 use super::service::pointer_of;
 use crate::error::Error;
 use crate::job::document::At;
 use crate::job::spec::{LookupFrom, LookupSpec, NamedTexts, OtherwiseSpec};
-use crate::plan::Try;
+use crate::plan::{Mode, Try};
 use std::ops::Range;
 
 impl<'a> Planner<'a> {
     /// The tries of an `otherwise`; `None` after a fault.
-    pub(super) fn otherwise(&mut self, items: &'a [OtherwiseSpec], step: &Enclosing) -> Option<Vec<Try>> {
-        let mut tries = vec![];
-        let mut ended = false;
+    pub(super) fn otherwise(&mut self, items: &'a [OtherwiseSpec], step: &Enclosing) -> Option<InsteadTries> {
+        let (mut tries, mut late) = (vec![], None);
+        let (mut ended, mut right) = (false, true);
         for item in items {
+            if let OtherwiseSpec::Late { span, item } = item {
+                if late.is_some() {
+                    self.fault(Error::job("a step has one item for late events"), span);
+                    right = false;
+                }
+                right &= self.late_item(span, step);
+                let before = (self.asks.len(), self.services.len());
+                let attempt = self.instead(item, step);
+                // In `complete` mode no event is late, so nothing is asked for such.
+                if self.step_mode == Mode::Complete {
+                    right &= attempt.is_some();
+                    self.asks.truncate(before.0);
+                    self.services.truncate(before.1);
+                    continue;
+                }
+                late = Some(tries.len());
+                tries.push(attempt);
+                continue;
+            }
             if ended {
                 let error = Error::job("a constant matches every event, so nothing is tried after it");
                 self.fault(error.hint("put the constant last"), &place(item));
@@ -22,24 +41,40 @@ impl<'a> Planner<'a> {
                 tries.push(None);
                 continue;
             }
-            tries.push(match item {
-                OtherwiseSpec::Match(reach) if step.enrich => {
-                    let reach = self.reach(reach, step.reach, step.join.map(|join| join.table));
-                    reach.and_then(|reach| Some(self.as_of(step.join?, reach)))
-                }
-                OtherwiseSpec::Match(_) => {
-                    let error = Error::job("`match` is for tables, but this step is a lookup");
-                    self.fault(error.hint("write [table.NAME] and enrich = \"NAME\""), &place(item));
-                    None
-                }
-                OtherwiseSpec::Lookup(lookup) => self.otherwise_lookup(lookup, step),
-                OtherwiseSpec::Constant { values, .. } => {
-                    ended = true;
-                    self.constant(values, step.columns)
-                }
-            });
+            ended |= matches!(item, OtherwiseSpec::Constant { .. });
+            tries.push(self.instead(item, step));
         }
-        tries.into_iter().collect()
+        let tries = tries.into_iter().collect::<Option<Vec<Try>>>()?;
+        right.then_some(InsteadTries { tries, late })
+    }
+
+    /// Whether late events can be told: those of a table whose rows have times.
+    fn late_item(&self, span: &Range<usize>, step: &Enclosing) -> bool {
+        let timed = step.join.is_none_or(|join| self.tables[join.table].timed());
+        if !step.enrich || !timed {
+            let error = Error::job("`late` is for steps that look into a table whose rows have times");
+            self.fault(error.hint("a lookup has no watermark: leave `late` out"), span);
+        }
+        step.enrich && timed
+    }
+
+    /// The try of an item.
+    fn instead(&mut self, item: &'a OtherwiseSpec, step: &Enclosing) -> Option<Try> {
+        match item {
+            OtherwiseSpec::Match(reach) if step.enrich => {
+                let reach = self.reach(reach, step.reach, step.join.map(|join| join.table));
+                reach.and_then(|reach| Some(self.as_of(step.join?, reach)))
+            }
+            OtherwiseSpec::Match(_) => {
+                let error = Error::job("`match` is for tables, but this step is a lookup");
+                self.fault(error.hint("write [table.NAME] and enrich = \"NAME\""), &place(item));
+                None
+            }
+            OtherwiseSpec::Lookup(lookup) => self.otherwise_lookup(lookup, step),
+            OtherwiseSpec::Constant { values, .. } => self.constant(values, step.columns),
+            // The reader has faulted one in another.
+            OtherwiseSpec::Late { item, .. } => self.instead(item, step),
+        }
     }
 
     fn otherwise_lookup(&mut self, spec: &'a LookupSpec, step: &Enclosing) -> Option<Try> {
@@ -139,6 +174,6 @@ fn place(item: &OtherwiseSpec) -> Range<usize> {
     match item {
         OtherwiseSpec::Match(reach) => reach.direction.as_ref().map_or(0..0, |word| word.span.clone()),
         OtherwiseSpec::Lookup(lookup) => lookup.span.clone(),
-        OtherwiseSpec::Constant { span, .. } => span.clone(),
+        OtherwiseSpec::Constant { span, .. } | OtherwiseSpec::Late { span, .. } => span.clone(),
     }
 }

@@ -34,6 +34,8 @@ pub(super) struct Planner<'a> {
     pub(super) mode: Mode,
     /// The mode of all outputs, if the command line gives one.
     pub(super) mode_override: Option<Mode>,
+    /// What steps see: what had arrived, or everything.
+    pub(super) step_mode: Mode,
     pub(super) watermark: WatermarkPlan,
     pub(super) late: Option<LatePlan>,
     /// Numbers of the schema.
@@ -63,6 +65,7 @@ impl<'a> Planner<'a> {
             positions: false,
             mode: Mode::default(),
             mode_override: None,
+            step_mode: Mode::default(),
             watermark: WatermarkPlan::default(),
             late: None,
             offsets: None,
@@ -86,7 +89,7 @@ impl<'a> Planner<'a> {
                 StepSpec::Filter(sql) => self.rows.filter(sql),
                 StepSpec::Derive(columns) => self.rows.derive_all(columns),
                 StepSpec::Dedup { keys, within } => self.dedup(keys, within.as_ref()),
-                StepSpec::First { keys, name } => self.first(keys, name),
+                StepSpec::First { keys, within, name } => self.first(keys, within.as_ref(), name),
                 StepSpec::Enrich(enrich) => self.enrich(enrich),
                 StepSpec::Lookup { lookup, otherwise } => self.lookup(lookup, otherwise),
                 // The step may have made columns of any name.

@@ -1,100 +1,21 @@
 //! What the source says of the order in which its events came: arrival, watermark, and where late
 //! events go.
 
+use super::arrivals::{log_partition, own_partition};
 use super::faults::unknown_column;
 use super::planner::Planner;
 use crate::batch::{ColumnId, DataType, Field};
 use crate::error::Error;
-use crate::input::ReadTime;
-use crate::input::infer::{Inferred, InferredColumn};
-use crate::input::wire_format::LogColumn;
-use crate::job::document::At;
+use crate::job::document::{At, Document};
 use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
 use crate::plan::{LatePlan, LogPartition, Mode, WatermarkRule};
 use crate::sink::{LineKey, OutputFormat};
-use crate::time::{DAY, TimeParser, TimeRule, TimeUnit, Zone};
+use crate::time::TimeRule;
 use std::path::PathBuf;
 
 /// The columns that the late output has of its own.
 const LATE_COLUMNS: [&str; 6] = ["_file", "_line", "_event_time", "_watermark", "_missed", "_late_by"];
-
-/// How the time at which a record arrived is read, if the job names a column for it.
-///
-/// Its values have no unit or format of their own in the job file. Integers have the unit of the event
-/// time where that puts them within a year of it, or else the likely one; text is ISO-8601, or of the
-/// event time's format.
-pub(super) fn arrival(
-    spec: &JobSpec,
-    inferred: &Inferred,
-    zone: &Zone,
-    time: Option<&ReadTime>,
-) -> Option<ReadTime> {
-    let column = spec.source.arrival.as_ref()?;
-    let read = |rule| Some(ReadTime { column: column.value.clone(), rule });
-    if inferred.columns.is_empty() {
-        // Files without columns are empty, so how they are read does not matter.
-        return read(TimeRule::Iso);
-    }
-    let Some(found) = inferred.column(&column.value) else {
-        spec.document.fault(unknown_column(&column.value, inferred.names()), &column.span);
-        return None;
-    };
-    if let Some(time) = time.filter(|time| time.column == column.value) {
-        // The arrival is the event time itself, so it is read in the same way.
-        return Some(time.clone());
-    }
-    if matches!(found.ty, DataType::Timestamp | DataType::Date) && (!found.declared || found.derived) {
-        return read(TimeRule::Iso);
-    }
-    let rules = arrival_rules(inferred, found, zone, time);
-    let reads = |rule: &TimeRule| {
-        let mut parser = TimeParser::new(rule.clone(), zone.clone());
-        // One value that can be read is enough: the others are bad records.
-        found.examples.is_empty() || found.examples.iter().any(|text| parser.text(text.as_bytes()).is_ok())
-    };
-    if let Some(rule) = rules.into_iter().find(reads) {
-        return read(rule);
-    }
-    let error = match found.example.as_deref() {
-        Some(example) => Error::job(format!(
-            "`{}` contains `{example}`, which is not a time that can be read",
-            column.value
-        )),
-        None => Error::job(format!("`{}` is {}, but its unit is not known", column.value, found.ty)),
-    };
-    let hint = "arrival times are ISO-8601, integers since 1970, or written like the event time";
-    spec.document.fault(error.hint(hint), &column.span);
-    None
-}
-
-/// The rules that an arrival column may have, the best first.
-fn arrival_rules(
-    inferred: &Inferred,
-    found: &InferredColumn,
-    zone: &Zone,
-    time: Option<&ReadTime>,
-) -> Vec<TimeRule> {
-    let own = time.map(|time| time.rule.clone()).filter(|rule| *rule != TimeRule::Iso);
-    let likely = found.examples.iter().find_map(|e| TimeUnit::likely(e.parse().ok()?)).map(TimeRule::Epoch);
-    // An integer is never a time in ISO-8601.
-    let mut rules = if found.ty == DataType::Int64 { vec![] } else { vec![TimeRule::Iso] };
-    let sample = |column: Option<&InferredColumn>, rule: &TimeRule| {
-        let text = column?.example.as_ref()?;
-        TimeParser::new(rule.clone(), zone.clone()).text(text.as_bytes()).ok()
-    };
-    // A wrong unit puts an arrival decades away. Both instants are believed, so the difference cannot
-    // overflow.
-    let near = own.as_ref().is_some_and(|rule| {
-        let event = time.and_then(|time| sample(inferred.column(&time.column), rule));
-        matches!((event, sample(Some(found), rule)), (Some(e), Some(a)) if (a - e).abs() <= 366 * DAY)
-    });
-    match near {
-        true => rules.extend(own.into_iter().chain(likely)),
-        false => rules.extend(likely.into_iter().chain(own)),
-    }
-    rules
-}
 
 /// How far ahead of its arrival an event may be.
 ///
@@ -103,14 +24,14 @@ pub(super) fn max_ahead(spec: &JobSpec, has_arrival: bool) -> Option<i64> {
     let text = spec.source.max_ahead.as_ref()?;
     let ahead = length(&spec.document, text);
     if spec.source.arrival.is_none() && !has_arrival {
-        needs(spec, "max_ahead", "arrival", "the column that says when each event arrived", text);
+        needs(&spec.document, ("max_ahead", "arrival"), "the column that says when each event arrived", text);
     }
     ahead
 }
 
-fn needs(spec: &JobSpec, key: &str, other: &str, what: &str, text: &At<String>) {
+fn needs(document: &Document, (key, other): (&str, &str), what: &str, text: &At<String>) {
     let error = Error::job(format!("`{key}` needs `{other}`"));
-    spec.document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
+    document.fault(error.hint(format!("add `{other}`, {what}")), &text.span);
 }
 
 impl Planner<'_> {
@@ -118,27 +39,29 @@ impl Planner<'_> {
     /// break when its mode changes; without a streamed output, nothing of it is kept.
     pub(super) fn stream(&mut self) {
         let spec = self.spec;
-        let own = self.own_partition();
+        let own = own_partition(&self.log);
         // A column that the job names goes before what the log tells by itself.
         let partition = match &spec.source.partition {
-            Some(name) => self.log_partition(name),
+            Some(name) => log_partition(&spec.document, (&self.log, &self.rows), name),
             None => own,
         };
-        if self.streamed() && spec.source.partition.is_none() {
+        if (self.streamed() || self.steps_depend_on_arrival()) && spec.source.partition.is_none() {
             self.files_in_turn();
         }
         let idle = spec.source.idle.as_ref().and_then(|text| {
             if spec.source.partition.is_none() && own.is_none() {
-                needs(spec, "idle", "partition", "a column, or \"file\"", text);
+                needs(&spec.document, ("idle", "partition"), "a column, or \"file\"", text);
             }
             if spec.source.arrival.is_none() && self.log.own_arrival().is_none() {
-                needs(spec, "idle", "arrival", "the column that says when each event arrived", text);
+                let what = "the column that says when each event arrived";
+                needs(&spec.document, ("idle", "arrival"), what, text);
             }
             length(&spec.document, text)
         });
         let has_arrival = spec.source.arrival.is_some() || self.log.own_arrival().is_some();
         self.source_has(partition, has_arrival || self.log.files.is_empty());
         let late = spec.late.as_ref().and_then(|path| self.late_path(path));
+        self.streamed_steps();
         if !self.streamed() {
             // It decides nothing now, so the plan is the same whatever the job says of it.
             self.watermark = Default::default();
@@ -155,6 +78,9 @@ impl Planner<'_> {
         };
         let waits = !matches!(self.watermark.rule, WatermarkRule::KafkaStreams);
         self.watermark.known = known && waits && partition.is_some();
+        if self.steps_depend_on_arrival() {
+            self.streamed_rule(has_arrival);
+        }
         // Arrival order goes by position where arrivals are the same.
         self.positions = true;
         if self.groupings.iter().any(|g| g.plan.lateness.is_some())
@@ -169,7 +95,9 @@ impl Planner<'_> {
 
     /// Whether the watermark decides anything.
     pub(super) fn streamed(&self) -> bool {
-        self.mode_override == Some(Mode::Streamed) || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+        self.mode_override == Some(Mode::Streamed)
+            || self.groupings.iter().any(|g| g.plan.lateness.is_some())
+            || self.steps_depend_on_arrival()
     }
 
     /// Faults a log of several partitions in files that follow one another, where nothing tells when records
@@ -187,30 +115,6 @@ impl Planner<'_> {
                     .hint("or count every event: mode = \"complete\""),
                 &span,
             );
-        }
-    }
-
-    /// The partitions that the log tells by itself.
-    fn own_partition(&self) -> Option<LogPartition> {
-        let partition = self.log.own(LogColumn::Partition)?;
-        Some(match self.log.own(LogColumn::Topic) {
-            Some(topic) => LogPartition::Topics { topic, partition },
-            None => LogPartition::Column(partition),
-        })
-    }
-
-    fn log_partition(&self, name: &At<String>) -> Option<LogPartition> {
-        let source = &self.rows.schema.fields[..self.rows.source_columns];
-        match source.iter().position(|field| field.name == name.value) {
-            Some(column) => Some(LogPartition::Column(ColumnId::new(column))),
-            // A column with the name `file` goes before the word.
-            None if name.value == "file" => Some(LogPartition::File),
-            None if self.log.inferred.columns.is_empty() => None,
-            None => {
-                let error = unknown_column(&name.value, self.log.inferred.names());
-                self.fault(error.hint("or \"file\", if each file is a partition of the log"), &name.span);
-                None
-            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tables: the logs that steps look into, and what is asked of each.
 
+use super::arrivals::TableArrivals;
 use super::deletes;
 use super::found::{self, FoundFiles};
 use super::log::CheckedLog;
@@ -27,6 +28,8 @@ pub(super) struct JobTable<'a> {
     pub(super) rows: RowSource<'a>,
     /// The column of what change events do, of which deletes end rows.
     op: Option<ColumnId>,
+    /// How its rows arrive, where steps are streamed.
+    pub(super) arrivals: TableArrivals,
 }
 
 /// What one or more steps ask of a table. Columns are numbers of its rows' schema.
@@ -55,7 +58,7 @@ pub(super) fn find(spec: &JobSpec) -> Vec<FoundTable<'_>> {
             StepSpec::Lookup { lookup, otherwise } => (Some(lookup), otherwise),
             _ => continue,
         };
-        let others = otherwise.iter().filter_map(|item| match item {
+        let others = otherwise.iter().filter_map(|item| match item.item() {
             OtherwiseSpec::Lookup(lookup) => Some(&**lookup),
             _ => None,
         });
@@ -147,7 +150,7 @@ impl<'a> FoundTable<'a> {
             document.fault(error.hint(hint), &time.span);
         }
         rows.read(op);
-        Ok(JobTable { name, spec, keys, log, rows, op })
+        Ok(JobTable { name, spec, keys, log, rows, op, arrivals: TableArrivals::default() })
     }
 }
 
@@ -175,7 +178,7 @@ impl JobTable<'_> {
     pub(super) fn plan(&self, ask: &Ask, zone: &Zone, chunk_bytes: usize) -> Option<TablePlan> {
         let fields = &self.rows.schema.fields;
         let mut used = self.rows.used.clone();
-        self.log.use_inputs(&mut used, None);
+        self.log.use_inputs(&mut used, self.arrivals.arrival.as_ref());
         let kept: Vec<usize> =
             (0..fields.len()).filter(|i| *i >= self.rows.source_columns || used.contains(i)).collect();
         let of_files: Vec<usize> = kept.iter().copied().filter(|&i| i < self.rows.source_columns).collect();
@@ -184,6 +187,7 @@ impl JobTable<'_> {
         // A row's own time says when that version of it came, and not when it went.
         let own = LogColumn::named(&read.time.column).is_some_and(LogColumn::is_time);
         read.deletes = self.op.is_some() && !own && self.timed();
+        (read.arrival, read.arrival_optional) = (self.arrivals.arrival.clone(), self.arrivals.optional);
         // The order of rows at one instant.
         read.positions = true;
         let new = |old: usize| kept.iter().position(|&k| k == old).expect("a used column is kept");
@@ -206,6 +210,7 @@ impl JobTable<'_> {
             rows: Schema::new(kept.iter().map(|&i| fields[i].clone()).collect::<Vec<Field>>()),
             steps,
             index: AsOfPlan { keys, columns, fill: ask.fill, op: self.op.map(id), keep_keys: false },
+            watermark: self.arrivals.renumbered(id),
             rejects: None,
         })
     }

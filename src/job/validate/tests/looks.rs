@@ -95,7 +95,7 @@ filter = "isFirst"
         matches!(&plan.pipeline.steps[0], Step::Dedup { keys, within: Some(MINUTE) } if keys[..] == [0, 1].map(ColumnId::new))
     );
     assert!(
-        matches!(&plan.pipeline.steps[2], Step::First { keys, name } if keys[..] == [0, 4].map(ColumnId::new) && name == "isFirst")
+        matches!(&plan.pipeline.steps[2], Step::First { keys, within: None, name } if keys[..] == [0, 4].map(ColumnId::new) && name == "isFirst")
     );
     let reach = |direction, within, inclusive| Reach { direction, within: Some(within), inclusive };
     let tried = tries(&plan, 1);
