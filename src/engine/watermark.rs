@@ -287,11 +287,10 @@ impl WatermarkGenerator {
         };
         let counted =
             || self.partitions.iter().filter(|p| p.counts()).map(|p| (idle_from(p), p.max_timestamp));
-        // The timer may have come several times since. Where all are idle by now, the last of them led before.
-        let last = counted().map(|(idle_from, _)| idle_from).max().unwrap_or(i64::MIN);
-        let awake =
-            counted().filter(|(idle_from, _)| *idle_from > number || last <= number && *idle_from == last);
-        if let Some(least) = awake.map(|(_, max_timestamp)| max_timestamp).min() {
+        let awake = counted().filter(|(idle_from, _)| *idle_from > number).map(|(_, time)| time);
+        // The timer may have come several times since: with fewer partitions awake, the least of them only grows. Where
+        // all are idle, Flink goes on to the greatest.
+        if let Some(least) = awake.min().or_else(|| counted().map(|(_, time)| time).max()) {
             self.max_timestamp = self.max_timestamp.max(least);
         }
     }

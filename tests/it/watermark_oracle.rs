@@ -69,7 +69,8 @@ struct Probed {
 }
 
 /// Flink: a timer comes every so often, and each time takes the least of the partitions that are not idle. A
-/// partition is idle when it was silent at a probe, and still is more than `idle` later.
+/// partition is idle when it was silent at a probe, and still is more than `idle` later. Where all are idle, it takes
+/// the greatest.
 fn periodic(
     events: &[Arrival],
     out_of_orderness: i64,
@@ -105,7 +106,8 @@ fn periodic(
                     awake.push(partition.greatest);
                 }
             }
-            mark = mark.max(awake.into_iter().min().flatten());
+            let all_idle = || partitions.values().map(|partition| partition.greatest).max();
+            mark = mark.max(awake.into_iter().min().or_else(all_idle).flatten());
         }
         last = now;
         before.push(mark.map(|mark| mark - out_of_orderness));
