@@ -36,9 +36,6 @@ pub fn adopt(
 ) -> Result<AdoptOutcome> {
     let plan = job::plan_job(spec, overrides)?;
     let targets = places(&plan);
-    if let Some(outputs) = already(&plan, &targets)? {
-        return Ok(unchanged(plan, &targets, outputs));
-    }
     let mut transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
     // A commit that a killed `adopt` left is done by now: what lies in place may be ours since then.
     if let Some(outputs) = already(&plan, &targets)? {

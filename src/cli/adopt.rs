@@ -73,7 +73,7 @@ impl AdoptArgs {
     fn document(&self, outcome: &AdoptOutcome) -> ReportDocument {
         let mut out = ReportDocument::default();
         for output in &outcome.outputs {
-            self.output(&mut out, output);
+            self.output(&mut out, output, outcome.applied);
         }
         if outcome.differs() {
             out.line("nothing was changed: `--repair` replaces the files that differ");
@@ -83,13 +83,13 @@ impl AdoptArgs {
         out
     }
 
-    fn output(&self, out: &mut ReportDocument, output: &AdoptedOutput) {
+    fn output(&self, out: &mut ReportDocument, output: &AdoptedOutput, applied: bool) {
         let AdoptedOutput { path, files, rows, result, .. } = output;
         let is_table = crate::pg::is_url(path);
         let path = data(path);
         let (rows, files) = (count(*rows, "row", "rows"), count(*files as u64, "file", "files"));
         let files = if is_table { "the table".to_string() } else { files };
-        let would = |done: &str, plan: &str| if self.plan { plan.to_string() } else { done.to_string() };
+        let would = |done: &str, plan: &str| if applied { done.to_string() } else { plan.to_string() };
         match result {
             AdoptResult::Different(why, found) => {
                 out.line(format!("{path}: different from the replay, {why}"));

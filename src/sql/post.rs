@@ -226,11 +226,12 @@ impl<'a> GroupNames<'a> {
         let [start, end] = window_fields().map(|field| field.name);
         let columns = output.columns.fields.iter().zip(&post.columns).enumerate();
         let columns = columns.map(|(i, (field, column))| match column {
+            // Two columns may be one aggregate, which is computed once.
+            PlannedColumn::Value(v) => values[*v].clone(),
             _ if !renames => field.name.clone(),
             PlannedColumn::WindowStart => start.clone(),
             PlannedColumn::WindowEnd => end.clone(),
             PlannedColumn::Key(k) => grouping.keys[*k].clone(),
-            PlannedColumn::Value(v) => values[*v].clone(),
             PlannedColumn::Firing | PlannedColumn::Computed(_) => {
                 format!("_value_{}", grouping.plan.aggregates.len() + i + 1)
             }
