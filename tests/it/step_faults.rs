@@ -79,12 +79,12 @@ otherwise = [
       |             ^^^^
       hint: without it, its rows are valid at any time
 
-    error: [table.users] has no key `idle`
+    error: `idle` needs times, but [table.users] has no `time`
       --> job.toml:10:1
        |
     10 | idle = "1m"
        | ^^^^
-      hint: a table is read whole; only the source has a watermark
+      hint: without one, its rows are valid at any time
 
     error: unknown key `pth` in [table.users]
       --> job.toml:11:1
@@ -138,12 +138,6 @@ otherwise = [
     24 | [[step]]
        | ^^^^^^^^
       hint: as = "isFirst"
-
-    error: `within` goes with `dedup` or `enrich`, but this is `first`
-      --> job.toml:26:1
-       |
-    26 | within = "1m"
-       | ^^^^^^
 
     error: `first` needs `as`
       --> job.toml:27:1

@@ -61,7 +61,7 @@ fn steps(out: &mut ReportDocument, audit: &StepsAudit) {
     }
     if !audit.columns.is_empty() {
         out.table(vec![
-            TableColumn::values("column", audit.columns.iter().map(|column| data(&column.column))),
+            TableColumn::values("column", audit.columns.iter().map(|column| column.column.clone())),
             TableColumn::numbers(
                 "other values",
                 audit.columns.iter().map(|column| grouped(column.events)).collect::<Vec<_>>(),
