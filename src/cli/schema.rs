@@ -60,7 +60,7 @@ mod tests {
     fn the_help_of_expressions_names_every_function() {
         let line = format!("{{ \"docs\": {{ \"main\": {} }} }}", Value::from(crate::expr::functions::help()));
         let text = json::text();
-        assert_eq!(text.matches(&line).count(), 4, "filters, HAVING, and tables of expressions");
+        assert_eq!(text.matches(&line).count(), 5, "filters, HAVING, deletes, and tables of expressions");
     }
 
     /// Every key that is read says what it means, of what type it is, and how it may look.
