@@ -59,6 +59,8 @@ REFUSED = {
     **{(dialect, "pageviews-per-postcode out/pageviews-per-postcode"): "which needs the order of the records" for dialect in ("flink", "bigquery")},
     **{("bigquery", job): "cannot read JSON Lines" for job in ("sales-per-seller", "sales-per-seller-postgres")},
     **{(dialect, "65"): "columns that are derived" for dialect in ("flink", "bigquery")},
+    **{(dialect, "66"): "`changelog`, which needs the order of records" for dialect in ("flink", "bigquery")},
+    **{(dialect, "money-live"): "whose state expires by arrival" for dialect in (*ENGINES, *PARSED)},
     **{(dialect, "views-of-a-log"): "its records are in an envelope" for dialect in ("duckdb", "postgres", "spark")},
     **{(dialect, "pageviews-archive out/pageviews-archive"): "an archive, whose rows name the file and the place of each record," for dialect in (*ENGINES, *PARSED)},
     **{(dialect, "pageviews-so-far out/pageviews-firings.jsonl"): "an output of every firing, whose rows depend on the events between firings," for dialect in (*ENGINES, *PARSED)},

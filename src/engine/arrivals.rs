@@ -57,8 +57,16 @@ pub struct MaxTimestamps {
     behind: Vec<(Position, i64)>,
     /// The watermark generator at the end of the log.
     generator: WatermarkGenerator,
-    /// Whether rows have places in arrival order.
-    places: bool,
+    /// How rows get places in arrival order, where they have them.
+    places: Option<PlaceClock>,
+}
+
+/// The arrival clock of a log.
+enum PlaceClock {
+    /// The arrival of each record.
+    Arrival,
+    /// The greatest event time up to it: positions at which that moves on, and to what.
+    Reached(Vec<(Position, i64)>),
 }
 
 /// Rows that are put in order at once.
@@ -89,7 +97,11 @@ impl Arrivals {
 
     /// Of a log with a column of arrivals whose watermarks are known already: `generator` is the one at its end.
     pub fn known(generator: WatermarkGenerator) -> Arrivals {
-        Arrivals::Known(Box::new(MaxTimestamps { behind: vec![], generator, places: true }))
+        Arrivals::Known(Box::new(MaxTimestamps {
+            behind: vec![],
+            generator,
+            places: Some(PlaceClock::Arrival),
+        }))
     }
 
     /// The watermark generator at the end of the log, if anything had to be watched.
@@ -137,6 +149,7 @@ impl MaxTimestamps {
         let sessions =
             plan.pipeline.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
         let ahead = i64::from(!sessions);
+        let mut reached = vec![];
         if let Some(log) = gather_partitions(stores).first() {
             let ordered = log.order()?;
             let cuts = || (0..ordered.len()).step_by(ROWS);
@@ -165,6 +178,13 @@ impl MaxTimestamps {
             for from in cuts() {
                 let mut batch = batch_from(from);
                 generator.pass(&mut batch);
+                if plan.pipeline.read.arrival.is_none() && plan.pipeline.steps_are_streamed() {
+                    for (&time, &position) in batch.time.iter().zip(&batch.positions) {
+                        if reached.last().is_none_or(|(_, clock)| time > *clock) {
+                            reached.push((position, time));
+                        }
+                    }
+                }
                 let rows = batch.positions.iter().zip(&batch.max_timestamp).zip(&batch.time);
                 behind
                     .extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
@@ -172,18 +192,32 @@ impl MaxTimestamps {
         }
         // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
-        Ok(MaxTimestamps { behind, generator, places: plan.pipeline.steps_are_streamed() })
+        let places = plan.pipeline.steps_are_streamed().then_some(match plan.pipeline.read.arrival {
+            Some(_) => PlaceClock::Arrival,
+            None => PlaceClock::Reached(reached),
+        });
+        Ok(MaxTimestamps { behind, generator, places })
     }
 
     /// Fills `batch.reached`; of rows that did not come behind the watermark generator it says nothing.
     pub fn fill(&self, batch: &mut Batch) {
         batch.max_timestamp = vec![i64::MIN; batch.rows];
-        if self.places {
-            let rows = batch.arrival.iter().zip(&batch.positions);
-            let place = |(clock, position): (&i64, &Position)| {
-                StreamPlace::direct(Moment::of(*clock, Moment::SOURCE, *position))
-            };
-            batch.places = rows.map(place).collect();
+        let at = |clock: i64, position: &Position| {
+            StreamPlace::direct(Moment::of(clock, Moment::SOURCE, *position))
+        };
+        match &self.places {
+            None => {}
+            Some(PlaceClock::Arrival) => {
+                let rows = batch.arrival.iter().zip(&batch.positions);
+                batch.places = rows.map(|(clock, position)| at(*clock, position)).collect();
+            }
+            Some(PlaceClock::Reached(reached)) => {
+                let clock = |position: &Position| {
+                    let after = reached.partition_point(|(moved, _)| moved <= position);
+                    after.checked_sub(1).map_or(i64::MIN, |last| reached[last].1)
+                };
+                batch.places = batch.positions.iter().map(|position| at(clock(position), position)).collect();
+            }
         }
         let Some(first) = batch.positions.first() else { return };
         // The positions of a batch ascend, so one search is enough for all its rows.

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Streamed, so that batches pass in turn; with steps that settle at the end, events, groups and late events.
 const JOB: &str = r#"
+mode = "streamed"
+
 [source]
 path = "log/*.csv"
 time = "at"

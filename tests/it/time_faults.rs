@@ -146,7 +146,7 @@ pth = "late.jsonl"
        |
     31 | [late]
        | ^^^^^^
-      hint: a .jsonl or .parquet file for late events
+      hint: a .jsonl, .parquet or .kcat file for late events
 
     error: unknown key `pth` in [late]
       --> job.toml:32:1

@@ -79,7 +79,7 @@ impl Planner<'_> {
         let waits = !matches!(self.watermark.rule, WatermarkRule::KafkaStreams);
         self.watermark.known = known && waits && partition.is_some();
         if self.steps_depend_on_arrival() {
-            self.streamed_rule(has_arrival);
+            self.streamed_rule();
         }
         // Arrival order goes by position where arrivals are the same.
         self.positions = true;

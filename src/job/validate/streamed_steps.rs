@@ -72,7 +72,7 @@ impl Planner<'_> {
     }
 
     /// Faults watermarks of the source by which steps do not go.
-    pub(super) fn streamed_rule(&self, has_arrival: bool) {
+    pub(super) fn streamed_rule(&self) {
         let source = &self.spec.source;
         let own = self.watermark.rule != WatermarkRule::Flink || self.watermark.every.is_some();
         if let Some(rule) = source.watermark.as_ref().filter(|_| own) {
@@ -81,13 +81,6 @@ impl Planner<'_> {
             );
             let error = error.hint("take `watermark` away; or count every event: mode = \"complete\"");
             self.fault(error, &rule.span);
-        }
-        // The merged order of all logs needs the arrival of each record.
-        if self.watermark.known && !has_arrival {
-            let error = Error::job("streamed steps over several partitions need the arrival of each record");
-            let error = error.hint("name the column that has it: `arrival`");
-            let span = source.partitions.as_ref().map_or(&source.log.span, |word| &word.span);
-            self.fault(error.hint("or partitions = \"seen\" takes the order of the files"), span);
         }
     }
 
