@@ -33,7 +33,6 @@ derive = { double = "n * 2" }
 
 [[step]]
 dedup = ["key", "n"]
-within = "1h"
 
 [[output]]
 path = "out/groups"
