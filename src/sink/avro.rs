@@ -3,7 +3,7 @@
 //! # Contract
 //! * Every column is a union of `null` and its type: `timestamp-micros`, `date` and `decimal` (of bytes) are logical types
 //!   of the standard, and JSON is a string. A name that is a path of a record makes records, as in JSON Lines.
-//! * A block has [`ROWS_PER_BLOCK`] rows of its piece, or what is left of them, compressed by `deflate`, which every reader
+//! * A block has `ROWS_PER_BLOCK` rows of its piece, or what is left of them, compressed by `deflate`, which every reader
 //!   knows. The sync marker is a hash of the schema: equal rows are equal bytes.
 //!
 //! # Why not arrow-avro
