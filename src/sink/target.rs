@@ -65,14 +65,16 @@ impl Target {
                     path.display(),
                     entry.display()
                 ))
-                .hint("choose another path for the output, or empty that folder.")),
+                .hint("choose another path for the output, or empty that folder")
+                .hint("results that another program published are taken over by `highwater adopt JOB`")),
                 _ => Ok(()),
             },
             TargetKind::File if !self.is_ours() => Err(Error::job(format!(
                 "refusing to replace {}, which Highwater did not write",
                 path.display()
             ))
-            .hint("choose another path for the output, or remove that file.")),
+            .hint("choose another path for the output, or remove that file")
+            .hint("results that another program published are taken over by `highwater adopt JOB`")),
             TargetKind::File => Ok(()),
         }
     }

@@ -52,7 +52,7 @@ impl OutputCheck<'_> {
     pub(super) fn rules(&self) -> Result<ComparisonRules> {
         let request = self.request;
         let columns = &self.output().columns;
-        let names = naming(self.output());
+        let names = naming(self.plan, self.output());
         let mut rules = request.rules(request.keys.clone());
         if rules.keys.is_empty() {
             let renamed = mapping::keys(columns, &self.plan.zone, &request.map, &names)?;
@@ -116,7 +116,9 @@ pub(super) fn near(plan: &Plan, output: &OutputPlan) -> Vec<(String, f64)> {
     let OutputKind::Groups { grouping, post } = &output.kind else { return vec![] };
     let share = |column: &PlannedColumn| {
         let PlannedColumn::Value(i) = column else { return None };
-        let (aggregate, _) = &plan.pipeline.groupings[*grouping].plan.aggregates[*i];
+        // Of whole rows no column is near another.
+        let grouping = &plan.pipeline.groupings[*grouping];
+        let (aggregate, _) = output.tells_groups(grouping).then(|| &grouping.plan.aggregates[*i])?;
         let of_floats = aggregate.args.contains(&DataType::Float64);
         match aggregate.function {
             Function::ApproxCountDistinct => Some(APPROXIMATE),
@@ -132,9 +134,13 @@ pub(super) fn near(plan: &Plan, output: &OutputPlan) -> Vec<(String, f64)> {
     columns.filter_map(|(field, column)| Some((field.name.clone(), share(column)?))).collect()
 }
 
-/// The columns of an output that say which group a row is of; none of outputs of events.
-pub(super) fn naming(output: &OutputPlan) -> Vec<String> {
-    let OutputKind::Groups { post, .. } = &output.kind else { return vec![] };
+/// The columns of an output that say which group a row is of; none of outputs of events, and where `columns` leaves out
+/// what tells groups apart: then whole rows are compared.
+pub(super) fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
+    let OutputKind::Groups { grouping, post } = &output.kind else { return vec![] };
+    if !output.tells_groups(&plan.pipeline.groupings[*grouping]) {
+        return vec![];
+    }
     let names = output.columns.fields.iter().zip(&post.columns);
     names.filter(|(_, column)| column.names_group()).map(|(field, _)| field.name.clone()).collect()
 }

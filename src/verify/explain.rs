@@ -495,7 +495,7 @@ const FEW_FILES: usize = 8;
 
 /// The files that have events in each of some groups that differ.
 fn suspected(case: &OutputCheck, found: &Comparison) -> Result<Vec<PathBuf>> {
-    let keys = naming(case.output());
+    let keys = naming(case.plan, case.output());
     let groups: Vec<GroupOf> =
         found.rows.iter().filter_map(|row| group_of(&row.key, &keys)).take(3).collect();
     if groups.is_empty() {

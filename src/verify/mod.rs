@@ -185,7 +185,7 @@ pub(crate) fn alike(
 ) -> Result<Comparison> {
     let output = &plan.deliveries.outputs[id];
     let rules = ComparisonRules {
-        keys: case::naming(output),
+        keys: case::naming(plan, output),
         show: 1,
         memory: options.memory,
         threads: options.threads,

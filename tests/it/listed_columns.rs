@@ -160,3 +160,27 @@ fn wrong_columns_are_told() {
     let answer = lab.run(events, &[]);
     assert!(answer.err.contains("has `select` or `columns`, and not both"), "{}", answer.err);
 }
+
+/// Rows of different groups may be equal then, so whole rows are compared.
+#[test]
+fn rows_that_do_not_tell_their_groups_are_verified_as_a_whole() {
+    let lab = Lab::new();
+    lab.write(
+        "log.csv",
+        "at,shop,n\n2024-06-01T10:00:10Z,a,1\n2024-06-01T10:01:10Z,a,1\n2024-06-01T10:02:10Z,a,3\n",
+    );
+    lab.done(
+        "[source]\npath = \"log.csv\"\ntime = \"at\"\n[[output]]\npath = \"out.csv\"\nwindow = { tumbling = \"1m\" }\nby = [\"shop\"]\n\
+         select = { total = \"sum(n)\" }\ncolumns = [\"shop\", \"total\"]\n",
+        &[],
+    );
+    assert_eq!(lab.text("out.csv"), "shop,total\na,1\na,1\na,3\n");
+    let same = lab.highwater(&["verify", "job.toml"]);
+    assert_eq!(same.code, 0, "{}{}", same.out, same.err);
+    lab.write("theirs.csv", "shop,total\na,1\na,3\na,3\n");
+    let other = lab.highwater(&["verify", "job.toml", "--against", "theirs.csv"]);
+    assert_eq!(other.code, 1, "{}{}", other.out, other.err);
+    lab.write("theirs.csv", "shop,total\na,3\na,1\na,1\n");
+    let other = lab.highwater(&["verify", "job.toml", "--against", "theirs.csv"]);
+    assert_eq!(other.code, 0, "{}{}", other.out, other.err);
+}

@@ -95,7 +95,8 @@ fn an_output_folder_that_is_someone_elses() {
     insta::assert_snapshot!(answer.words(), @r"
     exit 2
     error: refusing to write into disk/out, which contains files that Highwater did not write (thesis.txt)
-      hint: choose another path for the output, or empty that folder.
+      hint: choose another path for the output, or empty that folder
+      hint: results that another program published are taken over by `highwater adopt JOB`
     ");
     assert_eq!(lab.data("disk").len(), 1);
     assert_eq!(lab.text("disk/out/thesis.txt"), "years of work");
@@ -110,7 +111,8 @@ fn an_output_file_that_is_someone_elses() {
     insta::assert_snapshot!(answer.words(), @r"
     exit 2
     error: refusing to replace disk/rows.csv, which Highwater did not write
-      hint: choose another path for the output, or remove that file.
+      hint: choose another path for the output, or remove that file
+      hint: results that another program published are taken over by `highwater adopt JOB`
     ");
     assert_eq!(lab.text("disk/rows.csv"), "years of work");
 }

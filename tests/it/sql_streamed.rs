@@ -2,6 +2,8 @@
 
 use crate::streamed::log;
 use crate::support::{Answer, Lab};
+use proptest::prelude::*;
+use proptest::sample::select;
 
 /// A job with a streamed output, a complete one and late events, over a log of which one event is late.
 fn lab(window: &str) -> Lab {
@@ -117,4 +119,45 @@ fn a_log_tells_arrivals_and_partitions_by_itself() {
     let answer = lab.highwater(&["verify", "job.toml"]);
     assert_eq!(answer.code, 0, "{}{}", answer.out, answer.err);
     assert!(answer.out.contains("out.csv: same, 2 rows") && answer.out.contains("late.jsonl: same, 1 row"));
+}
+
+proptest! {
+    #![proptest_config(crate::laws::cases(40))]
+
+    /// `dedup` and `first` of streamed jobs go by arrival: so does their SQL, of windows, events and late events.
+    #[test]
+    fn steps_by_arrival_are_the_same_in_sql(
+        log in prop::collection::vec((0i64..600, select(vec![0i64, 1, 5, 60, 300]), 0u8..3, 0u8..2, 0u8..4), 5..60),
+        steps in select(vec![
+            "dedup = [\"k\", \"v\"]",
+            "first = [\"k\"]\nas = \"f\"",
+            "dedup = [\"k\"]\n[[step]]\nfirst = [\"p\"]\nas = \"f\"",
+            "first = [\"k\"]\nas = \"f\"\n[[step]]\nfilter = \"f\"\n[[step]]\ndedup = [\"p\"]",
+        ]),
+        order in select(vec![
+            "", "arrival = \"came\"", "partition = \"p\"", "partition = \"p\"\npartitions = \"known\"",
+            "arrival = \"came\"\npartition = \"p\"\nidle = \"30s\"",
+        ]),
+        delay in select(vec![0, 10, 60]),
+        output in select(vec![
+            "window = { tumbling = \"1m\", allowed_lateness = \"30s\" }\nby = [\"k\"]\nselect = { n = \"count(*)\", s = \"sum(v)\" }",
+            "window = { hopping = \"1m\", slide = \"2m\" }\nby = [\"k\"]\nselect = { n = \"count(*)\" }",
+            "select = [\"t\", \"k\", \"p\", \"v\"]",
+        ]),
+    ) {
+        let lab = Lab::new();
+        let mut text = "t,came,k,p,v\n".to_string();
+        for (at, later, k, p, v) in log {
+            let at = 1_717_236_000 + at;
+            text += &format!("{at},{},k{k},p{p},{v}\n", at + later);
+        }
+        lab.write("log.csv", text);
+        let late = if output.starts_with("window") { "[late]\npath = \"late.jsonl\"\n" } else { "" };
+        lab.write("job.toml", format!(
+            "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"t\"\ntime_unit = \"s\"\nout_of_orderness = \"{delay}s\"\n{order}\n\
+             {late}[[step]]\n{steps}\n[[output]]\npath = \"out.csv\"\n{output}\n"
+        ));
+        let answer = lab.highwater(&["verify", "job.toml"]);
+        prop_assert_eq!(answer.code, 0, "{}{}\n{}", answer.out, answer.err, lab.text("job.toml"));
+    }
 }

@@ -421,11 +421,13 @@ fn what_is_someone_elses_is_refused() {
     };
     insta::assert_snapshot!(refused(Target::folder(tmp.path().join("a"))), @"
     error: refusing to write into DIR/a, which contains files that Highwater did not write (thesis.doc)
-      hint: choose another path for the output, or empty that folder.
+      hint: choose another path for the output, or empty that folder
+      hint: results that another program published are taken over by `highwater adopt JOB`
     ");
     insta::assert_snapshot!(refused(Target::file(tmp.path().join("r.csv"))), @"
     error: refusing to replace DIR/r.csv, which Highwater did not write
-      hint: choose another path for the output, or remove that file.
+      hint: choose another path for the output, or remove that file
+      hint: results that another program published are taken over by `highwater adopt JOB`
     ");
     insta::assert_snapshot!(refused(Target::file(tmp.path().join("a"))), @"error: the output DIR/a is a folder, not a file");
     insta::assert_snapshot!(refused(Target::folder(tmp.path().join("r.csv"))), @"error: the output DIR/r.csv is a file, not a folder");
