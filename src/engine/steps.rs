@@ -13,6 +13,7 @@ use crate::plan::{EnrichPlan, PerId, Plan, Step, StepId, TableId, Try};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array, new_null_array};
 use arrow_select::interleave::interleave;
+use std::borrow::Cow;
 
 /// The tables and services that steps look into.
 #[derive(Default)]
@@ -163,26 +164,25 @@ impl StageSteps<'_> {
         let columns: Vec<&ArrayRef> = keys.iter().map(|&c| &batch.columns[c]).collect();
         let hashes = hash_keys(&columns, batch.rows);
         let place = self.stage.ordered.iter().position(|&s| s == step).expect("a step of the stage");
-        let order = match (self.plan.pipeline.is_by_arrival(step), &self.plan.pipeline.steps[step]) {
-            (true, _) => {
-                log.logs[place].push_placed(&hashes, &batch.places, &batch.positions, &batch.numbers);
-                batch.places.iter().map(|place| place.moment.clock).collect()
-            }
+        let order = match &self.plan.pipeline.steps[step] {
             // Change logs are ordered as they were written, whatever event times their records have.
-            (false, Step::Latest { by_arrival, .. }) => {
-                let in_log_order = if *by_arrival { batch.arrival.clone() } else { vec![0; batch.rows] };
-                log.logs[place].push(&hashes, &in_log_order, &batch.positions, &batch.numbers);
-                in_log_order
-            }
-            (false, _) => {
-                log.logs[place].push(&hashes, &batch.time, &batch.positions, &batch.numbers);
-                batch.time.clone()
-            }
+            Step::Latest { by_arrival: true, .. } => Cow::Borrowed(&batch.arrival[..]),
+            Step::Latest { .. } => Cow::Owned(vec![0; batch.rows]),
+            _ => Cow::Borrowed(&batch.time[..]),
         };
+        let placed = self.plan.pipeline.is_by_arrival(step);
+        match placed {
+            true => log.logs[place].push_placed(&hashes, &batch.places, &batch.positions, &batch.numbers),
+            false => log.logs[place].push(&hashes, &order, &batch.positions, &batch.numbers),
+        }
         let Some(store) = log.kept.get_mut(place) else { return Ok(()) };
         let mut columns: Vec<ArrayRef> = columns.into_iter().cloned().collect();
         columns.push(numbers(&batch.numbers));
-        let (time, positions) = (order, batch.positions.clone());
+        let time = match placed {
+            true => batch.places.iter().map(|place| place.moment.clock).collect(),
+            false => order.into_owned(),
+        };
+        let positions = batch.positions.clone();
         store.push(&Batch { columns, time, positions, rows: batch.rows, ..Batch::default() })
     }
 
