@@ -35,7 +35,7 @@ impl FilesInPlace {
     /// A folder cannot be listed, or a name is not UTF-8.
     pub fn find(target: &Target) -> Result<FilesInPlace> {
         let paths = match target.kind {
-            TargetKind::Folder => foreign_files(target)?,
+            TargetKind::Folder | TargetKind::Table(_) => foreign_files(target)?,
             TargetKind::File if target.path.symlink_metadata().is_ok() => {
                 vec![target.path.file_name().unwrap_or_default().to_string_lossy().into_owned()]
             }

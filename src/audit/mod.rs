@@ -282,7 +282,9 @@ impl OfOutputs<'_> {
         let plan = &self.grouping().plan;
         OutputAudit {
             output: match &output.to {
-                OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
+                OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
+                    path.display().to_string()
+                }
                 OutputTo::Terminal => "-".into(),
             },
             window: plan.window.to_string(),

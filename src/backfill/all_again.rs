@@ -13,7 +13,7 @@ use super::given::FileRole;
 use super::history::of_files;
 use super::outcome::{Corrected, HistoryRead, Method};
 use super::part_rows::{WindowColumns, part_keys};
-use super::partition::records;
+use super::partition::{partition, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
 use crate::batch::{PartitionPath, Schema};
@@ -145,17 +145,21 @@ impl Correction<'_> {
         let output = &self.pass.plan.deliveries.outputs[*index];
         let manifest = &self.in_place.manifests[number];
         let mut corrected = Corrected { method: Method::AllAgain, ..Corrected::untouched(output, manifest) };
-        let old: BTreeMap<&str, &Part> =
-            manifest.parts.iter().map(|part| (part.path.as_str(), part)).collect();
+        // A part of a table is named by its content, so it is its partition that tells what it takes the place of.
+        let place = |part: &Part| match target.is_table() {
+            true => partition(part).file("data.parquet").display().to_string(),
+            false => part.path.clone(),
+        };
+        let old: BTreeMap<String, &Part> = manifest.parts.iter().map(|part| (place(part), part)).collect();
         let staged: BTreeMap<String, _> = self
             .transaction
             .staged(number)
             .into_iter()
-            .map(|(part, at)| (part.path.clone(), (part, at)))
+            .map(|(part, at)| (place(&part), (part, at)))
             .collect();
         let now: BTreeMap<String, Part> =
-            self.transaction.parts(number)?.into_iter().map(|part| (part.path.clone(), part)).collect();
-        let gone = old.keys().filter(|path| !now.contains_key(**path)).map(|path| path.to_string());
+            self.transaction.parts(number)?.into_iter().map(|part| (place(&part), part)).collect();
+        let gone = old.keys().filter(|path| !now.contains_key(*path)).cloned();
         let paths: BTreeSet<String> = staged.keys().cloned().chain(gone).collect();
         // A part that is written again as it was is no change.
         let as_it_was = |path: &&String| {

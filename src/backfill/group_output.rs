@@ -326,6 +326,8 @@ impl<'a> GroupOutput<'a> {
         }
         let name = format!("data.{}", self.output.format.extension());
         let staged = transaction.stage(self.number, &path.file(&name))?;
-        write_part(pass, staged, &self.reader, rows, &self.spans(rows)?, self.without_header()).map(Some)
+        let schema = transaction.numbered(self.number, &self.reader.schema);
+        write_part(pass, (staged, &schema), &self.reader, rows, &self.spans(rows)?, self.without_header())
+            .map(Some)
     }
 }

@@ -59,7 +59,7 @@ impl Archive {
     /// It is no archive, or holds other files than those that the job has counted, or has not the columns
     /// that the job reads.
     fn other(path: &Path, plan: &Plan, in_place: &InPlace) -> Result<Archive> {
-        let target = if path.is_dir() { Target::folder(path) } else { Target::file(path) };
+        let target = if path.is_dir() { Target::found(path) } else { Target::file(path) };
         let no_archive = || {
             Error::job(format!("{} is not an archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")

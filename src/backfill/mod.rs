@@ -39,7 +39,7 @@ mod touched;
 use crate::clock::Stopwatch;
 use crate::deliver::server_tables;
 use crate::deliver::server_tables::Extent;
-use crate::deliver::target;
+use crate::deliver::{tables, target};
 use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::{Error, Result};
 use crate::input::InputReport;
@@ -137,6 +137,7 @@ pub(crate) fn correct(
             .map(|((index, _), manifest)| Corrected::untouched(&plan.deliveries.outputs[*index], manifest))
             .collect()
     };
+    tables::describe(&plan, &transaction)?;
     if !request.plan_only {
         server_tables::check(&plan)?;
     }

@@ -1,7 +1,7 @@
 //! The rows of a part: read, chosen, and written as a run writes them.
 
 use super::parts::PartReader;
-use crate::batch::{PartitionPath, compare_rows, plain_strings, views};
+use crate::batch::{PartitionPath, Schema, compare_rows, plain_strings, views};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
 use crate::group::key_rows;
@@ -121,23 +121,23 @@ impl WindowColumns {
     }
 }
 
-/// Writes all rows of a part, cut as a run cuts them; `spans` are their windows, if they have any. The part is
+/// Writes all rows of a part of `schema`, cut as a run cuts them; `spans` are their windows, if they have any. The part is
 /// one that `reader` can read; it has no header line where it is `like` files that have none.
 ///
 /// # Errors
 /// The disk fails.
 pub fn write_part(
     pass: &Pass,
-    staged: StagedFile,
+    (staged, schema): (StagedFile, &Schema),
     reader: &PartReader,
     rows: &RecordBatch,
     spans: &[TimeRange],
     like: Option<&AdoptedFile>,
 ) -> Result<Part> {
-    let encoder = encoder(reader.format, &reader.schema, &pass.plan.zone)?;
+    let encoder = encoder(reader.format, schema, &pass.plan.zone)?;
     let mut writer = match like {
         Some(like) => PartWriter::without_header(staged, like.clone()),
-        None => PartWriter::new(staged, reader.format, &reader.schema)?,
+        None => PartWriter::new(staged, reader.format, schema)?,
     };
     // A row group ends where that of a run ends, or the files would not have the same bytes.
     for from in (0..rows.num_rows()).step_by(ROWS_PER_GROUP) {

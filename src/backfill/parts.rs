@@ -20,7 +20,6 @@ use crate::time::Zone;
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use rows::unreadable;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::xxh3_128;
@@ -103,9 +102,7 @@ impl PartReader {
     }
 
     fn parquet(&self, bytes: Vec<u8>, rows: usize) -> parquet::errors::Result<RecordBatch> {
-        // Parts do not hold Arrow's schema, so the reader is told the types.
-        let options = ArrowReaderOptions::new().with_schema(self.schema.arrow());
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(Bytes::from(bytes), options)?;
+        let builder = sink::parquet::reader(Bytes::from(bytes), &self.schema)?;
         // One batch for the whole part spares a copy of all columns.
         let reader = builder.with_batch_size(rows.max(1)).build()?;
         let mut batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;

@@ -99,7 +99,9 @@ impl<'a> Correction<'a> {
             }
             paths.retain(|path| !found.contains(path));
             planned.added = paths.len();
-            let name = format!("data.{}", output.format.extension());
+            // The content of a part of a table, which is not known yet, will be its name.
+            let stem = if self.targets[number].1.is_table() { "*" } else { "data" };
+            let name = format!("{stem}.{}", output.format.extension());
             planned.parts.extend(paths.iter().map(|path| path.file(&name).display().to_string()));
             planned.parts.sort();
             planned

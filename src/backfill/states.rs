@@ -292,7 +292,8 @@ impl<'a> StateParts<'a> {
             return Ok(None);
         }
         let staged = transaction.stage_state_part(self.output.number, &state_path(path))?;
-        write_part(pass, staged, &self.reader, groups, &self.spans(groups), None).map(Some)
+        write_part(pass, (staged, &self.reader.schema), &self.reader, groups, &self.spans(groups), None)
+            .map(Some)
     }
 }
 

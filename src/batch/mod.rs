@@ -5,6 +5,7 @@
 //! [`compare_rows`] compares rows.
 
 mod arrays;
+pub(crate) mod avro_bytes;
 mod builder;
 mod column_id;
 mod compare;

@@ -137,6 +137,8 @@ pub struct Field {
     pub faulty: bool,
     /// Whether it is of a record in the files: its name is a path to it, and JSON Lines have the record.
     pub nested: bool,
+    /// Its number in a table; none in other outputs.
+    pub table_id: Option<i32>,
 }
 
 /// Whose a column is, which decides whether it is found by its name.
@@ -152,7 +154,7 @@ pub enum Origin {
 impl Field {
     /// A field of the job.
     pub fn new(name: impl Into<String>, ty: DataType) -> Field {
-        Field { name: name.into(), ty, origin: Origin::Job, faulty: false, nested: false }
+        Field { name: name.into(), ty, origin: Origin::Job, faulty: false, nested: false, table_id: None }
     }
 
     /// A field that no name finds; `name` is for people.
@@ -204,7 +206,15 @@ impl Schema {
 
     /// The same schema as Arrow has it.
     pub fn arrow(&self) -> arrow_schema::SchemaRef {
-        let fields = self.fields.iter().map(|f| arrow_schema::Field::new(&f.name, f.ty.arrow(), true));
+        let field = |f: &Field| {
+            let field = arrow_schema::Field::new(&f.name, f.ty.arrow(), true);
+            match f.table_id {
+                // The key by which `parquet` takes the id of a column.
+                Some(id) => field.with_metadata([("PARQUET:field_id".to_string(), id.to_string())]),
+                None => field,
+            }
+        };
+        let fields = self.fields.iter().map(field);
         std::sync::Arc::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()))
     }
 }

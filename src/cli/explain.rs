@@ -226,9 +226,12 @@ fn outputs(plan: &Plan) -> String {
     let mut out = "\noutputs:\n".to_string();
     for (id, output) in plan.deliveries.with_ids() {
         let to = match &output.to {
-            OutputTo::Folder(path) | OutputTo::File(path) => {
-                format!("{} ({})", path.display(), output.format.name())
-            }
+            OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => match &output.to {
+                OutputTo::Table(_, format) => {
+                    format!("{} (a table: {})", path.display(), format.name())
+                }
+                _ => format!("{} ({})", path.display(), output.format.name()),
+            },
             OutputTo::Terminal => "the terminal".to_string(),
         };
         let what = match &output.kind {

@@ -49,7 +49,7 @@ fn is_of_job(spec: &JobSpec, file: &Path) -> bool {
     let (here, named) = (owner::place(file), job::named(spec));
     let is_in = |target: &Target| {
         let there = owner::place(&target.path);
-        there == here || target.kind == TargetKind::Folder && here.starts_with(&there)
+        there == here || target.kind != TargetKind::File && here.starts_with(&there)
     };
     named.outputs.iter().any(is_in) || named.beside.iter().any(|path| owner::place(path) == here)
 }

@@ -163,7 +163,7 @@ fn output_event(output: &OutputOutcome) -> LogEvent {
         OutputTo::Terminal => String::new(),
         OutputTo::File(path) if *written > 0 => format!("{}: {counted}", path.display()),
         OutputTo::File(path) => format!("{}: {counted}, unchanged", path.display()),
-        OutputTo::Folder(path) => {
+        OutputTo::Folder(path) | OutputTo::Table(path, _) => {
             let parts = written + unchanged;
             let word = if parts == 1 { "file" } else { "files" };
             let mut text = format!("{}: {counted} in {parts} {word}", path.display());

@@ -39,10 +39,10 @@ pub fn write(
     let mut partitions = gather_partitions(stores);
     partitions.retain(|partition| wanted(&partition.path));
     let settled = SettledRows::new(output, known);
-    let schema = output.file_schema();
     if output.to == OutputTo::Terminal {
         return show(pass, output, &partitions, &settled);
     }
+    let schema = transaction.numbered(target, &output.file_schema());
     let encoder = encoder(output.format, &schema, &pass.plan.zone)?;
     let arrow = schema.arrow();
     let written: Vec<WrittenRows> = partitions

@@ -16,6 +16,7 @@ pub(crate) mod server_tables;
 pub(crate) mod shape;
 mod staged;
 pub(crate) mod state;
+pub(crate) mod tables;
 
 pub use late::{schema as late_schema, with_own as with_late_columns};
 pub(crate) use outcome::balances;

@@ -68,7 +68,8 @@ impl<'a> PartitionedWriter<'a> {
         target: usize,
         transaction: &'a Transaction,
     ) -> Result<Self> {
-        let (format, schema, of_state) = (output.format, output.file_schema(), false);
+        let schema = transaction.numbered(target, &output.file_schema());
+        let (format, of_state) = (output.format, false);
         PartitionedWriter::to(plan, output, Files { target, transaction, format, schema, of_state })
     }
 

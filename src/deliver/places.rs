@@ -25,6 +25,7 @@ pub fn target(to: &OutputTo) -> Option<Target> {
     match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
+        OutputTo::Table(path, format) => Some(Target::table(path, *format)),
         OutputTo::Terminal => None,
     }
 }

@@ -210,7 +210,9 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<St
         StateSection {
             kind: StateKind::Window,
             name: match &output.to {
-                OutputTo::Folder(path) | OutputTo::File(path) => path.display().to_string(),
+                OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
+                    path.display().to_string()
+                }
                 OutputTo::Terminal => "-".into(),
             },
             rows: spans.len(),

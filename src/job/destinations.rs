@@ -6,6 +6,7 @@ use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
 use crate::sink::{NamedPaths, OutputFormat, Target};
+use crate::table::TableFormat;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -46,6 +47,10 @@ pub fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
         return Some(OutputTo::Terminal);
     }
     let target = PathBuf::from(path);
+    // A format that is not known has its fault where the output is planned.
+    if let Some(format) = spec.table.as_ref().and_then(|name| TableFormat::named(&name.value)) {
+        return Some(OutputTo::Table(target, format));
+    }
     Some(match OutputFormat::of_path(&target) {
         Some(_) if !path.ends_with('/') => OutputTo::File(target),
         _ => OutputTo::Folder(target),
@@ -80,6 +85,7 @@ pub fn named(spec: &JobSpec) -> NamedPaths {
     let outputs = destinations(spec).into_iter().filter_map(|to| match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
+        OutputTo::Table(path, format) => Some(Target::table(path, format)),
         OutputTo::Terminal => None,
     });
     let late = late_path(spec).map(Target::file);
@@ -106,7 +112,7 @@ pub fn with_inputs(spec: JobSpec) -> JobSpec {
     // A glob of the source may match what the job wrote itself, such as rejected records.
     let beside = beside(&spec);
     let files = |to: OutputTo| match to {
-        OutputTo::Folder(path) | OutputTo::File(path) => Some(path),
+        OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => Some(path),
         OutputTo::Terminal => None,
     };
     let mut own: Vec<PathBuf> = destinations(&spec).into_iter().filter_map(files).collect();

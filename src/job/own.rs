@@ -24,7 +24,7 @@ fn taken(plan: &Plan, path: &Path) -> Option<&'static str> {
         if there == here {
             return Some("it is an output of the job");
         }
-        if target.kind == TargetKind::Folder && here.starts_with(&there) {
+        if target.kind != TargetKind::File && here.starts_with(&there) {
             return Some("it is in the folder of an output, which must contain nothing else");
         }
     }

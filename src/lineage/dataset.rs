@@ -62,7 +62,9 @@ impl Dataset {
     /// An output of a job; none of the terminal.
     pub fn of_output(to: &OutputTo) -> Option<Dataset> {
         match to {
-            OutputTo::Folder(path) | OutputTo::File(path) => Dataset::of_path(path),
+            OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
+                Dataset::of_path(path)
+            }
             OutputTo::Terminal => None,
         }
     }

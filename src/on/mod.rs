@@ -100,6 +100,7 @@ fn run_in(
     request: &EngineRequest,
     right: &RightFiles,
 ) -> Result<EngineOutcome> {
+    deliver::tables::describe(plan, &transaction)?;
     server_tables::check(plan)?;
     pool(request.options.threads)?.install(|| {
         let stamps = Stamps::of(plan);

@@ -8,6 +8,7 @@ use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::table::TableFormat;
 use crate::window::Window;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -54,6 +55,8 @@ pub enum OutputTo {
     Folder(PathBuf),
     /// One file.
     File(PathBuf),
+    /// A table of other engines, in a folder.
+    Table(PathBuf, TableFormat),
     /// A table on the terminal.
     Terminal,
 }
@@ -62,7 +65,7 @@ impl std::fmt::Display for OutputTo {
     /// The path, as the job has it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            OutputTo::Folder(path) | OutputTo::File(path) => path.display().fmt(f),
+            OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => path.display().fmt(f),
             OutputTo::Terminal => f.write_str("-"),
         }
     }

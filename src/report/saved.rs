@@ -167,6 +167,7 @@ fn output(saved: &Saved, own: &Value) -> Option<OutputPlan> {
         to: match saved.target.kind {
             TargetKind::Folder => OutputTo::Folder(path),
             TargetKind::File => OutputTo::File(path),
+            TargetKind::Table(format) => OutputTo::Table(path, format),
         },
         format: OutputFormat::named(own["format"].as_str()?)?,
         kind: OutputKind::Rows(vec![]),

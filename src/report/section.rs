@@ -211,7 +211,7 @@ impl OutputLink {
     pub fn of(to: &OutputTo, page: &Path) -> OutputLink {
         let link = match to {
             OutputTo::Terminal => None,
-            OutputTo::Folder(path) | OutputTo::File(path) => {
+            OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
                 path.exists().then(|| page::link(page, path)).flatten()
             }
         };

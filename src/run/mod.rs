@@ -25,6 +25,7 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
     let targets = deliver::places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin_of(&targets, &plan.deliveries.named)?;
+    deliver::tables::describe(plan, &transaction)?;
     server_tables::check(plan)?;
     let rejects = plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
     pool(options.threads)?.install(|| {

@@ -197,7 +197,7 @@ impl JobFacts {
 /// Where the outputs and the late events of a job go.
 fn places(spec: &JobSpec) -> Vec<PathBuf> {
     let outputs = job::destinations(spec).into_iter().filter_map(|to| match to {
-        OutputTo::Folder(path) | OutputTo::File(path) => Some(path),
+        OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => Some(path),
         OutputTo::Terminal => None,
     });
     outputs.chain(job::late_path(spec)).collect()

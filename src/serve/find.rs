@@ -85,6 +85,8 @@ impl Found {
         };
         if is_state(state) {
             self.outputs.push(Target::folder(folder));
+        } else if let Some(table) = crate::table::of_data(folder) {
+            self.outputs.push(Target::found(table));
         }
         for entry in fs::read_dir(state).into_iter().flatten().flatten() {
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) && is_state(&entry.path()) {

@@ -291,7 +291,7 @@ impl Site {
         let (mut json, faults) = report.json();
         shown.faults.extend(faults.into_iter().map(|(name, error)| (name, self.inside(&error.to_string()))));
         json["live"] = json!({ "job": job.id, "state": mark, "committed": saved.iter().filter_map(|saved| {
-            FileStamp::of(&saved.target.state().join("manifest.json")).map(FileStamp::milliseconds)
+            FileStamp::of(&saved.target.manifest_file()).map(FileStamp::milliseconds)
         }).max() });
         let [before, behind] = (self.more)(&shown);
         let more = format!("<div id=\"before\">{before}</div><div id=\"behind\">{behind}</div>");

@@ -48,7 +48,7 @@ impl Seen {
     fn of(target: &Target) -> Seen {
         let state = target.state();
         // The manifest first: a commit that ends in between leaves a manifest that is not the one seen, and is noticed.
-        let manifest = FileStamp::of(&state.join("manifest.json"));
+        let manifest = FileStamp::of(&target.manifest_file());
         Seen { manifest, journal: state.join("journal.json").symlink_metadata().is_ok() }
     }
 }
@@ -123,7 +123,7 @@ impl Manifests {
             Err(error) => Err(error.to_string()),
         };
         // A manifest that has become another meanwhile must not stand under the old stamp.
-        if FileStamp::of(&path.join("manifest.json")) == Some(stamp) {
+        if FileStamp::of(&target.manifest_file()) == Some(stamp) {
             let mut known = lock();
             if known.len() >= KEPT {
                 known.clear();

@@ -11,6 +11,8 @@
 //! written here is one schema and seven types.
 
 use super::encode::{Encoded, EncodedContent, Encoder};
+pub(crate) use crate::batch::avro_bytes::MAGIC;
+use crate::batch::avro_bytes::{push_bytes, push_long};
 use crate::batch::{ColumnView, DataType, Field, Schema};
 use crate::error::{Error, Result};
 use arrow_array::RecordBatch;
@@ -18,9 +20,6 @@ use flate2::Compression;
 use flate2::write::DeflateEncoder;
 use serde_json::{Value, json};
 use std::io::Write;
-
-/// What a file begins with.
-pub(crate) const MAGIC: &[u8] = b"Obj\x01";
 
 /// Rows of a block: some hundred kilobytes, which readers hold in memory.
 const ROWS_PER_BLOCK: usize = 1 << 12;
@@ -210,19 +209,4 @@ fn push_value(out: &mut Vec<u8>, column: &ColumnView, row: usize) {
             push_bytes(out, &bytes[start..]);
         }
     }
-}
-
-fn push_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    push_long(out, bytes.len() as i64);
-    out.extend_from_slice(bytes);
-}
-
-/// Appends an integer in zigzag form, seven bits to a byte.
-fn push_long(out: &mut Vec<u8>, value: i64) {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
 }

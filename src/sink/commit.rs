@@ -10,17 +10,22 @@
 //!   nothing writes nothing.
 
 use super::guard::{NamedPaths, PathsOnDisk, Ways};
-use super::journal::{self, Beside, OutputOperations, Recovery, Rename};
+use super::journal::{self, Beside, OutputOperations, Recovery};
+use super::journal_parts::Rename;
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
 use super::owner::{self, Made};
 use super::place::{JOURNAL, RecoveredOutput, STAGING, Target, TargetKind};
+use super::snapshot::{self, SnapshotOperations};
 use super::stage::{StagedFile, StagedPart, Staging};
-use super::{RejectsWriter, failpoint, fsutil};
+use super::{RejectsWriter, failpoint, fsutil, ledger, manifest};
+use crate::batch::Schema;
 use crate::error::{Error, Result};
+use crate::table::{self, LoadedTable, METADATA, TableShape};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A file of an output's state while it is written; see [`Transaction::stage_state`]. Dropped without
 /// [`StateFile::finish`], it is not there, and the commit fails.
@@ -99,6 +104,10 @@ struct Output {
     place: RecoveredOutput,
     staging: Arc<Staging>,
     old: Option<Manifest>,
+    /// Of a table what lies in place.
+    base: Option<LoadedTable>,
+    /// Of a table what the job makes of it, and the ids of its columns.
+    shape: OnceLock<(TableShape, BTreeMap<String, i32>)>,
     /// Whether recovery is done: until then what lies in the state folder is a dead run's, not ours.
     ready: bool,
     /// Folders that were not there before, outermost first.
@@ -172,11 +181,32 @@ impl Transaction {
     pub fn stage(&self, output: usize, relative: &Path) -> Result<StagedFile> {
         let output = &self.outputs[output];
         match output.target.kind {
-            TargetKind::Folder => output.staging.stage(relative),
+            TargetKind::Folder | TargetKind::Table(_) => output.staging.stage(relative),
             TargetKind::File => {
                 output.staging.stage(Path::new(output.target.path.file_name().unwrap_or_default()))
             }
         }
+    }
+
+    /// Says what the table is that is output number `output`: before any part of it is written.
+    ///
+    /// # Errors
+    /// A job error: a column changes its type in a way that the format does not allow.
+    pub fn describe(&self, output: usize, shape: TableShape) -> Result<()> {
+        let output = &self.outputs[output];
+        let ids = table::column_ids(output.base.as_ref(), &shape)?;
+        // An output has one shape in a job, so a second one would be the same.
+        let _ = output.shape.set((shape, ids));
+        Ok(())
+    }
+
+    /// The schema of parts of output number `output`: of a table, its columns have their ids.
+    pub fn numbered(&self, output: usize, schema: &Schema) -> Schema {
+        let mut schema = schema.clone();
+        if let Some((_, ids)) = self.outputs[output].shape.get() {
+            schema.fields.iter_mut().for_each(|field| field.table_id = ids.get(&field.name).copied());
+        }
+        schema
     }
 
     /// Keeps a part of the manifest in place, by its path, without writing it again: a part that is
@@ -318,7 +348,9 @@ impl Transaction {
         }
         last()?;
         // An output that stays as it is takes no part in the commit, and none is made if all do.
-        planned.retain(|(_, o)| !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some());
+        planned.retain(|(_, o)| {
+            !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some() || o.table.is_some()
+        });
         if let Some((primary, _)) = planned.first().cloned() {
             let (places, operations): (Vec<RecoveredOutput>, Vec<OutputOperations>) =
                 planned.into_iter().unzip();
@@ -335,7 +367,8 @@ impl Transaction {
                 self.phase = Phase::Committed;
                 self.beside.drain(..).for_each(RejectsWriter::hand_over);
             }
-            outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
+            let conflict = outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
+            conflict.map_or(Ok(()), Err)?;
         }
         // Where all outputs stay as they are there is not a journal, and these files are put in place alone.
         self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
@@ -387,9 +420,13 @@ impl Output {
         let created = fsutil::create_folders(&target.state())?;
         let place = target.place()?;
         let folder = place.state.join(STAGING);
-        let staging = Staging::new(folder, place.root.clone(), target.state_below_root()?, None);
+        let none = place.state.join(manifest::FILE);
+        let by_content = target.is_table();
+        let below = target.state_below_root()?;
+        let staging = Staging::new(folder, place.root.clone(), below, (None, &none), by_content);
         let (target, staging) = (target.clone(), Arc::new(staging));
-        let output = Output { target, place, staging, old: None, ready: false, created, lock: None };
+        let (old, base, shape, lock) = (None, None, OnceLock::new(), None);
+        let output = Output { target, place, staging, old, base, shape, ready: false, created, lock };
         // Places are compared as they lie on the disk: two paths can lead to one folder.
         if others.iter().any(|other| other.place.state == output.place.state) {
             return Err(Error::job(format!("two outputs are written to {}", output.target.path.display())));
@@ -400,9 +437,15 @@ impl Output {
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
         self.old = self.target.manifest()?;
+        let mut file = self.place.state.join(manifest::FILE);
+        if self.target.is_table() {
+            self.base = LoadedTable::load(&self.target.path)?;
+            file = ledger::file(&self.target.path).unwrap_or(file);
+        }
         let folder = self.place.state.join(STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
-        self.staging = Arc::new(Staging::new(folder, root, state, self.old.as_ref()));
+        self.staging =
+            Arc::new(Staging::new(folder, root, state, (self.old.as_ref(), &file), self.target.is_table()));
         self.ready = true;
         Ok(())
     }
@@ -411,7 +454,10 @@ impl Output {
     /// the manifest is staged, and the partition folders are made.
     fn plan(&self, draft: ManifestDraft) -> Result<(OutputOperations, OutputReport)> {
         let parts = self.staging.all_parts()?;
-        let mut renames = self.renames(&parts, |path| self.staging.was_part(path))?;
+        // The file of a part of an older snapshot has the content that its name says.
+        let of_older =
+            |path: &str| self.target.is_table() && snapshot::is_named_by_content(&self.place.root, path);
+        let mut renames = self.renames(&parts, |path| self.staging.was_part(path) || of_older(path))?;
         // What lies in the state folder is ours.
         let mut of_state = self.renames(&self.staging.all_states()?, |_| true)?;
         let kept = self.staging.all_kept()?;
@@ -426,11 +472,19 @@ impl Output {
             removed: self.staging.removed(),
             restored: parts.iter().chain(&kept).filter(|part| part.restored).count(),
         };
+        let of = |files: &[StagedPart]| files.iter().map(|file| file.part.clone()).collect();
+        let manifest = Manifest::new(draft, of(&parts), of(&kept));
+        let (mut table, mut staged) = (None, None);
+        if self.target.is_table() {
+            let of_parts = std::mem::take(&mut renames);
+            table = self.plan_table(&manifest, &parts, of_parts)?;
+        } else {
+            staged = self.stage_manifest(manifest)?;
+        }
+        let manifest = staged;
         renames.append(&mut of_state);
-        let [parts, kept] = [parts, kept].map(|files| files.into_iter().map(|file| file.part).collect());
-        let manifest = self.stage_manifest(Manifest::new(draft, parts, kept))?;
         // The names of staged files must be durable before a journal tells of them.
-        if manifest.is_some() || !renames.is_empty() {
+        if manifest.is_some() || table.is_some() || !renames.is_empty() {
             fsutil::sync_folder(&self.place.state.join(STAGING))?;
             fsutil::sync_folder(&self.place.state)?;
         }
@@ -438,10 +492,32 @@ impl Output {
         for above in self.created.iter().filter_map(|folder| folder.parent()) {
             fsutil::sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
         }
-        let mut deletions = report.removed.clone();
+        // The parts of older snapshots stay until these expire.
+        let mut deletions = if self.target.is_table() { vec![] } else { report.removed.clone() };
         deletions.extend(self.staging.removed_kept().iter().map(|path| self.staging.of_state(path)));
         let (root, state) = (PathBuf::new(), PathBuf::new());
-        Ok((OutputOperations { root, state, renames, deletions, manifest, beside: vec![] }, report))
+        Ok((OutputOperations { root, state, renames, deletions, manifest, table, beside: vec![] }, report))
+    }
+
+    /// What a commit does to this table, which gets the ledger `manifest`; nothing where it is as it was.
+    fn plan_table(
+        &self,
+        manifest: &Manifest,
+        parts: &[StagedPart],
+        renames: Vec<Rename>,
+    ) -> Result<Option<SnapshotOperations>> {
+        if self.old.as_ref() == Some(manifest) {
+            let again = SnapshotOperations { parts: renames, snapshot: None };
+            return Ok((!again.parts.is_empty()).then_some(again));
+        }
+        let described = self.shape.get();
+        let (shape, _) =
+            described.ok_or_else(|| Error::fault("a table is committed that was not described"))?;
+        let staging = self.place.state.join(STAGING);
+        let ledgers = (self.old.as_ref(), manifest);
+        Ways::default().look(&self.target.path, &snapshot::metadata_below())?;
+        let files = snapshot::stage(&self.place, &staging, self.base.as_ref(), shape, ledgers, parts)?;
+        Ok(Some(SnapshotOperations { parts: renames, snapshot: Some(files) }))
     }
 
     /// The renames of the staged ones of `files`, for which the folders are made. Refuses to replace a file that is
@@ -499,6 +575,10 @@ impl Output {
             let _ = fsutil::remove_folder(&staging);
             fsutil::remove_empty_below(&self.place.root);
             fsutil::remove_empty_below(&self.place.state);
+        }
+        if self.target.is_table() {
+            // Fails where it holds anything, as it should.
+            let _ = fs::remove_dir(self.target.path.join(METADATA));
         }
         self.lock = None;
         self.remove_created();

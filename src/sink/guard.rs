@@ -51,7 +51,9 @@ pub(super) fn is_plain(path: &str) -> bool {
 /// Whether `path`, below the output's folder, is that of a part.
 pub(super) fn is_part(kind: TargetKind, name: &str, path: &str) -> bool {
     match kind {
-        TargetKind::Folder => is_plain(path) && path.split('/').next() != Some(STATE_FOLDER),
+        TargetKind::Folder | TargetKind::Table(_) => {
+            is_plain(path) && path.split('/').next() != Some(STATE_FOLDER)
+        }
         TargetKind::File => path == name,
     }
 }

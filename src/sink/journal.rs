@@ -13,8 +13,10 @@
 //!   commit may touch there (see `guard`); else nothing of it is done, and the error names the journal.
 
 use super::guard::{PathsOnDisk, Ways, is_plain};
+use super::journal_parts::Rename;
 use super::lock::Lock;
 use super::place::{JOURNAL, RecoveredOutput, STAGING};
+use super::snapshot::{self, PutSnapshot, SnapshotOperations};
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,9 @@ pub(super) struct OutputOperations {
     pub deletions: Vec<String>,
     /// The staged manifest's name in the staging folder; `None` where the one in place stays.
     pub manifest: Option<String>,
+    /// Of a table: its parts and its snapshot, in the place of renames of parts and of a manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<SnapshotOperations>,
     /// Of the primary output: files that lie beside outputs and come with the commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
@@ -69,26 +74,16 @@ pub(super) struct Beside {
     pub to: PathBuf,
 }
 
-/// A staged file and its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Rename {
-    /// The name in the staging folder.
-    pub staged: String,
-    /// The path below the output's folder.
-    pub part: String,
-    /// The size of the file, by which a replay knows that it was renamed already.
-    pub bytes: u64,
-}
-
 /// Commits: pointers, the primary journal, all operations, clean-up. The first place is the primary.
 ///
 /// Sets `committed` at the commit point: an error before it leaves the outputs as they were, and one
-/// after it leaves a journal that the next start completes.
+/// after it leaves a journal that the next start completes. Gives the error of a table that another writer has changed
+/// in the meantime: then `committed` says whether other outputs have come, and nothing is left to do.
 pub(super) fn commit(
     places: &[RecoveredOutput],
     operations: Vec<OutputOperations>,
     committed: &mut bool,
-) -> Result<()> {
+) -> Result<Option<Error>> {
     let id = commit_id();
     let primary = &places[0];
     // Pointers first: once the primary is in place, every output must lead to it.
@@ -104,7 +99,11 @@ pub(super) fn commit(
     *committed = written.is_ok() || primary.state.join(JOURNAL).exists();
     written?;
     let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
-    complete(places, &operations)
+    let completed = complete(places, &operations)?;
+    if let Some(Conflicted { taken_back: true, .. }) = completed {
+        *committed = false;
+    }
+    Ok(completed.map(|conflicted| conflicted.error))
 }
 
 /// A name that no other commit has had: it only has to differ from those of dead runs.
@@ -208,7 +207,8 @@ fn complete_alone(
             }
         }
     }
-    complete(&places, &operations).map(|()| Recovery::Done)
+    // A table that another writer has changed since keeps that change; its next look at the table names it.
+    complete(&places, &operations).map(|_| Recovery::Done)
 }
 
 /// The error for a journal that cannot be one of this job's.
@@ -242,7 +242,9 @@ fn checked(
             return Err(astray(primary, &format!("leads to {root}, which is not an output of this job")));
         }
         let staging = format!("{}/{STAGING}", place.state_below_root());
+        let of_table = operations.table.iter().flat_map(SnapshotOperations::staged);
         let staged = operations.renames.iter().map(|rename| &rename.staged).chain(&operations.manifest);
+        let staged = staged.chain(of_table);
         for name in staged {
             let is_name = is_plain(name) && !name.contains('/');
             let at = place.state.join(STAGING).join(name);
@@ -253,7 +255,20 @@ fn checked(
             }
             ways.look(&place.root, &format!("{staging}/{name}"))?;
         }
-        let parts = operations.renames.iter().map(|rename| &rename.part).chain(&operations.deletions);
+        if let Some(table) = &operations.table {
+            let folder = snapshot::table_of(&place);
+            let stray = folder.map_or(Some("data"), |_| table.stray());
+            if let Some(name) = stray {
+                return Err(astray(
+                    primary,
+                    &format!("names `{name}`, which is not a file of a table's metadata"),
+                ));
+            }
+            folder.map_or(Ok(()), |folder| ways.look(folder, &snapshot::metadata_below()))?;
+        }
+        let of_table = operations.table.iter().flat_map(|table| &table.parts);
+        let parts = operations.renames.iter().chain(of_table).map(|rename| &rename.part);
+        let parts = parts.chain(&operations.deletions);
         for part in parts {
             if !place.holds(part) {
                 let root = place.root.display();
@@ -313,12 +328,52 @@ fn roll_back(place: &RecoveredOutput) -> Result<Recovery> {
     Ok(Recovery::Done)
 }
 
+/// Tables that another writer has changed since a commit was planned.
+struct Conflicted {
+    error: Error,
+    /// Whether no other output has come, so that all was taken back.
+    taken_back: bool,
+}
+
 /// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.
 /// The first place is the primary.
-fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Result<()> {
-    for (place, operations) in places.iter().zip(operations) {
-        apply(place, operations)?;
+fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Result<Option<Conflicted>> {
+    let all = || places.iter().zip(operations);
+    // What readers of a table cannot see yet comes first, of all tables; then their versions, one after another.
+    for (place, operations) in all() {
+        if let Some(table) = &operations.table {
+            table.place(place, &place.state.join(STAGING), put_in_place)?;
+        }
     }
+    let (mut errors, mut lost, mut is_put) = (vec![], vec![], false);
+    for (number, (place, operations)) in all().enumerate() {
+        let Some(table) = &operations.table else { continue };
+        match table.put(place, &place.state.join(STAGING))? {
+            PutSnapshot::Done => is_put = true,
+            PutSnapshot::Conflict(error) => {
+                lost.push(number);
+                errors.push(error);
+            }
+        }
+    }
+    let taken_back = !lost.is_empty() && !is_put;
+    for (number, (place, operations)) in all().enumerate() {
+        if !taken_back && !lost.contains(&number) {
+            apply(place, operations)?;
+        }
+    }
+    forget(places)?;
+    let error = Error::all(errors).map(|error| match taken_back {
+        true => error,
+        false => {
+            error.hint("the other outputs of the job were committed: the next run brings all to one state")
+        }
+    });
+    Ok(error.map(|error| Conflicted { error, taken_back }))
+}
+
+/// Removes the journals of a commit and what was staged for it.
+fn forget(places: &[RecoveredOutput]) -> Result<()> {
     // Pointers go before the primary: after a crash here it is still there, and all is done again.
     for place in &places[1.min(places.len())..] {
         failpoint::step("remove pointer")?;

@@ -2,6 +2,7 @@
 
 use super::STATE_FOLDER;
 use crate::error::{Error, Result};
+use crate::table::{self, TableFormat};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,9 @@ pub enum TargetKind {
     Folder,
     /// One file. Its state lies in `_highwater/NAME` beside it.
     File,
+    /// A table, whose parts lie in `PATH/data`. Its state lies in `PATH/data/_highwater`, and its manifests are the ledgers
+    /// of its snapshots.
+    Table(TableFormat),
 }
 
 impl Target {
@@ -39,9 +43,29 @@ impl Target {
         Target { path: path.into(), kind: TargetKind::File }
     }
 
+    /// A table.
+    pub fn table(path: impl Into<PathBuf>, format: TableFormat) -> Target {
+        Target { path: path.into(), kind: TargetKind::Table(format) }
+    }
+
+    /// What Highwater has written as the folder `path`: a table, or a folder of parts.
+    pub fn found(path: impl Into<PathBuf>) -> Target {
+        let path = path.into();
+        match TableFormat::of_folder(&path) {
+            Some(format) => Target::table(path, format),
+            None => Target::folder(path),
+        }
+    }
+
+    /// Whether it is a table.
+    pub fn is_table(&self) -> bool {
+        matches!(self.kind, TargetKind::Table(_))
+    }
+
     /// The folder that the output's parts lie in.
     pub fn root(&self) -> PathBuf {
         let root = match self.kind {
+            TargetKind::Table(_) => return self.path.join(table::DATA),
             TargetKind::Folder => Some(self.path.as_path()),
             TargetKind::File => self.path.parent(),
         };
@@ -52,15 +76,23 @@ impl Target {
     pub fn state(&self) -> PathBuf {
         let state = self.root().join(STATE_FOLDER);
         match self.kind {
-            TargetKind::Folder => state,
+            TargetKind::Folder | TargetKind::Table(_) => state,
             TargetKind::File => state.join(self.path.file_name().unwrap_or_default()),
+        }
+    }
+
+    /// The file that changes with each commit: the manifest, or of a table what names its newest version.
+    pub fn manifest_file(&self) -> PathBuf {
+        match self.kind {
+            TargetKind::Table(_) => self.path.join(table::METADATA).join(table::TableFileNames::hint()),
+            TargetKind::Folder | TargetKind::File => self.state().join(super::manifest::FILE),
         }
     }
 
     /// The state folder's path below the root, as in a part's path.
     pub(super) fn state_below_root(&self) -> Result<String> {
         let name = match self.kind {
-            TargetKind::Folder => return Ok(STATE_FOLDER.to_string()),
+            TargetKind::Folder | TargetKind::Table(_) => return Ok(STATE_FOLDER.to_string()),
             TargetKind::File => self.path.file_name().unwrap_or_default().to_str(),
         };
         let name = name.ok_or_else(|| not_utf8(&self.path))?;

@@ -8,6 +8,7 @@
 use super::manifest::{AdoptedFile, Manifest, Part};
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
+use crate::table::PartStatistics;
 use crate::time::FirstAndLast;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -38,6 +39,8 @@ pub(super) struct Staging {
     /// When that manifest was put in place: the ctime of its file.
     since: Option<(i64, i64)>,
     next: AtomicU64,
+    /// Whether parts are named by their content.
+    by_content: bool,
     /// By the part's path; `None` while the file is being written.
     parts: Mutex<BTreeMap<String, Option<StagedPart>>>,
     /// Files of the state folder, by their paths below the output's folder, in the same way.
@@ -68,6 +71,8 @@ pub(super) struct StagedPart {
     /// Whether it is the part that the manifest in place names, and the file is written again: it is gone, or was
     /// changed from outside.
     pub restored: bool,
+    /// Of a table what its columns have, where it was written now.
+    pub statistics: Vec<PartStatistics>,
 }
 
 /// How sure it has to be that a file in place is as its manifest says.
@@ -81,8 +86,15 @@ enum Look {
 
 impl Staging {
     /// Stages in `folder` what goes below `root` or the state folder, which lies at `state` below that, and takes the
-    /// place of `old`, the manifest that is in place.
-    pub fn new(folder: PathBuf, root: PathBuf, state: String, old: Option<&Manifest>) -> Staging {
+    /// place of `old`, the manifest that is in place, in the file `manifest`. Parts are named by their content, or as they are
+    /// called when they are staged.
+    pub fn new(
+        folder: PathBuf,
+        root: PathBuf,
+        state: String,
+        (old, manifest): (Option<&Manifest>, &Path),
+        by_content: bool,
+    ) -> Staging {
         let by_path =
             |parts: &Vec<Part>| parts.iter().map(|part| (part.path.clone(), part.clone())).collect();
         let (old, old_kept) = match old {
@@ -90,11 +102,10 @@ impl Staging {
             None => Default::default(),
         };
         let (parts, states, kept) = Default::default();
-        let manifest = root.join(&state).join(super::manifest::FILE).symlink_metadata();
-        let since = manifest.ok().map(|there| (there.ctime(), there.ctime_nsec()));
+        let since = manifest.symlink_metadata().ok().map(|there| (there.ctime(), there.ctime_nsec()));
         let next = AtomicU64::new(0);
         let foreign = Mutex::default();
-        Staging { folder, root, state, old, old_kept, since, next, parts, states, kept, foreign }
+        Staging { folder, root, state, old, old_kept, since, next, by_content, parts, states, kept, foreign }
     }
 
     fn files(&self, kind: StagedKind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
@@ -148,6 +159,7 @@ impl Staging {
             hasher: Box::new(Xxh3::new()),
             bytes: 0,
             adopted: None,
+            statistics: vec![],
         }
     }
 
@@ -166,7 +178,7 @@ impl Staging {
         let part = old.filter(|part| self.in_place(part, kind, Look::Touched)).cloned();
         let part = part.ok_or_else(|| altered(&self.on_disk(path, kind)))?;
         self.reserve(path, kind)?;
-        self.done(StagedPart { part: part.clone(), staged: None, restored: false }, kind);
+        self.done(StagedPart { part: part.clone(), staged: None, restored: false, statistics: vec![] }, kind);
         Ok(part)
     }
 
@@ -175,6 +187,14 @@ impl Staging {
             None => Ok(()),
             Some(_) => Err(Error::machine(format!("two parts of one output are called {path}"))),
         }
+    }
+
+    /// The path of a part that was staged as `path`, after its content.
+    fn named_by_content(&self, path: String, hash: &str) -> String {
+        self.files(StagedKind::Part).remove(&path);
+        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        format!("{folder}{hash}.{extension}")
     }
 
     fn done(&self, part: StagedPart, kind: StagedKind) {
@@ -268,7 +288,10 @@ impl Staging {
             if !is_as(&self.on_disk(&part.path, StagedKind::Part), &part) {
                 return Err(altered(&self.on_disk(&part.path, StagedKind::Part)));
             }
-            self.done(StagedPart { part, staged: None, restored: false }, StagedKind::Part);
+            self.done(
+                StagedPart { part, staged: None, restored: false, statistics: vec![] },
+                StagedKind::Part,
+            );
         }
         Ok(())
     }
@@ -353,6 +376,7 @@ pub struct StagedFile {
     bytes: u64,
     /// How it is read, where it is not written as parts are.
     adopted: Option<AdoptedFile>,
+    statistics: Vec<PartStatistics>,
 }
 
 impl std::fmt::Debug for StagedFile {
@@ -375,6 +399,11 @@ impl StagedFile {
         self.adopted = Some(like);
     }
 
+    /// Notes what its columns have, for the metadata of a table.
+    pub(super) fn describe(&mut self, statistics: Vec<PartStatistics>) {
+        self.statistics = statistics;
+    }
+
     /// Where it lies while it is staged.
     pub(super) fn on_disk(&self) -> &Path {
         &self.on_disk
@@ -394,7 +423,10 @@ impl StagedFile {
     pub fn finish(mut self, rows: u64, span: Option<FirstAndLast>) -> Result<Part> {
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.map(|span| (span.first, span.last)).unzip();
-        let path = std::mem::take(&mut self.path);
+        let mut path = std::mem::take(&mut self.path);
+        if self.staging.by_content && self.kind == StagedKind::Part {
+            path = self.staging.named_by_content(path, &hash);
+        }
         let part = Part { path, rows, bytes: self.bytes, hash, first, last, adopted: self.adopted.take() };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
@@ -413,7 +445,8 @@ impl StagedFile {
             Some(std::mem::take(&mut self.name))
         };
         let restored = same && !stays;
-        self.staging.done(StagedPart { part: part.clone(), staged, restored }, self.kind);
+        let statistics = std::mem::take(&mut self.statistics);
+        self.staging.done(StagedPart { part: part.clone(), staged, restored, statistics }, self.kind);
         Ok(part)
     }
 

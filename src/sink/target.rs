@@ -2,8 +2,9 @@
 
 use super::guard::{Ways, is_kept, is_part};
 use super::place::{JOURNAL, Target, TargetKind};
-use super::{Manifest, STATE_FOLDER, manifest};
+use super::{Manifest, STATE_FOLDER, ledger, manifest};
 use crate::error::{Error, Result};
+use crate::table;
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -18,7 +19,11 @@ impl Target {
     pub fn manifest(&self) -> Result<Option<Manifest>> {
         self.refuse_linked_state()?;
         let (root, state) = (self.root(), self.state());
-        let Some(manifest) = Manifest::load(&state)? else { return Ok(None) };
+        let manifest = match self.kind {
+            TargetKind::Table(_) => ledger::load(&self.path)?,
+            TargetKind::Folder | TargetKind::File => Manifest::load(&state)?,
+        };
+        let Some(manifest) = manifest else { return Ok(None) };
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let below = self.state_below_root()?;
         let parts =
@@ -50,13 +55,14 @@ impl Target {
         let path = &self.path;
         let Ok(there) = path.metadata() else { return Ok(()) };
         match self.kind {
-            TargetKind::Folder if !there.is_dir() => {
+            TargetKind::Folder | TargetKind::Table(_) if !there.is_dir() => {
                 Err(Error::job(format!("the output {} is a file, not a folder", path.display())))
             }
             TargetKind::File if there.is_dir() => {
                 Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
             }
-            TargetKind::Folder if self.is_ours() => Ok(()),
+            TargetKind::Folder | TargetKind::Table(_) if self.is_ours() => Ok(()),
+            TargetKind::Table(_) => self.refuse_foreign_table(),
             // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
@@ -79,6 +85,37 @@ impl Target {
         }
     }
 
+    /// Refuses a folder in which a table is to be made and other files lie.
+    fn refuse_foreign_table(&self) -> Result<()> {
+        let path = &self.path;
+        let other = "choose another path for the output, or remove that folder";
+        if path.join(STATE_FOLDER).join(manifest::FILE).is_file() {
+            return Err(Error::job(format!("{} is an output of Highwater, but not a table", path.display()))
+                .hint(other));
+        }
+        if table::TableFormat::of_folder(path).is_some() {
+            return Err(Error::job(format!(
+                "refusing to write into {}, which is a table that Highwater did not write",
+                path.display()
+            ))
+            .hint(other));
+        }
+        // A first run that was killed may have left the folder of parts, with nothing but its own state in it.
+        let data = path.join(table::DATA);
+        let is_data = |entry: &PathBuf| path.join(entry) == data;
+        let in_data = if data.is_dir() { foreign_entry(&data)?.map(|entry| data.join(entry)) } else { None };
+        let beside = foreign_entries(path)?.into_iter().find(|entry| !is_data(entry) || !data.is_dir());
+        match beside.or(in_data) {
+            Some(entry) if !self.is_ours() => Err(Error::job(format!(
+                "refusing to write into {}, which contains files that Highwater did not write ({})",
+                path.display(),
+                entry.display()
+            ))
+            .hint("choose another path for the output, or empty that folder")),
+            _ => Ok(()),
+        }
+    }
+
     /// The files below a folder of parts that are none of `known`, by path: what reads the folder would read them too.
     /// Not those that no reader of folders takes, whose names begin with `_` or `.`.
     pub(super) fn strangers(&self, known: &HashSet<String>) -> Result<Vec<PathBuf>> {
@@ -98,7 +135,12 @@ impl Target {
             // A folder that cannot be looked at counts as ours, so that its own error is shown later.
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
-        is_file(JOURNAL) || is_file(manifest::FILE)
+        let is_table = || match table::LoadedTable::load(&self.path) {
+            Ok(loaded) => loaded.is_some_and(|loaded| loaded.has_ledger()),
+            // What cannot be read shows its own error later.
+            Err(_) => true,
+        };
+        is_file(JOURNAL) || if self.is_table() { is_table() } else { is_file(manifest::FILE) }
     }
 }
 
@@ -123,6 +165,11 @@ pub fn foreign_files(target: &Target) -> Result<Vec<String>> {
 /// The first entry by name that is neither state nor hidden, and holds a file. Empty folders are nobody's: a
 /// first run that was killed before its commit point may have left some.
 fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
+    // The order of a listing differs between file systems, and the error must not.
+    Ok(foreign_entries(folder)?.into_iter().min())
+}
+
+fn foreign_entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut foreign = vec![];
     for name in names_in(folder)? {
         // Files like `.DS_Store` and `.gitkeep` are not data.
@@ -131,8 +178,7 @@ fn foreign_entry(folder: &Path) -> Result<Option<PathBuf>> {
             foreign.push(name);
         }
     }
-    // The order of a listing differs between file systems, and the error must not.
-    Ok(foreign.into_iter().min())
+    Ok(foreign)
 }
 
 fn strangers_below(

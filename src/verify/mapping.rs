@@ -7,9 +7,7 @@ use crate::expr::Expr;
 use crate::time::Zone;
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -106,8 +104,7 @@ fn rewrite(from: &Path, to: &Path, schema: &Schema, change: &mut BatchMapping) -
         return Err(Error::data(format!("{} does not have the columns of the output", from.display())));
     };
     // The expressions are compiled for Highwater's Arrow types, so the reader has to give these.
-    let options = ArrowReaderOptions::new().with_schema(stored.arrow());
-    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(open, options)
+    let reader = crate::sink::parquet::reader(open, &stored)
         .and_then(|builder| builder.with_batch_size(1 << 16).build())
         .map_err(unread)?;
     let mut writer: Option<ArrowWriter<File>> = None;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 23] = [
+const LAYERS: [&[&str]; 24] = [
     &["cli"],
     &["serve"],
     &["report", "lineage"],
@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 23] = [
     &["group"],
     &["keyed", "lookup"],
     &["input", "sink", "window"],
+    &["table"],
     // Columns that are derived as records are read are expressions.
     &["expr"],
     &["aggregate"],

@@ -9,7 +9,6 @@ use super::{PartReader, text};
 use crate::error::{Error, Result};
 use crate::sink::{OutputFormat, Part, csv};
 use arrow_array::RecordBatch;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -51,8 +50,7 @@ impl PartReader {
 
     fn batches(&self, path: &Path, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-        let options = ArrowReaderOptions::new().with_schema(self.schema.arrow());
-        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+        let reader = crate::sink::parquet::reader(file, &self.schema)
             .and_then(|builder| builder.with_batch_size(ROWS).build())
             .map_err(|e| unreadable(path).caused_by(e))?;
         for batch in reader {

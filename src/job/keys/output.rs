@@ -30,6 +30,9 @@ keys! {
         examples: json!(["jsonl"]),
     };
 
+    /// Makes the folder a table that other engines read: each run or backfill is one snapshot of it. Its files are Parquet.
+    TABLE_FORMAT: Word = "table" { words: &["iceberg"], examples: json!(["iceberg"]) };
+
     /// Of the table of a server: the folder that keeps what was published, by default out/ and the table's
     /// name.
     MIRROR: Text = "mirror" { examples: json!(["out/mirror"]) };
@@ -116,7 +119,7 @@ pub const OUTPUT: KeySection = KeySection {
     ..KeySection::new(
         "`[[output]]`",
         about! {
-            PATH, OF, TITLE, FORMAT, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            PATH, OF, TITLE, FORMAT, TABLE_FORMAT, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
             FIRINGS, EMIT, ARCHIVE, STATE,
         },
     )

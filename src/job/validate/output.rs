@@ -14,6 +14,7 @@ use crate::job::spec::{OutputSpec, is_true};
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::table::TableFormat;
 use crate::window::Window;
 use std::path::Path;
 
@@ -115,6 +116,9 @@ impl Planner<'_> {
             format
         });
         let to = goes_to(spec)?;
+        if !self.can_be_table(spec, named) {
+            return None;
+        }
         if crate::pg::is_url(&path.value) {
             if let (Some(name), Some(Some(_))) =
                 (&spec.format, named.filter(|f| *f != Some(OutputFormat::Parquet)))
@@ -135,6 +139,30 @@ impl Planner<'_> {
         let format = named.unwrap_or(Some(own.unwrap_or(OutputFormat::Parquet)));
         let right = [self.can_be_written(path, named.is_some()), self.belongs(spec, format)];
         format.filter(|_| right == [true; 2]).map(|format| (to, format))
+    }
+
+    /// Whether an output that is to be a table can be one.
+    fn can_be_table(&self, spec: &OutputSpec, format: Option<Option<OutputFormat>>) -> bool {
+        let (Some(table), Some(path)) = (&spec.table, &spec.path) else { return true };
+        if TableFormat::named(&table.value).is_none() {
+            let error = Error::job(format!("unknown table format `{}`", table.value))
+                .nearest(&table.value, TableFormat::NAMES);
+            self.fault(error.hint("the table formats are: iceberg"), &table.span);
+            return false;
+        }
+        let is_file = !path.value.ends_with('/') && OutputFormat::of_path(Path::new(&path.value)).is_some();
+        let not_a_folder = crate::pg::is_url(&path.value) || path.value == "-" || is_file;
+        let error = match format {
+            _ if not_a_folder => Error::job(format!("`{}` is not a folder, and a table is one", path.value))
+                .hint("give a path without an extension, or leave out `table`"),
+            Some(Some(format)) if format != OutputFormat::Parquet => {
+                Error::job(format!("the files of a table are Parquet, not {}", format.name()))
+                    .hint("leave out `format`")
+            }
+            _ => return true,
+        };
+        self.fault(error, &table.span);
+        false
     }
 
     /// Whether a path is one of a file or folder, and tells its format where that is not named.
@@ -237,7 +265,7 @@ impl Planner<'_> {
             let time = PartitionPart::of_time(&name.value);
             let own = columns.index_of(&name.value);
             let error = match (time, own) {
-                _ if to.is_some_and(|to| !matches!(to, OutputTo::Folder(_))) => {
+                _ if to.is_some_and(|to| !matches!(to, OutputTo::Folder(_) | OutputTo::Table(..))) => {
                     Error::job("only a folder can have partitions").hint("give a path without an extension")
                 }
                 (Some(_), Some(_)) => Error::job(format!(

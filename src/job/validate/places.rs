@@ -95,7 +95,9 @@ impl Planner<'_> {
             let span =
                 output.mirror.as_ref().or(output.path.as_ref()).map_or(&output.span, |path| &path.span);
             match goes_to(output) {
-                Some(OutputTo::Folder(path)) => add(WrittenKind::Folder, path, span),
+                Some(OutputTo::Folder(path) | OutputTo::Table(path, _)) => {
+                    add(WrittenKind::Folder, path, span)
+                }
                 Some(OutputTo::File(path)) => add(WrittenKind::File, path, span),
                 Some(OutputTo::Terminal) | None => {}
             }

@@ -16,17 +16,22 @@
 pub(super) mod chunk;
 mod dictionary;
 mod pages;
+mod statistics;
 
 use super::TOOL;
 use super::encode::{Encoded, EncodedContent, Encoder};
 use super::stage::StagedFile;
-use crate::batch::{ColumnView, DataType, Schema};
+use crate::batch::{ColumnView, DataType, Field, Schema};
 use crate::error::{Error, Result};
 use ::parquet::arrow::ArrowSchemaConverter;
+use ::parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 use ::parquet::arrow::arrow_writer::{ArrowRowGroupWriterFactory, compute_leaves};
 use ::parquet::basic::{Compression, Encoding, ZstdLevel};
 use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesPtr};
+use ::parquet::file::reader::ChunkReader;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::types::{ColumnPath, SchemaDescPtr};
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -143,6 +148,8 @@ fn file_writer<W: io::Write + Send>(to: W, schema: &Schema) -> Result<Serialized
 /// A Parquet file being put together.
 pub(super) struct ParquetPart {
     writer: SerializedFileWriter<StagedFile>,
+    /// The columns.
+    fields: Vec<Field>,
     /// The staged file's path, for errors.
     path: PathBuf,
 }
@@ -151,7 +158,7 @@ impl ParquetPart {
     /// Begins a file in `staged`.
     pub fn new(staged: StagedFile, schema: &Schema) -> Result<ParquetPart> {
         let path = staged.on_disk().to_path_buf();
-        Ok(ParquetPart { writer: file_writer(staged, schema)?, path })
+        Ok(ParquetPart { writer: file_writer(staged, schema)?, fields: schema.fields.clone(), path })
     }
 
     /// Appends a row group.
@@ -173,7 +180,14 @@ impl ParquetPart {
 
     /// Writes the footer.
     pub fn finish(self) -> Result<StagedFile> {
-        self.writer.into_inner().map_err(|e| failed_to_write(&self.path, e))
+        // Only the metadata of a table wants to know what the columns have.
+        if self.fields.iter().all(|field| field.table_id.is_none()) {
+            return self.writer.into_inner().map_err(|e| failed_to_write(&self.path, e));
+        }
+        let statistics = statistics::of(&self.fields, self.writer.flushed_row_groups());
+        let mut staged = self.writer.into_inner().map_err(|e| failed_to_write(&self.path, e))?;
+        staged.describe(statistics);
+        Ok(staged)
     }
 }
 
@@ -186,6 +200,29 @@ fn failed_to_write(path: &Path, e: ParquetError) -> Error {
         },
         e => failed_to_encode(e),
     }
+}
+
+/// A reader of a part, whose columns are those of `schema`: parts do not hold Arrow's schema, so the reader is told the types.
+///
+/// # Errors
+/// It is not Parquet, or has other columns.
+pub fn reader<T: ChunkReader + 'static>(
+    file: T,
+    schema: &Schema,
+) -> ::parquet::errors::Result<ParquetRecordBatchReaderBuilder<T>> {
+    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+    let own = schema.arrow();
+    // Parts of tables have ids of columns, which are none of the types.
+    let with_ids = own.fields().iter().zip(found.schema().fields());
+    let fields = with_ids.map(|(own, found)| own.as_ref().clone().with_metadata(found.metadata().clone()));
+    let fields: Vec<arrow_schema::Field> = fields.collect();
+    let schema = match fields.len() == own.fields().len() {
+        true => Arc::new(arrow_schema::Schema::new(fields)),
+        false => own,
+    };
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let metadata = ArrowReaderMetadata::try_new(found.metadata().clone(), options)?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata))
 }
 
 #[cfg(test)]

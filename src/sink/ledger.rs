@@ -1,0 +1,38 @@
+//! The ledger of a table: the manifest that its current snapshot names.
+
+use super::Manifest;
+use super::manifest::{VERSION, parse_versioned};
+use crate::error::{Error, Result};
+use crate::table::LoadedTable;
+use flate2::read::GzDecoder;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// No ledger is larger than this: a damaged file must not fill the memory.
+const LARGEST: u64 = 4 << 30;
+
+/// The manifest of the table in `folder`; `None` where no commit of Highwater wrote one there.
+///
+/// # Errors
+/// A machine error: the table was moved, or another program has changed it since; its ledger cannot be read.
+pub(super) fn load(folder: &Path) -> Result<Option<Manifest>> {
+    let Some(table) = LoadedTable::load(folder)?.filter(LoadedTable::has_ledger) else { return Ok(None) };
+    let (path, hash) = table.ledger()?;
+    let bytes = fs::read(&path).map_err(|e| Error::io("read the ledger", &path, e))?;
+    if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {
+        return Err(Error::machine(format!("{} was changed from outside", path.display()))
+            .hint("restore it from a copy, or remove the table and run the job again"));
+    }
+    let mut text = String::new();
+    GzDecoder::new(bytes.as_slice())
+        .take(LARGEST)
+        .read_to_string(&mut text)
+        .map_err(|e| Error::io("read the ledger", &path, e))?;
+    parse_versioned(&text, VERSION, "ledger", &path).map(Some)
+}
+
+/// The file of the ledger of the table in `folder`, if it has one.
+pub(super) fn file(folder: &Path) -> Option<PathBuf> {
+    LoadedTable::load(folder).ok().flatten()?.ledger().ok().map(|(path, _)| path)
+}

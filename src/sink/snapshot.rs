@@ -1,0 +1,210 @@
+//! The commit of a table, as a part of the commit of all outputs.
+//!
+//! # Contract
+//! * Until the journal is in place, nothing of a table changes but its staging folder.
+//! * Then parts and metadata are put in place under new names, which no reader looks for, and then the version of the
+//!   metadata by a hard link, which fails where a file has the name: so of two writers one wins.
+//! * The hint comes last; readers and writers do without it.
+
+use super::journal_parts::Rename;
+use super::place::RecoveredOutput;
+use super::stage::StagedPart;
+use super::{Manifest, failpoint, fsutil};
+use crate::error::{Error, Result};
+use crate::table::{self, DATA, LoadedTable, METADATA, TableFile, TableFileNames, TableShape};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// What a commit does to a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SnapshotOperations {
+    /// Staged parts, and their paths below the folder of parts.
+    pub parts: Vec<Rename>,
+    /// The new snapshot; none where parts are written again as they were.
+    pub snapshot: Option<SnapshotFiles>,
+}
+
+/// The files of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SnapshotFiles {
+    /// Staged files of the metadata, and their names.
+    pub files: Vec<Rename>,
+    /// The staged version of the metadata.
+    pub staged: String,
+    /// Its number.
+    pub version: u64,
+}
+
+/// What came of the attempt to put a version of the metadata in place.
+pub(super) enum PutSnapshot {
+    /// It is in place.
+    Done,
+    /// Another writer has made this version.
+    Conflict(Error),
+}
+
+/// The folder of the table whose parts lie in the folder of `place`.
+fn folder(place: &RecoveredOutput) -> &Path {
+    place.root.parent().unwrap_or(&place.root)
+}
+
+/// Writes what a snapshot needs into the folder `staging`: the table gets the parts and the ledger of `manifest`.
+///
+/// # Errors
+/// As of [`table::plan_commit`]; the disk fails; another writer has changed the table since `base` was read.
+pub(super) fn stage(
+    place: &RecoveredOutput,
+    staging: &Path,
+    base: Option<&LoadedTable>,
+    shape: &TableShape,
+    (old, manifest): (Option<&Manifest>, &Manifest),
+    parts: &[StagedPart],
+) -> Result<SnapshotFiles> {
+    let folder = folder(place);
+    let before: HashSet<&str> =
+        old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
+    let file = |staged: &StagedPart| TableFile {
+        path: staged.part.path.clone(),
+        rows: staged.part.rows,
+        bytes: staged.part.bytes,
+        statistics: staged.statistics.clone(),
+    };
+    let now: Vec<TableFile> = parts.iter().map(file).collect();
+    let change = table::plan_commit(folder, base, shape, &before, &now, &manifest.to_json(), table::now())?;
+    is_next(place, change.version)?;
+    fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
+    let metadata = folder.join(METADATA);
+    fsutil::create_folders(&metadata)?;
+    let mut files = vec![];
+    for (number, (name, bytes)) in change.files.into_iter().enumerate() {
+        let staged = format!("{number}.metadata");
+        write(&staging.join(&staged), &bytes)?;
+        files.push(Rename { staged, part: name, bytes: bytes.len() as u64 });
+    }
+    let staged = "version.metadata".to_string();
+    write(&staging.join(&staged), &change.metadata)?;
+    Ok(SnapshotFiles { files, staged, version: change.version })
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    failpoint::step("stage metadata")?;
+    let written = fsutil::create_new(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|e| Error::io("write", path, e))
+}
+
+/// Fails where the version is there: another writer was faster.
+fn is_next(place: &RecoveredOutput, version: u64) -> Result<()> {
+    let path = folder(place).join(METADATA).join(TableFileNames::version(version));
+    if path.symlink_metadata().is_ok() { Err(table::conflict(folder(place))) } else { Ok(()) }
+}
+
+impl SnapshotOperations {
+    /// The names of all staged files.
+    pub fn staged(&self) -> impl Iterator<Item = &String> {
+        let snapshot = self.snapshot.iter();
+        let files = snapshot.clone().flat_map(|snapshot| &snapshot.files).chain(&self.parts);
+        files.map(|rename| &rename.staged).chain(snapshot.map(|snapshot| &snapshot.staged))
+    }
+
+    /// The first name of a file that a commit has no business with.
+    pub fn stray(&self) -> Option<&str> {
+        let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
+        files.map(|file| file.part.as_str()).find(|name| !TableFileNames::is_ours(name))
+    }
+
+    /// Puts parts and metadata in place, all but the version.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn place(
+        &self,
+        place: &RecoveredOutput,
+        staging: &Path,
+        put: impl Fn(&Path, &Path, u64) -> Result<()>,
+    ) -> Result<()> {
+        let metadata = folder(place).join(METADATA);
+        let mut touched: HashSet<PathBuf> = HashSet::new();
+        for Rename { staged, part, bytes } in &self.parts {
+            failpoint::step("rename part")?;
+            let to = place.root.join(part);
+            put(&staging.join(staged), &to, *bytes)?;
+            let above = to.ancestors().skip(1).take_while(|folder| folder.starts_with(&place.root));
+            touched.extend(above.map(Path::to_path_buf));
+        }
+        for folder in &touched {
+            fsutil::sync_folder(folder)?;
+        }
+        if let Some(snapshot) = &self.snapshot {
+            for Rename { staged, part, bytes } in &snapshot.files {
+                failpoint::step("put metadata")?;
+                put(&staging.join(staged), &metadata.join(part), *bytes)?;
+            }
+            fsutil::sync_folder(&metadata)?;
+            fsutil::sync_folder(folder(place))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the version of the metadata in place: from then on readers see the snapshot.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn put(&self, place: &RecoveredOutput, staging: &Path) -> Result<PutSnapshot> {
+        let Some(SnapshotFiles { staged, version, .. }) = &self.snapshot else {
+            return Ok(PutSnapshot::Done);
+        };
+        failpoint::step("put version")?;
+        let metadata = folder(place).join(METADATA);
+        put_version(&metadata, &staging.join(staged), *version)
+    }
+}
+
+/// Links `staged` as the version of the metadata in the folder `metadata`, and names it in the hint.
+///
+/// # Errors
+/// The file system refuses.
+pub(super) fn put_version(metadata: &Path, staged: &Path, version: u64) -> Result<PutSnapshot> {
+    let to = metadata.join(TableFileNames::version(version));
+    match fs::hard_link(staged, &to) {
+        Ok(()) => fsutil::sync_folder(metadata)?,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            // An earlier attempt may have come this far.
+            let same =
+                fs::read(staged).ok().zip(fs::read(&to).ok()).is_some_and(|(ours, there)| ours == there);
+            if !same {
+                let folder = metadata.parent().unwrap_or(metadata);
+                return Ok(PutSnapshot::Conflict(table::conflict(folder)));
+            }
+        }
+        Err(e) => return Err(Error::io("put in place", &to, e)),
+    }
+    failpoint::step("put hint")?;
+    // A later version may have come since a first attempt, and the hint does not go back.
+    if !metadata.join(TableFileNames::version(version + 1)).exists() {
+        fsutil::write_atomically(&metadata.join(TableFileNames::hint()), version.to_string().as_bytes())?;
+    }
+    Ok(PutSnapshot::Done)
+}
+
+/// Whether `path`, below the folder of parts, is that of a part with this content: it is named by it.
+pub(super) fn is_named_by_content(root: &Path, path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    fsutil::content(&root.join(path)).is_ok_and(|(_, hash)| hash == stem)
+}
+
+/// The folder of the metadata of the table that is the output at `place`, below the folder of the table.
+pub(super) fn metadata_below() -> String {
+    format!("{METADATA}/x")
+}
+
+/// The folder of a table, of which links are refused, and the folder of parts in it.
+pub(super) fn table_of(place: &RecoveredOutput) -> Option<&Path> {
+    place.root.file_name().filter(|name| *name == DATA).and(place.root.parent())
+}

@@ -1,0 +1,449 @@
+//! What one commit writes: manifests, their list, the ledger, and a new version of the metadata.
+
+use super::entry::{self, EntryStatus, ManifestEntry, partition_datum, rest_of};
+use super::manifest_list::{self, ManifestFile, bounds};
+use super::metadata::{LEDGER, LEDGER_HASH, LoadedTable};
+use super::schema::{fields, numbered, partition_fields, sort_fields};
+use crate::error::{Error, Result};
+use crate::table::avro::{self, AvroDatum};
+use crate::table::{DATA, METADATA, TableFile, TableShape, TableValue};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::Write;
+use std::path::Path;
+
+/// Files of a manifest: a commit that touches one of them writes so many entries again.
+const FILES_PER_MANIFEST: usize = 256;
+/// So many manifests of less than a quarter of that are merged: a table that grows by the hour has not one for each hour.
+const SMALL_MANIFESTS: usize = 64;
+/// So many earlier versions of the metadata are remembered.
+const REMEMBERED: usize = 100;
+
+/// What a commit writes.
+#[derive(Debug, Clone)]
+pub struct TableChange {
+    /// Files of the metadata under new names, by name, in the order in which they are put in place.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// The version of the metadata that the commit makes.
+    pub version: u64,
+    /// The content of that file.
+    pub metadata: Vec<u8>,
+}
+
+/// The commit by which the table at `folder` has the files `now`, and the ledger `ledger`. `base` is what lies there, and
+/// `time` the clock in milliseconds.
+///
+/// # Errors
+/// A column changes its type in a way that is not allowed; the metadata in place cannot be read, or does not have the files
+/// `before`, which our last ledger names.
+pub fn plan_commit(
+    folder: &Path,
+    base: Option<&LoadedTable>,
+    shape: &TableShape,
+    before: &HashSet<&str>,
+    now: &[TableFile],
+    ledger: &str,
+    time: i64,
+) -> Result<TableChange> {
+    let ids = numbered(base, shape)?;
+    let (ledger, hash) = packed(ledger)?;
+    let location = location(folder)?;
+    let mut metadata = base.map_or_else(|| first(shape, &location, &hash), |base| base.metadata.clone());
+    let schema = schema_id(&mut metadata, shape, &ids);
+    let (spec, spec_fields) = spec_id(&mut metadata, shape, &ids);
+    let order = order_id(&mut metadata, shape, &ids);
+    let sequence = metadata["last-sequence-number"].as_i64().unwrap_or(0) + 1;
+    let parent = base.and_then(LoadedTable::current);
+    let parent_id = parent.and_then(|parent| parent["snapshot-id"].as_i64());
+    let uuid = metadata["table-uuid"].as_str().unwrap_or_default();
+    // A roll back takes no number back, so a snapshot that was dropped and is made again has another id.
+    let id = snapshot_id(&format!("{uuid} {sequence} {parent_id:?} {hash}"));
+    let mut manifests = match parent {
+        Some(parent) => {
+            let list = parent["manifest-list"].as_str().unwrap_or_default();
+            manifest_list::read(Path::new(list.strip_prefix("file://").unwrap_or(list)))?
+        }
+        None => vec![],
+    };
+    // A manifest of an earlier snapshot that has no file of the table any more says nothing to a reader.
+    manifests.retain(ManifestFile::is_live);
+    let commit = Commit {
+        shape,
+        prefix: format!("{location}/{DATA}/"),
+        spec,
+        spec_fields: &spec_fields,
+        sequence,
+        id,
+        order,
+    };
+    let divided = commit.divide(manifests, before, now)?;
+    let mut change =
+        TableChange { files: vec![], version: base.map_or(1, |base| base.version + 1), metadata: vec![] };
+    let mut list = divided.kept;
+    for (number, entries) in divided.written.iter().enumerate() {
+        let name = format!("hw-{id:016x}-m{number:x}.avro");
+        let (manifest, bytes) =
+            commit.manifest(&metadata, entries, &format!("{location}/{METADATA}/{name}"))?;
+        list.push(manifest);
+        change.files.push((name, bytes));
+    }
+    let mut records = vec![];
+    list.iter().for_each(|manifest| manifest.push(&mut records));
+    let entries = [
+        ("format-version", "2".to_string()),
+        ("snapshot-id", id.to_string()),
+        ("sequence-number", sequence.to_string()),
+        ("parent-snapshot-id", parent_id.map_or("null".into(), |id| id.to_string())),
+    ];
+    let name = format!("snap-hw-{id:016x}.avro");
+    change.files.push((name.clone(), avro::file(&manifest_list::schema(), &entries, list.len(), &records)));
+    let ledger_name = format!("ledger-{hash}.json.gz");
+    // The ledger comes last: its time in the file system is behind that of all parts.
+    change.files.push((ledger_name.clone(), ledger));
+    // Readers want a table's commits in the order of their times.
+    let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
+    let mut summary = divided.summary;
+    summary.extend([(LEDGER.to_string(), json!(ledger_name)), (LEDGER_HASH.to_string(), json!(hash))]);
+    let mut snapshot = json!({
+        "sequence-number": sequence, "snapshot-id": id, "timestamp-ms": time, "summary": summary,
+        "manifest-list": format!("{location}/{METADATA}/{name}"), "schema-id": schema,
+    });
+    if let Some(parent) = parent_id {
+        snapshot["parent-snapshot-id"] = json!(parent);
+    }
+    append(&mut metadata, "snapshots", snapshot);
+    append(&mut metadata, "snapshot-log", json!({ "timestamp-ms": time, "snapshot-id": id }));
+    metadata["current-snapshot-id"] = json!(id);
+    metadata["last-sequence-number"] = json!(sequence);
+    if !metadata["refs"].is_object() {
+        metadata["refs"] = json!({});
+    }
+    metadata["refs"]["main"] = json!({ "snapshot-id": id, "type": "branch" });
+    change.metadata = next_metadata(base, metadata, &location, time);
+    Ok(change)
+}
+
+/// The next version of the metadata as it is written; the one before it goes into its log.
+pub fn next_metadata(base: Option<&LoadedTable>, mut metadata: Value, location: &str, time: i64) -> Vec<u8> {
+    if let Some(base) = base {
+        let file = format!("{location}/{METADATA}/v{}.metadata.json", base.version);
+        append(
+            &mut metadata,
+            "metadata-log",
+            json!({ "timestamp-ms": base.metadata["last-updated-ms"], "metadata-file": file }),
+        );
+    }
+    if let Some(log) = metadata["metadata-log"].as_array_mut() {
+        let more = log.len().saturating_sub(REMEMBERED);
+        log.drain(..more);
+    }
+    metadata["last-updated-ms"] = json!(time);
+    let mut text = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+/// The path of the table in its metadata.
+pub fn location(folder: &Path) -> Result<String> {
+    let text = folder.to_str().map(str::to_string);
+    text.ok_or_else(|| Error::job(format!("the output path {} is not UTF-8", folder.display())))
+}
+
+/// Appends to a list of the metadata, which may lack it.
+fn append(metadata: &mut Value, key: &str, item: Value) {
+    match metadata[key].as_array_mut() {
+        Some(list) => list.push(item),
+        None => metadata[key] = json!([item]),
+    }
+}
+
+/// The bytes of a ledger, and their hash.
+fn packed(ledger: &str) -> Result<(Vec<u8>, String)> {
+    let failed = |e| Error::fault("a ledger cannot be compressed").caused_by(e);
+    let mut packed = GzEncoder::new(vec![], Compression::fast());
+    packed.write_all(ledger.as_bytes()).map_err(failed)?;
+    let bytes = packed.finish().map_err(failed)?;
+    let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
+    Ok((bytes, hash))
+}
+
+fn snapshot_id(of: &str) -> i64 {
+    // The id of a snapshot is above zero.
+    let hash = xxhash_rust::xxh3::xxh3_64(of.as_bytes()) & (i64::MAX as u64);
+    i64::try_from(hash).unwrap_or(1).max(1)
+}
+
+/// The metadata of a table without a snapshot.
+fn first(shape: &TableShape, location: &str, ledger: &str) -> Value {
+    let seed = format!("{} {location} {ledger}", shape.job);
+    let mut id = xxhash_rust::xxh3::xxh3_128(seed.as_bytes());
+    // The bits that say that it is of the version for hashes of any kind (RFC 9562).
+    id = id & !(0xf << 76) | 8 << 76;
+    id = id & !(0b11 << 62) | 0b10 << 62;
+    let hex = format!("{id:032x}");
+    let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    json!({
+        "format-version": 2, "table-uuid": uuid, "location": location, "last-sequence-number": 0,
+        "last-updated-ms": 0, "last-column-id": 0, "current-schema-id": 0, "schemas": [],
+        "default-spec-id": 0, "partition-specs": [], "last-partition-id": 999,
+        "default-sort-order-id": 0, "sort-orders": [],
+        "properties": { "write.format.default": "parquet", "write.parquet.compression-codec": "zstd" },
+        "current-snapshot-id": null, "refs": {}, "snapshots": [], "statistics": [], "partition-statistics": [],
+        "snapshot-log": [], "metadata-log": [],
+    })
+}
+
+/// The id of the item of a list of the metadata whose fields are `fields`, a new one if there is none.
+fn id_of(
+    metadata: &mut Value,
+    list: &str,
+    key: &str,
+    fields: &Value,
+    first: i64,
+    new: impl Fn(i64) -> Value,
+) -> i64 {
+    let all = metadata[list].as_array().map_or(&[][..], Vec::as_slice);
+    if let Some(id) = all.iter().find(|item| item["fields"] == *fields).and_then(|item| item[key].as_i64()) {
+        return id;
+    }
+    let id =
+        all.iter().filter_map(|item| item[key].as_i64()).max().map_or(first, |last| (last + 1).max(first));
+    append(metadata, list, new(id));
+    id
+}
+
+fn schema_id(metadata: &mut Value, shape: &TableShape, ids: &BTreeMap<String, i32>) -> i64 {
+    let fields = fields(shape, ids);
+    let new = |id| json!({ "type": "struct", "schema-id": id, "fields": fields });
+    let id = id_of(metadata, "schemas", "schema-id", &fields, 0, new);
+    let last = ids.values().copied().max().map_or(0, i64::from);
+    metadata["last-column-id"] = json!(metadata["last-column-id"].as_i64().unwrap_or(0).max(last));
+    metadata["current-schema-id"] = json!(id);
+    id
+}
+
+fn spec_id(metadata: &mut Value, shape: &TableShape, ids: &BTreeMap<String, i32>) -> (i64, Vec<Value>) {
+    let mut last = metadata["last-partition-id"].as_i64().unwrap_or(999);
+    let old = metadata["partition-specs"].as_array().cloned().unwrap_or_default();
+    let fields = partition_fields(shape, ids, &old, &mut last);
+    let list = Value::Array(fields.clone());
+    let id = id_of(
+        metadata,
+        "partition-specs",
+        "spec-id",
+        &list,
+        0,
+        |id| json!({ "spec-id": id, "fields": list }),
+    );
+    metadata["last-partition-id"] = json!(last);
+    metadata["default-spec-id"] = json!(id);
+    (id, fields)
+}
+
+fn order_id(metadata: &mut Value, shape: &TableShape, ids: &BTreeMap<String, i32>) -> i64 {
+    let list = Value::Array(sort_fields(shape, ids));
+    // The order without fields is number 0 in every table.
+    let first = i64::from(!shape.sort.is_empty());
+    let id = id_of(
+        metadata,
+        "sort-orders",
+        "order-id",
+        &list,
+        first,
+        |id| json!({ "order-id": id, "fields": list }),
+    );
+    metadata["default-sort-order-id"] = json!(id);
+    id
+}
+
+/// What all manifests of a commit share.
+struct Commit<'a> {
+    shape: &'a TableShape,
+    /// What the paths of parts begin with.
+    prefix: String,
+    spec: i64,
+    spec_fields: &'a [Value],
+    sequence: i64,
+    id: i64,
+    order: i64,
+}
+
+/// The files of a commit, divided among manifests.
+struct Divided {
+    /// Manifests that stay.
+    kept: Vec<ManifestFile>,
+    /// The entries of those that are written.
+    written: Vec<Vec<ManifestEntry>>,
+    summary: serde_json::Map<String, Value>,
+}
+
+impl Commit<'_> {
+    fn divide(
+        &self,
+        manifests: Vec<ManifestFile>,
+        before: &HashSet<&str>,
+        now: &[TableFile],
+    ) -> Result<Divided> {
+        let wanted: HashMap<&str, &TableFile> = now.iter().map(|file| (file.path.as_str(), file)).collect();
+        let mut there: HashSet<String> = HashSet::new();
+        let (mut kept, mut written) = (vec![], vec![]);
+        let (mut gone, mut gone_rows, mut gone_bytes) = (0, 0, 0);
+        let mut partitions: HashSet<&str> = HashSet::new();
+        let small = |manifest: &ManifestFile| {
+            manifest.spec == self.spec
+                && manifest.files[0] + manifest.files[1] < FILES_PER_MANIFEST as i64 / 4
+        };
+        let merge = manifests.iter().filter(|manifest| small(manifest)).count() >= SMALL_MANIFESTS;
+        let mut merged = vec![];
+        for manifest in manifests {
+            let path = manifest.path.strip_prefix("file://").unwrap_or(&manifest.path).to_string();
+            let mut entries = entry::read_live(Path::new(&path), manifest.sequence, manifest.snapshot)?;
+            let mut touched = false;
+            for entry in &mut entries {
+                let below = entry.path.strip_prefix(&self.prefix).unwrap_or(&entry.path);
+                there.insert(below.to_string());
+                if wanted.contains_key(below) {
+                    entry.status = EntryStatus::Existing;
+                } else {
+                    (touched, gone) = (true, gone + 1);
+                    (gone_rows, gone_bytes) = (gone_rows + entry.rows, gone_bytes + entry.bytes);
+                    (entry.status, entry.snapshot) = (EntryStatus::Deleted, self.id);
+                }
+            }
+            if manifest.spec != self.spec {
+                // Manifests have one spec each: what stays of an older one is listed by the new one.
+                for mut entry in entries.into_iter().filter(|entry| entry.status == EntryStatus::Existing) {
+                    entry.partition = self.partition(&entry.path)?.iter().map(datum).collect();
+                    merged.push(entry);
+                }
+            } else if merge && small(&manifest) {
+                merged.append(&mut entries);
+            } else if touched {
+                written.push(entries);
+            } else {
+                kept.push(manifest);
+            }
+        }
+        if there.len() != before.len() || !before.iter().all(|path| there.contains(*path)) {
+            return Err(Error::machine(format!(
+                "the files of the table at {} are not those of its ledger",
+                self.prefix
+            ))
+            .hint("the metadata of the table is damaged: remove the table, and run the job again"));
+        }
+        let (mut new, mut new_rows, mut new_bytes) = (vec![], 0, 0);
+        for file in now.iter().filter(|file| !there.contains(&file.path)) {
+            (new_rows, new_bytes) = (new_rows + file.rows, new_bytes + file.bytes);
+            partitions.insert(folder_of(&file.path));
+            new.push(self.added(file)?);
+        }
+        let added = new.len();
+        let removed = there.iter().filter(|path| !wanted.contains_key(path.as_str()));
+        partitions.extend(removed.map(|path| folder_of(path)));
+        self.place(&mut written, &mut new);
+        merged.append(&mut new);
+        merged.sort_by(|a, b| a.path.cmp(&b.path));
+        written.extend(merged.chunks(FILES_PER_MANIFEST).map(<[ManifestEntry]>::to_vec));
+        let sum = |of: &dyn Fn(&TableFile) -> u64| now.iter().map(of).sum::<u64>();
+        let operation = match (added, gone) {
+            (_, 0) => "append",
+            (0, _) => "delete",
+            _ => "overwrite",
+        };
+        let mut summary = serde_json::Map::from_iter([("operation".to_string(), json!(operation))]);
+        let count = |name: &str, value: String| (name.to_string(), json!(value));
+        summary.extend([
+            count("added-data-files", added.to_string()),
+            count("deleted-data-files", gone.to_string()),
+            count("added-records", new_rows.to_string()),
+            count("deleted-records", gone_rows.to_string()),
+            count("added-files-size", new_bytes.to_string()),
+            count("removed-files-size", gone_bytes.to_string()),
+            count("changed-partition-count", partitions.len().to_string()),
+            count("total-records", sum(&|file| file.rows).to_string()),
+            count("total-files-size", sum(&|file| file.bytes).to_string()),
+            count("total-data-files", now.len().to_string()),
+            count("total-delete-files", "0".into()),
+            count("total-position-deletes", "0".into()),
+            count("total-equality-deletes", "0".into()),
+            count("engine-name", "highwater".into()),
+            count("engine-version", env!("CARGO_PKG_VERSION").into()),
+        ]);
+        Ok(Divided { kept, written, summary })
+    }
+
+    /// Puts new files into the manifests that are written again for their partitions.
+    fn place(&self, written: &mut [Vec<ManifestEntry>], new: &mut Vec<ManifestEntry>) {
+        let mut by_folder: HashMap<String, usize> = HashMap::new();
+        for (number, entries) in written.iter().enumerate() {
+            by_folder.extend(entries.iter().map(|entry| (folder_of(&entry.path).to_string(), number)));
+        }
+        let mut left = vec![];
+        for entry in new.drain(..) {
+            match by_folder.get(folder_of(&entry.path)) {
+                Some(&number) => written[number].push(entry),
+                None => left.push(entry),
+            }
+        }
+        *new = left;
+    }
+
+    /// The values of the partition of a file, by its absolute path.
+    fn partition(&self, path: &str) -> Result<Vec<Option<TableValue>>> {
+        self.shape.partition_of(path.strip_prefix(&self.prefix).unwrap_or(path))
+    }
+
+    fn added(&self, file: &TableFile) -> Result<ManifestEntry> {
+        let partition = self.shape.partition_of(&file.path)?;
+        Ok(ManifestEntry {
+            status: EntryStatus::Added,
+            snapshot: self.id,
+            sequence: None,
+            path: format!("{}{}", self.prefix, file.path),
+            partition: partition.iter().map(datum).collect(),
+            rows: i64::try_from(file.rows).unwrap_or(i64::MAX),
+            bytes: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+            rest: rest_of(&file.statistics, self.order),
+        })
+    }
+
+    /// A manifest of these entries at `path`, and its bytes.
+    fn manifest(
+        &self,
+        metadata: &Value,
+        entries: &[ManifestEntry],
+        path: &str,
+    ) -> Result<(ManifestFile, Vec<u8>)> {
+        let schema = entry::schema(self.shape, self.spec_fields);
+        let mut records = vec![];
+        entries.iter().for_each(|entry| entry.push(&mut records));
+        let schemas = metadata["schemas"].as_array().map_or(&[][..], Vec::as_slice);
+        let current = schemas.iter().find(|schema| schema["schema-id"] == metadata["current-schema-id"]);
+        let header = [
+            ("schema", current.map_or_else(String::new, Value::to_string)),
+            ("schema-id", metadata["current-schema-id"].to_string()),
+            ("partition-spec", Value::Array(self.spec_fields.to_vec()).to_string()),
+            ("partition-spec-id", self.spec.to_string()),
+            ("format-version", "2".to_string()),
+            ("content", "data".to_string()),
+        ];
+        let bytes = avro::file(&schema, &header, entries.len(), &records);
+        let mut manifest = ManifestFile::of(entries, self.sequence, self.id, self.spec);
+        (manifest.path, manifest.length) = (path.to_string(), bytes.len() as i64);
+        let partitions =
+            entries.iter().map(|entry| self.partition(&entry.path)).collect::<Result<Vec<_>>>()?;
+        manifest.partitions = bounds(&partitions, self.spec_fields.len());
+        Ok((manifest, bytes))
+    }
+}
+
+/// The value of a partition, as a manifest has it.
+fn datum(value: &Option<TableValue>) -> AvroDatum {
+    partition_datum(value.as_ref())
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}

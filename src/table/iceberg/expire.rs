@@ -1,0 +1,207 @@
+//! Old snapshots go, and then the files of ours that no snapshot reaches.
+//!
+//! # Contract
+//! * A snapshot stays that is current, that a branch or tag names or that a branch other than `main` comes from, that is not
+//!   older than the rule says, or that is among the newest that the rule keeps.
+//! * The commit that drops snapshots comes first. A reader that opens the table then finds no snapshot whose files go.
+//! * A file goes that no snapshot of the new metadata reaches, and that has a name of ours: what another program is about to
+//!   commit is not touched.
+
+use super::commit::{location, next_metadata};
+use super::entry::read_live;
+use super::manifest_list;
+use super::metadata::{LEDGER, LoadedTable, TableFileNames};
+use crate::error::{Error, Result};
+use crate::table::{DATA, METADATA};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which snapshots stay.
+#[derive(Debug, Clone, Copy)]
+pub struct KeepRule {
+    /// Those that were committed since, in milliseconds since 1970.
+    pub since: i64,
+    /// At least so many of the newest.
+    pub newest: usize,
+}
+
+/// What an expiry will do.
+#[derive(Debug, Clone)]
+pub struct PlannedExpiry {
+    /// The new version of the metadata and its content; none where no snapshot goes.
+    pub commit: Option<(u64, Vec<u8>)>,
+    /// The files that go then, absolute.
+    pub files: Vec<PathBuf>,
+    /// What it does, in numbers.
+    pub outcome: ExpiredTable,
+}
+
+/// What an expiry did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ExpiredTable {
+    /// Snapshots that went.
+    pub snapshots: usize,
+    /// Snapshots that stayed.
+    pub kept: usize,
+    /// Parts that went.
+    pub parts: usize,
+    /// Files of the metadata that went.
+    pub metadata: usize,
+    /// The bytes of all files that went.
+    pub bytes: u64,
+}
+
+/// What an expiry of `table` by `rule` does; `time` is the clock.
+///
+/// # Errors
+/// A machine error: the table was moved, or its files cannot be read.
+pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedExpiry> {
+    table.is_at_home()?;
+    let snapshots = table.list("snapshots");
+    let kept = kept(table, rule);
+    let id = |snapshot: &Value| snapshot["snapshot-id"].as_i64().unwrap_or_default();
+    let stay: Vec<&Value> = snapshots.iter().filter(|snapshot| kept.contains(&id(snapshot))).collect();
+    let dropped = snapshots.len() - stay.len();
+    let folder = location(&table.folder)?;
+    let commit = (dropped > 0).then(|| {
+        let mut metadata = table.metadata.clone();
+        for list in ["snapshots", "snapshot-log"] {
+            if let Some(items) = metadata[list].as_array_mut() {
+                // A log that lacks a snapshot in the middle would tell of another history, so all before it goes.
+                let last = items.iter().rposition(|item| !kept.contains(&id(item)));
+                match (list, last) {
+                    ("snapshot-log", Some(last)) => drop(items.drain(..=last)),
+                    _ => items.retain(|item| kept.contains(&id(item))),
+                }
+            }
+        }
+        for list in ["statistics", "partition-statistics"] {
+            if let Some(items) = metadata[list].as_array_mut() {
+                items.retain(|item| kept.contains(&id(item)));
+            }
+        }
+        if let Some(log) = metadata["metadata-log"].as_array_mut() {
+            log.retain(|item| item["timestamp-ms"].as_i64().unwrap_or(i64::MAX) >= rule.since);
+        }
+        let time = time.max(table.metadata["last-updated-ms"].as_i64().unwrap_or(0));
+        (table.version + 1, next_metadata(Some(table), metadata, &folder, time))
+    });
+    let reached = reached(&stay)?;
+    let (mut files, mut outcome) =
+        (vec![], ExpiredTable { snapshots: dropped, kept: stay.len(), ..Default::default() });
+    let data = table.folder.join(DATA);
+    for path in parts_below(&data)? {
+        if !reached.contains(&path) {
+            outcome.parts += 1;
+            outcome.bytes += size(&path);
+            files.push(path);
+        }
+    }
+    for path in listed(&table.folder.join(METADATA))? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let version: Option<u64> =
+            name.strip_prefix('v').and_then(|name| name.strip_suffix(".metadata.json")?.parse().ok());
+        let old = version.is_some_and(|version| version < table.version && is_old(&path, rule.since));
+        if (TableFileNames::is_ours(name) && !reached.contains(&path)) || old {
+            outcome.metadata += 1;
+            outcome.bytes += size(&path);
+            files.push(path);
+        }
+    }
+    Ok(PlannedExpiry { commit, files, outcome })
+}
+
+fn kept(table: &LoadedTable, rule: KeepRule) -> BTreeSet<i64> {
+    let snapshots = table.list("snapshots");
+    let id = |snapshot: &Value| snapshot["snapshot-id"].as_i64();
+    let newest = snapshots.len().saturating_sub(rule.newest.max(1));
+    let young = snapshots.iter().enumerate().filter(|(place, snapshot)| {
+        *place >= newest || snapshot["timestamp-ms"].as_i64().unwrap_or(i64::MAX) >= rule.since
+    });
+    let mut kept: BTreeSet<i64> = young.filter_map(|(_, snapshot)| id(snapshot)).collect();
+    kept.extend(table.current().and_then(id));
+    for (name, reference) in table.metadata["refs"].as_object().into_iter().flatten() {
+        let mut at = id(reference);
+        // What a branch of another program comes from is its history, which is not ours to cut.
+        let whole = name != "main" && reference["type"] == "branch";
+        while let Some(snapshot) = at {
+            kept.insert(snapshot);
+            if !whole {
+                break;
+            }
+            let of = snapshots.iter().find(|other| id(other) == Some(snapshot));
+            at = of.and_then(|of| of["parent-snapshot-id"].as_i64());
+        }
+    }
+    kept
+}
+
+/// All files that these snapshots reach, absolute.
+fn reached(snapshots: &[&Value]) -> Result<HashSet<PathBuf>> {
+    let local = |path: &str| PathBuf::from(path.strip_prefix("file://").unwrap_or(path));
+    let (mut reached, mut manifests) = (HashSet::new(), HashSet::new());
+    for snapshot in snapshots {
+        let list = local(snapshot["manifest-list"].as_str().unwrap_or_default());
+        if let (Some(ledger), Some(folder)) = (snapshot["summary"][LEDGER].as_str(), list.parent()) {
+            reached.insert(folder.join(ledger));
+        }
+        for manifest in manifest_list::read(&list)? {
+            let path = local(&manifest.path);
+            if manifests.insert(path.clone()) {
+                let entries = read_live(&path, manifest.sequence, manifest.snapshot)?;
+                reached.extend(entries.iter().map(|entry| local(&entry.path)));
+            }
+        }
+        reached.insert(list);
+    }
+    reached.extend(manifests);
+    Ok(reached)
+}
+
+/// The parts below the folder of parts, by the names that we give them.
+fn parts_below(data: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (vec![], vec![data.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for path in listed(&folder)? {
+            let Ok(there) = path.symlink_metadata() else { continue };
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if there.is_dir() && !(folder == data && name.starts_with('_') && !name.contains('=')) {
+                folders.push(path);
+            } else if there.is_file() && is_part_name(name) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file of the folder of parts has the name of its content.
+fn is_part_name(name: &str) -> bool {
+    let hash = name.strip_suffix(".parquet");
+    hash.is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(e) => return Err(Error::io("list", folder, e)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("list", folder, e))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn size(path: &Path) -> u64 {
+    path.symlink_metadata().map_or(0, |there| there.len())
+}
+
+/// Whether a version of the metadata was written before `since`.
+fn is_old(path: &Path, since: i64) -> bool {
+    let read = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    read.and_then(|metadata| metadata["last-updated-ms"].as_i64()).is_some_and(|time| time < since)
+}

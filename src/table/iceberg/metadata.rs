@@ -1,0 +1,226 @@
+//! The newest metadata of a table, and what is ours in it.
+
+use crate::error::{Error, Result};
+use crate::table::METADATA;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The file that names a version of the metadata.
+pub const HINT: &str = "version-hint.text";
+/// Where the summary of a snapshot names the ledger.
+pub const LEDGER: &str = "highwater.ledger";
+/// Where it has the XXH3-128 of the ledger, in hex.
+pub const LEDGER_HASH: &str = "highwater.ledger-xxh3";
+
+/// A table that lies in place.
+#[derive(Debug, Clone)]
+pub struct LoadedTable {
+    /// The folder of the table, absolute.
+    pub folder: PathBuf,
+    /// The version of its metadata.
+    pub version: u64,
+    /// The metadata.
+    pub metadata: Value,
+}
+
+/// The files of the metadata that a commit or a reader needs by name.
+#[derive(Debug, Clone, Copy)]
+pub struct TableFileNames;
+
+impl TableFileNames {
+    /// The file of a version of the metadata.
+    pub fn version(version: u64) -> String {
+        format!("v{version}.metadata.json")
+    }
+
+    /// The file that names the newest version.
+    pub fn hint() -> &'static str {
+        HINT
+    }
+
+    /// Whether a file of the metadata has a name that our commits give to new files.
+    pub fn is_ours(name: &str) -> bool {
+        let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let ledger = name.strip_prefix("ledger-").and_then(|rest| rest.strip_suffix(".json.gz"));
+        let list = name.strip_prefix("snap-hw-").and_then(|rest| rest.strip_suffix(".avro"));
+        let manifest = name.strip_prefix("hw-").and_then(|rest| rest.strip_suffix(".avro"));
+        let manifest = manifest.and_then(|rest| rest.rsplit_once("-m"));
+        ledger.is_some_and(hex)
+            || list.is_some_and(hex)
+            || manifest.is_some_and(|(id, number)| hex(id) && hex(number))
+    }
+}
+
+impl LoadedTable {
+    /// The table in `folder`; `None` if none lies there.
+    ///
+    /// # Errors
+    /// A machine error: its metadata cannot be read, or is of a version that is not known.
+    pub fn load(folder: &Path) -> Result<Option<LoadedTable>> {
+        let Ok(folder) = folder.canonicalize() else { return Ok(None) };
+        let metadata = folder.join(METADATA);
+        let file = |version: u64| metadata.join(TableFileNames::version(version));
+        let hint = fs::read_to_string(metadata.join(HINT)).ok().and_then(|text| text.trim().parse().ok());
+        // A hint may be older than the metadata, and is not a promise that the file is there.
+        let mut version = match hint {
+            Some(hint) if file(hint).is_file() => hint,
+            _ => match newest(&metadata)? {
+                Some(version) => version,
+                None => return Ok(None),
+            },
+        };
+        while file(version + 1).is_file() {
+            version += 1;
+        }
+        let path = file(version);
+        let broken = |what: &str| {
+            Error::machine(format!(
+                "{} is not metadata of an Iceberg table that can be read: {what}",
+                path.display()
+            ))
+        };
+        let packed =
+            [format!("v{}.gz.metadata.json", version + 1), format!("v{}.metadata.json.gz", version + 1)];
+        if let Some(name) = packed.iter().find(|name| metadata.join(name).exists()) {
+            return Err(broken(&format!("another program has committed {name}, which is compressed")));
+        }
+        let metadata: Value =
+            serde_json::from_slice(&crate::table::read(&path)?).map_err(|e| broken(&e.to_string()))?;
+        if metadata["format-version"].as_i64() != Some(2) {
+            return Err(broken(&format!("its format has version {}", metadata["format-version"]))
+                .hint("Highwater reads and writes version 2"));
+        }
+        Ok(Some(LoadedTable { folder, version, metadata }))
+    }
+
+    /// The fields of the current schema.
+    pub fn fields(&self) -> Vec<Value> {
+        let id = &self.metadata["current-schema-id"];
+        let schema = self.list("schemas").iter().find(|schema| schema["schema-id"] == *id);
+        schema.and_then(|schema| schema["fields"].as_array()).cloned().unwrap_or_default()
+    }
+
+    /// The items of a list of the metadata.
+    pub fn list(&self, key: &str) -> &[Value] {
+        self.metadata[key].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The current snapshot.
+    pub fn current(&self) -> Option<&Value> {
+        let id = self.metadata["current-snapshot-id"].as_i64().filter(|id| *id != -1)?;
+        self.list("snapshots").iter().find(|snapshot| snapshot["snapshot-id"].as_i64() == Some(id))
+    }
+
+    /// The file of the ledger of the current snapshot, and its hash.
+    ///
+    /// # Errors
+    /// A machine error: the table was moved, or another program has changed it since our last commit.
+    pub fn ledger(&self) -> Result<(PathBuf, String)> {
+        self.is_at_home()?;
+        let summary = self.current().map(|snapshot| &snapshot["summary"]);
+        let ledger =
+            summary.and_then(|summary| Some((summary[LEDGER].as_str()?, summary[LEDGER_HASH].as_str()?)));
+        let Some((name, hash)) = ledger.filter(|(name, _)| TableFileNames::is_ours(name)) else {
+            return Err(self.changed_by_others());
+        };
+        let of_schema = self.current().map(|snapshot| &snapshot["schema-id"]);
+        if of_schema != Some(&self.metadata["current-schema-id"]) {
+            return Err(self
+                .foreign("its columns were changed")
+                .hint("undo that change there, or write the output to another path"));
+        }
+        Ok((self.folder.join(METADATA).join(name), hash.to_string()))
+    }
+
+    /// Whether a commit of Highwater wrote one of its snapshots.
+    pub fn has_ledger(&self) -> bool {
+        self.list("snapshots").iter().any(|snapshot| snapshot["summary"][LEDGER].is_string())
+    }
+
+    /// Refuses a table that was moved: its files are named by absolute paths.
+    ///
+    /// # Errors
+    /// A machine error.
+    pub fn is_at_home(&self) -> Result<()> {
+        let location = self.metadata["location"].as_str().unwrap_or_default();
+        let path = Path::new(location.strip_prefix("file://").unwrap_or(location));
+        if path == self.folder || path.canonicalize().is_ok_and(|path| path == self.folder) {
+            return Ok(());
+        }
+        Err(Error::machine(format!(
+            "the table {} was moved or copied: its metadata says that it lies at {location}",
+            self.folder.display()
+        ))
+        .hint(
+            "Iceberg names files by their absolute paths: move it back, or remove it and run the job again",
+        ))
+    }
+
+    fn foreign(&self, what: &str) -> Error {
+        Error::machine(format!(
+            "another program has changed the table {} since Highwater wrote to it: {what}",
+            self.folder.display()
+        ))
+    }
+
+    fn changed_by_others(&self) -> Error {
+        let Some(current) = self.current() else {
+            return self
+                .foreign("it does not have a current snapshot")
+                .hint("write the output to another path, or remove the table and run the job again");
+        };
+        let summary = &current["summary"];
+        let operation = summary["operation"].as_str().unwrap_or("unknown");
+        let by = summary["engine-name"].as_str().map(|name| format!(" by {name}")).unwrap_or_default();
+        let id = current["snapshot-id"].as_i64().unwrap_or_default();
+        let error = self
+            .foreign(&format!("its snapshot {id} is {} `{operation}`{by}", article(operation)))
+            .hint("nothing was changed. To keep that change, write the output to another path");
+        let ours = self.list("snapshots").iter().rfind(|snapshot| snapshot["summary"][LEDGER].is_string());
+        match ours.and_then(|snapshot| snapshot["snapshot-id"].as_i64()) {
+            Some(ours) => error.hint(format!(
+                "to drop it, let that program roll the table back to snapshot {ours}, the last of Highwater, and run again"
+            )),
+            None => error,
+        }
+    }
+}
+
+fn article(word: &str) -> &'static str {
+    if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
+/// The newest version in a folder of metadata.
+fn newest(metadata: &Path) -> Result<Option<u64>> {
+    let Ok(entries) = fs::read_dir(metadata) else { return Ok(None) };
+    let mut newest = None;
+    for entry in entries {
+        let name = entry.map_err(|e| Error::io("list", metadata, e))?.file_name();
+        let version = name.to_str().and_then(|name| name.strip_prefix('v')?.strip_suffix(".metadata.json"));
+        newest = newest.max(version.and_then(|version| version.parse().ok()));
+    }
+    Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_names_are_told_from_others() {
+        for ours in ["ledger-00ff.json.gz", "snap-hw-1a.avro", "hw-1a-m0.avro", "hw-1a-m12.avro"] {
+            assert!(TableFileNames::is_ours(ours), "{ours}");
+        }
+        for other in [
+            "v1.metadata.json",
+            "version-hint.text",
+            "snap-123-1-uuid.avro",
+            "ledger-.json.gz",
+            "../x",
+            "hw-1a.avro",
+        ] {
+            assert!(!TableFileNames::is_ours(other), "{other}");
+        }
+    }
+}
