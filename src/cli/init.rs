@@ -6,6 +6,7 @@ use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
 use crate::input::{Inputs, files};
 use crate::sink::owner;
+use crate::table::snapshot::SnapshotChoice;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -80,7 +81,8 @@ impl InitArgs {
         // Not by force either: what is looked at is not written over.
         let id = owner::identity(path);
         // Files that are not there are told when the log is read.
-        let given = files::paths(&self.files, None, &Inputs::default()).unwrap_or_default();
+        let given =
+            files::paths(&self.files, None, SnapshotChoice::Current, &Inputs::default()).unwrap_or_default();
         if id.is_some() && given.iter().any(|path| owner::identity(path) == id) {
             return Err(Error::job(format!("{} is an input file of the job", path.display()))
                 .hint("-o names another file, and `-o -` prints the job"));

@@ -17,6 +17,7 @@ use super::wire_format::{self, Framing};
 use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
+use crate::table::snapshot::SnapshotChoice;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use std::path::{Path, PathBuf};
 pub struct Expanded {
     /// The files, in natural path order.
     pub files: Vec<SourceFile>,
-    /// What they were found by: files, folders, globs.
+    /// What they were found by: files, folders, globs; none where a table is among them.
     pub patterns: Vec<String>,
     /// What a reader of these files should know, a sentence each: what is left out, what is not finished.
     pub notes: Vec<String>,
@@ -36,28 +37,54 @@ pub struct Expanded {
 ///
 /// A folder stands for the data files in it and in its subfolders, less those whose names start
 /// with `_` or `.`. The format of a file is `format`, or else what its name ends in, or what a part file without an ending
-/// holds. What other programs leave in folders is looked at as `folders` says. What `inputs` writes itself is left out.
+/// holds. What other programs leave in folders is looked at as `folders` says. The folder of a table, or a file of Iceberg's metadata,
+/// stands for the files of its current snapshot. What `inputs` writes itself is left out.
 ///
 /// # Errors
 /// A pattern that matches nothing, a name that tells no format, an unreadable folder; a named file that is an output of
 /// the job.
 pub fn expand(patterns: &[String], format: Option<InputFormat>, inputs: &Inputs) -> Result<Expanded> {
-    let walk = found(patterns, format, inputs)?;
-    let notes = walk.notes();
-    let (files, more) = in_order(walk.paths, format, inputs)?;
-    Ok(Expanded { files, patterns: patterns.to_vec(), notes: [notes, more].concat() })
+    expand_at(patterns, format, SnapshotChoice::Current, inputs)
 }
 
-/// The paths of the files that `patterns` stand for, in any order: as of [`expand`], but no file is looked at.
+/// As [`expand`]; of tables the files of the snapshot `at`.
 ///
 /// # Errors
-/// As of [`expand`].
-pub fn paths(patterns: &[String], format: Option<InputFormat>, inputs: &Inputs) -> Result<Vec<PathBuf>> {
-    found(patterns, format, inputs).map(|walk| walk.paths)
+/// As of [`expand`]; `at` is given, and a pattern does not name a table.
+pub fn expand_at(
+    patterns: &[String],
+    format: Option<InputFormat>,
+    at: SnapshotChoice,
+    inputs: &Inputs,
+) -> Result<Expanded> {
+    let walk = found(patterns, format, at, inputs)?;
+    let notes = walk.notes();
+    // Other engines would read the folder of a table as loose files, so they are told its files one by one.
+    let patterns = if walk.tables.is_empty() { patterns.to_vec() } else { vec![] };
+    let (files, more) = in_order(walk.paths, format, inputs)?;
+    Ok(Expanded { files, patterns, notes: [notes, more].concat() })
 }
 
-fn found<'a>(patterns: &[String], format: Option<InputFormat>, inputs: &'a Inputs) -> Result<Walk<'a>> {
-    let mut walk = Walk::new(format, inputs);
+/// The paths of the files that `patterns` stand for, in any order: as of [`expand_at`], but no file is looked at.
+///
+/// # Errors
+/// As of [`expand_at`].
+pub fn paths(
+    patterns: &[String],
+    format: Option<InputFormat>,
+    at: SnapshotChoice,
+    inputs: &Inputs,
+) -> Result<Vec<PathBuf>> {
+    found(patterns, format, at, inputs).map(|walk| walk.paths)
+}
+
+fn found<'a>(
+    patterns: &[String],
+    format: Option<InputFormat>,
+    at: SnapshotChoice,
+    inputs: &'a Inputs,
+) -> Result<Walk<'a>> {
+    let mut walk = Walk { snapshot: at, ..Walk::new(format, inputs) };
     for pattern in patterns {
         let before = walk.paths.len();
         patterns::expand(pattern, &mut walk)?;

@@ -10,8 +10,8 @@
 //!   files `N` of one batch each and `N.compact` of all up to it, a line `v1` and then an object a line (`path`, `action`).
 //!   What is committed and not there is an error.
 //!   <https://books.japila.pl/spark-structured-streaming-internals/datasources/file/FileStreamSinkLog/>
-//! * **Tables.** Which files of a Delta, Iceberg or Hudi table count stands in its log. Their folders, and what lies below
-//!   them, are refused and never read as loose files.
+//! * **Tables.** Which files of a Delta, Iceberg or Hudi table count stands in its log. What lies below their folders is refused and
+//!   never read as loose files; a pattern that is the folder of a table stands for a snapshot of it (`walk`).
 
 use super::entries::real_path;
 use crate::batch::unescaped;
@@ -81,7 +81,7 @@ pub(super) fn not_a_table(folder: &Path) -> Result<()> {
     if folder.join("_delta_log").is_dir() {
         return Err(refused("Delta Lake")
             .hint(why)
-            .hint(format!("export it: duckdb -c \"COPY (FROM delta_scan('{shown}')) TO 'log.parquet'\"")));
+            .hint(format!("name the folder of the table itself: path = \"{shown}\"")));
     }
     if folder.join(".hoodie").is_dir() {
         return Err(refused("Apache Hudi").hint(why).hint(format!(
@@ -98,7 +98,7 @@ pub(super) fn not_a_table(folder: &Path) -> Result<()> {
     if iceberg {
         return Err(refused("Apache Iceberg")
             .hint(why)
-            .hint(format!("export it: duckdb -c \"COPY (FROM iceberg_scan('{shown}')) TO 'log.parquet'\"")));
+            .hint(format!("name the folder of the table itself: path = \"{shown}\"")));
     }
     Ok(())
 }

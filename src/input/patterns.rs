@@ -10,6 +10,7 @@ use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden
 use super::stream;
 use super::walk::Walk;
 use crate::error::{Error, Result};
+use crate::table::snapshot::SnapshotChoice;
 use glob::{MatchOptions, Pattern};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,13 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     let path = Path::new(pattern);
     if stream::is_stdin(path) {
         return walk.named(path);
+    }
+    if walk.table(path)? {
+        return Ok(());
+    }
+    if walk.snapshot != SnapshotChoice::Current {
+        return Err(Error::job(format!("`snapshot` is of a table, and {pattern} is not one"))
+            .hint("a table is named by its folder, or by a file of Iceberg's metadata"));
     }
     // A file may have `*` or `[` in its name: what exists is taken before the text is read as a glob.
     match std::fs::metadata(path) {

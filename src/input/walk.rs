@@ -10,6 +10,7 @@ use super::recognised::{by_content, is_packed};
 use super::source_file::{InputFormat, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
+use crate::table::snapshot::{self, SnapshotChoice};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::FileType;
@@ -20,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct Walk<'a> {
     pub(super) format: Option<InputFormat>,
     pub(super) inputs: &'a Inputs,
+    /// The snapshot of tables that is read.
+    pub(super) snapshot: SnapshotChoice,
     pub(super) own: Own,
     /// The data files.
     pub(super) paths: Vec<PathBuf>,
@@ -36,6 +39,8 @@ pub(super) struct Walk<'a> {
     pub(super) queries: HashMap<PathBuf, Option<PathBuf>>,
     /// The files that a query has committed.
     pub(super) committed: HashMap<PathBuf, HashSet<PathBuf>>,
+    /// The tables that are read, with their snapshots, a sentence each.
+    pub(super) tables: Vec<String>,
 }
 
 impl<'a> Walk<'a> {
@@ -44,6 +49,7 @@ impl<'a> Walk<'a> {
         Walk {
             format,
             inputs,
+            snapshot: SnapshotChoice::Current,
             own: Own::of(inputs.own()),
             paths: vec![],
             left_out: LeftOutPaths::default(),
@@ -53,12 +59,14 @@ impl<'a> Walk<'a> {
             unended: BTreeSet::new(),
             queries: HashMap::new(),
             committed: HashMap::new(),
+            tables: vec![],
         }
     }
 
     /// What was left out, and what a reader should know, a sentence each.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut out = self.left_out.notes();
+        let mut out = self.tables.clone();
+        out.extend(self.left_out.notes());
         let files = |n: u64| format!("{n} {}", if n == 1 { "file" } else { "files" });
         if self.unfinished > 0 {
             let (are, they) = if self.unfinished == 1 { ("is", "it is") } else { ("are", "they are") };
@@ -109,6 +117,33 @@ impl<'a> Walk<'a> {
         }
         self.paths.push(path.to_path_buf());
         Ok(())
+    }
+
+    /// The files of the table at `path`: its folder, or a file of its metadata. False if no table is there.
+    ///
+    /// # Errors
+    /// The table does not have the snapshot that is asked for, or cannot be read; the job writes it.
+    pub(super) fn table(&mut self, path: &Path) -> Result<bool> {
+        let Some(table) = snapshot::read(path, self.snapshot)? else { return Ok(false) };
+        let (real, shown) = (real_path(path), path.display());
+        if self.own.holding(&real).is_some() {
+            return Err(Error::job(format!("{shown} cannot be read: the job writes it"))
+                .hint("an output is not an input of its own job: give one of them another path"));
+        }
+        let count = table.files.len();
+        if count == 0 {
+            return Err(Error::job(format!("the table {shown} does not have a file")));
+        }
+        let (format, number) = (table.format, table.number);
+        let files = if count == 1 { "1 file".to_string() } else { format!("{count} files") };
+        self.tables.push(format!("{shown} is a table of {format}: its snapshot {number} has {files}"));
+        // As the user wrote the folder, so that a job gives the same manifest wherever it lies.
+        let spelled = |file: PathBuf| match file.strip_prefix(&real) {
+            Ok(inside) => path.join(inside),
+            Err(_) => file,
+        };
+        self.paths.extend(table.files.into_iter().map(spelled));
+        Ok(true)
     }
 
     /// A file that a glob matches.

@@ -22,8 +22,10 @@
 //! A further format is a variant of [`TableFormat`] and a folder beside `iceberg`, with the functions that are dispatched here.
 
 mod avro;
+mod delta;
 mod iceberg;
 mod shape;
+pub mod snapshot;
 mod value;
 
 pub use iceberg::{

@@ -10,6 +10,10 @@ keys! {
     /// File, folder, glob, or a list of them; .gz and .zst are read as they are.
     PATH: Strings = "path" { examples: json!(["logs/*.csv.gz", ["a.jsonl", "b.jsonl"]]) };
 
+    /// Of a table of Iceberg or Delta Lake: the snapshot that is read, by its number (in Delta Lake: version), or the last one
+    /// at an instant. By default the current one.
+    SNAPSHOT: Text = "snapshot" { shared: true, examples: json!(["4931876532", "2024-06-01T00:00:00Z"]) };
+
     /// The format of the files; by default what the extension says. jsonl, ndjson and json are JSON Lines;
     /// common, combined, w3c, cloudfront and alb are logs of web servers.
     FORMAT: Word = "format" {
@@ -174,7 +178,7 @@ pub const SOURCE: KeySection = KeySection {
     ..KeySection::new(
         "`[source]`",
         about! {
-            PATH, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
+            PATH, SNAPSHOT, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
             DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE, WRITTEN_BY_COLUMN,
             ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, PARTITIONS, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS, WATERMARK,
             CHANGELOG, CHANGE_KEY, DELETED,
@@ -249,7 +253,7 @@ pub const TABLE: KeySection = KeySection {
     ..KeySection::new(
         "`[table.NAME]`",
         about! {
-            TABLE_PATH, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
+            TABLE_PATH, SNAPSHOT, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
             COLUMNS, DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE,
             WRITTEN_BY_COLUMN, ON_BAD_RECORD, REJECTS, TABLE_DERIVE, TABLE_FILTER, TABLE_ARRIVAL, TABLE_PARTITION,
             TABLE_IDLE, TABLE_OUT_OF_ORDERNESS,

@@ -19,6 +19,7 @@ pub struct LogSpec {
     /// Where the list of the records is in a document of JSON.
     pub records: Option<At<String>>,
     /// The list of each record whose items are its events.
+    pub snapshot: Option<At<String>>,
     pub unnest: Option<At<String>>,
     pub time: Option<At<String>>,
     /// One, or several that are tried in order.
@@ -109,6 +110,7 @@ fn log(table: &TableReader) -> LogSpec {
         wire_format: table.get(keys::LOG),
         envelope: table.get(keys::ENVELOPE),
         records: table.get(keys::RECORDS),
+        snapshot: table.get(keys::SNAPSHOT),
         unnest: table.get(keys::UNNEST),
         time: table.get(keys::TIME),
         time_unit: table.get(keys::TIME_UNIT),

@@ -13,6 +13,7 @@ use crate::job::document::Document;
 use crate::job::keys::log as keys;
 use crate::job::overrides::SourceFiles;
 use crate::job::spec::{JobSpec, LogSpec, NamedTexts};
+use crate::table::snapshot::SnapshotChoice;
 use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.
@@ -85,6 +86,7 @@ fn found(
 /// Checks what a log says of itself, without its files.
 pub(super) fn form(document: &Document, spec: &LogSpec) {
     format(document, spec);
+    snapshot(document, spec);
     shape(document, spec, &mut []);
     declared_types(document, &spec.types);
     written::columns(document, spec);
@@ -111,16 +113,23 @@ pub(super) fn format(document: &Document, spec: &LogSpec) -> Option<Option<Input
     }))
 }
 
+/// The snapshot of a table that a log gives; `None` after a fault.
+pub(super) fn snapshot(document: &Document, spec: &LogSpec) -> Option<SnapshotChoice> {
+    let Some(text) = &spec.snapshot else { return Some(SnapshotChoice::Current) };
+    SnapshotChoice::parse(&text.value).map_err(|error| document.fault(error, &text.span)).ok()
+}
+
 /// The files that the patterns of a log stand for; `None` after a fault.
 pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
     let document = &job.document;
     let format = format(document, spec)?;
+    let at = snapshot(document, spec)?;
     let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
     if patterns.is_empty() {
         // Which is told already.
         return None;
     }
-    match files::expand(&patterns, format, &job.inputs) {
+    match files::expand_at(&patterns, format, at, &job.inputs) {
         Ok(found) => Some(found),
         Err(error) => {
             let span = spec.path.first().map_or(spec.span.clone(), |p| p.span.clone());

@@ -22,7 +22,8 @@ pub fn source_files(spec: &JobSpec) -> Result<Expanded> {
 /// A job error: there are none.
 pub fn source_paths(spec: &JobSpec) -> Result<Vec<PathBuf>> {
     let patterns: Vec<String> = spec.source.log.path.iter().map(|path| path.value.clone()).collect();
-    crate::input::files::paths(&patterns, source_format(spec), &spec.inputs)
+    let at = found::snapshot(&spec.document, &spec.source.log).unwrap_or_default();
+    crate::input::files::paths(&patterns, source_format(spec), at, &spec.inputs)
 }
 
 /// The files of the job's tables by now, with the names of the tables, and those of lookups in files, whose

@@ -74,24 +74,24 @@ impl LoadedTable {
             version += 1;
         }
         let path = file(version);
-        let broken = |what: &str| {
-            Error::machine(format!(
-                "{} is not metadata of an Iceberg table that can be read: {what}",
-                path.display()
-            ))
-        };
         let packed =
             [format!("v{}.gz.metadata.json", version + 1), format!("v{}.metadata.json.gz", version + 1)];
         if let Some(name) = packed.iter().find(|name| metadata.join(name).exists()) {
-            return Err(broken(&format!("another program has committed {name}, which is compressed")));
+            let what = format!("another program has committed {name}, which is compressed");
+            return Err(unreadable(&path, &what));
         }
-        let metadata: Value =
-            serde_json::from_slice(&crate::table::read(&path)?).map_err(|e| broken(&e.to_string()))?;
-        if metadata["format-version"].as_i64() != Some(2) {
-            return Err(broken(&format!("its format has version {}", metadata["format-version"]))
-                .hint("Highwater reads and writes version 2"));
-        }
-        Ok(Some(LoadedTable { folder, version, metadata }))
+        Ok(Some(LoadedTable { metadata: parsed(&path)?, folder, version }))
+    }
+
+    /// The table whose metadata is the file at `path`, in a folder of metadata. The version is not known.
+    ///
+    /// # Errors
+    /// As of [`LoadedTable::load`].
+    pub fn of_file(path: &Path) -> Result<LoadedTable> {
+        let whole = path.canonicalize().map_err(|e| Error::io("read", path, e))?;
+        let folder = whole.parent().and_then(Path::parent);
+        let folder = folder.ok_or_else(|| unreadable(path, "it does not lie in the folder of a table"))?;
+        Ok(LoadedTable { metadata: parsed(path)?, folder: folder.to_path_buf(), version: 0 })
     }
 
     /// The fields of the current schema.
@@ -189,6 +189,21 @@ impl LoadedTable {
 
 fn article(word: &str) -> &'static str {
     if word.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" }
+}
+
+fn unreadable(path: &Path, what: &str) -> Error {
+    Error::machine(format!("{} is not metadata of an Iceberg table that can be read: {what}", path.display()))
+}
+
+/// The metadata in a file.
+fn parsed(path: &Path) -> Result<Value> {
+    let bytes = crate::table::read(path)?;
+    let metadata: Value = serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))?;
+    if metadata["format-version"].as_i64() != Some(2) {
+        let what = format!("its format has version {}", metadata["format-version"]);
+        return Err(unreadable(path, &what).hint("Highwater reads and writes version 2"));
+    }
+    Ok(metadata)
 }
 
 /// The newest version in a folder of metadata.

@@ -18,12 +18,14 @@ mod entry;
 mod expire;
 mod manifest_list;
 mod metadata;
+mod scan;
 mod schema;
 
 pub use commit::{TableChange, plan_commit};
 pub use describe::{SnapshotFacts, TableDescription};
 pub use expire::{ExpiredTable, KeepRule, PlannedExpiry, expire};
 pub use metadata::{LoadedTable, TableFileNames};
+pub use scan::snapshot;
 pub use schema::numbered as column_ids;
 
 /// The file that names a version of the metadata.

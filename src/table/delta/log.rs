@@ -1,0 +1,170 @@
+//! The log of a table: its commits and checkpoints by version, and the state that they make.
+
+use super::actions::TableState;
+use super::{LOG, NAME, checkpoint};
+use crate::error::{Error, Result};
+use crate::table::snapshot::{SnapshotChoice, refused, shown};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The commits and checkpoints of a table that are there.
+pub(super) struct DeltaLog {
+    /// The folder of the table.
+    table: PathBuf,
+    /// Versions with a commit.
+    commits: BTreeSet<u64>,
+    /// Checkpoints by version: their files, if all are there.
+    checkpoints: BTreeMap<u64, Vec<PathBuf>>,
+}
+
+/// A file of the log, by its name.
+enum LogFile {
+    /// The commit of a version.
+    Commit(u64),
+    /// Part `1` of `2`, and so on, of the checkpoint of a version.
+    Checkpoint(u64, usize, usize),
+}
+
+impl LogFile {
+    /// What a file of this name is, if it is either.
+    fn named(name: &str) -> Option<LogFile> {
+        let (version, rest) = name.split_once('.')?;
+        let version = Some(version).filter(|digits| digits.len() == 20)?.parse().ok()?;
+        match rest.split('.').collect::<Vec<_>>()[..] {
+            ["json"] => Some(LogFile::Commit(version)),
+            ["checkpoint", "parquet"] => Some(LogFile::Checkpoint(version, 1, 1)),
+            ["checkpoint", part, parts, "parquet"] => {
+                Some(LogFile::Checkpoint(version, part.parse().ok()?, parts.parse().ok()?))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl DeltaLog {
+    /// The log of the table in `folder`.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be listed.
+    pub fn list(table: &Path) -> Result<DeltaLog> {
+        let folder = table.join(LOG);
+        let failed = |e| Error::io("read the folder", &folder, e);
+        let mut commits = BTreeSet::new();
+        let mut parts: BTreeMap<(u64, usize), BTreeMap<usize, PathBuf>> = BTreeMap::new();
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            match entry.file_name().to_str().and_then(LogFile::named) {
+                Some(LogFile::Commit(version)) => drop(commits.insert(version)),
+                Some(LogFile::Checkpoint(version, part, of)) => {
+                    parts.entry((version, of)).or_default().insert(part, entry.path());
+                }
+                None => {}
+            }
+        }
+        // A checkpoint whose writer was killed lacks parts.
+        let whole = parts.into_iter().filter(|((_, of), parts)| parts.keys().copied().eq(1..=*of));
+        let checkpoints = whole.map(|((version, _), parts)| (version, parts.into_values().collect()));
+        Ok(DeltaLog { table: table.to_path_buf(), commits, checkpoints: checkpoints.collect() })
+    }
+
+    /// The version that is asked for.
+    ///
+    /// # Errors
+    /// A job error: there is none.
+    pub fn version(&self, choice: SnapshotChoice) -> Result<u64> {
+        let newest = self.commits.last().max(self.checkpoints.keys().next_back()).copied();
+        let table = self.table.display();
+        let newest = newest
+            .ok_or_else(|| Error::data(format!("the log of the table {table} does not have a commit")))?;
+        match choice {
+            SnapshotChoice::Current => Ok(newest),
+            SnapshotChoice::Number(number) => {
+                u64::try_from(number).ok().filter(|version| *version <= newest).ok_or_else(|| {
+                    Error::job(format!("the table {table} does not have a version {number}"))
+                        .hint(format!("its newest version is {newest}"))
+                })
+            }
+            SnapshotChoice::AsOf(instant) => self.as_of(instant),
+        }
+    }
+
+    /// The last version that was committed up to `instant`.
+    fn as_of(&self, instant: i64) -> Result<u64> {
+        let (mut found, mut latest) = (None, i64::MIN);
+        for &version in &self.commits {
+            let Some(time) = self.time(version)? else {
+                return Err(refused(
+                    &self.table,
+                    NAME,
+                    &format!("its version {version} does not tell when it was committed"),
+                )
+                .hint("name a version by its number: snapshot = \"3\""));
+            };
+            // Clocks of writers differ, and versions do not go back in time.
+            latest = latest.max(time);
+            if latest > instant {
+                break;
+            }
+            found = Some(version);
+        }
+        found.ok_or_else(|| {
+            Error::job(format!(
+                "the log of the table {} does not have a version from before {}",
+                self.table.display(),
+                shown(instant)
+            ))
+        })
+    }
+
+    /// When a version was committed, in microseconds, if its commit says it.
+    fn time(&self, version: u64) -> Result<Option<i64>> {
+        let text = self.text(version)?;
+        let infos = text.lines().filter(|line| line.contains("\"commitInfo\""));
+        let infos = infos.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut time = infos.filter_map(|line| {
+            let info = &line["commitInfo"];
+            info["inCommitTimestamp"].as_i64().or_else(|| info["timestamp"].as_i64())
+        });
+        Ok(time.next_back().and_then(|ms| ms.checked_mul(1000)))
+    }
+
+    /// The table at a version.
+    ///
+    /// # Errors
+    /// A job error: commits of it were cleaned away. A data error: a file of the log is damaged.
+    pub fn state(&self, version: u64) -> Result<TableState> {
+        let mut state = TableState::default();
+        let base = self.checkpoints.range(..=version).next_back();
+        for path in base.into_iter().flat_map(|(_, parts)| parts) {
+            let bytes = fs::read(path).map_err(|e| Error::io("read", path, e))?;
+            checkpoint::read(bytes, &mut state).map_err(|why| {
+                Error::data(format!("{} is not a checkpoint that can be read: {why}", path.display()))
+            })?;
+        }
+        let first = base.map_or(0, |(base, _)| base + 1);
+        for version in first..=version {
+            if !self.commits.contains(&version) {
+                return Err(Error::job(format!(
+                    "the log of the table {} does not have the commit {version} any more",
+                    self.table.display()
+                ))
+                .hint("old commits are cleaned away: read a newer version"));
+            }
+            state.commit(&self.text(version)?).map_err(|line| {
+                Error::data(format!("{}:{line} is not an action of a log", self.path(version).display()))
+            })?;
+        }
+        Ok(state)
+    }
+
+    fn path(&self, version: u64) -> PathBuf {
+        self.table.join(LOG).join(format!("{version:020}.json"))
+    }
+
+    fn text(&self, version: u64) -> Result<String> {
+        let path = self.path(version);
+        fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))
+    }
+}

@@ -1,0 +1,168 @@
+//! The files of a snapshot, for a reader.
+//!
+//! # Contract
+//! * A folder is read where it is its own catalog (`version-hint.text`, `vN.metadata.json`). Where another catalog names the
+//!   metadata, that file has to be given: of several in a folder the newest may be one that lost a race.
+//! * A table that was moved as a whole is read where it lies: paths below its old location count from the new one.
+//! * Columns are found by their names in files, so a table that renamed one, or used a name again, is refused.
+
+use super::entry::{self, DATA_CONTENT};
+use super::manifest_list;
+use super::metadata::LoadedTable;
+use crate::error::{Error, Result};
+use crate::table::METADATA;
+use crate::table::snapshot::{SnapshotChoice, TableSnapshot, all_there, refused, shown};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The format, as people call it.
+const NAME: &str = "Apache Iceberg";
+
+/// The snapshot of the table at `path`: its folder, or a file of its metadata. `None` if no table is there.
+///
+/// # Errors
+/// As of [`crate::table::snapshot::read`].
+pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnapshot>> {
+    let Some(table) = load(path)? else { return Ok(None) };
+    let Some(snapshot) = chosen(path, &table, choice)? else {
+        // A table that nobody has written to does not have a snapshot.
+        return Ok(Some(TableSnapshot { format: NAME, number: -1, files: vec![] }));
+    };
+    one_name_each(path, &table)?;
+    let place = |location: &str| placed(path, &table, location);
+    let list = snapshot["manifest-list"].as_str();
+    let list = list.ok_or_else(|| refused(path, NAME, "its snapshot does not name a manifest list"))?;
+    let mut files = vec![];
+    for manifest in manifest_list::read(&place(list)?)?.iter().filter(|manifest| manifest.is_live()) {
+        if manifest.content != DATA_CONTENT {
+            return Err(refused(path, NAME, "rows of it are deleted by delete files").hint(
+                "write its files again without the deleted rows: CALL system.rewrite_data_files(…) in Spark, with delete-file-threshold 1",
+            ));
+        }
+        for entry in entry::read_live(&place(&manifest.path)?, manifest.sequence, manifest.snapshot)? {
+            files.push(place(&entry.path)?);
+        }
+    }
+    all_there(path, &files)?;
+    let number = snapshot["snapshot-id"].as_i64().unwrap_or_default();
+    Ok(Some(TableSnapshot { format: NAME, number, files }))
+}
+
+/// The metadata of the table.
+fn load(path: &Path) -> Result<Option<LoadedTable>> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.ends_with(".metadata.json") && path.is_file() {
+        return LoadedTable::of_file(path).map(Some);
+    }
+    let found = LoadedTable::load(path)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    // What a catalog elsewhere names.
+    let metadata = path.join(METADATA);
+    let entries = fs::read_dir(&metadata).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let Some(newest) = names.filter(|name| name.ends_with(".metadata.json")).max() else { return Ok(None) };
+    Err(refused(path, NAME, "a catalog says which of its metadata files counts, and not the folder").hint(
+        format!(
+            "name the file that the catalog names, such as path = \"{}\"",
+            metadata.join(newest).display()
+        ),
+    ))
+}
+
+/// The snapshot that is asked for; `None` of a table without one.
+fn chosen<'a>(path: &Path, table: &'a LoadedTable, choice: SnapshotChoice) -> Result<Option<&'a Value>> {
+    let by_id = |id: i64| {
+        table.list("snapshots").iter().find(|snapshot| snapshot["snapshot-id"].as_i64() == Some(id))
+    };
+    let missing = |what: String| {
+        let known = table.list("snapshots").iter().filter_map(|snapshot| snapshot["snapshot-id"].as_i64());
+        let known: Vec<String> = known.map(|id| id.to_string()).collect();
+        let error = Error::job(format!("the table {} does not have {what}", path.display()));
+        if known.is_empty() { error } else { error.hint(format!("its snapshots are {}", known.join(", "))) }
+    };
+    match choice {
+        SnapshotChoice::Current => Ok(table.current()),
+        SnapshotChoice::Number(id) => by_id(id).map(Some).ok_or_else(|| missing(format!("a snapshot {id}"))),
+        SnapshotChoice::AsOf(instant) => {
+            let before = |entry: &&Value| {
+                entry["timestamp-ms"].as_i64().is_some_and(|ms| ms.saturating_mul(1000) <= instant)
+            };
+            let entry = table.list("snapshot-log").iter().rfind(before);
+            let id = entry.and_then(|entry| entry["snapshot-id"].as_i64());
+            let id = id.ok_or_else(|| missing(format!("a snapshot from before {}", shown(instant))))?;
+            by_id(id).map(Some).ok_or_else(|| {
+                missing(format!("its snapshot {id} any more, which was the one at {}", shown(instant)))
+            })
+        }
+    }
+}
+
+/// Where a file of the table lies.
+fn placed(path: &Path, table: &LoadedTable, location: &str) -> Result<PathBuf> {
+    let local = |uri: &str| match uri.split_once(':') {
+        Some(("file", rest)) => Some(format!("/{}", rest.trim_start_matches('/'))),
+        Some((scheme, rest))
+            if rest.starts_with("//") && scheme.bytes().all(|b| b.is_ascii_alphanumeric()) =>
+        {
+            None
+        }
+        _ => Some(uri.to_string()),
+    };
+    let home = table.metadata["location"].as_str().unwrap_or_default().trim_end_matches('/');
+    // Two ways to write one location must not look like two places.
+    let inside = match (local(home), local(location)) {
+        (Some(home), Some(file)) => file.strip_prefix(&format!("{home}/")).map(str::to_string),
+        _ => location.strip_prefix(&format!("{home}/")).map(str::to_string),
+    };
+    match (inside, local(location)) {
+        (Some(inside), _) => Ok(table.folder.join(inside)),
+        (None, Some(file)) => Ok(PathBuf::from(file)),
+        (None, None) => Err(refused(path, NAME, &format!("its file {location} lies on a store"))),
+    }
+}
+
+/// Refuses a table in which a column has had two names, or a name was that of two columns.
+fn one_name_each(path: &Path, table: &LoadedTable) -> Result<()> {
+    let mut names: BTreeMap<i64, String> = BTreeMap::new();
+    let mut ids: BTreeMap<String, i64> = BTreeMap::new();
+    for schema in table.list("schemas") {
+        let mut columns = vec![];
+        nested(schema, "", &mut columns);
+        for (id, name) in columns {
+            let (was, other) = (names.get(&id), ids.get(&name));
+            let renamed = was
+                .filter(|was| **was != name)
+                .map(|was| format!("its column `{name}` was called `{was}` before"));
+            let again = other
+                .filter(|other| **other != id)
+                .map(|_| format!("its column `{name}` is not the one that had this name before"));
+            if let Some(what) = renamed.or(again) {
+                return Err(refused(path, NAME, &format!("{what}, and older files have it by the old name"))
+                    .hint("read a copy of it: with DuckDB, COPY (FROM iceberg_scan('…')) TO 'log.parquet'"));
+            }
+            names.insert(id, name.clone());
+            ids.insert(name, id);
+        }
+    }
+    Ok(())
+}
+
+/// The columns of a schema, those inside of others by dotted names.
+fn nested(ty: &Value, prefix: &str, out: &mut Vec<(i64, String)>) {
+    for field in ty["fields"].as_array().into_iter().flatten() {
+        let name = format!("{prefix}{}", field["name"].as_str().unwrap_or_default());
+        if let Some(id) = field["id"].as_i64() {
+            out.push((id, name.clone()));
+        }
+        nested(&field["type"], &format!("{name}."), out);
+    }
+    for inner in ["element", "key", "value"] {
+        if ty[inner].is_object() {
+            nested(&ty[inner], &format!("{prefix}{inner}."), out);
+        }
+    }
+}
