@@ -21,10 +21,8 @@ pub(super) fn read(bytes: Vec<u8>, state: &mut TableState) -> Result<(), Damage>
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(|e| words(&e))?;
     let parquet = builder.parquet_schema();
     let roots = parquet.root_schema().get_fields().iter().enumerate();
-    if parquet.root_schema().get_fields().iter().any(|field| field.name() == "sidecar") {
-        return Err("its files are named in sidecars (v2Checkpoint), which are not read".to_string());
-    }
-    let wanted = roots.filter(|(_, field)| matches!(field.name(), "add" | "protocol" | "metaData"));
+    let wanted =
+        roots.filter(|(_, field)| matches!(field.name(), "add" | "protocol" | "metaData" | "sidecar"));
     let mask = ProjectionMask::roots(parquet, wanted.map(|(at, _)| at).collect::<Vec<_>>());
     for batch in builder.with_projection(mask).build().map_err(|e| words(&e))? {
         take(&batch.map_err(|e| words(&e))?, state)?;
@@ -36,6 +34,9 @@ fn take(batch: &RecordBatch, state: &mut TableState) -> Result<(), Damage> {
     let action = |name: &str| batch.column_by_name(name).and_then(|column| column.as_struct_opt());
     for row in 0..batch.num_rows() {
         let of = |name: &str| action(name).filter(|values| values.is_valid(row));
+        if of("sidecar").is_some() {
+            return Err("its files are named in sidecars (v2Checkpoint), which are not read".to_string());
+        }
         if let Some(add) = of("add") {
             state.add(added(add, row).ok_or("an action `add` in it lacks a field")?);
         }
