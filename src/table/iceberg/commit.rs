@@ -74,6 +74,7 @@ pub fn plan_commit(
         prefix: format!("{location}/{DATA}/"),
         spec,
         spec_fields: &spec_fields,
+        ids: &ids,
         sequence,
         id,
         order,
@@ -265,6 +266,7 @@ struct Commit<'a> {
     prefix: String,
     spec: i64,
     spec_fields: &'a [Value],
+    ids: &'a BTreeMap<String, i32>,
     sequence: i64,
     id: i64,
     order: i64,
@@ -397,6 +399,7 @@ impl Commit<'_> {
 
     fn added(&self, file: &TableFile) -> Result<ManifestEntry> {
         let partition = self.shape.partition_of(&file.path)?;
+        self.shape.is_partition_of(&partition, file, self.ids)?;
         Ok(ManifestEntry {
             status: EntryStatus::Added,
             snapshot: self.id,
