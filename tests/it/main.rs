@@ -130,6 +130,8 @@ mod streamed;
 mod streamed_engines;
 mod streamed_outputs;
 mod support;
+mod table_reader;
+mod tables;
 mod theirs;
 mod tidy;
 mod time_faults;
