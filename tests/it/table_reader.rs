@@ -79,7 +79,8 @@ impl Table {
 
     /// The rows of a snapshot as text, sorted; the columns that the files have.
     pub fn rows(&self, id: i64) -> Vec<String> {
-        let mut rows: Vec<String> = self.files(id).iter().flat_map(|file| parquet_rows(Path::new(&file.path))).collect();
+        let mut rows: Vec<String> =
+            self.files(id).iter().flat_map(|file| parquet_rows(Path::new(&file.path))).collect();
         rows.sort();
         rows
     }
@@ -87,12 +88,18 @@ impl Table {
 
 /// The rows of a Parquet file as text.
 pub fn parquet_rows(path: &Path) -> Vec<String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
     let row = |batch: &RecordBatch, row: usize| {
         let cell = |column| array_value_to_string(column, row).unwrap();
         batch.columns().iter().map(cell).collect::<Vec<_>>().join("|")
     };
-    reader.flat_map(|batch| { let batch = batch.unwrap(); (0..batch.num_rows()).map(|at| row(&batch, at)).collect::<Vec<_>>() }).collect()
+    reader
+        .flat_map(|batch| {
+            let batch = batch.unwrap();
+            (0..batch.num_rows()).map(|at| row(&batch, at)).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// The records of an Avro file as JSON; bytes are lists of numbers.
@@ -164,7 +171,8 @@ fn value(schema: &Value, at: &mut &[u8]) -> Value {
         "fixed" => json!(take(at, schema["size"].as_u64().unwrap() as usize)),
         "record" => {
             let fields = schema["fields"].as_array().unwrap().iter();
-            let field = |field: &Value| (field["name"].as_str().unwrap().to_string(), value(&field["type"], at));
+            let field =
+                |field: &Value| (field["name"].as_str().unwrap().to_string(), value(&field["type"], at));
             Value::Object(fields.map(field).collect::<Map<_, _>>())
         }
         "array" => {

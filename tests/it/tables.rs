@@ -64,7 +64,10 @@ fn plain(lab: &Lab, name: &str) -> (Vec<String>, BTreeSet<String>) {
     let mut rows: Vec<String> =
         files.keys().flat_map(|path| parquet_rows(&lab.path(&format!("plain/{name}/{path}")))).collect();
     rows.sort();
-    (rows, files.keys().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_string()).collect())
+    (
+        rows,
+        files.keys().map(|path| path.rsplit_once('/').map_or("", |(folder, _)| folder).to_string()).collect(),
+    )
 }
 
 /// The tables have what the plain folders have, file by file.
@@ -127,7 +130,8 @@ fn each_command_is_one_snapshot_that_replaces_what_changes() {
         let fields = schema["fields"].as_array().unwrap().iter();
         fields.map(|field| format!("{} {} {}", field["id"], field["name"], field["type"])).collect()
     };
-    let schemas: Vec<Vec<String>> = views.metadata["schemas"].as_array().unwrap().iter().map(fields).collect();
+    let schemas: Vec<Vec<String>> =
+        views.metadata["schemas"].as_array().unwrap().iter().map(fields).collect();
     insta::assert_snapshot!(schemas.iter().map(|schema| schema.join(", ")).collect::<Vec<_>>().join("\n"), @"");
 }
 
@@ -139,7 +143,8 @@ fn manifests_tell_partitions_and_bounds() {
     let spec = &views.metadata["partition-specs"][0]["fields"];
     assert_eq!(spec[0]["transform"], json!("hour"));
     assert_eq!(spec.as_array().unwrap().len(), 1);
-    let hour = |file: &crate::table_reader::DataFile| file.entry["partition"]["window_start_hour"].as_i64().unwrap();
+    let hour =
+        |file: &crate::table_reader::DataFile| file.entry["partition"]["window_start_hour"].as_i64().unwrap();
     let files = views.files(views.current());
     // 2024-02-28T22 is so many hours after 1970.
     let first = 19781 * 24 + 22;
@@ -198,7 +203,9 @@ fn a_spec_that_changes_lists_all_files_anew() {
     ok(lab.highwater(&["run", "table.toml"]));
     let codes = table(&lab, "codes");
     assert_eq!(codes.metadata["partition-specs"].as_array().unwrap().len(), 2);
-    assert!(codes.manifests(codes.current()).iter().all(|manifest| manifest["partition_spec_id"] == json!(1)));
+    assert!(
+        codes.manifests(codes.current()).iter().all(|manifest| manifest["partition_spec_id"] == json!(1))
+    );
     assert_eq!(codes.files(codes.current()).len(), 3);
     assert_eq!(codes.rows(codes.current()).len(), 6);
     assert_eq!(codes.rows(codes.snapshots()[0]).len(), 6);
@@ -218,7 +225,10 @@ fn what_does_not_fit_is_refused_by_name() {
     let base = lab.text("table.toml");
     // A column of another type.
     let error = refused(&base.replace("avg(price)", "min(code)"), 2);
-    assert!(error.contains("the column `mean` of the table") && error.contains("Iceberg does not allow"), "{error}");
+    assert!(
+        error.contains("the column `mean` of the table") && error.contains("Iceberg does not allow"),
+        "{error}"
+    );
     // A plain output in the place of a table, and a table in the place of a plain output.
     let error = refused(&base.replace("table = \"iceberg\"\n", ""), 2);
     assert!(error.contains("files that Highwater did not write"), "{error}");
@@ -228,7 +238,9 @@ fn what_does_not_fit_is_refused_by_name() {
     // A source that would read files of older snapshots.
     for path in ["out/views", "out/views/**/*.parquet", "out/views/data", "out"] {
         let error = refused(
-            &format!("[source]\npath = \"{path}\"\ntime = \"window_start\"\n[[output]]\npath = \"x\"\nby = [\"code\"]\nselect = {{ n = \"count(*)\" }}\n"),
+            &format!(
+                "[source]\npath = \"{path}\"\ntime = \"window_start\"\n[[output]]\npath = \"x\"\nby = [\"code\"]\nselect = {{ n = \"count(*)\" }}\n"
+            ),
             2,
         );
         assert!(error.contains("is a table (iceberg), and cannot be read as files"), "{path}: {error}");
@@ -239,7 +251,8 @@ fn what_does_not_fit_is_refused_by_name() {
         ("path = \"x\"\nformat = \"csv\"\ntable = \"iceberg\"", "the files of a table are Parquet, not csv"),
         ("path = \"x\"\ntable = \"icebreg\"", "iceberg"),
     ] {
-        let error = refused(&format!("[source]\npath = \"log/*.csv\"\ntime = \"at\"\n[[output]]\n{output}\n"), 2);
+        let error =
+            refused(&format!("[source]\npath = \"log/*.csv\"\ntime = \"at\"\n[[output]]\n{output}\n"), 2);
         assert!(error.contains(words), "{error}");
     }
     assert!(lab.files("out") == before);
@@ -264,12 +277,18 @@ fn a_table_that_was_moved_or_changed_by_others_is_not_written_over() {
     theirs["current-snapshot-id"] = json!(77);
     lab.write("out/views/metadata/v2.metadata.json", theirs.to_string());
     let before = lab.files("out");
-    for args in [&["run", "table.toml"][..], &["backfill", "table.toml", "late.csv"], &["report", "table.toml"]] {
+    for args in
+        [&["run", "table.toml"][..], &["backfill", "table.toml", "late.csv"], &["report", "table.toml"]]
+    {
         let answer = lab.highwater(args);
         if args[0] != "report" {
             assert_eq!(answer.code, 4, "{args:?}: {}", answer.err);
             let words = "its snapshot 77 is a `delete` by spark";
-            assert!(answer.err.contains(words) && answer.err.contains("roll the table back"), "{}", answer.err);
+            assert!(
+                answer.err.contains(words) && answer.err.contains("roll the table back"),
+                "{}",
+                answer.err
+            );
         }
         let mut now = lab.files("out");
         now.retain(|path, _| before.contains_key(path));
@@ -300,7 +319,10 @@ fn an_expiry_keeps_what_a_kept_snapshot_reaches() {
         let files = lab.data(&format!("out/{name}"));
         let parts = files.keys().filter(|path| path.starts_with("data/") && !path.contains("theirs"));
         assert_eq!(parts.map(|path| format!("{}/{path}", data.display())).collect::<BTreeSet<_>>(), kept);
-        assert_eq!(files.keys().filter(|path| path.ends_with(".avro")).count(), 1 + table.manifests(table.current()).len());
+        assert_eq!(
+            files.keys().filter(|path| path.ends_with(".avro")).count(),
+            1 + table.manifests(table.current()).len()
+        );
         assert_eq!(files.keys().filter(|path| path.contains("ledger-")).count(), 1);
     }
     assert!(lab.path("out/views/data/part-00000-theirs.parquet").exists());
@@ -319,7 +341,10 @@ fn tables_lists_what_lies_where() {
     let text = ok(lab.highwater(&["tables", "table.toml", "--json"])).out;
     let listed: Vec<Value> = serde_json::from_str(&text).unwrap();
     let views = listed.iter().find(|table| table["path"] == "out/views").unwrap();
-    assert_eq!((&views["rows"], &views["files"], &views["format"]), (&json!(6), &json!(4), &json!("iceberg")));
+    assert_eq!(
+        (&views["rows"], &views["files"], &views["format"]),
+        (&json!(6), &json!(4), &json!("iceberg"))
+    );
     assert_eq!(views["partition"], json!(["hour(window_start)"]));
     assert_eq!(views["sort"], json!(["window_start", "code"]));
     assert_eq!(views["snapshot"], views["history"][0]["snapshot"]);

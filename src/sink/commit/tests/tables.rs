@@ -78,7 +78,11 @@ fn run(targets: &[Target], parts: Parts) -> Result<CommitReport> {
 fn seen(targets: &[Target]) -> Vec<BTreeSet<String>> {
     let texts = |target: &Target| -> BTreeSet<String> {
         let Some(manifest) = target.manifest().unwrap() else { return BTreeSet::new() };
-        manifest.parts.iter().map(|part| fs::read_to_string(target.root().join(&part.path)).unwrap()).collect()
+        manifest
+            .parts
+            .iter()
+            .map(|part| fs::read_to_string(target.root().join(&part.path)).unwrap())
+            .collect()
     };
     targets.iter().map(texts).collect()
 }
@@ -237,7 +241,8 @@ fn a_dead_run_gives_way_to_a_writer_that_came_after_it() {
     failpoint::testing::fail_at(None);
     // The other program makes the version that the dead run was about to make.
     let metadata = tmp.path().join("a/metadata");
-    let theirs = fs::read_to_string(metadata.join("v1.metadata.json")).unwrap().replace("\"snapshot-log\"", "\"x\"");
+    let theirs =
+        fs::read_to_string(metadata.join("v1.metadata.json")).unwrap().replace("\"snapshot-log\"", "\"x\"");
     fs::write(metadata.join("v2.metadata.json"), &theirs).unwrap();
     recover(&targets, &named(&targets)).unwrap();
     assert_eq!(fs::read_to_string(metadata.join("v2.metadata.json")).unwrap(), theirs);
