@@ -8,6 +8,7 @@ mod ci;
 mod completions;
 mod document;
 mod engine;
+mod expire;
 mod explain;
 mod generate;
 mod init;
@@ -25,6 +26,7 @@ mod sample;
 mod schema;
 mod serve;
 mod sql;
+mod tables;
 pub mod ui;
 mod verify;
 pub mod version;
@@ -101,6 +103,10 @@ enum Command {
     Sql(sql::SqlArgs),
     /// Show the state of a live job at a time: open windows, keys, table rows
     Inspect(inspect::InspectArgs),
+    /// Show the outputs of a job that are in place: columns, rows, files, snapshots
+    Tables(tables::TablesArgs),
+    /// Drop old snapshots of the tables of a job, and files that no snapshot needs
+    Expire(expire::ExpireArgs),
     /// Write small sample logs and jobs to try the program on
     Sample(sample::SampleArgs),
     /// Generate sample data from a seed: sales, transactions, pageviews or money
@@ -129,6 +135,8 @@ impl Command {
             Command::Serve(_) => "serve",
             Command::Sql(_) => "sql",
             Command::Inspect(_) => "inspect",
+            Command::Tables(_) => "tables",
+            Command::Expire(_) => "expire",
             Command::Sample(_) => "sample",
             Command::Generate(_) => "generate",
             Command::Schema(_) => "schema",
@@ -151,6 +159,8 @@ impl Command {
             Command::Serve(args) => args.run(),
             Command::Sql(args) => args.run(),
             Command::Inspect(args) => args.run(),
+            Command::Tables(args) => args.run(),
+            Command::Expire(args) => args.run(),
             Command::Sample(args) => args.run(),
             Command::Generate(args) => args.run(),
             Command::Schema(args) => args.run(),

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
 use crate::rows::PartitionPart;
 use crate::sink::Transaction;
-use crate::table::{FolderValue, TableColumn, TablePartition, TableShape, Transform};
+use crate::table::{FolderValue, TableField, TablePartition, TableShape, Transform};
 use crate::time::Zone;
 
 /// Tells `transaction` what the tables of `plan` are; `of` are the numbers of its targets.
@@ -35,15 +35,15 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
     let OutputTo::Table(_, format) = output.to else { return None };
     let column = |at: usize| {
         let field = &output.columns.fields[at];
-        TableColumn { name: field.name.clone(), ty: field.ty }
+        TableField { name: field.name.clone(), ty: field.ty }
     };
-    let mut columns: Vec<TableColumn> = output.written().into_iter().map(column).collect();
+    let mut columns: Vec<TableField> = output.written().into_iter().map(column).collect();
     let hidden = hidden(plan, output);
     let mut partition = vec![];
     for (folder, part) in output.partition_by.iter().enumerate() {
         let (name, ty) = match part {
             PartitionPart::Column(at) => {
-                let TableColumn { name, ty } = column(*at);
+                let TableField { name, ty } = column(*at);
                 (name, ty)
             }
             _ if hidden.is_some() => continue,
@@ -54,7 +54,7 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
             // Never a folder.
             PartitionPart::Stretch(_) => continue,
         };
-        columns.push(TableColumn { name: name.clone(), ty });
+        columns.push(TableField { name: name.clone(), ty });
         let from = FolderValue::Text(folder);
         partition.push(TablePartition {
             name: name.clone(),

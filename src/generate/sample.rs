@@ -22,11 +22,12 @@ macro_rules! own {
 }
 
 /// Jobs, and the logs that are written by hand.
-const OWN: [(&str, &str); 14] = own![
+const OWN: [(&str, &str); 15] = own![
     "data/jobs/big-spenders.toml",
     "data/jobs/money-enrichment.toml",
     "data/jobs/money-live.toml",
     "data/jobs/pageviews-archive.toml",
+    "data/jobs/pageviews-iceberg.toml",
     "data/jobs/pageviews-per-postcode.toml",
     "data/jobs/pageviews-so-far.toml",
     "data/jobs/pageviews.toml",

@@ -22,6 +22,7 @@ pub mod avro;
 pub mod commit;
 pub mod csv;
 pub mod encode;
+mod expiry;
 mod failpoint;
 pub mod fields;
 pub(crate) mod fsutil;
@@ -48,6 +49,7 @@ pub mod value;
 
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
+pub use expiry::expire;
 pub use guard::NamedPaths;
 pub use manifest::{
     Account, AdoptedFile, Identity, InputEntry, JobInfo, Manifest, ManifestDraft, OutputInfo, Part,

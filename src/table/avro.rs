@@ -137,7 +137,7 @@ pub fn file(schema: &Value, entries: &[(&str, String)], count: usize, records: &
 /// # Errors
 /// Why it cannot be read, in words.
 pub fn read(bytes: &[u8]) -> Result<AvroRecords, Damage> {
-    let mut at = Bytes(bytes);
+    let mut at = AvroBlockBytes(bytes);
     if at.take(MAGIC.len())? != MAGIC {
         return Err("it is not an Avro object container file".to_string());
     }
@@ -157,7 +157,7 @@ pub fn read(bytes: &[u8]) -> Result<AvroRecords, Damage> {
     let schema: Value = serde_json::from_slice(schema).map_err(|e| format!("its schema is not JSON: {e}"))?;
     let codec = header.get("avro.codec").map_or("null".into(), |codec| String::from_utf8_lossy(codec));
     let mut types = HashMap::new();
-    let record = Type::parse(&schema, &mut types, 0)?;
+    let record = AvroShape::parse(&schema, &mut types, 0)?;
     let names = match schema["fields"].as_array() {
         Some(fields) => {
             fields.iter().map(|field| field["name"].as_str().unwrap_or_default().into()).collect()
@@ -182,7 +182,7 @@ pub fn read(bytes: &[u8]) -> Result<AvroRecords, Damage> {
         if at.take(16)? != sync {
             return Err("a block does not end in the sync marker".to_string());
         }
-        let mut inside = Bytes(&block);
+        let mut inside = AvroBlockBytes(&block);
         for _ in 0..count {
             match record.read(&mut inside, &types, 0)? {
                 AvroDatum::Record(fields) => records.push(fields),
@@ -201,7 +201,7 @@ fn unpacked(from: impl Read) -> Result<Vec<u8>, Damage> {
 
 /// A type of a schema.
 #[derive(Debug, Clone)]
-enum Type {
+enum AvroShape {
     Null,
     Bool,
     Long,
@@ -210,54 +210,58 @@ enum Type {
     Bytes,
     Text,
     Fixed(usize),
-    List(Box<Type>),
-    Map(Box<Type>),
-    Union(Vec<Type>),
-    Record(Vec<Type>),
+    List(Box<AvroShape>),
+    Map(Box<AvroShape>),
+    Union(Vec<AvroShape>),
+    Record(Vec<AvroShape>),
     /// A type that is defined before, by its name.
     Named(String),
 }
 
-impl Type {
-    fn parse(json: &Value, types: &mut HashMap<String, Type>, depth: usize) -> Result<Type, Damage> {
+impl AvroShape {
+    fn parse(
+        json: &Value,
+        types: &mut HashMap<String, AvroShape>,
+        depth: usize,
+    ) -> Result<AvroShape, Damage> {
         if depth > DEEPEST {
             return Err("its schema is nested too deep".to_string());
         }
         let wrong = || format!("its schema has the type {json}, which is not known");
         if let Some(all) = json.as_array() {
-            return Ok(Type::Union(
-                all.iter().map(|ty| Type::parse(ty, types, depth + 1)).collect::<Result<_, _>>()?,
+            return Ok(AvroShape::Union(
+                all.iter().map(|ty| AvroShape::parse(ty, types, depth + 1)).collect::<Result<_, _>>()?,
             ));
         }
-        let inner = |key: &str, types: &mut HashMap<String, Type>| {
-            Ok::<_, Damage>(Box::new(Type::parse(&json[key], types, depth + 1)?))
+        let inner = |key: &str, types: &mut HashMap<String, AvroShape>| {
+            Ok::<_, Damage>(Box::new(AvroShape::parse(&json[key], types, depth + 1)?))
         };
         let name = json.as_str().or_else(|| json["type"].as_str());
         let Some(name) = name else {
-            return Type::parse(json.get("type").ok_or_else(wrong)?, types, depth + 1);
+            return AvroShape::parse(json.get("type").ok_or_else(wrong)?, types, depth + 1);
         };
         let ty = match name {
-            "null" => Type::Null,
-            "boolean" => Type::Bool,
-            "int" | "long" => Type::Long,
-            "float" => Type::Float,
-            "double" => Type::Double,
-            "bytes" => Type::Bytes,
-            "string" => Type::Text,
-            "enum" => Type::Long,
-            "fixed" => Type::Fixed(json["size"].as_u64().ok_or_else(wrong)? as usize),
-            "array" => Type::List(inner("items", types)?),
-            "map" => Type::Map(inner("values", types)?),
+            "null" => AvroShape::Null,
+            "boolean" => AvroShape::Bool,
+            "int" | "long" => AvroShape::Long,
+            "float" => AvroShape::Float,
+            "double" => AvroShape::Double,
+            "bytes" => AvroShape::Bytes,
+            "string" => AvroShape::Text,
+            "enum" => AvroShape::Long,
+            "fixed" => AvroShape::Fixed(json["size"].as_u64().ok_or_else(wrong)? as usize),
+            "array" => AvroShape::List(inner("items", types)?),
+            "map" => AvroShape::Map(inner("values", types)?),
             "record" => {
                 let fields = json["fields"].as_array().ok_or_else(wrong)?;
-                Type::Record(
+                AvroShape::Record(
                     fields
                         .iter()
-                        .map(|f| Type::parse(&f["type"], types, depth + 1))
+                        .map(|f| AvroShape::parse(&f["type"], types, depth + 1))
                         .collect::<Result<_, _>>()?,
                 )
             }
-            other => Type::Named(other.to_string()),
+            other => AvroShape::Named(other.to_string()),
         };
         if let (Some(own), "record" | "fixed" | "enum") = (json["name"].as_str(), name) {
             types.insert(own.to_string(), ty.clone());
@@ -265,27 +269,32 @@ impl Type {
         Ok(ty)
     }
 
-    fn read(&self, at: &mut Bytes, types: &HashMap<String, Type>, depth: usize) -> Result<AvroDatum, Damage> {
+    fn read(
+        &self,
+        at: &mut AvroBlockBytes,
+        types: &HashMap<String, AvroShape>,
+        depth: usize,
+    ) -> Result<AvroDatum, Damage> {
         if depth > DEEPEST {
             return Err("it is nested too deep".to_string());
         }
         Ok(match self {
-            Type::Null => AvroDatum::Null,
-            Type::Bool => AvroDatum::Bool(at.take(1)? != [0]),
-            Type::Long => AvroDatum::Long(at.long()?),
-            Type::Float => AvroDatum::Double(f32::from_le_bytes(at.array()?).into()),
-            Type::Double => AvroDatum::Double(f64::from_le_bytes(at.array()?)),
-            Type::Bytes => AvroDatum::Bytes(at.bytes()?.to_vec()),
-            Type::Text => AvroDatum::Text(at.text()?),
-            Type::Fixed(size) => AvroDatum::Fixed(at.take(*size)?.to_vec()),
-            Type::Union(all) => {
+            AvroShape::Null => AvroDatum::Null,
+            AvroShape::Bool => AvroDatum::Bool(at.take(1)? != [0]),
+            AvroShape::Long => AvroDatum::Long(at.long()?),
+            AvroShape::Float => AvroDatum::Double(f32::from_le_bytes(at.array()?).into()),
+            AvroShape::Double => AvroDatum::Double(f64::from_le_bytes(at.array()?)),
+            AvroShape::Bytes => AvroDatum::Bytes(at.bytes()?.to_vec()),
+            AvroShape::Text => AvroDatum::Text(at.text()?),
+            AvroShape::Fixed(size) => AvroDatum::Fixed(at.take(*size)?.to_vec()),
+            AvroShape::Union(all) => {
                 let branch = usize::try_from(at.long()?).ok().and_then(|branch| all.get(branch));
                 branch.ok_or("it has a branch that its schema does not have")?.read(at, types, depth + 1)?
             }
-            Type::Record(fields) => AvroDatum::Record(
+            AvroShape::Record(fields) => AvroDatum::Record(
                 fields.iter().map(|f| f.read(at, types, depth + 1)).collect::<Result<_, _>>()?,
             ),
-            Type::List(of) | Type::Map(of) => {
+            AvroShape::List(of) | AvroShape::Map(of) => {
                 let mut items = vec![];
                 loop {
                     let count = at.block_count()?;
@@ -293,7 +302,7 @@ impl Type {
                         break;
                     }
                     for _ in 0..count {
-                        if matches!(self, Type::Map(_)) {
+                        if matches!(self, AvroShape::Map(_)) {
                             items.push(AvroDatum::Text(at.text()?));
                         }
                         items.push(of.read(at, types, depth + 1)?);
@@ -305,7 +314,7 @@ impl Type {
                 }
                 AvroDatum::List(items)
             }
-            Type::Named(name) => types
+            AvroShape::Named(name) => types
                 .get(name)
                 .ok_or_else(|| format!("its schema does not define `{name}`"))?
                 .read(at, types, depth + 1)?,
@@ -314,9 +323,9 @@ impl Type {
 }
 
 /// Bytes that are left to read.
-struct Bytes<'a>(&'a [u8]);
+struct AvroBlockBytes<'a>(&'a [u8]);
 
-impl<'a> Bytes<'a> {
+impl<'a> AvroBlockBytes<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], Damage> {
         let (taken, rest) = self.0.split_at_checked(count).ok_or("it ends too early")?;
         self.0 = rest;

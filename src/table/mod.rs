@@ -32,7 +32,7 @@ pub use iceberg::{
     ExpiredTable, KeepRule, LoadedTable, PlannedExpiry, SnapshotFacts, TableChange, TableDescription,
     TableFileNames, column_ids, expire, plan_commit,
 };
-pub use shape::{FolderValue, PartStatistics, TableColumn, TableFile, TablePartition, TableShape, Transform};
+pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
 pub use value::TableValue;
 
 use crate::error::{Error, Result};

@@ -4,6 +4,8 @@ use super::TableFormat;
 use super::value::{TableValue, days};
 use crate::batch::{DataType, PartitionPath};
 use crate::error::{Error, Result};
+use crate::time::{DAY, HOUR, civil_from_days};
+use std::collections::BTreeMap;
 
 /// The columns, partitions and order of a table, as a job describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,16 +15,16 @@ pub struct TableShape {
     /// The name of the job, by which tables are told apart.
     pub job: String,
     /// All columns: those of the files, in their order, and those that stand in the folders alone.
-    pub columns: Vec<TableColumn>,
+    pub columns: Vec<TableField>,
     /// How rows are divided among files.
     pub partition: Vec<TablePartition>,
-    /// The columns by which the rows of a file are sorted, ascending with NULL first.
+    /// The columns by which the rows of a file are sorted, ascending with NULL last.
     pub sort: Vec<String>,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableColumn {
+pub struct TableField {
     /// Its name.
     pub name: String,
     /// Its type.
@@ -148,9 +150,86 @@ impl TableShape {
     }
 }
 
+impl TableShape {
+    /// Checks that the rows of `file` are of this partition, by the bounds of the columns that it is computed of: readers skip
+    /// a file by its partition, so a wrong one would hide rows.
+    ///
+    /// # Errors
+    /// A fault: they are not.
+    pub fn is_partition_of(
+        &self,
+        partition: &[Option<TableValue>],
+        file: &TableFile,
+        ids: &BTreeMap<String, i32>,
+    ) -> Result<()> {
+        for (field, value) in self.partition.iter().zip(partition) {
+            if field.transform == Transform::Identity || file.rows == 0 {
+                continue;
+            }
+            let id = ids.get(&field.column);
+            let column = file.statistics.iter().find(|column| Some(&column.id) == id);
+            let of = |bound: &Option<TableValue>| field.transform.of(bound.as_ref()?);
+            let right = column.is_some_and(|column| {
+                column.nulls == Some(0) && of(&column.lower) == *value && of(&column.upper) == *value
+            });
+            if !right {
+                return Err(Error::fault(format!(
+                    "rows of {} have other values of `{}` than the partition `{}` says",
+                    file.path, field.column, field.name
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Transform {
+    /// What becomes of an instant.
+    fn of(self, value: &TableValue) -> Option<TableValue> {
+        let TableValue::Time(instant) = value else { return None };
+        let days = instant.div_euclid(DAY);
+        let (year, month, _) = civil_from_days(days);
+        let int = |value: i64| i32::try_from(value).ok().map(TableValue::Int);
+        match self {
+            Transform::Identity => Some(value.clone()),
+            Transform::Year => int(year - 1970),
+            Transform::Month => int((year - 1970) * 12 + i64::from(month) - 1),
+            Transform::Day => i32::try_from(days).ok().map(TableValue::Date),
+            Transform::Hour => int(instant.div_euclid(HOUR)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_another_hour_are_noticed() {
+        let field = TablePartition {
+            name: "h".into(),
+            column: "t".into(),
+            transform: Transform::Hour,
+            from: FolderValue::Text(0),
+        };
+        let shape = TableShape {
+            format: TableFormat::Iceberg,
+            job: "j".into(),
+            columns: vec![],
+            partition: vec![field],
+            sort: vec![],
+        };
+        let ids = BTreeMap::from([("t".to_string(), 1)]);
+        let right = |first, last, nulls| {
+            let (lower, upper) = (Some(TableValue::Time(first)), Some(TableValue::Time(last)));
+            let column = PartStatistics { id: 1, bytes: 1, values: 2, nulls, lower, upper };
+            let file = TableFile { path: "p".into(), rows: 2, bytes: 1, statistics: vec![column] };
+            shape.is_partition_of(&[Some(TableValue::Int(-1))], &file, &ids).is_ok()
+        };
+        assert!(right(-HOUR, -1, Some(0)));
+        assert!(!right(-HOUR, 0, Some(0)) && !right(-HOUR - 1, -1, Some(0)));
+        assert!(!right(-HOUR, -1, Some(1)) && !right(-HOUR, -1, None));
+    }
 
     #[test]
     fn folders_tell_the_hour_and_the_month() {
@@ -161,7 +240,7 @@ mod tests {
         let mut shape = TableShape {
             format: TableFormat::Iceberg,
             job: "j".into(),
-            columns: vec![TableColumn { name: "k".into(), ty: DataType::String }],
+            columns: vec![TableField { name: "k".into(), ty: DataType::String }],
             partition: vec![
                 time(Transform::Hour, hour),
                 TablePartition {

@@ -66,6 +66,18 @@ impl TableValue {
         }
     }
 
+    /// The value whose bytes these are, which is of the type of this one; `None` where that cannot be told.
+    pub fn like(&self, bytes: &[u8]) -> Option<TableValue> {
+        Some(match self {
+            TableValue::Int(_) => TableValue::Int(i32::from_le_bytes(bytes.try_into().ok()?)),
+            TableValue::Date(_) => TableValue::Date(i32::from_le_bytes(bytes.try_into().ok()?)),
+            TableValue::Long(_) => TableValue::Long(i64::from_le_bytes(bytes.try_into().ok()?)),
+            TableValue::Time(_) => TableValue::Time(i64::from_le_bytes(bytes.try_into().ok()?)),
+            TableValue::Text(_) => TableValue::Text(String::from_utf8(bytes.to_vec()).ok()?),
+            TableValue::Bool(_) | TableValue::Double(_) | TableValue::Decimal(..) => return None,
+        })
+    }
+
     /// It as a lower bound: a long text is cut.
     pub fn lower(self) -> TableValue {
         match self {
@@ -154,6 +166,10 @@ mod tests {
         assert_eq!(TableValue::Decimal(0, 9).bytes(), [0]);
         assert_eq!(TableValue::Long(258).bytes(), [2, 1, 0, 0, 0, 0, 0, 0]);
         assert_eq!(TableValue::Date(-1).bytes(), [0xff; 4]);
+        for value in [TableValue::Int(-7), TableValue::Time(1 << 40), TableValue::Text("ä".into())] {
+            assert_eq!(value.like(&value.bytes()), Some(value.clone()));
+        }
+        assert_eq!(TableValue::Int(0).like(&[1]), None);
     }
 
     #[test]

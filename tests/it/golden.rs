@@ -20,6 +20,10 @@ pub fn with_data() -> Lab {
 fn summary(lab: &Lab) -> String {
     let mut text = String::new();
     for (path, bytes) in lab.data("out") {
+        // The metadata of a table has the place of the lab and the time of the commit; its parts are named by their content.
+        if path.contains("/metadata/") {
+            continue;
+        }
         let hash = xxhash_rust::xxh3::xxh3_128(&bytes);
         writeln!(text, "{hash:032x} {:7} {path}", bytes.len()).unwrap();
         if bytes.len() <= SMALL && !path.ends_with(".parquet") {

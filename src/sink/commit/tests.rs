@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::SystemTime;
 
+mod tables;
 mod trust;
 
 /// Every file below `folder` with its content; empty folders end in `/`.

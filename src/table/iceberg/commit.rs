@@ -74,6 +74,7 @@ pub fn plan_commit(
         prefix: format!("{location}/{DATA}/"),
         spec,
         spec_fields: &spec_fields,
+        ids: &ids,
         sequence,
         id,
         order,
@@ -265,6 +266,7 @@ struct Commit<'a> {
     prefix: String,
     spec: i64,
     spec_fields: &'a [Value],
+    ids: &'a BTreeMap<String, i32>,
     sequence: i64,
     id: i64,
     order: i64,
@@ -287,9 +289,18 @@ impl Commit<'_> {
         now: &[TableFile],
     ) -> Result<Divided> {
         let wanted: HashMap<&str, &TableFile> = now.iter().map(|file| (file.path.as_str(), file)).collect();
-        let mut there: HashSet<String> = HashSet::new();
+        let there: HashSet<&str> = before.iter().copied().filter(|path| wanted.contains_key(path)).collect();
+        let leaving: HashSet<&str> =
+            before.iter().copied().filter(|path| !wanted.contains_key(path)).collect();
+        let folders: HashSet<&str> = leaving.iter().map(|path| folder_of(path)).collect();
+        let touched: Vec<Vec<Option<TableValue>>> =
+            folders.iter().filter_map(|folder| self.shape.partition_of(&format!("{folder}/")).ok()).collect();
+        // Where a path does not tell its partition, every manifest may have it.
+        let all = touched.len() < folders.len();
+        let known: i64 = manifests.iter().map(|manifest| manifest.files[0] + manifest.files[1]).sum();
+        let mut found = 0;
         let (mut kept, mut written) = (vec![], vec![]);
-        let (mut gone, mut gone_rows, mut gone_bytes) = (0, 0, 0);
+        let (mut gone, mut gone_rows, mut gone_bytes) = (0i64, 0, 0);
         let mut partitions: HashSet<&str> = HashSet::new();
         let small = |manifest: &ManifestFile| {
             manifest.spec == self.spec
@@ -298,16 +309,22 @@ impl Commit<'_> {
         let merge = manifests.iter().filter(|manifest| small(manifest)).count() >= SMALL_MANIFESTS;
         let mut merged = vec![];
         for manifest in manifests {
+            let own = manifest.spec == self.spec;
+            let hit = all || touched.iter().any(|partition| manifest.may_have(partition));
+            if own && !hit && !(merge && small(&manifest)) {
+                kept.push(manifest);
+                continue;
+            }
             let path = manifest.path.strip_prefix("file://").unwrap_or(&manifest.path).to_string();
             let mut entries = entry::read_live(Path::new(&path), manifest.sequence, manifest.snapshot)?;
-            let mut touched = false;
+            let mut changed = false;
             for entry in &mut entries {
                 let below = entry.path.strip_prefix(&self.prefix).unwrap_or(&entry.path);
-                there.insert(below.to_string());
                 if wanted.contains_key(below) {
                     entry.status = EntryStatus::Existing;
                 } else {
-                    (touched, gone) = (true, gone + 1);
+                    found += usize::from(leaving.contains(below));
+                    (changed, gone) = (true, gone + 1);
                     (gone_rows, gone_bytes) = (gone_rows + entry.rows, gone_bytes + entry.bytes);
                     (entry.status, entry.snapshot) = (EntryStatus::Deleted, self.id);
                 }
@@ -320,13 +337,14 @@ impl Commit<'_> {
                 }
             } else if merge && small(&manifest) {
                 merged.append(&mut entries);
-            } else if touched {
+            } else if changed {
                 written.push(entries);
             } else {
                 kept.push(manifest);
             }
         }
-        if there.len() != before.len() || !before.iter().all(|path| there.contains(*path)) {
+        // The counts of the list and the files that go are looked at; that all others are there, each commit leaves so.
+        if known != before.len() as i64 || found != leaving.len() || gone != found as i64 {
             return Err(Error::machine(format!(
                 "the files of the table at {} are not those of its ledger",
                 self.prefix
@@ -334,14 +352,13 @@ impl Commit<'_> {
             .hint("the metadata of the table is damaged: remove the table, and run the job again"));
         }
         let (mut new, mut new_rows, mut new_bytes) = (vec![], 0, 0);
-        for file in now.iter().filter(|file| !there.contains(&file.path)) {
+        for file in now.iter().filter(|file| !there.contains(file.path.as_str())) {
             (new_rows, new_bytes) = (new_rows + file.rows, new_bytes + file.bytes);
             partitions.insert(folder_of(&file.path));
             new.push(self.added(file)?);
         }
         let added = new.len();
-        let removed = there.iter().filter(|path| !wanted.contains_key(path.as_str()));
-        partitions.extend(removed.map(|path| folder_of(path)));
+        partitions.extend(&folders);
         self.place(&mut written, &mut new);
         merged.append(&mut new);
         merged.sort_by(|a, b| a.path.cmp(&b.path));
@@ -397,6 +414,7 @@ impl Commit<'_> {
 
     fn added(&self, file: &TableFile) -> Result<ManifestEntry> {
         let partition = self.shape.partition_of(&file.path)?;
+        self.shape.is_partition_of(&partition, file, self.ids)?;
         Ok(ManifestEntry {
             status: EntryStatus::Added,
             snapshot: self.id,

@@ -93,6 +93,22 @@ impl ManifestFile {
         }
     }
 
+    /// Whether a file of this partition may be in it, by the bounds of its partitions.
+    pub fn may_have(&self, partition: &[Option<TableValue>]) -> bool {
+        let AvroDatum::List(bounds) = &self.partitions else { return true };
+        bounds.len() != partition.len()
+            || bounds.iter().zip(partition).all(|(bounds, value)| {
+                let [has_null, _, lower, upper] = bounds.fields() else { return true };
+                let Some(value) = value else { return *has_null != AvroDatum::Bool(false) };
+                let bound = |bound: &AvroDatum| match bound {
+                    AvroDatum::Bytes(bytes) => value.like(bytes),
+                    _ => None,
+                };
+                let above = bound(lower).is_none_or(|lower| lower.order(value).is_le());
+                above && bound(upper).is_none_or(|upper| value.order(&upper).is_le())
+            })
+    }
+
     /// Whether it has files of the table.
     pub fn is_live(&self) -> bool {
         self.files[0] + self.files[1] > 0

@@ -77,7 +77,7 @@ fn may_become(was: &Value, is: &str) -> bool {
 
 /// The fields of the schema.
 pub fn fields(shape: &TableShape, ids: &BTreeMap<String, i32>) -> Value {
-    let field = |column: &crate::table::TableColumn| json!({ "id": ids[&column.name], "name": column.name, "required": false, "type": type_name(column.ty) });
+    let field = |column: &crate::table::TableField| json!({ "id": ids[&column.name], "name": column.name, "required": false, "type": type_name(column.ty) });
     Value::Array(shape.columns.iter().map(field).collect())
 }
 
@@ -118,7 +118,7 @@ fn transform_name(transform: Transform) -> &'static str {
 
 /// The fields of the order of rows.
 pub fn sort_fields(shape: &TableShape, ids: &BTreeMap<String, i32>) -> Vec<Value> {
-    let field = |name: &String| json!({ "transform": "identity", "source-id": ids[name], "direction": "asc", "null-order": "nulls-first" });
+    let field = |name: &String| json!({ "transform": "identity", "source-id": ids[name], "direction": "asc", "null-order": "nulls-last" });
     shape.sort.iter().map(field).collect()
 }
 

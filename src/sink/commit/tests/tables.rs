@@ -1,0 +1,252 @@
+//! Tables in a transaction: killed at each step, raced by another writer, expired.
+
+use super::{draft, put, tree};
+use crate::batch::DataType;
+use crate::error::{Kind, Result};
+use crate::sink::commit::{CommitReport, NamedPaths, Transaction, recover};
+use crate::sink::{Target, expire, failpoint};
+use crate::table::{
+    FolderValue, KeepRule, LoadedTable, TableField, TableFormat, TablePartition, TableShape, Transform,
+};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The parts of each output: (output, folder, text).
+type Parts<'a> = &'a [(usize, &'a str, &'a str)];
+
+const FIRST: Parts = &[
+    (0, "k=1/data.parquet", "one"),
+    (0, "k=2/data.parquet", "two"),
+    (0, "k=3/data.parquet", "three"),
+    (1, "", "report 1"),
+    (2, "k=9/data.parquet", "nine"),
+];
+const SECOND: Parts = &[
+    (0, "k=1/data.parquet", "one"),
+    (0, "k=2/data.parquet", "TWO"),
+    (0, "k=4/data.parquet", "four"),
+    (1, "", "report 2"),
+    (2, "k=9/data.parquet", "NINE"),
+];
+
+fn targets(root: &Path) -> Vec<Target> {
+    vec![
+        Target::table(root.join("a"), TableFormat::Iceberg),
+        Target::file(root.join("b/report.csv")),
+        Target::table(root.join("c"), TableFormat::Iceberg),
+    ]
+}
+
+fn named(targets: &[Target]) -> NamedPaths {
+    NamedPaths { outputs: targets.to_vec(), beside: vec![] }
+}
+
+fn shape() -> TableShape {
+    let field = |name: &str, ty| TableField { name: name.into(), ty };
+    TableShape {
+        format: TableFormat::Iceberg,
+        job: "job".into(),
+        columns: vec![field("v", DataType::String), field("k", DataType::Int64)],
+        partition: vec![TablePartition {
+            name: "k".into(),
+            column: "k".into(),
+            transform: Transform::Identity,
+            from: FolderValue::Text(0),
+        }],
+        sort: vec![],
+    }
+}
+
+fn staged(targets: &[Target], parts: Parts) -> Result<Transaction> {
+    let tx = Transaction::begin_of(targets, &named(targets))?;
+    for (number, _) in targets.iter().enumerate().filter(|(_, target)| target.is_table()) {
+        tx.describe(number, shape())?;
+    }
+    for (output, path, text) in parts {
+        put(&tx, *output, path, text)?;
+    }
+    Ok(tx)
+}
+
+fn run(targets: &[Target], parts: Parts) -> Result<CommitReport> {
+    let tx = staged(targets, parts)?;
+    tx.commit(targets.iter().map(|_| draft(parts.len() as u64)).collect())
+}
+
+/// What readers of the outputs see: of a table the texts of the files of its snapshot, which must all be there.
+fn seen(targets: &[Target]) -> Vec<BTreeSet<String>> {
+    let texts = |target: &Target| -> BTreeSet<String> {
+        let Some(manifest) = target.manifest().unwrap() else { return BTreeSet::new() };
+        manifest
+            .parts
+            .iter()
+            .map(|part| fs::read_to_string(target.root().join(&part.path)).unwrap())
+            .collect()
+    };
+    targets.iter().map(texts).collect()
+}
+
+fn version(target: &Target) -> Option<u64> {
+    LoadedTable::load(&target.path).unwrap().map(|table| table.version)
+}
+
+#[test]
+fn a_commit_of_tables_is_a_snapshot_of_each() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    run(&targets, FIRST).unwrap();
+    assert_eq!([version(&targets[0]), version(&targets[2])], [Some(1); 2]);
+    let before = tree(tmp.path());
+    let report = run(&targets, SECOND).unwrap();
+    assert_eq!((report.outputs[0].written.len(), report.outputs[0].unchanged), (2, 1));
+    assert_eq!(report.outputs[0].removed.len(), 2);
+    let now = tree(tmp.path());
+    // Nothing that a reader of the first snapshot may hold is gone or has changed.
+    let hint = |path: &&String| path.ends_with("version-hint.text");
+    for (path, bytes) in before.iter().filter(|(path, _)| !hint(path) && path.contains("/data/k")) {
+        assert_eq!(now.get(path), Some(bytes), "{path}");
+    }
+    run(&targets, SECOND).unwrap();
+    assert_eq!(tree(tmp.path()), now);
+    // What it was before has names that are there still.
+    run(&targets, FIRST).unwrap();
+    assert_eq!(seen(&targets)[0], ["one", "two", "three"].map(String::from).into());
+    let parts = |tree: &std::collections::BTreeMap<String, Vec<u8>>| {
+        tree.keys().filter(|path| path.contains("/data/k")).count()
+    };
+    assert_eq!(parts(&tree(tmp.path())), parts(&now));
+}
+
+#[test]
+fn an_interruption_at_any_step_leaves_one_state() {
+    let mut committed = vec![];
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        run(&targets, FIRST).unwrap();
+        let old = seen(&targets);
+        failpoint::testing::fail_at(Some(n));
+        let outcome = run(&targets, SECOND);
+        let steps = failpoint::testing::steps();
+        failpoint::testing::fail_at(None);
+        let new = [&["one", "TWO", "four"][..], &["report 2"], &["NINE"]]
+            .map(|texts| texts.iter().map(|text| text.to_string()).collect::<BTreeSet<_>>());
+        if outcome.is_ok() {
+            assert_eq!(steps.len(), n);
+            break;
+        }
+        let open = n % targets.len();
+        recover(&targets[open..=open], &named(&targets)).unwrap();
+        drop(Transaction::begin_of(&targets, &named(&targets)).unwrap());
+        let now = seen(&targets);
+        assert!(now == old || now == new, "step {n} {:?}: {now:?}", steps.last());
+        committed.push(now == new);
+        run(&targets, SECOND).unwrap();
+        assert_eq!(seen(&targets), new, "step {n}");
+        // No attempt makes a snapshot of its own.
+        assert_eq!([version(&targets[0]), version(&targets[2])], [Some(2); 2], "step {n}");
+        // What the dead attempt left goes at the latest with an expiry, and nothing that is reached.
+        let rule = KeepRule { since: i64::MAX, newest: 1 };
+        for target in [&targets[0], &targets[2]] {
+            expire(target, &named(&targets), rule, false).unwrap().unwrap();
+        }
+        assert_eq!(seen(&targets), new, "step {n}");
+        let parts = tree(tmp.path()).into_keys().filter(|path| path.contains("/data/k")).count();
+        assert_eq!(parts, 4, "step {n}");
+    }
+    assert!(committed.is_sorted(), "{committed:?}");
+    assert!(committed.iter().filter(|c| **c).count() > 5 && committed.iter().filter(|c| !**c).count() > 5);
+}
+
+#[test]
+fn a_first_run_that_dies_leaves_a_folder_that_the_next_one_takes() {
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path());
+        failpoint::testing::fail_at(Some(n));
+        let outcome = run(&targets, FIRST);
+        failpoint::testing::fail_at(None);
+        if outcome.is_ok() {
+            break;
+        }
+        run(&targets, FIRST).unwrap();
+        assert_eq!(seen(&targets)[0].len(), 3, "step {n}");
+        assert_eq!(version(&targets[0]), Some(1), "step {n}");
+    }
+}
+
+#[test]
+fn of_two_writers_one_wins() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = targets(tmp.path());
+    run(&targets, FIRST).unwrap();
+    let other = tmp.path().join("a/metadata/v2.metadata.json");
+    // Another program has committed since this run began.
+    let tx = staged(&targets, SECOND).unwrap();
+    fs::write(&other, "theirs").unwrap();
+    let error = tx.commit(vec![draft(1); 3]).unwrap_err();
+    assert!(error.message().contains("another program has committed"), "{error}");
+    assert_eq!(error.kind(), Kind::Machine);
+    fs::remove_file(&other).unwrap();
+    assert_eq!(seen(&targets)[1], ["report 1".to_string()].into());
+    // Between the last look and the commit itself: all outputs stay as they were.
+    let tx = staged(&targets, SECOND).unwrap();
+    let race = || {
+        for table in ["a", "c"] {
+            fs::write(tmp.path().join(table).join("metadata/v2.metadata.json"), "theirs").unwrap();
+        }
+        Ok(())
+    };
+    let error = tx.commit_after(vec![draft(1); 3], race).unwrap_err();
+    assert!(error.message().contains("another program has committed"), "{error}");
+    assert_eq!(fs::read_to_string(&other).unwrap(), "theirs");
+    assert!(!tmp.path().join("a/data/_highwater/journal.json").exists());
+    for table in ["a", "c"] {
+        fs::remove_file(tmp.path().join(table).join("metadata/v2.metadata.json")).unwrap();
+    }
+    assert_eq!(seen(&targets)[1], ["report 1".to_string()].into());
+    // One table alone: the other outputs are committed, and the next run brings all together.
+    let tx = staged(&targets, SECOND).unwrap();
+    let error = tx.commit_after(vec![draft(1); 3], || {
+        fs::write(&other, "theirs").unwrap();
+        Ok(())
+    });
+    assert!(error.unwrap_err().hints().iter().any(|hint| hint.contains("the next run")));
+    fs::remove_file(&other).unwrap();
+    assert_eq!(seen(&targets)[1..], [["report 2".to_string()].into(), ["NINE".to_string()].into()]);
+    run(&targets, SECOND).unwrap();
+    assert_eq!(seen(&targets)[0].len(), 3);
+}
+
+#[test]
+fn a_dead_run_gives_way_to_a_writer_that_came_after_it() {
+    let tmp = tempfile::tempdir().unwrap();
+    let targets = vec![Target::table(tmp.path().join("a"), TableFormat::Iceberg)];
+    let parts = |texts: &[&'static str]| -> Vec<(usize, &'static str, &'static str)> {
+        texts.iter().map(|text| (0, "k=1/data.parquet", *text)).collect()
+    };
+    run(&targets, &parts(&["one"])).unwrap();
+    failpoint::testing::fail_at(None);
+    let at = {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = vec![Target::table(tmp.path().join("a"), TableFormat::Iceberg)];
+        run(&targets, &parts(&["one"])).unwrap();
+        failpoint::testing::fail_at(None);
+        run(&targets, &parts(&["two"])).unwrap();
+        failpoint::testing::steps().iter().position(|step| step == "put version").unwrap()
+    };
+    failpoint::testing::fail_at(Some(at));
+    run(&targets, &parts(&["two"])).unwrap_err();
+    failpoint::testing::fail_at(None);
+    // The other program makes the version that the dead run was about to make.
+    let metadata = tmp.path().join("a/metadata");
+    let theirs =
+        fs::read_to_string(metadata.join("v1.metadata.json")).unwrap().replace("\"snapshot-log\"", "\"x\"");
+    fs::write(metadata.join("v2.metadata.json"), &theirs).unwrap();
+    recover(&targets, &named(&targets)).unwrap();
+    assert_eq!(fs::read_to_string(metadata.join("v2.metadata.json")).unwrap(), theirs);
+    assert_eq!(seen(&targets)[0], ["one".to_string()].into());
+    run(&targets, &parts(&["three"])).unwrap();
+    assert_eq!(version(&targets[0]), Some(3));
+}
