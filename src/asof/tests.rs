@@ -30,16 +30,7 @@ fn space() -> RowSpace {
 fn batch(columns: Vec<ArrayRef>, time: Vec<i64>, first: u64) -> Batch {
     let rows = time.len();
     let positions = (0..rows as u64).map(|row| Position::from_u64(first + row)).collect();
-    Batch {
-        columns,
-        time,
-        positions,
-        arrival: vec![],
-        max_timestamp: vec![],
-        numbers: vec![],
-        places: vec![],
-        rows,
-    }
+    Batch { columns, time, positions, rows, ..Batch::default() }
 }
 
 /// A table of (key, time, value), in memory and spilled.

@@ -6,20 +6,15 @@
 //! the watermark generator (a row at the watermark generator or before it is late for nothing). So it is too where
 //! partitions hold the watermark before their first events.
 
+use super::record_times::{LogOrder, ROWS, pass_in_order, read_source};
+use super::streams::{LogClock, StepClocks};
 use super::turnstile::Turnstile;
 use super::watermark::WatermarkGenerator;
-use crate::batch::plain_strings;
-use crate::batch::{Batch, DataType, Moment, Position, StreamPlace};
+use crate::batch::{Batch, Moment, Position, StreamPlace};
 use crate::error::Result;
-use crate::input::Scan;
-use crate::plan::{LogPartition, Plan};
-use crate::rows::{RowSpace, RowStore, gather_partitions};
+use crate::plan::Plan;
 use crate::window::Window;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Int64Array};
 use std::path::Path;
-use std::sync::Arc;
 
 /// How rows learn what had been reached before them.
 pub enum Arrivals {
@@ -57,20 +52,11 @@ pub struct MaxTimestamps {
     behind: Vec<(Position, i64)>,
     /// The watermark generator at the end of the log.
     generator: WatermarkGenerator,
-    /// How rows get places in arrival order, where they have them.
-    places: Option<PlaceClock>,
+    /// Whether rows get places in the merged order.
+    has_places: bool,
+    /// Where steps are streamed, and need it: the clock of the source.
+    clock: Option<LogClock>,
 }
-
-/// The arrival clock of a log.
-enum PlaceClock {
-    /// The arrival of each record.
-    Arrival,
-    /// The greatest event time up to it: positions at which that moves on, and to what.
-    Reached(Vec<(Position, i64)>),
-}
-
-/// Rows that are put in order at once.
-const ROWS: usize = 1 << 16;
 
 impl Arrivals {
     /// Gets ready; reads the log, where its order is a column of it.
@@ -85,23 +71,20 @@ impl Arrivals {
         }
         let generator = WatermarkGenerator::new(plan, need == ArrivalNeed::Audit);
         // Without a column of arrivals the log is read in its own order, so one pass is enough; but for partitions that
-        // hold the watermark before their first event, of which the rows do not tell in time.
+        // hold the watermark before their first event, of which the rows do not tell in time, and for steps whose
+        // events wait.
         let watermark = &plan.pipeline.watermark;
         let knows = watermark.known && watermark.partition.is_some();
-        if plan.pipeline.read.arrival.is_none() && !knows {
+        if plan.pipeline.read.arrival.is_none() && !knows && !StepClocks::need_source(plan) {
             let in_order = LogInOrder { generator, clock: streamed.then_some(i64::MIN) };
             return Ok(Arrivals::InTurn(Box::new(Turnstile::new(in_order))));
         }
         Ok(Arrivals::Known(Box::new(MaxTimestamps::read(plan, generator, memory, spill_folder)?)))
     }
 
-    /// Of a log with a column of arrivals whose watermarks are known already: `generator` is the one at its end.
-    pub fn known(generator: WatermarkGenerator) -> Arrivals {
-        Arrivals::Known(Box::new(MaxTimestamps {
-            behind: vec![],
-            generator,
-            places: Some(PlaceClock::Arrival),
-        }))
+    /// The clock of the source, where the source was read before its events for it.
+    pub fn source(&self) -> Option<&LogClock> {
+        if let Arrivals::Known(known) = self { known.clock.as_ref() } else { None }
     }
 
     /// The watermark generator at the end of the log, if anything had to be watched.
@@ -136,88 +119,43 @@ impl MaxTimestamps {
         memory: u64,
         spill_folder: &Path,
     ) -> Result<MaxTimestamps> {
-        let scan = Scan::new(Arc::new(plan.pipeline.read.clone()))?;
-        let share = (memory / rayon::current_num_threads() as u64) as usize;
-        let workers = rayon::broadcast(|_| read_times(plan, &scan, share, spill_folder));
-        // The scan's first fault, by position, goes before what the workers met.
-        scan.finish()?;
-        let stores = workers.into_iter().collect::<Result<Vec<_>>>()?;
-        let mut behind = vec![];
-        let types = plan.pipeline.rows.fields.len();
-        let partition = plan.pipeline.watermark.partition.map_or(vec![], LogPartition::columns);
+        let pipeline = &plan.pipeline;
+        let times = read_source(pipeline, memory, spill_folder)?;
+        let has_arrivals = pipeline.read.arrival.is_some();
+        let has_places = pipeline.steps_are_streamed();
+        // Where all partitions of the source are idle, its watermark stays, so the source as a whole is never idle.
+        let clock = || LogClock::new(Moment::SOURCE, pipeline.watermark.out_of_orderness, None);
+        let mut clock = (has_places && (!has_arrivals || StepClocks::need_source(plan))).then(clock);
         // An event at the watermark generator is late for nothing; but a session may have been closed just then.
-        let sessions =
-            plan.pipeline.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
+        let sessions = pipeline.groupings.iter().any(|g| matches!(g.plan.window, Window::Session { .. }));
         let ahead = i64::from(!sessions);
-        let mut reached = vec![];
-        if let Some(log) = gather_partitions(stores).first() {
-            let ordered = log.order()?;
-            let cuts = || (0..ordered.len()).step_by(ROWS);
-            let batch_from = |from: usize| {
-                let to = ordered.len().min(from + ROWS);
-                let mut columns: Vec<ArrayRef> =
-                    ordered.columns(from, to).iter().map(plain_strings).collect();
-                let time = columns.remove(0).as_primitive::<Int64Type>().values().to_vec();
-                // The watermark generator reads the partition columns alone, so the others may stay empty.
-                let mut batch = Batch {
-                    columns: vec![arrow_array::new_null_array(&arrow_schema::DataType::Null, 0); types],
-                    time,
-                    positions: ordered.positions(from, to),
-                    arrival: ordered.times(from, to),
-                    rows: to - from,
-                    ..Batch::default()
-                };
-                for (c, column) in partition.iter().zip(columns) {
-                    batch.columns[*c] = column;
-                }
-                batch
-            };
-            if plan.pipeline.watermark.known {
-                cuts().for_each(|from| generator.know(&batch_from(from)));
+        let mut behind = vec![];
+        let order = LogOrder { watermark: &pipeline.watermark, rows: &pipeline.rows, has_arrivals };
+        let at_once = if clock.is_some() { LogClock::at_once(&pipeline.watermark) } else { ROWS };
+        pass_in_order(&order, times, &mut generator, at_once, |batch, generator| {
+            if let Some(clock) = &mut clock {
+                clock.note(batch, generator);
             }
-            for from in cuts() {
-                let mut batch = batch_from(from);
-                generator.pass(&mut batch);
-                if plan.pipeline.read.arrival.is_none() && plan.pipeline.steps_are_streamed() {
-                    for (&time, &position) in batch.time.iter().zip(&batch.positions) {
-                        if reached.last().is_none_or(|(_, clock)| time > *clock) {
-                            reached.push((position, time));
-                        }
-                    }
-                }
-                let rows = batch.positions.iter().zip(&batch.max_timestamp).zip(&batch.time);
-                behind
-                    .extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
-            }
-        }
+            let rows = batch.positions.iter().zip(&batch.max_timestamp).zip(&batch.time);
+            behind.extend(rows.filter(|((_, r), time)| **r >= **time + ahead).map(|((p, r), _)| (*p, *r)));
+        })?;
         // Rows are looked up by position, and up to here these are in arrival order.
         behind.sort_unstable();
-        let places = plan.pipeline.steps_are_streamed().then_some(match plan.pipeline.read.arrival {
-            Some(_) => PlaceClock::Arrival,
-            None => PlaceClock::Reached(reached),
-        });
-        Ok(MaxTimestamps { behind, generator, places })
+        Ok(MaxTimestamps { behind, generator, has_places, clock })
     }
 
-    /// Fills `batch.reached`; of rows that did not come behind the watermark generator it says nothing.
+    /// Fills `batch.max_timestamp`; of rows that did not come behind the watermark generator it says nothing.
     pub fn fill(&self, batch: &mut Batch) {
         batch.max_timestamp = vec![i64::MIN; batch.rows];
-        let at = |clock: i64, position: &Position| {
-            StreamPlace::direct(Moment::of(clock, Moment::SOURCE, *position))
-        };
-        match &self.places {
-            None => {}
-            Some(PlaceClock::Arrival) => {
-                let rows = batch.arrival.iter().zip(&batch.positions);
-                batch.places = rows.map(|(clock, position)| at(*clock, position)).collect();
-            }
-            Some(PlaceClock::Reached(reached)) => {
-                let clock = |position: &Position| {
-                    let after = reached.partition_point(|(moved, _)| moved <= position);
-                    after.checked_sub(1).map_or(i64::MIN, |last| reached[last].1)
-                };
-                batch.places = batch.positions.iter().map(|position| at(clock(position), position)).collect();
-            }
+        if self.has_places {
+            let clock = |row: usize, position: &Position| match batch.arrival.get(row) {
+                Some(arrival) => *arrival,
+                None => self.clock.as_ref().map_or(i64::MIN, |clock| clock.at(position.as_u64())),
+            };
+            let place = |(row, position): (usize, &Position)| {
+                StreamPlace::direct(Moment::of(clock(row, position), Moment::SOURCE, *position))
+            };
+            batch.places = batch.positions.iter().enumerate().map(place).collect();
         }
         let Some(first) = batch.positions.first() else { return };
         // The positions of a batch ascend, so one search is enough for all its rows.
@@ -231,31 +169,4 @@ impl MaxTimestamps {
             }
         }
     }
-}
-
-/// The arrival, event time and partition of the rows that one worker reads.
-fn read_times(plan: &Plan, scan: &Scan, share: usize, spill_folder: &Path) -> Result<RowStore> {
-    let mut types = vec![DataType::Int64];
-    let partition = plan.pipeline.watermark.partition.map_or(vec![], LogPartition::columns);
-    types.extend(partition.iter().map(|&c| plan.pipeline.rows.fields[c].ty));
-    let mut store = RowStore::unpartitioned(types, RowSpace(spill_folder.to_path_buf()));
-    let mut input = scan.worker()?;
-    while let Some(decoded) = input.next()? {
-        let batch = decoded.batch;
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(batch.time))];
-        columns.extend(partition.iter().map(|&c| batch.columns[c].clone()));
-        // A store sorts by its time and then by position, so the arrival stands in that place.
-        store.push(&Batch {
-            columns,
-            // Of a log without arrivals the positions give the order.
-            time: if batch.arrival.is_empty() { vec![0; batch.rows] } else { batch.arrival },
-            positions: batch.positions,
-            rows: batch.rows,
-            ..Batch::default()
-        })?;
-        if store.bytes() > share {
-            store.spill()?;
-        }
-    }
-    Ok(store)
 }

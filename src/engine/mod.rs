@@ -29,6 +29,7 @@ mod options;
 mod pass;
 mod pipe;
 mod read;
+mod record_times;
 pub(crate) mod rejected;
 pub(crate) mod replay;
 mod scope;

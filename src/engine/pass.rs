@@ -10,7 +10,7 @@ use super::options::RunOptions;
 use super::read::PassResult;
 use super::scope::Scope;
 use super::steps::Sources;
-use super::streams::{ArrivingTable, StepClocks, read_source};
+use super::streams::{ArrivingTable, StepClocks};
 use super::times::{Progress, SpentWork, TimedStage};
 use super::worker::{PassContext, Worker};
 use crate::asof::AsOfTable;
@@ -68,15 +68,9 @@ impl Pass<'_> {
         (scope, first): (&Scope, StepId),
     ) -> Result<PassResult> {
         let (memory, folder) = (self.options.memory, &self.options.spill_folder);
-        let source = match StepClocks::need_source(self.plan) {
-            true => Some(read_source(self.plan, need == ArrivalNeed::Audit, memory, folder)?),
-            false => None,
-        };
-        let clocks = StepClocks::new(self.plan, &sources.arriving, source.as_ref(), memory)?;
-        let arrivals = match source.filter(|_| self.plan.pipeline.read.arrival.is_some()) {
-            Some(source) => Arrivals::known(source.generator),
-            None => Arrivals::new(self.plan, need, memory, folder)?,
-        };
+        let arrivals = Arrivals::new(self.plan, need, memory, folder)?;
+        let source = arrivals.source().filter(|_| StepClocks::need_source(self.plan));
+        let clocks = StepClocks::new(self.plan, &sources.arriving, source, memory)?;
         let scope = (self.plan, scope, first);
         let arrivals = (arrivals, clocks);
         let shared = PassContext::new(scope, self.options, sources, arrivals, need, self.progress);

@@ -1,8 +1,9 @@
 //! The tables that steps look into, read before the source.
 
+use super::record_times::{LogOrder, RecordTimes};
 use super::rejected::{rejects_at, write_rejects};
 use super::steps::{Sources, local};
-use super::streams::{ArrivingTable, LogClock, LogOrder, RecordTimes};
+use super::streams::{ArrivingTable, LogClock};
 use super::times::{SpentWork, TimedStage, spent};
 use super::{ArrivalNeed, Pass, PassResult, machine};
 use crate::asof::{ArrivedTable, AsOfRows, AsOfTable};
@@ -182,11 +183,11 @@ fn arriving(
     memory: usize,
 ) -> Result<ArrivingTable> {
     let has_arrivals = plan.read.arrival.is_some();
-    let log = LogOrder { watermark: &plan.watermark, rows: &plan.rows, log, has_arrivals, turns_idle: true };
-    let clock = LogClock::new(&log, times, false)?;
+    let order = LogOrder { watermark: &plan.watermark, rows: &plan.rows, has_arrivals };
+    let clock = LogClock::of_table(log, &order, times)?;
     let at = |position: u64| clock.at(position);
     let at: Option<&(dyn Fn(u64) -> i64 + Sync)> = if has_arrivals { None } else { Some(&at) };
-    let table = ArrivedTable::build(&plan.index, log.log, rows, at, memory)?;
+    let table = ArrivedTable::build(&plan.index, log, rows, at, memory)?;
     Ok(ArrivingTable { table, clock })
 }
 

@@ -70,7 +70,7 @@ pub fn explain_row(
 }
 
 /// The columns of an output that name a row of it.
-fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
+fn row_keys(plan: &Plan, output: &OutputPlan) -> Vec<String> {
     match &output.kind {
         OutputKind::Groups { grouping, .. } => {
             let Grouping { plan, keys } = &plan.pipeline.groupings[*grouping];
@@ -86,7 +86,7 @@ fn naming(plan: &Plan, output: &OutputPlan) -> Vec<String> {
 fn chosen(plan: &Plan, request: &RowRequest) -> Result<OutputId> {
     let of = plan.chosen(request.output.as_deref())?;
     let lacks = |index: OutputId| {
-        let names = naming(plan, &plan.deliveries.outputs[index]);
+        let names = row_keys(plan, &plan.deliveries.outputs[index]);
         request.columns.iter().find(|(name, _)| !names.contains(name)).map(|(name, _)| (name.clone(), names))
     };
     if let Some(&index) = of.iter().find(|&&index| lacks(index).is_none()) {
@@ -156,7 +156,7 @@ impl RowContext<'_> {
         let value_of =
             |name: &str| self.request.columns.iter().find(|(column, _)| column == name).map(|(_, v)| v);
         let missing = |name: &str| {
-            let names = naming(plan, &plan.deliveries.outputs[self.index]);
+            let names = row_keys(plan, &plan.deliveries.outputs[self.index]);
             // The start alone names most windows, so the end is not asked for.
             let names: Vec<&str> = names.iter().map(String::as_str).filter(|n| *n != "window_end").collect();
             Error::job(format!("--at has no value for `{name}`")).hint(format!(

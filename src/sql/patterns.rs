@@ -481,7 +481,7 @@ mod tests {
 
     #[test]
     fn times_are_written_by_the_words_of_each_dialect() {
-        let told = |format: &str| {
+        let said = |format: &str| {
             let format = TimeFormat::for_writing(format).unwrap();
             let dialects =
                 [Dialect::DuckDb, Dialect::Postgres, Dialect::Spark, Dialect::Flink, Dialect::BigQuery];
@@ -500,7 +500,7 @@ mod tests {
             "%z",
             "100%%",
         ];
-        insta::assert_snapshot!(all.map(told).join("\n"), @r#"
+        insta::assert_snapshot!(all.map(said).join("\n"), @r#"
         %d.%m.%Y | DD.MM.YYYY | dd.MM.yyyy | dd.MM.yyyy | %d.%m.%Y
         %-d/%-m/%y %I:%M %p | FMDD/FMMM/YY HH12:MI AM | d/M/yy hh:mm a | no %p | no %d
         no %d | no %d | no %d | no %d | %e %B

@@ -13,17 +13,15 @@
 //!
 //! ```text
 //! tables ─▶ log_clock: clock and watermark of a log ─▶ timeline: watermark of a step ─▶ step_clocks: places of rows
-//! source ─▶ (read once before, where events wait)
+//! source ─▶ record_times: read once before, where events wait
 //! ```
 
 mod log_clock;
 pub mod places;
-mod source;
 mod step_clocks;
 mod timeline;
 mod waiting;
 
-pub use log_clock::{LogClock, LogOrder, RecordTimes};
-pub use source::read_source;
+pub use log_clock::LogClock;
 pub use step_clocks::{ArrivingTable, StepClocks};
 pub use waiting::WaitingEvents;

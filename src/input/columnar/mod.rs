@@ -214,16 +214,7 @@ impl Assembler {
         let place = |row: usize| Position::new(self.ordinal, first_row + row as u64);
         let positions = if self.plan.positions { (0..rows).map(place).collect() } else { vec![] };
         let twice = self.event_time.take_twice();
-        let whole = Batch {
-            columns: out,
-            time,
-            positions,
-            arrival,
-            max_timestamp: vec![],
-            numbers: vec![],
-            places: vec![],
-            rows,
-        };
+        let whole = Batch { columns: out, time, positions, arrival, rows, ..Batch::default() };
         if faults.is_empty() {
             return Ok(DecodedChunk {
                 batch: whole,

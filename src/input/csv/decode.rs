@@ -123,16 +123,7 @@ impl CsvDecoder {
         let keep = faults.keep();
         let rows = table.rows;
         let (columns, buffer) = finish(decoded, chunk.bytes);
-        let batch = Batch {
-            columns,
-            time,
-            positions,
-            arrival,
-            max_timestamp: vec![],
-            numbers: vec![],
-            places: vec![],
-            rows,
-        };
+        let batch = Batch { columns, time, positions, arrival, rows, ..Batch::default() };
         let batch = match keep {
             Some(keep) => batch.filter(&keep),
             None => batch,

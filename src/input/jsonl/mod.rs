@@ -324,10 +324,8 @@ impl JsonDecoder {
             time: rows.time,
             positions: rows.positions,
             arrival,
-            max_timestamp: vec![],
-            numbers: vec![],
-            places: vec![],
             rows: count,
+            ..Batch::default()
         };
         DecodedChunk {
             batch,

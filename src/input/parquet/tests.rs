@@ -79,11 +79,8 @@ fn read(plan: ReadPlan, file: &SourceFile) -> Result<DecodedChunk> {
         columns: columns.collect(),
         time: chunks.iter().flat_map(|b| b.time.clone()).collect(),
         positions: chunks.iter().flat_map(|b| b.positions.clone()).collect(),
-        arrival: vec![],
-        max_timestamp: vec![],
-        numbers: vec![],
-        places: vec![],
         rows: chunks.iter().map(|b| b.rows).sum(),
+        ..Batch::default()
     };
     Ok(DecodedChunk {
         batch,

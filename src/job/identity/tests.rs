@@ -88,7 +88,7 @@ fn an_edit_of_one_output_leaves_the_others_theirs() {
 #[test]
 fn differences_are_told_as_the_job_file_has_them() {
     let (_a, plan) = planned(LOG, JOB);
-    let told = |from: &str, to: &str| {
+    let said = |from: &str, to: &str| {
         assert!(JOB.contains(from), "{from}");
         let (_b, other) = planned(LOG, &JOB.replace(from, to));
         differences(
@@ -98,15 +98,15 @@ fn differences_are_told_as_the_job_file_has_them() {
         )
         .join("; ")
     };
-    assert_eq!(told("n > 0", "n >= 0"), "step 1 filter is `n >= 0`, but was `n > 0`");
-    assert_eq!(told("\"1m\"", "\"2m\""), "step 3 within is `120000000`, but was `60000000`");
-    assert_eq!(told("having = \"n > 1\"\n", ""), "the output's having is gone: `n > 1`");
+    assert_eq!(said("n > 0", "n >= 0"), "step 1 filter is `n >= 0`, but was `n > 0`");
+    assert_eq!(said("\"1m\"", "\"2m\""), "step 3 within is `120000000`, but was `60000000`");
+    assert_eq!(said("having = \"n > 1\"\n", ""), "the output's having is gone: `n > 1`");
     assert_eq!(
-        told("\"@/log.csv\"", "\"@/log.csv\"\ntypes = { n = \"int64\" }"),
+        said("\"@/log.csv\"", "\"@/log.csv\"\ntypes = { n = \"int64\" }"),
         "the source's columns n is `int64`, but was `int64, inferred`"
     );
     assert_eq!(
-        told("\"date\", \"user\"", "\"user\", \"date\""),
+        said("\"date\", \"user\"", "\"user\", \"date\""),
         "the output's partition_by 1 is `user`, but was `date`; the output's partition_by 2 is `date`, but was `user`"
     );
 }

@@ -35,7 +35,7 @@ fn planned(job: &str) -> Plan {
     plan(job).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// What the user is told.
+/// What the user is said.
 fn refused(job: &str) -> String {
     plan(job).err().unwrap_or_else(|| panic!("{job}")).to_string()
 }
@@ -179,7 +179,7 @@ fn steps_that_ask_a_table_by_the_same_columns_share_it() {
     assert_eq!(taken(0), (0, vec![0, 1], vec![0]));
     assert_eq!(taken(1), (0, vec![0, 1], vec![1, 0]));
     assert_eq!((taken(2).0, taken(3)), (1, (2, vec![0], vec![0])));
-    // They read the same columns, so they reject the same records, which are told once.
+    // They read the same columns, so they reject the same records, which are said once.
     assert!(
         plan.pipeline
             .tables
@@ -363,6 +363,6 @@ on_failure = "null"
 fn a_fault_is_told_once_though_two_parts_of_a_step_have_it() {
     let job = "[[step]]\nlookup = \"@/sessions.csv\"\non = { sesion = \"id\" }\ntake = [\"country\"]\n\
         otherwise = [{ lookup = \"@/sessions*\" }]\n";
-    let told = refused(&(job.to_string() + OUTPUT));
-    assert_eq!(told.matches("error:").count(), 1, "{told}");
+    let said = refused(&(job.to_string() + OUTPUT));
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
 }
