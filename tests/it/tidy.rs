@@ -26,7 +26,7 @@ const LAYERS: [&[&str]; 23] = [
     // Columns that are derived as records are read are expressions.
     &["expr"],
     &["aggregate"],
-    &["adbc", "pg"],
+    &["adbc", "pg", "store"],
     &["batch"],
     &["time", "clock", "process"],
     &["error"],

@@ -14,6 +14,7 @@ use crate::job::spec::{OutputSpec, is_true};
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::store::is_on_store;
 use crate::window::Window;
 use std::path::Path;
 
@@ -139,6 +140,12 @@ impl Planner<'_> {
 
     /// Whether a path is one of a file or folder, and tells its format where that is not named.
     fn can_be_written(&self, path: &At<String>, named: bool) -> bool {
+        if is_on_store(Path::new(&path.value)) {
+            let error = Error::job(format!("`{}` cannot be written: it is on a store", path.value))
+                .hint("a store has no rename, so readers could see half of a change");
+            self.fault(error.hint("write to a folder, and copy that"), &path.span);
+            return false;
+        }
         if path.value.contains("://") {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
             let hint = "a folder, a .parquet, .csv, .jsonl, .avro, .kcat or .html file, postgres://…/table, or \"-\"";
