@@ -99,8 +99,12 @@ class Servers:
                     f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={self.s3}", f"-s3.config={folder / 's3.json'}", "-volume.max=20"],
                    folder / "weed.log")
         self.start([azurite, "--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort", str(self.blob), "--location", folder / "azurite"], folder / "azurite.log")
-        for what, at, process, log in (("SeaweedFS", self.s3, self.running[0], "weed.log"), ("Azurite", self.blob, self.running[1], "azurite.log")):
-            wait_for(what, at, process, folder / log)
+        try:
+            for what, at, process, log in (("SeaweedFS", self.s3, self.running[0], "weed.log"), ("Azurite", self.blob, self.running[1], "azurite.log")):
+                wait_for(what, at, process, folder / log)
+        except SystemExit:
+            self.end()
+            raise
 
     def start(self, command, log):
         with open(log, "wb") as out:
@@ -298,7 +302,7 @@ def main():
             if remote != local or "made again" not in said:
                 sys.exit(f"through a proxy that ends connections: {said}")
             print(f"a proxy that ended every second of {count[0]} connections: the same bytes")
-            wrong = subprocess.run([binary, "check", "job.toml"], cwd=folder, env={**os.environ, **s3, "AWS_SECRET_ACCESS_KEY": "other"}, capture_output=True, text=True)
+            wrong = subprocess.run([binary, "explain", "job.toml"], cwd=folder, env={**os.environ, **s3, "AWS_SECRET_ACCESS_KEY": "other"}, capture_output=True, text=True)
             if wrong.returncode != 4 or "403" not in wrong.stderr:
                 sys.exit(f"a wrong key: exit {wrong.returncode}\n{wrong.stderr}")
             print("a wrong key: " + wrong.stderr.strip().splitlines()[0])

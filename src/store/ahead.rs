@@ -210,6 +210,12 @@ pub(super) fn give(object: &Arc<StoreObject>, start: u64, bytes: Bytes) {
     }
 }
 
+/// Whether there is anything of an object.
+#[cfg(test)]
+pub(super) fn holds(number: u64) -> bool {
+    shelf().pieces.contains_key(&number)
+}
+
 /// Drops what there is of an object.
 pub(super) fn forget(number: u64) {
     let mut shelf = shelf();

@@ -14,6 +14,8 @@ mod listing;
 #[cfg(not(feature = "stores"))]
 mod no_bucket;
 mod object;
+#[cfg(test)]
+mod tests;
 mod web;
 mod wire;
 

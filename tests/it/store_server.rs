@@ -93,11 +93,6 @@ impl StoreServer {
         self.state.objects.lock().unwrap().insert(name.to_string(), bytes.into());
     }
 
-    /// Removes an object.
-    pub fn remove(&self, name: &str) {
-        self.state.objects.lock().unwrap().remove(name);
-    }
-
     /// Says what becomes of requests, by the request and by how many came before it.
     pub fn fates(&self, fates: impl Fn(&Asked, usize) -> Fate + Send + Sync + 'static) {
         *self.state.fates.lock().unwrap() = Box::new(fates);

@@ -358,7 +358,7 @@ fn what_cannot_be_read_is_said_in_a_sentence() {
     server.put("bucket/log/views.csv", csv(0, 10));
     let said = |path: &str| {
         lab.write("job.toml", job(&format!("\"{path}\"")));
-        let answer = on(&server, &lab, &["check", "job.toml"]);
+        let answer = on(&server, &lab, &["explain", "job.toml"]);
         (answer.code, answer.err)
     };
     let (code, err) = said("s3://bucket/log/view.csv");
@@ -390,7 +390,7 @@ fn a_profile_is_refused_with_the_way_to_export_it() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_highwater"));
     server
         .env(&mut command)
-        .args(["check", "job.toml"])
+        .args(["explain", "job.toml"])
         .env("AWS_PROFILE", "work")
         .env_remove("AWS_ACCESS_KEY_ID");
     let answer = lab.hear(&mut command);
@@ -407,10 +407,18 @@ fn a_profile_is_refused_with_the_way_to_export_it() {
 fn an_output_on_a_store_is_refused_with_the_reason() {
     let lab = Lab::new();
     lab.write("log.csv", csv(0, 5));
-    lab.write("job.toml", job("\"log.csv\"").replace("out/days", "s3://bucket/days"));
-    let answer = lab.highwater(&["check", "job.toml"]);
-    assert_eq!(answer.code, 2, "{}", answer.err);
-    assert!(answer.err.contains("`s3://bucket/days` cannot be written: it is on a store"), "{}", answer.err);
+    let late = |path: &str| job("\"log.csv\"") + &format!("[late]\npath = \"{path}\"\n");
+    for (text, path) in [
+        (job("\"log.csv\"").replace("out/days", "s3://bucket/days"), "s3://bucket/days"),
+        (job("\"log.csv\"").replace("out/events.jsonl", "gs://b/events.jsonl"), "gs://b/events.jsonl"),
+        (late("az://bucket/late.jsonl"), "az://bucket/late.jsonl"),
+    ] {
+        lab.write("job.toml", text);
+        let answer = lab.highwater(&["check", "job.toml"]);
+        assert_eq!(answer.code, 2, "{}", answer.err);
+        let said = format!("`{path}` cannot be written: it is on a store");
+        assert!(answer.err.contains(&said), "{}", answer.err);
+    }
 }
 
 #[test]
@@ -423,7 +431,7 @@ fn a_table_on_a_store_is_not_read_as_loose_files() {
         ["s3://bucket/lake", "s3://bucket/lake/t/*.csv", "s3://bucket/lake/t/date=2024-01-01/part-2.csv"]
     {
         lab.write("job.toml", job(&format!("\"{path}\"")));
-        let answer = on(&server, &lab, &["check", "job.toml"]);
+        let answer = on(&server, &lab, &["explain", "job.toml"]);
         assert_eq!(answer.code, 2, "{path}: {}", answer.err);
         assert!(answer.err.contains("s3://bucket/lake/t is a table of Delta Lake"), "{path}: {}", answer.err);
     }

@@ -140,13 +140,8 @@ impl Planner<'_> {
 
     /// Whether a path is one of a file or folder, and tells its format where that is not named.
     fn can_be_written(&self, path: &At<String>, named: bool) -> bool {
-        if is_on_store(Path::new(&path.value)) {
-            let error = Error::job(format!("`{}` cannot be written: it is on a store", path.value))
-                .hint("a store has no rename, so readers could see half of a change");
-            self.fault(error.hint("write to a folder, and copy that"), &path.span);
-            return false;
-        }
-        if path.value.contains("://") {
+        // Why nothing is written to a store, `places` says.
+        if path.value.contains("://") && !is_on_store(Path::new(&path.value)) {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
             let hint = "a folder, a .parquet, .csv, .jsonl, .avro, .kcat or .html file, postgres://…/table, or \"-\"";
             self.fault(error.hint(hint), &path.span);
