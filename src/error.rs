@@ -174,6 +174,10 @@ impl Error {
 
     /// A failed operation on a file: `what` is the verb phrase ("read", "create the folder").
     pub fn io(what: &str, path: &Path, cause: std::io::Error) -> Error {
+        // What reads from a store puts its error, which says more, into one of the system.
+        if let Some(ours) = cause.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            return ours.clone();
+        }
         let error = Error::machine(format!("cannot {what} {}", path.display())).caused_by(&cause);
         match cause.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {

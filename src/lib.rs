@@ -45,6 +45,7 @@
 //! | [`aggregate`] | one file per family; the merge law of each |
 //! | [`window`] | which windows an instant lies in, and its slice of time |
 //! | [`pg`] | PostgreSQL: connections, rows by COPY |
+//! | [`store`] | files on S3, Google Cloud Storage, Azure and servers of HTTP, read by ranges |
 //! | [`adbc`] | other engines: drivers, sessions, results as values of ours |
 //! | [`batch`], [`time`] | the ground floor: schema, position, instants, zones, durations |
 //! | [`clock`] | how long something took |
@@ -97,6 +98,7 @@ pub mod secret;
 pub mod serve;
 pub mod sink;
 pub mod sql;
+pub mod store;
 pub mod table;
 pub mod time;
 pub mod verify;

@@ -78,7 +78,15 @@ impl Correction<'_> {
             FileRole::New => {
                 let report = read.get(Path::new(&entry.path))?;
                 let (path, hash) = (entry.path.clone(), report.hash.clone());
-                Some(InputEntry { path, bytes: report.bytes, hash, records: report.records, table: None })
+                let etag = report.etag.clone();
+                Some(InputEntry {
+                    path,
+                    bytes: report.bytes,
+                    hash,
+                    etag,
+                    records: report.records,
+                    table: None,
+                })
             }
         });
         source.chain(self.in_place.tables.iter().cloned()).collect()

@@ -8,7 +8,7 @@
 use super::outcome::{BackfillRequest, GivenFile, GivenKind};
 use crate::batch::partition_values;
 use crate::error::{Error, Result};
-use crate::input::{InputFormat, InputReport, Inputs, files, partition_columns};
+use crate::input::{CountedContent, InputFormat, InputReport, Inputs, files, partition_columns};
 use crate::job;
 use crate::job::JobSpec;
 use crate::plan::OutputId;
@@ -159,6 +159,12 @@ impl BackfillInput {
         let format = job::source_format(spec);
         let declared = job::declared_columns(spec);
         let inputs = spec.inputs();
+        for entry in in_place.inputs.iter().chain(&in_place.tables) {
+            if let Some(etag) = entry.etag.clone() {
+                let (bytes, hash) = (entry.bytes, entry.hash.clone());
+                inputs.take_counted(Path::new(&entry.path), CountedContent { etag, bytes, hash });
+            }
+        }
         let mut given = BackfillInput {
             files: vec![],
             source: vec![],
@@ -501,7 +507,7 @@ fn expanded(
 ) -> Result<(Vec<PathBuf>, Vec<String>)> {
     let (mut all, mut notes) = (vec![], vec![]);
     for path in given {
-        if path.is_dir() {
+        if inputs.is_folder(path) {
             let found = files::expand(&[path.display().to_string()], None, inputs)?;
             all.extend(found.files.into_iter().map(|file| file.path));
             notes.extend(found.notes);

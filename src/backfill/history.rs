@@ -168,7 +168,7 @@ impl History {
         Ok(match gone {
             None => History::Source,
             Some(entry) => {
-                let what = if Path::new(&entry.path).exists() { "has changed" } else { "is gone" };
+                let what = if plan.inputs.has(Path::new(&entry.path)) { "has changed" } else { "is gone" };
                 let error =
                     Error::job(format!("counted events must be read again, but {} {what}", entry.path));
                 let hint =
@@ -218,9 +218,9 @@ impl History {
 ///
 /// # Errors
 /// A file that it holds is gone, so that its other events could never come back.
-pub fn nothing_gone(archive: &Manifest) -> Result<()> {
-    let gone =
-        |input: &&InputEntry| input.table.is_none() && input.records > 0 && !Path::new(&input.path).exists();
+pub fn nothing_gone(archive: &Manifest, inputs: &Inputs) -> Result<()> {
+    let is_there = |input: &InputEntry| inputs.has(Path::new(&input.path));
+    let gone = |input: &&InputEntry| input.table.is_none() && input.records > 0 && !is_there(input);
     let Some(gone) = archive.inputs.iter().find(gone) else { return Ok(()) };
     Err(Error::job(format!(
         "the job's archive contains {}, which is gone, and a run over part of the events would drop it",

@@ -3,6 +3,7 @@
 use crate::engine::{MachineMemory, RunOptions};
 use crate::job;
 use crate::plan::Plan;
+use crate::store;
 use clap::{Args, ValueHint};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -79,9 +80,13 @@ impl MachineArgs {
     pub fn options(&self, plan: Option<&Plan>) -> RunOptions {
         let threads = self.threads.map(usize::from).or(plan.and_then(|plan| plan.threads));
         let memory = self.memory.or(plan.and_then(|plan| plan.memory));
+        let memory = memory.unwrap_or_else(|| MachineMemory::find().budget());
+        let remote = plan.is_some_and(|plan| plan.pipeline.read.files.iter().any(|f| f.opened.is_remote()));
+        // What is fetched of stores before it is read is a part of the budget.
+        let fetched = if remote { store::set_capacity(memory / 8) } else { 0 };
         RunOptions {
             threads: threads.unwrap_or_else(cores),
-            memory: memory.unwrap_or_else(|| MachineMemory::find().budget()),
+            memory: memory.saturating_sub(fetched),
             spill_folder: std::env::temp_dir(),
             table_rows: 0,
             refresh_lookups: false,

@@ -19,6 +19,7 @@ pub use crate::input::value::grouped;
 use crate::lookup::LookupReport;
 use crate::plan::{OutputTo, Plan};
 use crate::sink::Account;
+use crate::store;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
@@ -39,6 +40,15 @@ pub fn print(text: &str) -> Result<()> {
 /// Says what there is to tell of the files of a job: what is left out, what may not be whole.
 pub fn notes(notes: &[String]) {
     notes.iter().for_each(|text| note(&format!("note: {}", plain(text))));
+}
+
+/// What is said where requests to stores had to be made again.
+fn retries_event() -> Option<LogEvent> {
+    let (count, why) = store::retries()?;
+    let requests =
+        if count == 1 { "1 request to a store was" } else { &format!("{count} requests to stores were") };
+    let text = format!("{requests} made again; the last one met: {}", plain(&why));
+    Some(LogEvent::warning("retries", text, json!({ "requests": count, "last": why })))
 }
 
 /// The account line.
@@ -94,6 +104,7 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Log
     events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
     events.extend(spilled_event(outcome.spilled));
+    events.extend(retries_event());
     events.push(read_event(outcome, took));
     events
 }

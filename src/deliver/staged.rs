@@ -188,6 +188,7 @@ pub fn input_entries(source: &[InputReport], tables: &Tables) -> Vec<InputEntry>
         path: input.path.display().to_string(),
         bytes: input.bytes,
         hash: input.hash.clone(),
+        etag: input.etag.clone(),
         records: input.records,
         table: table.cloned(),
     };

@@ -25,7 +25,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -309,7 +308,7 @@ fn piece(file: &SourceFile, place: u64, header: bool, to: &Path) -> Result<u64> 
         let mut filled = 0;
         while filled < text.len() {
             // A read may give less than it is asked for, also before the end of the file.
-            match from.file().read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
+            match from.read_at(&mut text[filled..], at + filled as u64).map_err(failed)? {
                 0 => break,
                 n => filled += n,
             }

@@ -1,6 +1,8 @@
 //! What folders hold, entry by entry: where it really lies, what it is behind links, and whether a walk leaves it out.
 
+use super::places::PlaceKind;
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::ErrorKind;
@@ -23,6 +25,10 @@ impl FolderStep {
     /// # Errors
     /// A machine error: it cannot be looked at.
     pub(super) fn of_folder(path: &Path) -> Result<Option<FolderStep>> {
+        if is_on_store(path) {
+            // Whether it is there, what is in it tells.
+            return Ok(Some(FolderStep { path: path.to_path_buf(), real: path.to_path_buf(), named: true }));
+        }
         let at = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         match std::fs::canonicalize(at) {
             Ok(real) if real.is_dir() => Ok(Some(FolderStep { path: path.to_path_buf(), real, named: true })),
@@ -51,6 +57,15 @@ pub(super) enum EntryKind {
 }
 
 impl FolderEntry {
+    /// What lies at a path of a store, which has no links.
+    pub(super) fn on_store(path: &Path, kind: PlaceKind) -> FolderEntry {
+        let kind = if kind == PlaceKind::Folder { EntryKind::Folder } else { EntryKind::File };
+        FolderEntry {
+            place: FolderStep { path: path.to_path_buf(), real: path.to_path_buf(), named: false },
+            kind,
+        }
+    }
+
     /// Its name as text.
     pub(super) fn name(&self) -> Cow<'_, str> {
         self.place.path.file_name().map(OsStr::to_string_lossy).unwrap_or_default()
@@ -69,5 +84,8 @@ pub(super) fn is_hidden(path: &Path) -> bool {
 
 /// The path without links and `..`; as it is, where nothing is there.
 pub(super) fn real_path(path: &Path) -> PathBuf {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+    match is_on_store(path) {
+        true => path.to_path_buf(),
+        false => std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()),
+    }
 }

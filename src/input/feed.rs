@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+/// Files of a store whose first bytes are asked for before they are read.
+const FILES_AHEAD: usize = 8;
+
 /// One thing to do.
 pub(super) enum FeedItem {
     /// Decode a chunk of CSV, which has a quote in it if `quoted`.
@@ -92,6 +95,9 @@ impl Feed {
                     let plan = self.plan.clone();
                     let file = &plan.files[self.next_file];
                     self.next_file += 1;
+                    // Of many small files on a store the next ones are on their way while this one is read.
+                    let next = plan.files.iter().skip(self.next_file).take(FILES_AHEAD);
+                    next.for_each(|file| file.opened.expect_start());
                     let opened =
                         self.open(file).map_err(|e| Box::new((Position::new(file.ordinal, 0), e)))?;
                     let to_hash = match &opened {
@@ -197,8 +203,8 @@ impl Feed {
             // Looked at after the last byte: of a file that was written meanwhile a part may be old and a
             // part new.
             file.opened.unchanged(Some(&hash))?;
-            let path = file.path.clone();
-            self.done.push(InputReport { path, ordinal, bytes, hash, records: 0, skipped: 0 });
+            let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
+            self.done.push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped: 0 });
         }
         Ok(())
     }

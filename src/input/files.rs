@@ -22,6 +22,9 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// Files of a store whose first bytes are asked for before they are looked at.
+const FILES_AHEAD: usize = 16;
+
 /// The files of a source, and what there is to tell of them.
 #[derive(Debug, Default)]
 pub struct Expanded {
@@ -122,7 +125,9 @@ fn in_order(
     // The same file may be meant by two patterns, or be written in two ways.
     let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
     let mut all = Vec::with_capacity(paths.len());
-    for path in &paths {
+    for (i, path) in paths.iter().enumerate() {
+        // The first bytes of each file are looked at; of a store they are on their way for the next ones.
+        paths.iter().skip(i).take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
         let (opened, of_archive) = inputs.files(path, format.is_some())?;
         all.extend(opened);
         notes.extend(of_archive);
@@ -140,8 +145,11 @@ fn in_order(
         let most = Position::MAX_FILES;
         return Err(Error::job(format!("{} files in one source; at most {most} are allowed", found.len())));
     }
-    let files = found.into_iter().zip(0..).map(|(opened, i)| source_file(opened, i, format, inputs));
-    let files = files.collect::<Result<Vec<SourceFile>>>()?;
+    let mut files: Vec<SourceFile> = Vec::with_capacity(found.len());
+    for (i, opened) in found.iter().enumerate() {
+        found.iter().skip(i).take(FILES_AHEAD).for_each(Opened::expect_start);
+        files.push(source_file(opened.clone(), i as u32, format, inputs)?);
+    }
     notes.extend(shapes(&files));
     Ok((files, notes))
 }

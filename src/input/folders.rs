@@ -14,8 +14,10 @@
 //!   never read as loose files; a pattern that is the folder of a table stands for a snapshot of it (`walk`).
 
 use super::entries::real_path;
+use super::inputs::Inputs;
 use crate::batch::unescaped;
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,9 @@ pub(super) const SPARK_LOG: &str = "_spark_metadata";
 pub(super) const ABOVE: usize = 16;
 
 pub(super) fn same(a: &Path, b: &Path) -> bool {
+    if is_on_store(a) || is_on_store(b) {
+        return a == b;
+    }
     // An empty path means the folder where we are, but `canonicalize` fails for it.
     let whole = |path: &Path| match path.as_os_str().is_empty() {
         true => std::fs::canonicalize(".").ok(),
@@ -60,41 +65,43 @@ pub(super) fn is_spark_part(path: &Path) -> bool {
 }
 
 /// Whether the folder, or one that it is a partition of, has the mark of a batch job that came to its end.
-pub(super) fn has_ended(folder: &Path) -> bool {
+pub(super) fn has_ended(folder: &Path, inputs: &Inputs) -> bool {
     let marked = |folder: &Path| {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names = inputs.names(folder).into_iter();
         // Databricks marks the end of a job with `_committed_…` in place of `_SUCCESS`.
         names.any(|name| name == "_SUCCESS" || name.starts_with("_committed_"))
     };
     let whole = real_path(folder);
     // The mark lies at the top of an output, and `folder` may be a partition some folders below.
-    whole.ancestors().take(4).any(marked)
+    above(&whole).take(4).any(marked)
+}
+
+/// A folder and those that it lies in; of a store up to its bucket.
+pub(super) fn above(folder: &Path) -> impl Iterator<Item = &Path> {
+    let store = is_on_store(folder);
+    folder.ancestors().take_while(move |above| !store || is_on_store(above))
 }
 
 /// Refuses the folder of a table.
-pub(super) fn not_a_table(folder: &Path) -> Result<()> {
+pub(super) fn not_a_table(folder: &Path, inputs: &Inputs) -> Result<()> {
     let shown = folder.display();
     let refused =
         |kind: &str| Error::job(format!("{shown} is a table of {kind}, which cannot be read as loose files"));
     let why = "its log says which of its files count: some may be deleted, or written twice";
-    if folder.join("_delta_log").is_dir() {
+    if inputs.is_folder(&folder.join("_delta_log")) {
         return Err(refused("Delta Lake")
             .hint(why)
             .hint(format!("name the folder of the table itself: path = \"{shown}\"")));
     }
-    if folder.join(".hoodie").is_dir() {
+    if inputs.is_folder(&folder.join(".hoodie")) {
         return Err(refused("Apache Hudi").hint(why).hint(format!(
             "export it with Spark: spark.read.format(\"hudi\").load(\"{shown}\").write.parquet(\"log\")"
         )));
     }
     // Other programs also have folders called `metadata`: only Iceberg's own files in it tell a table.
     let metadata = folder.join("metadata");
-    let iceberg = metadata.is_dir()
-        && std::fs::read_dir(&metadata).into_iter().flatten().flatten().any(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            name.ends_with(".metadata.json") || name == "version-hint.text"
-        });
+    let of_iceberg = |name: &String| name.ends_with(".metadata.json") || name == "version-hint.text";
+    let iceberg = inputs.is_folder(&metadata) && inputs.names(&metadata).iter().any(of_iceberg);
     if iceberg {
         return Err(refused("Apache Iceberg")
             .hint(why)
@@ -104,13 +111,20 @@ pub(super) fn not_a_table(folder: &Path) -> Result<()> {
 }
 
 /// The files that a streaming query of Spark has committed to `query`, as paths inside of it.
-pub(super) fn read_log(query: &Path) -> Result<HashSet<PathBuf>> {
+pub(super) fn read_log(query: &Path, inputs: &Inputs) -> Result<HashSet<PathBuf>> {
     let folder = query.join(SPARK_LOG);
     let failed = |e| Error::io("read the folder", &folder, e);
+    // A log that cannot be read must not look like one that has committed nothing.
+    let names = match is_on_store(&folder) {
+        true => inputs.names_in(&folder)?.into_iter().map(|(name, _)| name).collect(),
+        false => {
+            std::fs::read_dir(&folder).map_err(failed)?;
+            inputs.names(&folder)
+        }
+    };
     // By batch: whether it is compact.
     let mut batches: BTreeMap<u64, bool> = BTreeMap::new();
-    for entry in std::fs::read_dir(&folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+    for name in names {
         let (number, compact) = name.strip_suffix(".compact").map_or((name.as_str(), false), |n| (n, true));
         if let Ok(number) = number.parse() {
             // A batch may be there as `9` and as `9.compact`: the compact one has more.
@@ -122,13 +136,16 @@ pub(super) fn read_log(query: &Path) -> Result<HashSet<PathBuf>> {
     let mut committed = HashSet::new();
     for (number, compact) in batches.range(first..) {
         let path = folder.join(if *compact { format!("{number}.compact") } else { number.to_string() });
-        read_batch(&path, &mut committed)?;
+        read_batch(&path, inputs, &mut committed)?;
     }
     Ok(committed)
 }
 
-fn read_batch(path: &Path, committed: &mut HashSet<PathBuf>) -> Result<()> {
-    let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+fn read_batch(path: &Path, inputs: &Inputs, committed: &mut HashSet<PathBuf>) -> Result<()> {
+    let text = match is_on_store(path) {
+        true => String::from_utf8_lossy(&inputs.file(path)?.all()?).into_owned(),
+        false => std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?,
+    };
     let mut lines = text.lines();
     let version = lines.next().unwrap_or("");
     if version != "v1" {

@@ -1,9 +1,12 @@
 //! The input files of one command, each as it was first seen.
 
 use super::opened::{KeptHandle, Opened, Stamp};
+use super::places::{KnownPlaces, PlaceKind};
 use super::shape::ArchiveMember;
 use super::{shape, stream};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::store;
+use crate::store::{ObjectState, StoreAddress, StoreFile, is_on_store};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +17,44 @@ pub struct Inputs {
     pub(super) known: Arc<Mutex<HashMap<PathBuf, Opened>>>,
     /// What the job itself writes: no folder or glob stands for that.
     pub(super) own: Arc<Vec<PathBuf>>,
+    /// What is known of stores.
+    places: Arc<Mutex<KnownPlaces>>,
+    /// What manifests tell of files that have an ETag, by path.
+    counted: Arc<Mutex<HashMap<PathBuf, CountedContent>>>,
+}
+
+/// The content of a file of a store, as a manifest tells it.
+#[derive(Debug, Clone)]
+pub struct CountedContent {
+    /// The ETag that it had.
+    pub etag: String,
+    /// Its size.
+    pub bytes: u64,
+    /// The hash of its bytes.
+    pub hash: String,
 }
 
 impl Inputs {
     /// The inputs of a job that writes to `own`: files, and folders with all that is in them.
     pub fn beside(own: Vec<PathBuf>) -> Inputs {
-        Inputs { known: Arc::default(), own: Arc::new(own) }
+        Inputs { own: Arc::new(own), ..Inputs::default() }
+    }
+
+    /// Learns what was counted of a file of a store: where its ETag and size are the same, its bytes are, and need not be
+    /// read again to be known.
+    pub fn take_counted(&self, path: &Path, content: CountedContent) {
+        if let Some(opened) = self.known().get(path) {
+            content.tell(opened);
+        }
+        locked(&self.counted).insert(path.to_path_buf(), content);
+    }
+
+    /// An opened file that is now known by its path.
+    fn entered(&self, path: &Path, opened: Opened) -> Opened {
+        if let Some(content) = locked(&self.counted).get(opened.path()) {
+            content.tell(&opened);
+        }
+        self.known().entry(path.to_path_buf()).or_insert(opened).clone()
     }
 
     /// What the job writes.
@@ -40,6 +75,13 @@ impl Inputs {
         if stream::is_stdin(path) {
             return self.stream(path);
         }
+        if is_on_store(path) {
+            let found = match self.object(path)? {
+                None => self.member_at(path)?,
+                found => found,
+            };
+            return found.ok_or_else(|| stream::nothing_matches(&path.display().to_string()));
+        }
         let there = match std::fs::metadata(path) {
             Ok(there) => there,
             Err(cause) => {
@@ -57,8 +99,64 @@ impl Inputs {
         self.stream(path)
     }
 
+    /// The file at an address of a store, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or refuses.
+    pub(super) fn object(&self, path: &Path) -> Result<Option<Opened>> {
+        if let Some(known) = self.known().get(path) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(address) = StoreAddress::of(path) else { return Ok(None) };
+        if let Some(state) = self.listed_state(path) {
+            let opened = Opened::of_object(store::listed(&address, state)?);
+            return Ok(Some(self.entered(path, opened)));
+        }
+        let Some(found) = store::open(&address)? else { return Ok(None) };
+        let opened = match found {
+            StoreFile::Object(object) => Opened::of_object(object),
+            StoreFile::Copied(file, bytes) => {
+                let name = address.path();
+                let stamp = Stamp::of_object(&name, &ObjectState { bytes, ..ObjectState::default() });
+                let opened = Opened::new(&name, &name, stamp, bytes);
+                opened.keep(KeptHandle { file: Arc::new(file), counted: false });
+                opened
+            }
+        };
+        if opened.path() != path {
+            // Results name a file without its credentials, so that name has to lead to it, and to no other file.
+            let name = opened.path().to_path_buf();
+            if let Some(other) = self.places().addresses.insert(name.clone(), address.clone())
+                && other != address
+            {
+                return Err(Error::job(format!(
+                    "two addresses differ only in credentials: {}",
+                    name.display()
+                ))
+                .hint(
+                    "results could not tell their files apart: name one of them, or copy them to a folder",
+                ));
+            }
+            self.entered(&name, opened.clone());
+        }
+        Ok(Some(self.entered(path, opened)))
+    }
+
+    /// Has the first bytes of a file of a store fetched that a listing has shown.
+    pub(super) fn expect_start(&self, path: &Path) {
+        if self.listed_state(path).is_some()
+            && let Ok(Some(opened)) = self.object(path)
+        {
+            opened.expect_start();
+        }
+    }
+
     /// Whether `path` is that of a file, or the name of a stream that was read.
     pub fn has(&self, path: &Path) -> bool {
+        if is_on_store(path) {
+            return self.object(path).is_ok_and(|found| found.is_some())
+                || self.member_at(path).is_ok_and(|member| member.is_some());
+        }
         self.known().contains_key(path)
             || stream::is_stdin(path)
             || path.exists()
@@ -80,16 +178,27 @@ impl Inputs {
 
     /// The member of a zip at this path, if it is one.
     pub(super) fn member_at(&self, path: &Path) -> Result<Option<Opened>> {
-        let Some(archive) = path.ancestors().skip(1).find(|above| above.is_file()) else { return Ok(None) };
+        let is_file = |above: &&Path| match is_on_store(above) {
+            // Each question is a request, and archives of stores have their ending.
+            true => {
+                let name = above.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
+                name.is_some_and(|name| name.ends_with(".zip"))
+                    && self.kind_of(above).is_ok_and(|kind| kind == PlaceKind::File)
+            }
+            false => above.is_file(),
+        };
+        let Some(archive) = path.ancestors().skip(1).find(is_file) else { return Ok(None) };
         let file = self.file(archive)?;
         let Some((members, _)) = shape::members(&file, true)? else { return Ok(None) };
         Ok(members.into_iter().find(|member| member.path == path).map(|member| self.member(&file, member)))
     }
 
     pub(super) fn member(&self, archive: &Opened, member: ArchiveMember) -> Opened {
-        let mut known = self.known();
-        let opened = known.entry(member.path.clone());
-        opened.or_insert_with(|| Opened::of_member(archive, member)).clone()
+        if let Some(known) = self.known().get(&member.path) {
+            return known.clone();
+        }
+        let path = member.path.clone();
+        self.entered(&path, Opened::of_member(archive, member))
     }
 
     pub(super) fn stream(&self, path: &Path) -> Result<Opened> {
@@ -114,7 +223,24 @@ impl Inputs {
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Opened>> {
-        // Entries are only added, so a panic in another thread leaves the map whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.known)
     }
+
+    pub(super) fn places(&self) -> MutexGuard<'_, KnownPlaces> {
+        locked(&self.places)
+    }
+}
+
+impl CountedContent {
+    /// Tells a file the hash of its bytes, if they are these.
+    fn tell(&self, opened: &Opened) {
+        if opened.etag() == Some(self.etag.as_str()) && opened.bytes() == self.bytes {
+            opened.take_hash(&self.hash);
+        }
+    }
+}
+
+fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Entries are only added, so a panic in another thread leaves the map whole.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,12 +9,11 @@ use super::ReadPlan;
 use super::documents::RecordMarks;
 use super::meter::Meter;
 use super::raw::RawText;
+use super::reading::FileReader;
 use super::source_file::{InputFormat, SourceFile};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::PoisonError;
 
 /// How much of an uncompressed file is counted at once.
@@ -77,7 +76,7 @@ fn count_segments(file: &SourceFile, places: &mut [u64], size: u64) -> Result<()
         rest = behind;
     }
     // First the lines before each place from the start of its segment on, then those before that.
-    let count = |(start, places): &mut (u64, &mut [u64])| count_segment(open.file(), *start, size, places);
+    let count = |(start, places): &mut (u64, &mut [u64])| count_segment(&open, *start, size, places);
     let ends = segments.par_iter_mut().map(count).collect::<std::io::Result<Vec<u64>>>();
     let ends = ends.map_err(|e| Error::io("read", &file.path, e))?;
     let mut before = 1;
@@ -90,7 +89,7 @@ fn count_segments(file: &SourceFile, places: &mut [u64], size: u64) -> Result<()
 
 /// Makes of each of `places` the number of line ends before it in the segment at `start`; gives the
 /// number of all line ends in the segment.
-fn count_segment(file: &File, start: u64, size: u64, places: &mut [u64]) -> std::io::Result<u64> {
+fn count_segment(file: &FileReader, start: u64, size: u64, places: &mut [u64]) -> std::io::Result<u64> {
     let mut buffer = vec![0; BLOCK.min(size as usize)];
     let (mut at, mut ends, mut next) = (start, 0, 0);
     while at < start + size {

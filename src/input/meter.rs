@@ -3,7 +3,6 @@
 use super::reading::FileReader;
 use crate::error::{Error, Result};
 use std::io::{ErrorKind, Read};
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -70,27 +69,12 @@ impl Read for Disk {
 impl Disk {
     /// Appends what one `read` of at most `most` bytes gives.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
-        let most = self.file.left(most);
-        // A plain `read` needs initialised memory: writing zeros first would cost a pass over each block.
-        out.reserve(most);
         let old = out.len();
-        loop {
-            let (descriptor, at) = (self.file.file().as_raw_fd(), self.file.at() as libc::off_t);
-            // SAFETY: `reserve` made room for `most` bytes behind `old`.
-            let read = unsafe { libc::pread(descriptor, out.as_mut_ptr().add(old).cast(), most, at) };
-            if let Ok(read) = usize::try_from(read) {
-                // SAFETY: the kernel has written `read` bytes, at most `most`, behind `old`.
-                unsafe { out.set_len(old + read) };
-                self.file.skip(read as u64);
-                self.meter.take(&out[old..]);
-                return Ok(read);
-            }
-            let error = std::io::Error::last_os_error();
-            if error.kind() != ErrorKind::Interrupted {
-                self.meter.failed = true;
-                return Err(error);
-            }
-        }
+        let read = self.file.append(out, most);
+        self.meter.failed |= read.is_err();
+        read?;
+        self.meter.take(&out[old..]);
+        Ok(out.len() - old)
     }
 }
 

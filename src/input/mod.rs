@@ -9,8 +9,8 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Finding files: `walk` goes through `folders`, `patterns` and their `entries`; `left_out` says what is not read. `inputs` has
-// the files of a command, `opened` the handle of one, `stream` copies pipes, `source_file` is a file with its format, which
+// Finding files: `walk` goes through `folders`, `patterns` and their `entries`; `places` answers for disk and stores alike;
+// `left_out` says what is not read. `inputs` has the files of a command, `opened` the handle of one, `stream` copies pipes, `source_file` is a file with its format, which
 // `recognised` tells by its first bytes.
 // Files with types: `columnar` casts their arrays to the plan's types; `parquet` and `avro` read them.
 // Text: `shape` says how it is got from the bytes; `raw` reads them, `meter` counts and hashes; `text` cuts chunks,
@@ -49,6 +49,7 @@ mod opened;
 mod parquet;
 pub mod partition_columns;
 mod patterns;
+mod places;
 mod raw;
 mod read_plan;
 mod reading;
@@ -70,13 +71,16 @@ mod walk;
 pub mod wire_format;
 pub mod written;
 
-pub use self::inputs::Inputs;
+pub use self::inputs::{CountedContent, Inputs};
 pub(crate) use self::reading::FileReader;
 pub use self::report::InputReport;
 pub use self::source_file::{InputFormat, SourceFile};
 pub use avro::about_records;
 pub use opened::Opened;
-pub(crate) use parquet::{damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet};
+pub(crate) use parquet::{
+    damaged as damaged_parquet, guarded as guarded_parquet, load as load_parquet,
+    of_store as of_store_parquet,
+};
 pub use rejects::{Rejects, StoredReject};
 pub use scan::{DecodedBatch, Scan, ScanReport, ScanWorker, Spent};
 pub use shape::{Compression, Form, LineRules, Shape};

@@ -8,18 +8,21 @@
 //!   the same file still.
 //! * A file that was replaced, grew or was written over while it was read is an error, as a part of its records may be
 //!   old and a part new ([`Opened::unchanged`]).
+//! * An object of a store is known by its address, its size and its ETag. Each byte that is read of it is of that state.
 //! * What can be read only once ([`super::stream`]) is copied to a temporary file first, and read from there.
 
 use super::meter;
-use super::reading::FileReader;
+use super::reading::{ByteSource, FileReader};
 use super::shape::ArchiveMember;
 use crate::error::{Error, Result};
+use crate::store::{ObjectState, StoreObject};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A file of the input. Clones share the handle.
 #[derive(Debug, Clone)]
@@ -36,6 +39,8 @@ pub(super) struct OpenedFile {
     /// What it is in an archive, and that.
     member: Option<(ArchiveMember, Opened)>,
     kept: OnceLock<KeptHandle>,
+    /// The object that it is, if it lies on a store.
+    object: Option<Arc<StoreObject>>,
     hash: OnceLock<String>,
 }
 
@@ -46,6 +51,9 @@ pub(super) struct KeptHandle {
     /// Whether it takes one of the places of [`HELD`].
     pub(super) counted: bool,
 }
+
+/// The bytes of a file that are asked for before anything is known of it.
+const HEAD: u64 = 256 << 10;
 
 /// Handles that are kept open in this process.
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -93,6 +101,18 @@ impl Stamp {
         }
     }
 
+    /// That of an object of a store, which has no place on a disk: its name and its ETag stand for that.
+    pub(super) fn of_object(path: &Path, state: &ObjectState) -> Stamp {
+        let of = |text: Option<&str>| text.map_or(0, |text| xxh3_64(text.as_bytes()));
+        Stamp {
+            device: u64::MAX,
+            inode: xxh3_64(path.as_os_str().as_encoded_bytes()),
+            bytes: state.bytes,
+            modified: (of(state.etag.as_deref()).cast_signed(), of(state.modified.as_deref()).cast_signed()),
+            changed: (0, 0),
+        }
+    }
+
     /// Whether it is that of the same file, whatever is in it.
     pub(super) fn is_of(&self, there: &Metadata) -> bool {
         (self.device, self.inode) == (there.dev(), there.ino())
@@ -116,14 +136,30 @@ impl Opened {
     pub(super) fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
         let (place, path) = (place.to_path_buf(), path.to_path_buf());
         let (kept, hash) = (OnceLock::new(), OnceLock::new());
-        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member: None, kept, hash }))
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member: None, kept, object: None, hash }))
+    }
+
+    pub(super) fn of_object(object: Arc<StoreObject>) -> Opened {
+        let path = object.address().path();
+        let (stamp, bytes) = (Stamp::of_object(&path, object.state()), object.state().bytes);
+        let (kept, hash, object) = (OnceLock::new(), OnceLock::new(), Some(object));
+        Opened(Arc::new(OpenedFile {
+            place: path.clone(),
+            path,
+            stamp,
+            bytes,
+            member: None,
+            kept,
+            object,
+            hash,
+        }))
     }
 
     pub(super) fn of_member(archive: &Opened, member: ArchiveMember) -> Opened {
         let (place, path, stamp) = (member.path.clone(), member.path.clone(), archive.0.stamp);
         let (kept, hash, bytes) = (OnceLock::new(), OnceLock::new(), member.bytes);
         let member = Some((member, archive.clone()));
-        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, hash }))
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, object: None, hash }))
     }
 
     /// What it is in an archive, if it is in one.
@@ -156,6 +192,31 @@ impl Opened {
         self.0.path != self.0.place
     }
 
+    /// Whether it lies on a store, or came from a server.
+    pub fn is_remote(&self) -> bool {
+        let archive = self.0.member.as_ref().is_some_and(|(_, archive)| archive.is_remote());
+        archive || self.0.stamp.device == u64::MAX
+    }
+
+    /// Whether what is read is a copy that nobody else can change.
+    fn is_copy(&self) -> bool {
+        self.is_stream() || self.is_remote() && self.0.kept.get().is_some()
+    }
+
+    /// Its ETag, where equal ones mean equal bytes: manifests have it, so that a later command need not read it again.
+    pub fn etag(&self) -> Option<&str> {
+        match &self.0.member {
+            Some((_, archive)) => archive.etag(),
+            None => self.0.object.as_ref()?.trusted_etag(),
+        }
+    }
+
+    /// Takes the hash of its bytes, which a manifest tells of the same ETag and size.
+    pub(super) fn take_hash(&self, hash: &str) {
+        // A hash that was computed here is as good.
+        let _ = self.0.hash.set(hash.to_string());
+    }
+
     /// Its size in bytes.
     pub fn bytes(&self) -> u64 {
         self.0.bytes
@@ -172,13 +233,14 @@ impl Opened {
     /// Data: it is not the file that it was. Machine: it cannot be opened.
     pub(crate) fn read(&self) -> Result<FileReader> {
         if let Some((member, archive)) = &self.0.member {
-            let mut reading = archive.read()?;
-            (reading.at, reading.end) = (member.start, member.start.saturating_add(member.bytes));
-            return Ok(reading);
+            return Ok(archive.read()?.between(member.start, member.start.saturating_add(member.bytes)));
+        }
+        if let Some(object) = &self.0.object {
+            return Ok(FileReader::new(ByteSource::Store(object.clone()), self.0.bytes));
         }
         if let Some(kept) = self.0.kept.get() {
             // The handle stays with its inode, but another process may write over that in place.
-            if !self.is_stream() {
+            if !self.is_copy() {
                 self.is_as_it_was(&kept.file)?;
             }
             return Ok(self.reading(&kept.file));
@@ -197,8 +259,8 @@ impl Opened {
     /// # Errors
     /// As of [`Opened::read`].
     pub(super) fn glance(&self) -> Result<FileReader> {
-        match (self.0.kept.get(), &self.0.member) {
-            (None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
+        match (self.0.kept.get(), &self.0.member, &self.0.object) {
+            (None, None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
             _ => self.read(),
         }
     }
@@ -215,8 +277,15 @@ impl Opened {
         Ok(head)
     }
 
+    /// Has its first bytes fetched, if it lies on a store: it will soon be read.
+    pub(super) fn expect_start(&self) {
+        if let Some(object) = &self.0.object {
+            object.expect(0..self.0.bytes.min(HEAD));
+        }
+    }
+
     fn reading(&self, file: &Arc<File>) -> FileReader {
-        FileReader { file: file.clone(), at: 0, end: u64::MAX, bytes: self.0.bytes }
+        FileReader::new(ByteSource::Disk(file.clone()), self.0.bytes)
     }
 
     fn open_again(&self) -> Result<File> {
@@ -244,11 +313,14 @@ impl Opened {
     /// # Errors
     /// Data: it was replaced, grew, or was written over. Machine: it cannot be looked at.
     pub(crate) fn unchanged(&self, hash: Option<&str>) -> Result<()> {
-        if self.is_stream() {
+        if self.is_copy() {
             return Ok(());
         }
         if let Some((_, archive)) = &self.0.member {
             return archive.unchanged(None);
+        }
+        if let Some(object) = &self.0.object {
+            return object.unchanged();
         }
         // Looked up by path: the handle would not notice that another file was renamed into its place.
         let there = std::fs::metadata(self.path()).map_err(|cause| match cause.kind() {

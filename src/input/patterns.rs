@@ -7,9 +7,11 @@
 //! * Names are matched as text: one that is not UTF-8 is left out, and told.
 
 use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden};
+use super::places::PlaceKind;
 use super::stream;
 use super::walk::Walk;
 use crate::error::{Error, Result};
+use crate::store::StoreAddress;
 use crate::table::snapshot::SnapshotChoice;
 use glob::{MatchOptions, Pattern};
 use std::io::ErrorKind;
@@ -38,6 +40,13 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     if stream::is_stdin(path) {
         return walk.named(path);
     }
+    if let Some(address) = StoreAddress::of(path) {
+        if walk.snapshot != SnapshotChoice::Current {
+            return Err(Error::job(format!("{pattern} is on a store, and tables on stores are not read"))
+                .hint("copy the table to a folder: its log, its metadata and its files"));
+        }
+        return on_store(pattern, &address, walk);
+    }
     if walk.table(path)? {
         return Ok(());
     }
@@ -65,33 +74,85 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     if !has_wildcards(pattern) {
         return Ok(());
     }
-    let wrong = |e: glob::PatternError| {
-        Error::job(format!("`{pattern}` is not a glob"))
-            .caused_by(e.msg)
-            .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
-    };
-    Pattern::new(pattern).map_err(wrong)?;
     let plain = pattern.trim_start_matches("./");
     let parts: Vec<&str> = plain.split('/').filter(|part| !part.is_empty()).collect();
     // Folders in front of the first wildcard are not listed: that may be forbidden, and costs time.
     let literal = parts.iter().take_while(|part| !has_wildcards(part)).count();
     let mut base = PathBuf::from(if plain.starts_with('/') { "/" } else { "" });
     base.extend(&parts[..literal]);
-    let mut segments: Vec<Segment> = parts[literal..]
-        .iter()
-        .map(|part| segment(part))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(wrong)?;
+    let segments = segments(pattern, &parts[literal..])?;
+    match walk.place(&base)? {
+        Some(place) => walk.matches(&place, &segments),
+        None => Ok(()),
+    }
+}
+
+/// The parts of a glob from its first wildcard on.
+fn segments(pattern: &str, parts: &[&str]) -> Result<Vec<Segment>> {
+    let wrong = |e: glob::PatternError| {
+        Error::job(format!("`{pattern}` is not a glob"))
+            .caused_by(e.msg)
+            .hint("`*`, `?` and `[…]` are special; write `[*]` for the character itself")
+    };
+    Pattern::new(pattern).map_err(wrong)?;
+    let segments = parts.iter().map(|part| segment(part)).collect::<std::result::Result<Vec<_>, _>>();
+    let mut segments = segments.map_err(wrong)?;
     // Of a slash at the end: folders alone.
     if pattern.ends_with('/') {
         segments.push(Segment::Tree);
     }
     // `**/**` means the same as `**`, but would match each file in several ways.
     segments.dedup_by(|a, b| matches!((a, b), (Segment::Tree, Segment::Tree)));
-    match walk.place(&base)? {
-        Some(place) => walk.matches(&place, &segments),
-        None => Ok(()),
+    Ok(segments)
+}
+
+/// Adds to `walk` what `pattern`, an address of a store, stands for.
+fn on_store(pattern: &str, address: &StoreAddress, walk: &mut Walk) -> Result<()> {
+    let path = Path::new(pattern);
+    if !address.can_list() {
+        // In addresses of servers `?` begins the query, and they have no listing that a glob could be matched with.
+        if address.key().split('?').next().is_some_and(|path| path.contains('*')) {
+            let shown = address.path();
+            return Err(Error::job(format!(
+                "{}: a server cannot be asked what files it has",
+                shown.display()
+            ))
+            .hint("name each file: path = [\"https://…\", \"https://…\"]"));
+        }
+        return match walk.inputs.has(path) {
+            true => walk.named(path),
+            // Why there is nothing the server has said.
+            false => walk.inputs.file(path).map(drop),
+        };
     }
+    let wild = has_wildcards(pattern);
+    let kind = match walk.inputs.kind_of(path) {
+        // Who may list may not be allowed to look at any name.
+        Err(_) if wild => PlaceKind::Nothing,
+        kind => kind?,
+    };
+    match kind {
+        PlaceKind::Folder => return walk.folder(Path::new(pattern.trim_end_matches('/'))),
+        PlaceKind::File => return walk.named(path),
+        PlaceKind::Nothing if walk.inputs.has(path) => return walk.named(path),
+        PlaceKind::Nothing if !wild => return Ok(()),
+        PlaceKind::Nothing => {}
+    }
+    let parts: Vec<&str> = address.key().split('/').filter(|part| !part.is_empty()).collect();
+    let literal = parts.iter().take_while(|part| !has_wildcards(part)).count();
+    let mut base = PathBuf::from(address.root());
+    base.extend(&parts[..literal]);
+    let segments = segments(pattern, &parts[literal..])?;
+    let Some(place) = walk.place(&base)? else { return Ok(()) };
+    // What stands before the first wildcard bounds what is listed.
+    let first = parts[literal];
+    let fixed = &first[..first.find(['*', '?', '[']).unwrap_or(first.len())];
+    let names = walk.inputs.beginning_with(&base, fixed, segments.len() > 1 || first == "**")?;
+    walk.matching = Some((base, names));
+    let matched = walk.matches(&place, &segments);
+    // Another pattern may ask for more of the same folder.
+    walk.matching = None;
+    matched
 }
 
 pub(super) fn has_wildcards(text: &str) -> bool {

@@ -13,6 +13,8 @@ pub struct InputReport {
     pub bytes: u64,
     /// The hash of its bytes on disk: `xxh3:` and 32 hexadecimal digits.
     pub hash: String,
+    /// Its ETag, if it lies on a store where equal ones mean equal bytes.
+    pub etag: Option<String>,
     /// Records read, rejected ones included.
     pub records: u64,
     /// Rows of a Parquet file that were left out unread, as the plan's time range allows.

@@ -269,10 +269,10 @@ impl Scan {
             }
         }
         let source = &self.plan.files[ordinal as usize];
-        let path = source.path.clone();
+        let (path, etag) = (source.path.clone(), source.opened.etag().map(str::to_string));
         let hashed = source.opened.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
         let (bytes, hash) = hashed?;
-        lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, records: 0, skipped });
+        lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped });
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::opened::Opened;
 use super::shape::{Compression, Shape};
 use super::wire_format::Framing;
+use crate::store::{StoreAddress, StoreKind};
 use std::path::{Path, PathBuf};
 
 /// The format of a file's records.
@@ -62,6 +63,12 @@ pub struct SourceFile {
 pub(super) fn kind_of(path: &Path) -> (Option<InputFormat>, Compression) {
     // Endings are compared without case, as some programs export `.CSV`.
     let name = path.file_name().map(|n| n.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    // In the address of a file of a server, what is asked for follows.
+    let is_of_server = || StoreAddress::of(path).is_some_and(|address| address.kind() == StoreKind::Web);
+    let name = match name.split_once('?') {
+        Some((name, _)) if is_of_server() => name.to_string(),
+        _ => name,
+    };
     let endings = [
         (".gz", Compression::Gzip),
         (".zst", Compression::Zstd),

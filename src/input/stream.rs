@@ -8,7 +8,9 @@
 //! * Sockets, devices and terminals are refused by name.
 
 use super::meter::Meter;
+use super::places;
 use crate::error::{Error, Result};
+use crate::store::StoreAddress;
 use std::fs::{File, FileType, Metadata};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -153,6 +155,15 @@ fn relative(pattern: &str, error: Error) -> Error {
 /// The error for a pattern that stands for no file.
 pub(super) fn nothing_matches(pattern: &str) -> Error {
     let path = Path::new(pattern);
+    if let Some(address) = StoreAddress::of(path) {
+        return places::nothing_on_store(pattern, &address);
+    }
+    if let Some((scheme, _)) = pattern.split_once("://") {
+        return Error::job(format!(
+            "there is no file {pattern}, and `{scheme}` is not a store that is known"
+        ))
+        .hint("stores are s3://, gs://, az://, abfss://, https:// and http://");
+    }
     if path.is_dir() {
         return Error::job(format!("no data files in the folder {pattern}")).hint(
             "files and folders with a name that starts with `_` or `.`, and files with an unknown extension, are ignored",

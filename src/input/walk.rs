@@ -2,14 +2,17 @@
 
 use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden, real_path};
 use super::folders::{
-    ABOVE, SPARK_LOG, has_ended, is_partition, is_spark_part, is_unfinished, not_a_table, read_log, same,
+    ABOVE, SPARK_LOG, above, has_ended, is_partition, is_spark_part, is_unfinished, not_a_table, read_log,
+    same,
 };
 use super::inputs::Inputs;
 use super::left_out::{LeftOutPaths, Own};
+use super::places::{PlaceKind, PlaceName, folder_of};
 use super::recognised::{by_content, is_packed};
 use super::source_file::{InputFormat, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use crate::table::snapshot::{self, SnapshotChoice};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -41,6 +44,8 @@ pub(super) struct Walk<'a> {
     pub(super) committed: HashMap<PathBuf, HashSet<PathBuf>>,
     /// The tables that are read, with their snapshots, a sentence each.
     pub(super) tables: Vec<String>,
+    /// What a glob may match in the folder of a store where it begins.
+    pub(super) matching: Option<(PathBuf, Vec<PlaceName>)>,
 }
 
 impl<'a> Walk<'a> {
@@ -60,6 +65,7 @@ impl<'a> Walk<'a> {
             queries: HashMap::new(),
             committed: HashMap::new(),
             tables: vec![],
+            matching: None,
         }
     }
 
@@ -178,6 +184,7 @@ impl<'a> Walk<'a> {
         if self.is_own(&place) {
             return Ok(());
         }
+        self.inputs.learn(folder)?;
         let before = self.paths.len();
         // `above` looks at the parent of a path, so any name does for a file of this folder.
         let query = self.above(&folder.join("x"))?;
@@ -194,7 +201,9 @@ impl<'a> Walk<'a> {
                     false => *self.uncommitted.entry(query.clone()).or_default() += 1,
                 }
             }
-        } else if self.paths[before..].iter().any(|path| is_spark_part(path)) && !has_ended(folder) {
+        } else if self.paths[before..].iter().any(|path| is_spark_part(path))
+            && !has_ended(folder, self.inputs)
+        {
             // Other programs write part files too, but only Spark and Hadoop mark the end of a job.
             self.unended.insert(folder.to_path_buf());
         }
@@ -223,7 +232,7 @@ impl<'a> Walk<'a> {
             if path.file_name().is_some_and(|name| name == "_temporary") {
                 self.temporary.insert(path.clone());
             } else if (!is_hidden(path) || is_partition(path)) && !self.leaves_out(&entry) {
-                not_a_table(path)?;
+                not_a_table(path, self.inputs)?;
                 self.below(&entry.place)?;
             }
         }
@@ -248,8 +257,9 @@ impl<'a> Walk<'a> {
 
     /// Refuses files of tables; gives the folder of the streaming query that `path` is of.
     pub(super) fn above(&mut self, path: &Path) -> Result<Option<PathBuf>> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        let parent = match folder_of(path) {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ if is_on_store(path) => return Ok(None),
             _ => PathBuf::from("."),
         };
         // A folder may hold many thousands of files: it is looked at once.
@@ -259,9 +269,9 @@ impl<'a> Walk<'a> {
         // Relative paths end where we are, and tables do not.
         let whole = real_path(&parent);
         let mut query = None;
-        for (up, folder) in whole.ancestors().take(ABOVE).enumerate() {
-            not_a_table(folder)?;
-            if query.is_none() && folder.join(SPARK_LOG).is_dir() {
+        for (up, folder) in above(&whole).take(ABOVE).enumerate() {
+            not_a_table(folder, self.inputs)?;
+            if query.is_none() && self.inputs.is_folder(&folder.join(SPARK_LOG)) {
                 // As the user wrote it, where the path is so long.
                 let written = parent.ancestors().nth(up).filter(|p| same(p, folder));
                 query = Some(written.map_or_else(|| folder.to_path_buf(), Path::to_path_buf));
@@ -279,14 +289,21 @@ impl<'a> Walk<'a> {
 
     pub(super) fn committed(&mut self, query: &Path) -> Result<&HashSet<PathBuf>> {
         if !self.committed.contains_key(query) {
-            self.committed.insert(query.to_path_buf(), read_log(query)?);
+            self.committed.insert(query.to_path_buf(), read_log(query, self.inputs)?);
         }
         Ok(&self.committed[query])
     }
 
     pub(super) fn all_there(&mut self, query: &Path) -> Result<()> {
         let committed = self.committed(query)?;
-        let mut missing: Vec<&PathBuf> = committed.iter().filter(|path| !query.join(path).exists()).collect();
+        let committed = committed.clone();
+        let is_there = |path: &Path| self.inputs.kind_of(path).map(|kind| kind != PlaceKind::Nothing);
+        let mut missing: Vec<&PathBuf> = vec![];
+        for path in &committed {
+            if !is_there(&query.join(path))? {
+                missing.push(path);
+            }
+        }
         // A `HashSet` has a random order, but the error must name the same file on each run.
         missing.sort();
         let Some(first) = missing.first() else { return Ok(()) };
@@ -329,6 +346,9 @@ impl Walk<'_> {
     /// # Errors
     /// It cannot be read.
     pub(super) fn entries(&mut self, of: &FolderStep) -> Result<Vec<FolderEntry>> {
+        if is_on_store(&of.path) {
+            return self.entries_on_store(of);
+        }
         let folder = if of.path.as_os_str().is_empty() { Path::new(".") } else { &of.path };
         let failed = |e| Error::io("read the folder", folder, e);
         let mut found = vec![];
@@ -344,12 +364,24 @@ impl Walk<'_> {
         Ok(found)
     }
 
+    fn entries_on_store(&self, of: &FolderStep) -> Result<Vec<FolderEntry>> {
+        let names = match &self.matching {
+            Some((folder, names)) if *folder == of.path => names.clone(),
+            _ => self.inputs.names_in(&of.path)?,
+        };
+        Ok(names.into_iter().map(|(name, kind)| FolderEntry::on_store(&of.path.join(name), kind)).collect())
+    }
+
     /// The entry of this name in a folder, if there is one.
     ///
     /// # Errors
     /// It cannot be looked at.
     pub(super) fn entry(&self, of: &FolderStep, name: &OsStr) -> Result<Option<FolderEntry>> {
         let path = of.path.join(name);
+        if is_on_store(&path) {
+            let kind = self.inputs.kind_of(&path)?;
+            return Ok((kind != PlaceKind::Nothing).then(|| FolderEntry::on_store(&path, kind)));
+        }
         // `metadata` would follow a link, and fail for one that leads nowhere.
         match path.symlink_metadata() {
             Ok(there) => self.entry_of(of, name, there.file_type()),

@@ -5,6 +5,7 @@ use crate::batch::DataType;
 use crate::pg::TableAddress;
 use crate::plan::OutputTo;
 use crate::sink::owner;
+use crate::store::StoreAddress;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -36,6 +37,12 @@ impl Dataset {
 
     /// A file or a folder; none of a pipe or a device, which is not a dataset.
     pub fn of_path(path: &Path) -> Option<Dataset> {
+        // The names of OpenLineage: `s3://bucket` and `folder/file`.
+        if let Some(address) = StoreAddress::of(path) {
+            let name = address.path().display().to_string();
+            let name = name.strip_prefix(address.root()).unwrap_or(&name).trim_start_matches('/').to_string();
+            return Some(Dataset::new(address.root(), if name.is_empty() { "/".into() } else { name }));
+        }
         let place = owner::place(path);
         let is_device = place.metadata().is_ok_and(|there| !there.is_file() && !there.is_dir());
         // A pipe of a shell is `/dev/fd/63`, which leads to `/proc`.
@@ -47,6 +54,12 @@ impl Dataset {
     /// wildcards the folder above the first.
     pub fn of_pattern(pattern: &str) -> Option<Dataset> {
         let path = Path::new(pattern);
+        if StoreAddress::of(path).is_some() {
+            let plain = pattern
+                .find(['*', '?', '['])
+                .map_or(pattern, |wild| &pattern[..pattern[..wild].rfind('/').unwrap_or(wild)]);
+            return Dataset::of_path(Path::new(plain));
+        }
         if path.exists() || !pattern.contains(['*', '?', '[']) {
             return Dataset::of_path(path);
         }
@@ -78,7 +91,13 @@ impl Dataset {
 
     /// Whether a file is in it.
     pub fn contains(&self, path: &Path) -> bool {
-        self.namespace == "file" && owner::place(path).starts_with(&self.name)
+        match StoreAddress::of(path) {
+            Some(address) if address.root() == self.namespace => {
+                self.name == "/" || Path::new(address.key()).starts_with(&self.name)
+            }
+            Some(_) => false,
+            None => self.namespace == "file" && owner::place(path).starts_with(&self.name),
+        }
     }
 
     /// Its columns, with their types as a job writes them.

@@ -36,7 +36,7 @@ pub fn catch_up(
     let before = match before {
         Some(before) if !partial => before,
         before => {
-            before.map_or(Ok(()), |before| backfill::nothing_gone(&before))?;
+            before.map_or(Ok(()), |before| backfill::nothing_gone(&before, &plan.inputs))?;
             return crate::run::run(plan, options, progress);
         }
     };
@@ -64,6 +64,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         ordinal: 0,
         bytes: input.bytes,
         hash: input.hash.clone(),
+        etag: input.etag.clone(),
         records: input.records,
         skipped: 0,
     });

@@ -152,6 +152,9 @@ pub struct InputEntry {
     pub bytes: u64,
     /// XXH3-128 of its bytes, in hex.
     pub hash: String,
+    /// Its ETag, if it lies on a store where equal ones mean equal bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// Records read from it.
     pub records: u64,
     /// The table that it is a file of; none for a file of the source.
@@ -365,6 +368,7 @@ mod tests {
             path: path.into(),
             bytes: 10,
             hash: "aa".into(),
+            etag: None,
             records: 2,
             table: table.map(str::to_string),
         };

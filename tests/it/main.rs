@@ -124,6 +124,8 @@ mod sql_rows;
 mod sql_shape;
 mod sql_streamed;
 mod step_faults;
+mod store_server;
+mod stores;
 mod stream_laws;
 mod stream_oracle;
 mod streamed;

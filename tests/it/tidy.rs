@@ -27,7 +27,7 @@ const LAYERS: [&[&str]; 24] = [
     // Columns that are derived as records are read are expressions.
     &["expr"],
     &["aggregate"],
-    &["adbc", "pg"],
+    &["adbc", "pg", "store"],
     &["batch"],
     &["time", "clock", "process"],
     &["error"],

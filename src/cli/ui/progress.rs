@@ -2,6 +2,7 @@
 
 use super::is_json;
 use crate::engine::{self, SpentWork, StageTimes, TimedStage};
+use crate::store;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -39,7 +40,7 @@ impl engine::Progress for ProgressLine {
         }
         // Made at the first report, so that a command that fails early does not draw a line.
         let bar = self.bar.get_or_init(|| {
-            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+            let style = "reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left{msg}";
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
             bar.set_style(
                 // The template is a constant, so the default is never taken.
@@ -48,6 +49,9 @@ impl engine::Progress for ProgressLine {
             bar
         });
         bar.set_position(done);
+        if let Some((count, why)) = store::retries() {
+            bar.set_message(format!("; {count} requests made again: {why}"));
+        }
     }
 
     fn writing(&self) {

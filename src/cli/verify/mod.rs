@@ -22,6 +22,7 @@ use crate::pg::ServerAddress;
 use crate::report;
 use crate::secret::without_secrets;
 use crate::sink::owner;
+use crate::store::is_on_store;
 use crate::verify::{
     Against, MaxDifferent, Skipped, Verified, VerifyRequest, VerifyVerdict, verify, verify_files,
 };
@@ -281,7 +282,8 @@ impl VerifyArgs {
         if path.as_os_str() == "-" {
             return Ok(Against::Stdin);
         }
-        if !path.exists() {
+        // What is on a store, whoever opens it asks for.
+        if !is_on_store(path) && !path.exists() {
             return Err(Error::job(format!("{} does not exist", path.display())));
         }
         Ok(match path.extension().and_then(|e| e.to_str()) {
@@ -387,5 +389,5 @@ pub(super) fn as_json(verdict: &VerifyVerdict) -> Value {
 
 /// Whether it is a result, and not a job file.
 fn is_result(path: &Path) -> bool {
-    path.is_dir() || path.extension().is_some_and(|e| e != "toml")
+    path.is_dir() || is_on_store(path) || path.extension().is_some_and(|e| e != "toml")
 }

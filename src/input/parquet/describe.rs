@@ -1,7 +1,7 @@
 //! What the footer of a Parquet file says of its columns, for type inference.
 
-use super::guarded;
 use super::schema::{self, Lookup};
+use super::{guarded, of_store};
 use crate::batch::DataType;
 use crate::error::Result;
 use crate::input::SourceFile;
@@ -20,12 +20,13 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 /// Data: no Parquet file, or a damaged one. Machine: it cannot be opened.
 pub fn describe(file: &SourceFile) -> Result<FileColumns> {
     let handle = file.opened.read()?;
-    guarded(&file.path, || {
+    let described = guarded(&file.path, || {
         let metadata = schema::load(&file.path, &handle)?;
         schema::check_names(&metadata, &file.path)?;
         let columns = schema::names(&metadata).into_iter().map(|name| column(&metadata, name)).collect();
         Ok(FileColumns { columns, records: schema::records(&metadata) })
-    })
+    });
+    of_store(&handle, described)
 }
 
 /// A column. Its nulls are those that statistics count, its example the least value of the first row group.

@@ -77,7 +77,8 @@ impl ParquetFile {
     /// cannot become the plan's. Machine: the file cannot be opened.
     pub fn open(plan: &Arc<ReadPlan>, file: &SourceFile) -> Result<ParquetFile> {
         let handle = file.opened.read()?;
-        guarded(&file.path, || Self::match_columns(plan, file, schema::load(&file.path, &handle)?, &handle))
+        let opened = || Self::match_columns(plan, file, schema::load(&file.path, &handle)?, &handle);
+        of_store(&handle, guarded(&file.path, opened))
     }
 
     fn match_columns(
@@ -155,14 +156,19 @@ impl ParquetFile {
     /// Where `unit` is not below [`ParquetFile::units`].
     pub fn read(self: &Arc<Self>, unit: usize) -> Result<ParquetUnit> {
         let unit = self.units[unit];
-        let (reader, watch, batch_rows) = guarded(&self.path, || {
+        let opened = guarded(&self.path, || {
             let group = self.metadata.metadata().row_group(unit.row_group);
             let leaves = || self.leaves().flat_map(Leaf::indices);
+            for leaf in leaves() {
+                let (start, length) = group.column(leaf).byte_range();
+                self.handle.expect(start..start.saturating_add(length));
+            }
             let watch = Arc::new(PageWatch::new(group, leaves()));
             // Widths of numbers are known from the plan; the sizes of texts only from the footer.
             let rows = self.plan.rows_in(self.plan.chunk_bytes).min(rows_of_texts(group, leaves()));
             Ok((self.reader(unit, 0, rows, &watch)?, watch, rows))
-        })?;
+        });
+        let (reader, watch, batch_rows) = of_store(&self.handle, opened)?;
         Ok(ParquetUnit {
             file: self.clone(),
             unit,
@@ -247,7 +253,7 @@ impl ParquetUnit {
             return None;
         }
         let file = self.file.clone();
-        let outcome = guarded(&file.path, || self.step(&file.path, bad));
+        let outcome = of_store(&file.handle, guarded(&file.path, || self.step(&file.path, bad)));
         self.failed = outcome.is_err();
         Some(outcome)
     }
@@ -430,6 +436,11 @@ fn bounds(
     // Bounds that are unknown or no times prove nothing.
     least.faults.iter().chain(most.faults.iter()).for_each(|f| bounds[f.row] = None);
     Some(bounds)
+}
+
+/// Gives the error of the store in place of that of a reader, who takes missing bytes for damage.
+pub(crate) fn of_store<T>(file: &FileReader, outcome: Result<T>) -> Result<T> {
+    outcome.map_err(|error| file.failure().unwrap_or(error))
 }
 
 /// Runs what reads `path`, and turns a panic over damaged bytes into an error.

@@ -14,6 +14,7 @@ use crate::job::spec::{OutputSpec, is_true};
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
+use crate::store::is_on_store;
 use crate::table::TableFormat;
 use crate::window::Window;
 use std::path::Path;
@@ -167,7 +168,8 @@ impl Planner<'_> {
 
     /// Whether a path is one of a file or folder, and tells its format where that is not named.
     fn can_be_written(&self, path: &At<String>, named: bool) -> bool {
-        if path.value.contains("://") {
+        // Why nothing is written to a store, `places` says.
+        if path.value.contains("://") && !is_on_store(Path::new(&path.value)) {
             let error = Error::job(format!("`{}` cannot be written yet", path.value));
             let hint = "a folder, a .parquet, .csv, .jsonl, .avro, .kcat or .html file, postgres://…/table, or \"-\"";
             self.fault(error.hint(hint), &path.span);

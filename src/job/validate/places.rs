@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::job::destinations::{answers, goes_to, rejects};
 use crate::plan::OutputTo;
 use crate::sink::owner::{identity, place};
+use crate::store::is_on_store;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,13 @@ impl Planner<'_> {
         let written = self.written();
         let inputs = JobInputs::of(self, &written);
         for (number, one) in written.iter().enumerate() {
+            if is_on_store(&one.path) {
+                let error =
+                    Error::job(format!("`{}` cannot be written: it is on a store", one.path.display()))
+                        .hint("a store has no rename, so readers could see half of a change");
+                self.fault(error.hint("write to the disk, and copy that"), &one.span);
+                continue;
+            }
             // Places are given away in order, so only the later of two is told.
             let before = || written[..number].iter();
             let taken = inputs.taken(one).or_else(|| before().find_map(|other| clash(one, other)));

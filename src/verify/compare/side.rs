@@ -9,7 +9,7 @@ use crate::batch::partition_values;
 use crate::error::{Error, Result};
 use crate::input::{
     InputFormat, Inputs, Opened, SourceFile, damaged_parquet as damaged, files, guarded_parquet as guarded,
-    load_parquet as load,
+    load_parquet as load, of_store_parquet as of_store,
 };
 use arrow_array::{ArrayRef, RecordBatch};
 use parquet::arrow::ProjectionMask;
@@ -230,7 +230,7 @@ impl Side {
     fn parquet(&mut self, file: &SourceFile, constants: Constants, which: WhichSide) -> Result<()> {
         let (path, handle) = (&file.path, file.opened.read()?);
         // The reader may panic over damaged bytes; `guarded` makes an error of that.
-        let metadata = guarded(path, || load(path, &handle))?;
+        let metadata = of_store(&handle, guarded(path, || load(path, &handle)))?;
         let fields = metadata.schema().fields();
         once(fields.iter().map(|field| field.name()), which, &path.display().to_string())?;
         for field in fields {
@@ -388,8 +388,9 @@ impl ParquetResult {
         let roots = fields.iter().enumerate().filter(|(_, field)| names.contains(&field.name().as_str()));
         // By roots, not leaves, so that a nested column stays whole.
         let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.map(|(i, _)| i));
-        let mut reader = guarded(path, || {
-            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, self.metadata.clone())
+        let opened = guarded(path, || {
+            let from = handle.clone();
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(from, self.metadata.clone())
                 .with_row_groups(vec![row_group])
                 .with_projection(mask)
                 .with_batch_size(BATCH);
@@ -398,9 +399,11 @@ impl ParquetResult {
                 None => builder,
             };
             builder.build().map_err(|e| damaged(path, &e))
-        })?;
+        });
+        let mut reader = of_store(&handle, opened)?;
         loop {
-            let next = guarded(path, || reader.next().transpose().map_err(|e| damaged(path, &e)))?;
+            let next = guarded(path, || reader.next().transpose().map_err(|e| damaged(path, &e)));
+            let next = of_store(&handle, next)?;
             match next {
                 Some(batch) => see(&batch)?,
                 None => return Ok(()),

@@ -15,10 +15,12 @@ use std::sync::Arc;
 /// The rows of a file.
 pub(super) fn read(file: &File, of: &SourceFile, wanted: &[RawColumn]) -> Result<RawFile> {
     let path = file.path;
+    let handle = of.opened.read()?;
     let failed = |e: &dyn std::fmt::Display| {
-        Error::data(format!("{} cannot be read as Parquet", path.display())).caused_by(e)
+        let damaged = || Error::data(format!("{} cannot be read as Parquet", path.display())).caused_by(e);
+        handle.failure().unwrap_or_else(damaged)
     };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(of.opened.read()?).map_err(|e| failed(&e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(handle.clone()).map_err(|e| failed(&e))?;
     let schema = builder.schema().clone();
     let mut names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     names.sort_unstable();

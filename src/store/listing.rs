@@ -1,0 +1,39 @@
+//! What a store says that it holds.
+
+use super::object::ObjectState;
+
+/// How deep a listing goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// All below a prefix.
+    All,
+    /// What lies directly behind a prefix, and the folders there.
+    One,
+    /// Whether there is anything: an object, or a few.
+    Any,
+}
+
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedObject {
+    /// Its name in the bucket.
+    pub key: String,
+    /// What the store tells of it.
+    pub state: ObjectState,
+}
+
+/// What a store holds.
+#[derive(Debug, Clone, Default)]
+pub struct StoreListing {
+    /// Objects, in any order.
+    pub objects: Vec<ListedObject>,
+    /// The names of folders in the bucket, without a slash at the end; of [`Depth::One`] alone.
+    pub folders: Vec<String>,
+}
+
+impl StoreListing {
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.folders.is_empty()
+    }
+}
