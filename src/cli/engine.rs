@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Which engine, and how it is checked.
 #[derive(Debug, Args)]
 pub struct EngineArgs {
-    /// Let another engine compute the outputs: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://HOST/DB
+    /// Let another engine compute the outputs: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://HOST/DB, sc://HOST:PORT
     #[arg(long, value_name = "ENGINE")]
     on: Option<String>,
     /// With --on: how much of the engine's result is also computed here, and compared before the commit

@@ -78,7 +78,10 @@ impl RunArgs {
         lineage::read(watch, &spec, true)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
-        let plan = job::plan_job(&spec, &overrides)?;
+        let mut plan = job::plan_job(&spec, &overrides)?;
+        if self.engine.is_given() {
+            plan = plan.with_absolute_paths();
+        }
         facts.plan(&plan);
         if !self.quiet {
             ui::notes(&plan.notes);

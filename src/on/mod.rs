@@ -50,7 +50,7 @@ pub struct EngineOutcome {
     pub checked: Vec<CheckedOutput>,
 }
 
-/// Computes the outputs of `plan`, which is that of the job, on an engine, and commits them together.
+/// Computes the outputs of `plan` on an engine, and commits them together. The plan is that of the job, with absolute paths.
 ///
 /// # Errors
 /// What the engine cannot do, by name; the engine refuses a statement or does not answer; its result is not that of a
@@ -79,7 +79,7 @@ pub fn backfill_on(
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
     let transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let mut after = backfill::files_after(spec, overrides, given, &transaction, &targets)?;
-    let plan = job::plan_job(spec, &after.overrides)?;
+    let plan = job::plan_job(spec, &after.overrides)?.with_absolute_paths();
     refused::refuse(&plan, dialect)?;
     let files = std::mem::take(&mut after.files);
     if !after.changes {

@@ -77,6 +77,13 @@ impl Plan {
         plan.without_late_output()
     }
 
+    /// For an engine in another process: its statements name files by absolute paths.
+    #[must_use]
+    pub fn with_absolute_paths(mut self) -> Plan {
+        self.pipeline.absolute_paths = true;
+        self
+    }
+
     /// Without the output of late events.
     #[must_use]
     pub fn without_late_output(mut self) -> Plan {

@@ -105,6 +105,7 @@ pub fn verify(
     plan: Plan,
     request: &VerifyRequest,
 ) -> Result<VerifyVerdict> {
+    let plan = if request.engine.is_some() { plan.with_absolute_paths() } else { plan };
     let (chosen, late) = chosen(&plan, request)?;
     let stdin = theirs::stdin(request)?;
     let mut verdict = VerifyVerdict::default();

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The value of a variable that names a library. Without one the test ends, but not where CI runs it.
-fn library(variable: &str) -> Option<String> {
+pub fn library(variable: &str) -> Option<String> {
     match std::env::var(variable) {
         Ok(path) => Some(path),
         Err(_) if std::env::var_os("CI").is_some() => {
@@ -36,7 +36,7 @@ fn lake() -> Option<Lab> {
 }
 
 /// Events of some days, out of order, with empty texts, NULL, quotes, and one event twice.
-fn log(lab: &Lab) {
+pub fn log(lab: &Lab) {
     let mut lines = String::from("at,shop,item,amount,qty\n");
     for i in 0..400u32 {
         let (day, hour, minute) = (1 + i * 7 % 5, i * 13 % 24, i * 29 % 60);
@@ -56,11 +56,11 @@ fn log(lab: &Lab) {
     lab.write("in/a.csv", &lines[..half]);
 }
 
-const SOURCE: &str = "timezone = \"Europe/London\"\n[source]\npath = \"in/*.csv\"\ntime = \"at\"\n\
+pub const SOURCE: &str = "timezone = \"Europe/London\"\n[source]\npath = \"in/*.csv\"\ntime = \"at\"\n\
     types = { amount = \"decimal(18,2)\" }\n";
 
 /// Outputs of all kinds: windows of the calendar and of hours, sessions, all of time, events; parts and single files.
-const OUTPUTS: &str = r#"
+pub const OUTPUTS: &str = r#"
 [[step]]
 filter = "qty < 3"
 [[step]]
@@ -105,16 +105,16 @@ window = { tumbling = "1h" }
 select = { n = "count(*)" }
 "#;
 
-fn on(lab: &Lab, more: &[&str]) -> Answer {
+pub fn on(lab: &Lab, more: &[&str]) -> Answer {
     lab.highwater(&[&["run", "job.toml", "--on", "lake"], more].concat())
 }
 
 /// The files of `out`.
-fn out(lab: &Lab) -> Snapshot {
+pub fn out(lab: &Lab) -> Snapshot {
     snapshot(&lab.path("out"))
 }
 
-fn same(is: &Snapshot, wanted: &Snapshot) {
+pub fn same(is: &Snapshot, wanted: &Snapshot) {
     let names = |a: &Snapshot, b: &Snapshot| -> Vec<String> {
         a.iter()
             .filter(|(path, content)| b.get(*path) != Some(content))
@@ -125,7 +125,7 @@ fn same(is: &Snapshot, wanted: &Snapshot) {
 }
 
 /// Without the logs of changes, which a backfill here alone writes.
-fn without_logs(files: Snapshot) -> Snapshot {
+pub fn without_logs(files: Snapshot) -> Snapshot {
     files.into_iter().filter(|(path, _)| !path.contains("/changes")).collect()
 }
 
@@ -279,7 +279,7 @@ fn engines_that_are_not_there_are_refused() {
     insta::assert_snapshot!(words, @r#"
     error: there is no engine `lak`
       hint: did you mean `lake`?
-      hint: an engine is an entry of @/engines.toml, or a URI: duckdb:…, postgresql://…, postgres://…
+      hint: an engine is an entry of @/engines.toml, or a URI: duckdb:…, postgresql://…, postgres://…, sc://…
     error: the driver `/no/such/libduckdb.so` of the engine `lake` cannot be loaded
       cause: Error with dynamic library: /no/such/libduckdb.so: cannot open shared object file: No such file or directory
       hint: install the driver, and name its library in engines.toml: driver = "/path/lib….so"
@@ -290,7 +290,7 @@ fn engines_that_are_not_there_are_refused() {
     error: the engine `odd` reads the SQL of duckdbb, which is not a dialect
       hint: did you mean `duckdb`?
     error: the URI `grpc://…` does not say which engine answers
-      hint: URIs with a known engine are duckdb:…, postgresql://…, postgres://…
+      hint: URIs with a known engine are duckdb:…, postgresql://…, postgres://…, sc://…
       hint: for another one write its driver, uri and dialect into @/engines.toml, and give the name of that entry
     "#);
 }
@@ -369,7 +369,7 @@ fn postgresql_answers_through_its_driver() {
 }
 
 /// Three outputs: events, windows as folders, windows as a file.
-const CRASH: &str = r#"
+pub const CRASH: &str = r#"
 [source]
 path = "in/*.jsonl"
 time = "at"
@@ -390,7 +390,7 @@ select = { n = "count(*)" }
 "#;
 
 /// Events of some days.
-fn events(days: std::ops::Range<u32>, v: u32) -> String {
+pub fn events(days: std::ops::Range<u32>, v: u32) -> String {
     let event = |day, i| {
         format!("{{\"at\":\"2024-05-{day:02}T{:02}:10:00Z\",\"k\":\"k{}\",\"v\":{v}}}\n", i * 7, i % 2)
     };
@@ -432,6 +432,14 @@ fn of_two_runs_at_once_one_wins_and_the_other_is_told() {
 #[test]
 fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
     let Some(lab) = lake() else { return };
+    let (done, refused) = jobs_of_the_repository(&lab);
+    println!("{done} jobs the same, {} refused: {refused:?}", refused.len());
+    assert!(done >= 50, "{done}");
+}
+
+/// Runs the jobs of the repository here and on the engine `lake`: their files are the same, or the job is refused. Gives how
+/// many are the same, and the numbers of those that are refused.
+pub fn jobs_of_the_repository(lab: &Lab) -> (usize, Vec<String>) {
     std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("data"), lab.path("data")).unwrap();
     std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), lab.path("tests"))
         .unwrap();
@@ -446,12 +454,12 @@ fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
             lab.hear(command.arg("run").arg(job).args(["-q", "--rows", "3"]).args(more))
         };
         assert_eq!(run(&[]).code, 0, "{}", job.display());
-        let here = out(&lab);
+        let here = out(lab);
         fs::remove_dir_all(lab.path("out")).unwrap();
         let answer = run(&["--on", "lake"]);
         match answer.code {
             0 => {
-                same(&out(&lab), &here);
+                same(&out(lab), &here);
                 fs::remove_dir_all(lab.path("out")).unwrap();
                 done += 1;
             }
@@ -460,6 +468,5 @@ fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
         }
         assert!(!lab.path("out").exists());
     }
-    println!("{done} jobs the same, {} refused: {refused:?}", refused.len());
-    assert!(done >= 50, "{done}");
+    (done, refused)
 }
