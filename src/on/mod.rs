@@ -81,6 +81,7 @@ pub fn backfill_on(
     let mut after = backfill::files_after(spec, overrides, given, &transaction, &targets)?;
     let plan = job::plan_job(spec, &after.overrides)?.with_absolute_paths();
     refused::refuse(&plan, dialect)?;
+    refused::refuse_streamed(&plan)?;
     let files = std::mem::take(&mut after.files);
     if !after.changes {
         return Ok((plan, files, None));
@@ -150,7 +151,7 @@ impl ComputedOutputs {
         let watermarks = self.times.map(|times| Watermarks {
             min_event_time: times.first,
             max_event_time: times.last,
-            watermark: None,
+            watermark: replay.outcome.watermarks.and_then(|watermarks| watermarks.watermark),
         });
         let drafts = deliver::drafts(plan, replay.inputs.clone(), account, watermarks, &None);
         let mut outcome = Outcome { account, watermarks, outputs: self.outputs, ..replay.outcome };

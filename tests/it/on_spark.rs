@@ -2,7 +2,9 @@
 //! `scripts/engines.py` installs, and `HIGHWATER_SPARK_CONNECT` the server, which `scripts/spark_connect.py` starts.
 
 use crate::crash::Scene;
-use crate::on::{CRASH, OUTPUTS, SOURCE, events, library, log, on, out, same, without_logs};
+use crate::on::{
+    CRASH, OUTPUTS, SOURCE, STREAMED, events, library, log, on, out, same, streamed_jobs, without_logs,
+};
 use crate::support::Lab;
 use std::fs;
 use std::path::Path;
@@ -150,6 +152,19 @@ fn runs_at_once_on_one_server_do_not_meet() {
     for name in names {
         assert_eq!(lab.text(&format!("out/{name}.csv")), format!("k,n\n{name},50\n"));
     }
+}
+
+#[test]
+fn streamed_outputs_are_those_of_a_run_on_spark() {
+    let Some(lab) = lake() else { return };
+    streamed_jobs(&lab, &STREAMED[..1]);
+}
+
+#[test]
+#[ignore = "takes minutes: nightly runs it"]
+fn all_streamed_outputs_are_those_of_a_run_on_spark() {
+    let Some(lab) = lake() else { return };
+    streamed_jobs(&lab, &STREAMED[1..]);
 }
 
 #[test]
