@@ -14,6 +14,9 @@ use arrow_schema::SchemaRef;
 /// The function that libraries begin with by convention, where they have none of their own.
 const USUAL: &str = "AdbcDriverInit";
 
+/// Characters of an engine's message that are shown.
+const MOST_SHOWN: usize = 800;
+
 /// A connection to an engine.
 struct AdbcDriver {
     name: String,
@@ -77,7 +80,12 @@ fn on_one_line(message: &str) -> String {
     let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     // Spark shows the statement behind the message.
     let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("== SQL")).collect();
-    without_secrets(&lines.join(" ")).into_owned()
+    let text = without_secrets(&lines.join(" ")).into_owned();
+    // It may go on with the calls that led there.
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl AdbcDriver {

@@ -105,8 +105,8 @@ impl RunArgs {
                 let (spec, overrides, options) = (&spec, &overrides, &options);
                 let request = EngineRequest { spec, overrides, engine: &engine, check, options, progress };
                 run_on(&plan, &request).map(|done| {
-                    let EngineOutcome { outcome, engine, checked } = done;
-                    on = Some(OnEngine { engine, checked });
+                    let EngineOutcome { outcome, engine, checked, stretch } = done;
+                    on = Some(OnEngine { engine, checked, stretch });
                     outcome
                 })
             }

@@ -13,6 +13,7 @@
 
 mod bigquery;
 mod covering;
+mod csv_place;
 mod decompressed;
 mod exact;
 mod file_order;

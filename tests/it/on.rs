@@ -174,6 +174,81 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     same(&out(&lab), &here);
 }
 
+/// Steps that look at one record, and outputs whose parts go by time.
+pub const BY_RECORD: &str = r#"
+[[step]]
+filter = "qty < 3"
+[[step]]
+derive = { shop_name = "COALESCE(UPPER(shop), 'none')" }
+[[output]]
+path = "out/days"
+window = { tumbling = "1 day" }
+by = ["shop", "item"]
+select = { n = "count(*)", total = "sum(amount)" }
+having = "n > 1"
+partition_by = ["date", "shop"]
+[[output]]
+path = "out/lengths"
+window = { tumbling = "30m" }
+select = { n = "count(*)", first = "first(shop_name)" }
+partition_by = ["year", "month", "date"]
+[[output]]
+path = "out/events"
+partition_by = ["date", "hour"]
+"#;
+
+/// The files of a backfill of `late` on the engine `lake`: those of a run over all files. Gives what it printed.
+pub fn backfilled(lab: &Lab, late: &str) -> String {
+    let late = format!("at,shop,item,amount,qty\n{late}");
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    lab.write("in/z.csv", &late);
+    assert_eq!(lab.highwater(&["run", "job.toml", "-q"]).code, 0);
+    let full = out(lab);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    fs::remove_file(lab.path("in/z.csv")).unwrap();
+    assert_eq!(lab.highwater(&["run", "job.toml", "-q"]).code, 0);
+    lab.write("in/z.csv", &late);
+    let answer = lab.highwater(&["backfill", "job.toml", "in/z.csv", "--on", "lake", "--check", "all"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    same(&out(lab), &full);
+    answer.out
+}
+
+#[test]
+fn a_backfill_on_an_engine_computes_what_new_files_touch() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.done(&format!("{SOURCE}{BY_RECORD}"), &["-q"]);
+    let again = |late: &str, from: &str, to: &str| {
+        let told = backfilled(&lab, late);
+        assert!(told.contains(&format!("computed again by lake: from {from} to {to}\n")), "{told}");
+    };
+    again(
+        "2024-03-29T01:30:00,north,i1,5.00,1\n2024-03-29T10:00:00,new,i1,1.00,1\n",
+        "2024-03-29T00:00:00Z",
+        "2024-03-30T00:00:00Z",
+    );
+    // London puts its clocks forward on 31 March, a day of 23 hours; the second event is filtered.
+    again(
+        "2024-03-31T02:30:00,north,i1,5.00,1\n2024-04-01T23:10:00,north,i2,5.00,9\n",
+        "2024-03-31T00:00:00Z",
+        "2024-03-31T23:00:00Z",
+    );
+    again("2024-04-09T10:00:00,new,i1,1.00,1\n", "2024-04-08T23:00:00Z", "2024-04-09T23:00:00Z");
+    // A column that was of integers, and steps that look at several records: all is computed again.
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1.5\n");
+    assert!(!told.contains("computed again"), "{told}");
+    // In summer days begin an hour before midnight, and windows of 90 minutes never then.
+    let job = lab.text("job.toml");
+    lab.write("job.toml", job.replace("30m", "90m"));
+    let told = backfilled(&lab, "2024-04-09T10:00:00,new,i1,1.00,1\n");
+    assert!(!told.contains("computed again"), "{told}");
+    let job = job.replace("[[step]]\nderive", "[[step]]\ndedup = [\"shop\", \"at\"]\n[[step]]\nderive");
+    lab.write("job.toml", job);
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1\n");
+    assert!(!told.contains("computed again"), "{told}");
+}
+
 #[test]
 fn a_backfill_on_an_engine_refuses_what_it_cannot_do() {
     let Some(lab) = lake() else { return };

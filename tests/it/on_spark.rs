@@ -3,7 +3,8 @@
 
 use crate::crash::Scene;
 use crate::on::{
-    CRASH, OUTPUTS, SOURCE, STREAMED, events, library, log, on, out, same, streamed_jobs, without_logs,
+    BY_RECORD, CRASH, OUTPUTS, SOURCE, STREAMED, backfilled, events, library, log, on, out, same,
+    streamed_jobs, without_logs,
 };
 use crate::support::Lab;
 use std::fs;
@@ -152,6 +153,18 @@ fn runs_at_once_on_one_server_do_not_meet() {
     for name in names {
         assert_eq!(lab.text(&format!("out/{name}.csv")), format!("k,n\n{name},50\n"));
     }
+}
+
+#[test]
+fn a_backfill_on_spark_computes_what_new_files_touch() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.done(&format!("{SOURCE}{BY_RECORD}"), &["-q"]);
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1\n2024-03-29T10:00:00,new,i1,1.00,1\n");
+    assert!(
+        told.contains("computed again by lake: from 2024-03-29T00:00:00Z to 2024-03-30T00:00:00Z"),
+        "{told}"
+    );
 }
 
 #[test]
