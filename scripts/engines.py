@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""The engines that tests of `--on` load: DuckDB's library, from npm, and the ADBC driver of PostgreSQL, from PyPI.
+"""The engines that tests of `--on` load: DuckDB's library, from npm, and the ADBC drivers of PostgreSQL and Spark, from PyPI.
 
     eval "$(scripts/engines.py)"
 
-Prints the variables that the tests read. Both are kept in the folder HIGHWATER_ENGINE_CACHE (~/.cache/highwater-engines).
+Prints the variables that the tests read. All are kept in the folder HIGHWATER_ENGINE_CACHE (~/.cache/highwater-engines).
 """
 import os, pathlib, shlex, subprocess, sys, tarfile, zipfile
 
-# The version of DuckDB that the tests were run with; the driver of PostgreSQL likewise.
-DUCKDB, POSTGRES = "1.5.6-r.1", "adbc-driver-postgresql"
+# The version of DuckDB that the tests were run with, and the driver of PostgreSQL. That of Spark is young: another version
+# may be another program.
+DUCKDB, POSTGRES, SPARK = "1.5.6-r.1", "adbc-driver-postgresql", "adbc-driver-spark==0.3.0"
 CACHE = pathlib.Path(os.environ.get("HIGHWATER_ENGINE_CACHE") or pathlib.Path.home() / ".cache/highwater-engines")
 
 
@@ -41,12 +42,14 @@ def duckdb():
     return library
 
 
-def postgres():
-    folder = CACHE / "postgres-driver"
-    found = lambda: sorted(folder.glob("adbc_driver_postgresql/libadbc_driver_postgresql.*"))
+def driver(name, wanted):
+    """The library in the wheel of a driver."""
+    folder, module = CACHE / f"{name}-driver", f"adbc_driver_{name}"
+    # The driver of PostgreSQL has a library of its own name, and others beside it.
+    found = lambda: sorted(path for path in folder.glob(f"{module}/lib{module}.*") if path.suffix in (".so", ".dylib"))
     if not found():
-        call(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", "wheels", POSTGRES)
-        for wheel in CACHE.glob("wheels/adbc_driver_postgresql-*.whl"):
+        call(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", "wheels", wanted)
+        for wheel in CACHE.glob(f"wheels/{module}-*.whl"):
             with zipfile.ZipFile(wheel) as archive:
                 archive.extractall(folder)
             wheel.unlink()
@@ -55,7 +58,12 @@ def postgres():
 
 def main():
     CACHE.mkdir(parents=True, exist_ok=True)
-    for name, path in [("HIGHWATER_DUCKDB_LIBRARY", duckdb()), ("HIGHWATER_POSTGRES_DRIVER", postgres())]:
+    libraries = {
+        "HIGHWATER_DUCKDB_LIBRARY": duckdb(),
+        "HIGHWATER_POSTGRES_DRIVER": driver("postgresql", POSTGRES),
+        "HIGHWATER_SPARK_DRIVER": driver("spark", SPARK),
+    }
+    for name, path in libraries.items():
         print(f"export {name}={shlex.quote(str(path))}")
 
 

@@ -14,6 +14,9 @@ use arrow_schema::SchemaRef;
 /// The function that libraries begin with by convention, where they have none of their own.
 const USUAL: &str = "AdbcDriverInit";
 
+/// Characters of an engine's message that are shown.
+const MOST_SHOWN: usize = 800;
+
 /// A connection to an engine.
 struct AdbcDriver {
     name: String,
@@ -70,8 +73,19 @@ fn load(address: &EngineAddress) -> Result<ManagedDriver> {
 
 /// What the driver says, on one line and without a login.
 fn words(fault: &Fault) -> String {
-    let lines: Vec<&str> = fault.message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    without_secrets(&lines.join(" ")).into_owned()
+    on_one_line(&fault.message)
+}
+
+fn on_one_line(message: &str) -> String {
+    let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
+    // Spark shows the statement behind the message.
+    let lines: Vec<&str> = lines.take_while(|line| !line.starts_with("== SQL")).collect();
+    let text = without_secrets(&lines.join(" ")).into_owned();
+    // It may go on with the calls that led there.
+    match text.char_indices().nth(MOST_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 impl AdbcDriver {
@@ -114,27 +128,66 @@ impl Iterator for AdbcBatches {
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
         let batch = self.reader.next()?;
-        Some(batch.map_err(|e| computed(&self.name, &e.to_string())))
+        // A reader gives words alone.
+        Some(batch.map_err(|e| {
+            let text = on_one_line(&e.to_string());
+            match text.contains(SPARK) {
+                true => by_class(&self.name, class_in(&text), &text),
+                false => computed(&self.name, &text),
+            }
+        }))
     }
 }
 
+/// What the driver of Spark begins its messages with.
+const SPARK: &str = "[Spark]";
+
 /// The error of a statement that the engine does not run.
 fn refused(name: &str, fault: &Fault) -> Error {
-    let class: String = fault.sqlstate[..2].iter().map(|&c| char::from(c as u8)).collect();
     let text = words(fault);
-    match (fault.status, class.as_str()) {
-        (
-            Status::IO | Status::Timeout | Status::Cancelled | Status::Unauthenticated | Status::Unauthorized,
-            _,
-        )
-        | (_, "08" | "53" | "57" | "58") => {
-            Error::machine(format!("the engine `{name}` does not answer")).caused_by(text)
+    match fault.status {
+        Status::IO | Status::Timeout | Status::Cancelled | Status::Unauthenticated | Status::Unauthorized => {
+            no_answer(name, &text)
         }
-        // Values that cannot be computed, as a division by zero.
-        (Status::InvalidData, _) | (_, "22") => computed(name, &text),
+        Status::InvalidData => computed(name, &text),
         _ if is_of_values(&text) => computed(name, &text),
-        _ => Error::job(format!("the engine `{name}` refuses the statement")).caused_by(text),
+        _ if text.contains(SPARK) => by_class(name, class_in(&text), &text),
+        _ => {
+            let class: String = fault.sqlstate[..2].iter().map(|&c| char::from(c as u8)).collect();
+            by_class(name, Some(&class), &text)
+        }
     }
+}
+
+/// The error by the class of its SQLSTATE, which Spark alone may not have.
+fn by_class(name: &str, class: Option<&str>, text: &str) -> Error {
+    match class {
+        Some("08" | "53" | "57" | "58") => no_answer(name, text),
+        None if ["connection", "transport", "reading from server"].iter().any(|word| text.contains(word)) => {
+            no_answer(name, text)
+        }
+        None => Error::machine(format!("the engine `{name}` fails")).caused_by(text),
+        // Values that cannot be computed, as a division by zero; what a statement of ours raises; files that Spark cannot
+        // read.
+        Some("22" | "P0" | "KD") => computed(name, text),
+        Some(_) => {
+            let unseen = text.contains("PATH_NOT_FOUND");
+            let error = Error::job(format!("the engine `{name}` refuses the statement")).caused_by(text);
+            match unseen {
+                true => error.hint("the engine reads the files itself: it has to see them by the same paths"),
+                false => error,
+            }
+        }
+    }
+}
+
+/// The class of the SQLSTATE that a message names.
+fn class_in(text: &str) -> Option<&str> {
+    text.split("SQLSTATE: ").nth(1)?.get(..2)
+}
+
+fn no_answer(name: &str, text: &str) -> Error {
+    Error::machine(format!("the engine `{name}` does not answer")).caused_by(text)
 }
 
 /// Whether an engine that has no codes speaks of values: DuckDB begins with the kind of an error.
@@ -147,4 +200,38 @@ fn computed(name: &str, text: &str) -> Error {
     Error::data(format!("the engine `{name}` cannot compute the statement"))
         .caused_by(text)
         .hint("run the job without --on: it names the file, the line and the column of a bad record")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn the_class_of_an_error_says_whose_fault_it_is() {
+        let of = |message: &str, status| {
+            let fault = Fault::with_message_and_status(message, status);
+            refused("x", &fault).kind()
+        };
+        let spark = |message: &str| of(&format!("[Spark] {message}"), Status::Internal);
+        assert_eq!(
+            spark("[DIVIDE_BY_ZERO] Division by zero. SQLSTATE: 22012\n== SQL ==\nSELECT"),
+            Kind::Data
+        );
+        assert_eq!(spark("[USER_RAISED_EXCEPTION] a line. SQLSTATE: P0001"), Kind::Data);
+        assert_eq!(spark("[FAILED_READ_FILE.NO_HINT] a.csv. SQLSTATE: KD001"), Kind::Data);
+        assert_eq!(spark("[PATH_NOT_FOUND] a.csv. SQLSTATE: 42K03"), Kind::Job);
+        assert_eq!(spark("error reading from server: connection reset by peer"), Kind::Machine);
+        assert_eq!(of("[Spark] connection error", Status::IO), Kind::Machine);
+        assert_eq!(of("Conversion Error: x", Status::Internal), Kind::Data);
+    }
+
+    #[test]
+    fn errors_show_neither_statements_nor_logins() {
+        let text = on_one_line("[Spark] no.\n  sc://me:pw@host \n== SQL (line 1) ==\nSELECT 'secret'");
+        assert!(
+            text.starts_with("[Spark] no. sc://") && !text.contains("pw") && !text.contains("secret"),
+            "{text}"
+        );
+    }
 }

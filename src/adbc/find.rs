@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::secret::{Template, without_secrets};
 
 /// The URIs whose engine is known.
-const SCHEMES: [&str; 3] = ["duckdb:", "postgresql://", "postgres://"];
+const SCHEMES: [&str; 4] = ["duckdb:", "postgresql://", "postgres://", "sc://"];
 
 /// The engine that `text` names: an entry of `engines.toml`, `duckdb`, or a URI.
 ///
@@ -71,6 +71,19 @@ fn of_uri(uri: &str) -> Result<EngineAddress> {
             options: vec![("uri".into(), literal(uri))],
         });
     }
+    if let Some(rest) = uri.strip_prefix("sc://") {
+        // What follows the place are parameters, among them the token: `sc://host:443/;token=…`.
+        let place = rest.split(['/', ';']).next().unwrap_or_default();
+        let host = place.rsplit_once('@').map_or(place, |(_, host)| host);
+        return Ok(EngineAddress {
+            name: format!("sc://{host}"),
+            dialect: "spark".into(),
+            setup: vec![],
+            driver: "adbc_driver_spark".into(),
+            entrypoint: None,
+            options: vec![("uri".into(), literal(uri))],
+        });
+    }
     let scheme = uri.split("://").next().unwrap_or_default();
     Err(Error::job(format!("the URI `{scheme}://…` does not say which engine answers"))
         .hint(format!("URIs with a known engine are {}…", SCHEMES.join("…, ")))
@@ -100,6 +113,10 @@ mod tests {
         let (name, dialect, options) = of("postgresql://me:pw@host:5433/sales?sslmode=require");
         assert_eq!((name.as_str(), dialect.as_str()), ("postgresql://host:5433/sales", "postgres"));
         assert_eq!(options, "uri=postgresql://me:pw@host:5433/sales?sslmode=require");
+        let (name, dialect, options) = of("sc://host:443/;token=pw;user_id=me");
+        assert_eq!((name.as_str(), dialect.as_str()), ("sc://host:443", "spark"));
+        assert_eq!(options, "uri=sc://host:443/;token=pw;user_id=me");
+        assert_eq!(of("sc://me:pw@host").0, "sc://host");
     }
 
     #[test]

@@ -49,7 +49,7 @@ use crate::plan::{OutputId, Plan};
 use crate::process::pool;
 use crate::sink::{Target, Transaction};
 use correction::{Correction, StagedCorrection};
-use given::{BackfillInput, InPlace};
+use given::{BackfillInput, FileRole, InPlace};
 use hashbrown::HashMap;
 use history::History;
 pub(crate) use history::nothing_gone;
@@ -225,6 +225,14 @@ pub(crate) struct FilesAfter {
 }
 
 impl FilesAfter {
+    /// The given files, where each is a new one of the source or was counted before.
+    pub fn new_files(&self) -> Option<Vec<PathBuf>> {
+        let added = |file: &GivenFile| matches!(file.kind, GivenKind::New | GivenKind::Known(_));
+        let all = self.files.iter().all(added);
+        let new = || self.given.with(FileRole::New).map(|(_, entry)| entry.at.clone()).collect();
+        (all && self.given.with(FileRole::Retracted).next().is_none()).then(new)
+    }
+
     /// Fails where a file that was counted is not what it was, by what was read now.
     ///
     /// # Errors

@@ -144,14 +144,14 @@ impl BackfillArgs {
         watch.progress.finish();
         let (plan, files, done) = done?;
         facts.plan(&plan);
-        let Some(EngineOutcome { outcome, engine, checked }) = done else {
+        let Some(EngineOutcome { outcome, engine, checked, stretch }) = done else {
             let value = json!({ "job": JobId::of(&plan), "applied": false, "files": files });
             let text = "nothing changes: the outputs have counted these files";
             self.format.print(|| value, || ReportDocument::titled(text))?;
             return Ok(exit::DONE);
         };
         facts.outcome(&outcome);
-        let on = OnEngine { engine, checked };
+        let on = OnEngine { engine, checked, stretch };
         let mut events = ui::account_events(&plan, &outcome, watch.took());
         events.extend(on.events());
         let pages = report::pages(spec, &plan)?;

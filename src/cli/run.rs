@@ -78,7 +78,10 @@ impl RunArgs {
         lineage::read(watch, &spec, true)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
-        let plan = job::plan_job(&spec, &overrides)?;
+        let mut plan = job::plan_job(&spec, &overrides)?;
+        if self.engine.is_given() {
+            plan = plan.with_absolute_paths();
+        }
         facts.plan(&plan);
         if !self.quiet {
             ui::notes(&plan.notes);
@@ -102,8 +105,8 @@ impl RunArgs {
                 let (spec, overrides, options) = (&spec, &overrides, &options);
                 let request = EngineRequest { spec, overrides, engine: &engine, check, options, progress };
                 run_on(&plan, &request).map(|done| {
-                    let EngineOutcome { outcome, engine, checked } = done;
-                    on = Some(OnEngine { engine, checked });
+                    let EngineOutcome { outcome, engine, checked, stretch } = done;
+                    on = Some(OnEngine { engine, checked, stretch });
                     outcome
                 })
             }

@@ -88,10 +88,12 @@ pub(super) fn not_a_table(folder: &Path, inputs: &Inputs) -> Result<()> {
     let refused =
         |kind: &str| Error::job(format!("{shown} is a table of {kind}, which cannot be read as loose files"));
     let why = "its log says which of its files count: some may be deleted, or written twice";
+    let read_as_table = match is_on_store(folder) {
+        true => "tables on stores are not read: copy the table to a folder".to_string(),
+        false => format!("name the folder of the table itself: path = \"{shown}\""),
+    };
     if inputs.is_folder(&folder.join("_delta_log")) {
-        return Err(refused("Delta Lake")
-            .hint(why)
-            .hint(format!("name the folder of the table itself: path = \"{shown}\"")));
+        return Err(refused("Delta Lake").hint(why).hint(read_as_table));
     }
     if inputs.is_folder(&folder.join(".hoodie")) {
         return Err(refused("Apache Hudi").hint(why).hint(format!(
@@ -103,9 +105,7 @@ pub(super) fn not_a_table(folder: &Path, inputs: &Inputs) -> Result<()> {
     let of_iceberg = |name: &String| name.ends_with(".metadata.json") || name == "version-hint.text";
     let iceberg = inputs.is_folder(&metadata) && inputs.names(&metadata).iter().any(of_iceberg);
     if iceberg {
-        return Err(refused("Apache Iceberg")
-            .hint(why)
-            .hint(format!("name the folder of the table itself: path = \"{shown}\"")));
+        return Err(refused("Apache Iceberg").hint(why).hint(read_as_table));
     }
     Ok(())
 }

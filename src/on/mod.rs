@@ -10,6 +10,7 @@
 //! * **Commit.** By the transaction of a run: locks first, journal last. A reader sees the old outputs or the new ones,
 //!   and a run that is killed leaves nothing.
 
+mod again;
 mod refused;
 mod replay;
 mod request;
@@ -17,7 +18,7 @@ mod rows;
 mod sample;
 mod stamps;
 
-use crate::backfill::{self, BackfillRequest, GivenFile};
+use crate::backfill::{self, BackfillRequest, FilesAfter, GivenFile};
 use crate::deliver::{self, Outcome, OutputOutcome, Staged, server_tables, target};
 use crate::engine::Pass;
 use crate::error::{Error, Result};
@@ -28,8 +29,9 @@ use crate::process::pool;
 use crate::run;
 use crate::sink::{Account, Target, Transaction, Watermarks};
 use crate::sql;
-use crate::time::FirstAndLast;
+use crate::time::{FirstAndLast, TimeRange};
 use crate::verify::on_engine::{self, EngineTables};
+use again::AgainStretch;
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -48,9 +50,11 @@ pub struct EngineOutcome {
     pub engine: String,
     /// What was checked, by output.
     pub checked: Vec<CheckedOutput>,
+    /// Of a backfill the stretch of event time that was computed again, where that is not all of it.
+    pub stretch: Option<TimeRange>,
 }
 
-/// Computes the outputs of `plan`, which is that of the job, on an engine, and commits them together.
+/// Computes the outputs of `plan` on an engine, and commits them together. The plan is that of the job, with absolute paths.
 ///
 /// # Errors
 /// What the engine cannot do, by name; the engine refuses a statement or does not answer; its result is not that of a
@@ -64,9 +68,9 @@ pub fn run_on(plan: &Plan, request: &EngineRequest) -> Result<EngineOutcome> {
     run_in(transaction, plan, request, &|_| Ok(()))
 }
 
-/// Adds files to the outputs in place, or takes them out: the engine computes the outputs over all files that count
-/// then, and the parts that are not as they were are replaced. Gives the plan over these files too; no outcome where
-/// nothing changes.
+/// Adds files to the outputs in place, or takes them out: the engine computes the partitions that new files touch, where
+/// these can be told from the files ([`again`]), else the outputs over all files that count then; and the parts that are not
+/// as they were are replaced. Gives the plan over these files too; no outcome where nothing changes.
 ///
 /// # Errors
 /// As [`run_on`]; as a backfill here, of the files.
@@ -79,15 +83,30 @@ pub fn backfill_on(
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
     let transaction = Transaction::begin_of(&targets, &job::named(spec))?;
     let mut after = backfill::files_after(spec, overrides, given, &transaction, &targets)?;
-    let plan = job::plan_job(spec, &after.overrides)?;
+    let plan = job::plan_job(spec, &after.overrides)?.with_absolute_paths();
     refused::refuse(&plan, dialect)?;
-    let files = std::mem::take(&mut after.files);
+    refused::refuse_streamed(&plan)?;
     if !after.changes {
-        return Ok((plan, files, None));
+        return Ok((plan, after.files, None));
     }
     let request = EngineRequest { overrides: &after.overrides, ..*request };
-    let outcome = run_in(transaction, &plan, &request, &|read| after.are_as_counted(read))?;
-    Ok((plan, files, Some(outcome)))
+    let outcome =
+        pool(request.options.threads)?.install(|| backfill_in(transaction, &plan, &request, &after))?;
+    Ok((plan, std::mem::take(&mut after.files), Some(outcome)))
+}
+
+fn backfill_in(
+    transaction: Transaction,
+    plan: &Plan,
+    request: &EngineRequest,
+    after: &FilesAfter,
+) -> Result<EngineOutcome> {
+    let right: &RightFiles = &|read| after.are_as_counted(read);
+    let Some(again) = AgainStretch::of(plan, after, &transaction, request)? else {
+        return run_in(transaction, plan, request, right);
+    };
+    let part = job::plan_job(request.spec, request.overrides)?.with_absolute_paths().within(again.range);
+    computed(transaction, (plan, &part), request, right, Some(&again))
 }
 
 /// Fails where files that were read are not the right ones.
@@ -100,17 +119,32 @@ fn run_in(
     request: &EngineRequest,
     right: &RightFiles,
 ) -> Result<EngineOutcome> {
+    computed(transaction, (plan, plan), request, right, None)
+}
+
+/// The same of `part`, which is `plan` or, where a stretch is computed `again`, that stretch of it.
+fn computed(
+    transaction: Transaction,
+    (plan, part): (&Plan, &Plan),
+    request: &EngineRequest,
+    right: &RightFiles,
+    again: Option<&AgainStretch>,
+) -> Result<EngineOutcome> {
     deliver::tables::describe(plan, &transaction)?;
     server_tables::check(plan)?;
     pool(request.options.threads)?.install(|| {
         let stamps = Stamps::of(plan);
-        let computed = ComputedOutputs::of(plan, request, &transaction)?;
-        let (staged, checked) = computed.checked(plan, request, &transaction)?;
+        let mut computed = ComputedOutputs::of(part, request, &transaction)?;
+        if let Some(again) = again {
+            again.keep(&transaction, &mut computed.outputs)?;
+        }
+        let (staged, checked) = computed.checked((plan, part), request, &transaction, again)?;
         right(&staged.outcome.inputs)?;
         stamps.check()?;
         request.progress.writing();
         let outcome = staged.commit(plan, transaction)?;
-        Ok(EngineOutcome { outcome, engine: request.engine.name.clone(), checked })
+        let stretch = again.map(|again| again.range);
+        Ok(EngineOutcome { outcome, engine: request.engine.name.clone(), checked, stretch })
     })
 }
 
@@ -140,19 +174,24 @@ impl ComputedOutputs {
     /// Holds the result to a replay here; gives what is to be committed.
     fn checked(
         self,
-        plan: &Plan,
+        (plan, part): (&Plan, &Plan),
         request: &EngineRequest,
         transaction: &Transaction,
+        again: Option<&AgainStretch>,
     ) -> Result<(Staged, Vec<CheckedOutput>)> {
-        let again = job::plan_job(request.spec, request.overrides)?;
-        let replay = Replay::run(again, &self.samplers, request)?;
-        let account = replay.account(&self.account, &request.engine.name)?;
-        let checked = replay.compare(plan, self.samplers, request)?;
-        let watermarks = self.times.map(|times| Watermarks {
+        let repeated = job::plan_job(request.spec, request.overrides)?;
+        let repeated = if again.is_some() { repeated.within(part.pipeline.range) } else { repeated };
+        let replay = Replay::run(repeated, &self.samplers, request)?;
+        let mut account = replay.account(&self.account, &request.engine.name)?;
+        let checked = replay.compare(part, self.samplers, request)?;
+        let mut watermarks = self.times.map(|times| Watermarks {
             min_event_time: times.first,
             max_event_time: times.last,
-            watermark: None,
+            watermark: replay.outcome.watermarks.and_then(|watermarks| watermarks.watermark),
         });
+        if let Some(again) = again {
+            (account, watermarks) = (again.account, again.watermarks);
+        }
         let drafts = deliver::drafts(plan, replay.inputs.clone(), account, watermarks, &None);
         let mut outcome = Outcome { account, watermarks, outputs: self.outputs, ..replay.outcome };
         outcome.left_out = run::left_out(transaction, &outcome.inputs);

@@ -32,16 +32,25 @@ pub(super) fn refuse(plan: &Plan, dialect: Dialect) -> Result<()> {
                 .hint(HERE),
         );
     }
-    if plan.pipeline.steps_are_streamed() {
-        errors.push(
-            Error::job("the steps are streamed: an engine has every event and not those that had arrived")
-                .hint("run the job without --on, or with --mode complete"),
-        );
-    }
     if errors.is_empty() {
         errors.extend(sql::account(plan, dialect).err());
     }
     Error::all(errors).map_or(Ok(()), Err)
+}
+
+/// Refuses a backfill of streamed results: it counts late events, and the statements leave them out.
+///
+/// # Errors
+/// A job error.
+pub(super) fn refuse_streamed(plan: &Plan) -> Result<()> {
+    let streamed = plan.pipeline.groupings.iter().any(|grouping| grouping.plan.lateness.is_some());
+    match streamed || plan.pipeline.steps_are_streamed() {
+        true => Err(Error::job(
+            "the job is streamed: a backfill counts its late events, and the statements for an engine leave them out",
+        )
+        .hint("run the backfill without --on, or with --mode complete")),
+        false => Ok(()),
+    }
 }
 
 /// What to do instead.
@@ -64,14 +73,6 @@ fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
         });
     };
     let groups = &plan.pipeline.groupings[*grouping].plan;
-    if groups.lateness.is_some() {
-        return Some(
-            Error::job(format!(
-                "{to} is streamed: an engine has every event and not those that came in time"
-            ))
-            .hint("run the job without --on, or with --mode complete"),
-        );
-    }
     if output.state {
         return Some(
             Error::job(format!(

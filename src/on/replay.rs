@@ -74,6 +74,9 @@ impl Replay {
         if !self.partial && there.filtered != here.filtered {
             return unlike("filtered", here.filtered, there.filtered);
         }
+        if !self.partial && there.late != here.late {
+            return unlike("late", here.late, there.late);
+        }
         balances(&account)?;
         Ok(account)
     }

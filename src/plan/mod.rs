@@ -90,6 +90,8 @@ pub struct Pipeline {
     pub until: Option<i64>,
     /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none.
     pub step_mode: Mode,
+    /// Whether statements name files by absolute paths: an engine in another process has another current folder.
+    pub absolute_paths: bool,
 }
 
 /// Where the results go.

@@ -77,6 +77,22 @@ impl Plan {
         plan.without_late_output()
     }
 
+    /// With the files of these paths alone as its source.
+    #[must_use]
+    pub fn reading_only(mut self, paths: &[PathBuf]) -> Plan {
+        let files = &mut self.pipeline.read.files;
+        files.retain(|file| paths.contains(&file.path));
+        (0..).zip(files).for_each(|(ordinal, file)| file.ordinal = ordinal);
+        self
+    }
+
+    /// For an engine in another process: its statements name files by absolute paths.
+    #[must_use]
+    pub fn with_absolute_paths(mut self) -> Plan {
+        self.pipeline.absolute_paths = true;
+        self
+    }
+
     /// Without the output of late events.
     #[must_use]
     pub fn without_late_output(mut self) -> Plan {

@@ -40,24 +40,44 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
         "the statement lacks the columns {} of the late output",
         left_out(plan, late).iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     ));
+    let order = watermark::order(&s);
+    let seen = late.columns.iter().filter(|(column, _)| is_seen(plan, *column));
+    let columns = seen.map(|(column, _)| s.column(*column)).collect::<Result<Vec<_>>>()?;
+    events(&mut s, columns)?;
+    let mut select = Select::new(Vec::<String>::new(), &s.last);
+    for (column, field) in late.columns.iter().filter(|(column, _)| is_seen(plan, *column)) {
+        let (sql, name) = (s.column(*column)?, s.ident(&field.name));
+        select.columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
+    }
+    let delay = plan.pipeline.watermark.out_of_orderness;
+    let watermark = words::from_micros_like(s.dialect, &format!("_reached - {delay}"), TIME);
+    select.columns.push(format!("{TIME} AS {}", s.ident("_event_time")));
+    select.columns.push(format!("{watermark} AS {}", s.ident("_watermark")));
+    select.columns.push(format!("{} AS {}", seconds(&s, "_late_us")?, s.ident("_late_by")));
+    Ok(s.finish(select.order(order)))
+}
+
+/// Appends the late events with these columns, the time, and what orders arrivals; `s` has come through all steps.
+///
+/// # Errors
+/// A job error that names what the dialect cannot express.
+pub(super) fn events(s: &mut Statement, mut columns: Vec<String>) -> Result<()> {
+    let plan = s.plan;
     s.append("timed", [format!("{} AS _us", s.micros(TIME))]);
     // Only what comes behind the greatest event time can be late.
     let behind = Select::new(["*"], &s.last).filter("_reached > _us");
     let behind = s.with("behind", behind);
     // Windows of several kinds have columns of their own, so the columns are named.
-    let order = watermark::order(&s);
-    let seen = late.columns.iter().filter(|(column, _)| is_seen(plan, *column));
-    let mut columns = seen.map(|(column, _)| s.column(*column)).collect::<Result<Vec<_>>>()?;
     columns.extend([TIME.to_string(), "_reached".into()]);
-    columns.extend(order.clone());
+    columns.extend(watermark::order(s));
     let mut closes = vec![];
     let gaps = streamed(plan).iter().any(|(window, _)| window.has_gaps());
     for (window, kept) in streamed(plan) {
         if let Window::Session { .. } = window {
-            return Err(windows::streamed_sessions(&s));
+            return Err(windows::streamed_sessions(s));
         }
         s.last = behind.clone();
-        let end = windows::placed(&mut s, windows::US, window)?.sql();
+        let end = windows::placed(s, windows::US, window)?.sql();
         let placed = s.last.clone();
         let mut close = |from: &str, at: &str, own: u8, order: &str| {
             let mut more = vec![format!("{at} + {kept} AS _closes")];
@@ -85,18 +105,7 @@ pub(super) fn rows(mut s: Statement, late: &LatePlan) -> Result<SqlScript> {
         .filter("_rank = 1")
         .filter("_reached >= _closes");
     s.last = s.with("late", select);
-
-    let mut select = Select::new(Vec::<String>::new(), &s.last);
-    for (column, field) in late.columns.iter().filter(|(column, _)| is_seen(plan, *column)) {
-        let (sql, name) = (s.column(*column)?, s.ident(&field.name));
-        select.columns.push(if sql == name { name } else { format!("{sql} AS {name}") });
-    }
-    let delay = plan.pipeline.watermark.out_of_orderness;
-    let watermark = words::from_micros_like(s.dialect, &format!("_reached - {delay}"), TIME);
-    select.columns.push(format!("{TIME} AS {}", s.ident("_event_time")));
-    select.columns.push(format!("{watermark} AS {}", s.ident("_watermark")));
-    select.columns.push(format!("{} AS {}", seconds(&s, "_late_us")?, s.ident("_late_by")));
-    Ok(s.finish(select.order(order)))
+    Ok(())
 }
 
 /// The windows of the streamed outputs, each once with how long after its end it takes events.

@@ -200,6 +200,8 @@ fn unsupported_name(name: &str, dialect: Dialect) -> Option<&'static str> {
         Dialect::Polars if name == "*" || name.starts_with('^') && name.ends_with('$') => {
             Some("Polars reads as a pattern")
         }
+        // It puts settings and variables of the environment in their place.
+        Dialect::Spark if name.contains("${") => Some("Spark reads as a variable"),
         // PostgreSQL cuts a longer identifier with a notice only, so that two columns could become one.
         Dialect::Postgres if name.len() > 63 => Some("is longer than PostgreSQL's 63 bytes"),
         _ => None,

@@ -5,7 +5,8 @@
 //!   it cannot write as a run does is refused by name.
 //! * It replaces nothing that it did not write: no output of a run, and no file of another program.
 
-use super::{Dialect, account, script_with_times};
+use super::account::account_of_all;
+use super::{Dialect, script_with_times};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
@@ -52,7 +53,7 @@ pub fn spark_program(plan: &Plan, wanted: &[OutputId]) -> Result<(String, Vec<St
     if outputs.is_empty() {
         return Err(Error::all(errors).unwrap_or_else(|| Error::job("the job has no output")));
     }
-    let counts = account(plan, dialect)?;
+    let counts = account_of_all(plan, dialect)?;
     let job = json!({
         "name": plan.name,
         "hash": plan.hash,

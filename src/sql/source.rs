@@ -13,6 +13,7 @@
 
 mod bigquery;
 mod covering;
+mod csv_place;
 mod decompressed;
 mod exact;
 mod file_order;
@@ -54,18 +55,19 @@ pub fn setup(dialect: Dialect, plan: &Plan) -> Result<Vec<String>> {
     if dialect == Dialect::Polars {
         return Ok(vec![]);
     }
-    let of = |relation| of_relation(dialect, &relation, &plan.zone);
+    let absolute = plan.pipeline.absolute_paths;
+    let of = |relation| of_relation(dialect, &relation, &plan.zone, absolute);
     let all = relations(plan)?.into_iter().map(of).collect::<Result<Vec<_>>>()?;
     Ok(all.concat())
 }
 
 /// Those of one relation.
-fn of_relation(dialect: Dialect, relation: &Relation, zone: &Zone) -> Result<Vec<String>> {
+fn of_relation(dialect: Dialect, relation: &Relation, zone: &Zone, absolute: bool) -> Result<Vec<String>> {
     let parts = match dialect {
         Dialect::Spark => files::parts_by_layout(relation.read, &columns_read(relation.read))?,
         _ => files::parts(relation.read, &columns_read(relation.read))?,
     };
-    let view = View { dialect, relation, zone, parts: &parts, layers: Layers::default() };
+    let view = View { dialect, relation, zone, parts: &parts, absolute, layers: Layers::default() };
     view.plain_columns()?;
     match dialect {
         Dialect::Polars => Ok(vec![]),
@@ -117,6 +119,8 @@ struct View<'a> {
     relation: &'a Relation<'a>,
     zone: &'a Zone,
     parts: &'a [FileSet],
+    /// Whether Spark is given absolute paths.
+    absolute: bool,
     /// What instants are computed of, in Flink and BigQuery.
     layers: Layers,
 }

@@ -19,6 +19,8 @@ pub(super) enum LeftOut {
     Filtered,
     /// By dedup.
     Duplicate,
+    /// Because they came too late for all windows of streamed outputs.
+    Late,
 }
 
 /// A column of the events as they are at some step.

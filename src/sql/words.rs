@@ -71,8 +71,10 @@ pub fn text(dialect: Dialect, value: &str) -> String {
         Dialect::Spark | Dialect::BigQuery => {
             // Spark and BigQuery read backslash escapes, and a literal of BigQuery cannot span lines.
             let mut out = String::from("'");
-            for c in value.chars() {
+            for (at, c) in value.char_indices() {
                 match c {
+                    // Spark puts settings and variables of the environment in the place of `${…}`, also in literals.
+                    '{' if dialect == Dialect::Spark && value[..at].ends_with('$') => out.push_str("\\u007B"),
                     '\'' => out.push_str("\\'"),
                     '\\' => out.push_str("\\\\"),
                     '\n' => out.push_str("\\n"),
@@ -272,6 +274,10 @@ mod tests {
         let texts = Dialect::ALL.map(|d| text(d, "it's \\"));
         let (plain, escaped) = ("'it''s \\'", "'it\\'s \\\\'");
         assert_eq!(texts, [plain, plain, plain, escaped, plain, escaped]);
+        // Spark would put a variable in its place.
+        let texts = Dialect::ALL.map(|d| text(d, "${x} $ {"));
+        let plain = "'${x} $ {'";
+        assert_eq!(texts, [plain, plain, plain, "'$\\u007Bx} $ {'", plain, plain]);
     }
 
     #[test]

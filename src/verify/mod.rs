@@ -105,6 +105,7 @@ pub fn verify(
     plan: Plan,
     request: &VerifyRequest,
 ) -> Result<VerifyVerdict> {
+    let plan = if request.engine.is_some() { plan.with_absolute_paths() } else { plan };
     let (chosen, late) = chosen(&plan, request)?;
     let stdin = theirs::stdin(request)?;
     let mut verdict = VerifyVerdict::default();
@@ -162,7 +163,12 @@ pub fn verify(
         });
     }
     if let Some(output) = plan.deliveries.late.as_ref().filter(|_| late) {
-        add_late(&mut verdict, spec, late::verify(spec, overrides, (&plan, output), request), output);
+        add_late(
+            &mut verdict,
+            spec,
+            late::verify(spec, overrides, (&plan, output), request, stdin.as_ref()),
+            output,
+        );
     }
     if verdict.verified.is_empty() {
         return match verdict.skipped.pop() {
@@ -241,16 +247,13 @@ pub fn verify_files(here: &std::path::Path, request: &VerifyRequest) -> Result<V
     })
 }
 
-/// The outputs that are compared, and whether the late output is one of them: only its own SQL is laid beside it.
+/// The outputs that are compared, and whether the late output is one of them: a result is laid beside it where it is named.
 fn chosen(plan: &Plan, request: &VerifyRequest) -> Result<(Vec<OutputId>, bool)> {
-    if request.against == Against::Printed {
+    if request.against == Against::Printed || request.output.is_some() {
         let chosen = plan.chosen_or_late(request.output.as_deref())?;
         return Ok((chosen.outputs, chosen.late.is_some()));
     }
-    let all = plan.chosen(request.output.as_deref())?;
-    if request.output.is_some() {
-        return Ok((all, false));
-    }
+    let all = plan.chosen(None)?;
     // One result is there, so one output is here: the first that stays.
     let first = all.iter().find(|&&i| plan.deliveries.outputs[i].to != OutputTo::Terminal);
     Ok((vec![first.copied().unwrap_or(OutputId::new(0))], false))

@@ -5,6 +5,8 @@
 //! * An engine that reads the files where they are gets statements alone. PostgreSQL reads none: the raw records are sent
 //!   to its temporary tables.
 
+mod spark;
+
 use super::raw;
 use crate::adbc::{self, EngineAddress, EngineRows, EngineSession};
 use crate::batch::Schema;
@@ -70,6 +72,9 @@ impl<'a> EngineTables<'a> {
         }
         if dialect == Dialect::Postgres {
             session.execute("SET datestyle TO ISO")?;
+        }
+        if dialect == Dialect::Spark {
+            spark::begin(&mut session)?;
         }
         let waiting = if dialect == Dialect::Postgres { sql::relations(plan)? } else { vec![] };
         Ok(EngineTables { dialect, session, done: vec![], waiting })

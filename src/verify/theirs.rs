@@ -82,8 +82,20 @@ pub fn table(
     Ok(Theirs { table, name, notes })
 }
 
-/// What the late output is compared with: the rows of its statement. None where the job has no such output.
-pub fn late(plan: &Plan, request: &VerifyRequest) -> Result<Option<Theirs>> {
+/// What the late output is compared with: the rows of its statement, or a result. None where the job has no such output.
+pub fn late(plan: &Plan, request: &VerifyRequest, stdin: Option<&NamedTempFile>) -> Result<Option<Theirs>> {
+    let of = |table, name| Ok(Some(Theirs { table, name, notes: vec![] }));
+    match (&request.against, stdin) {
+        (Against::Printed, _) => {}
+        (Against::Result(path), _) => return of(files(path)?, path.display().to_string()),
+        (Against::Stdin, Some(file)) => {
+            return of(ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".into());
+        }
+        (Against::Query(_) | Against::Stdin, _) => {
+            return Err(Error::job("the late output is compared with a result, and not with a query")
+                .hint("name a file of rows: --against late.parquet"));
+        }
+    }
     let (Some(late), Some(script)) = (&plan.deliveries.late, sql::late_script(plan, dialect(request)?)?)
     else {
         return Ok(None);

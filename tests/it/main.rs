@@ -95,6 +95,7 @@ mod names;
 mod nested;
 mod observed;
 mod on;
+mod on_spark;
 mod oracle;
 mod oracle_aggregates;
 mod oracle_windows;

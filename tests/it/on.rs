@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The value of a variable that names a library. Without one the test ends, but not where CI runs it.
-fn library(variable: &str) -> Option<String> {
+pub fn library(variable: &str) -> Option<String> {
     match std::env::var(variable) {
         Ok(path) => Some(path),
         Err(_) if std::env::var_os("CI").is_some() => {
@@ -36,7 +36,7 @@ fn lake() -> Option<Lab> {
 }
 
 /// Events of some days, out of order, with empty texts, NULL, quotes, and one event twice.
-fn log(lab: &Lab) {
+pub fn log(lab: &Lab) {
     let mut lines = String::from("at,shop,item,amount,qty\n");
     for i in 0..400u32 {
         let (day, hour, minute) = (1 + i * 7 % 5, i * 13 % 24, i * 29 % 60);
@@ -56,11 +56,11 @@ fn log(lab: &Lab) {
     lab.write("in/a.csv", &lines[..half]);
 }
 
-const SOURCE: &str = "timezone = \"Europe/London\"\n[source]\npath = \"in/*.csv\"\ntime = \"at\"\n\
+pub const SOURCE: &str = "timezone = \"Europe/London\"\n[source]\npath = \"in/*.csv\"\ntime = \"at\"\n\
     types = { amount = \"decimal(18,2)\" }\n";
 
 /// Outputs of all kinds: windows of the calendar and of hours, sessions, all of time, events; parts and single files.
-const OUTPUTS: &str = r#"
+pub const OUTPUTS: &str = r#"
 [[step]]
 filter = "qty < 3"
 [[step]]
@@ -105,16 +105,16 @@ window = { tumbling = "1h" }
 select = { n = "count(*)" }
 "#;
 
-fn on(lab: &Lab, more: &[&str]) -> Answer {
+pub fn on(lab: &Lab, more: &[&str]) -> Answer {
     lab.highwater(&[&["run", "job.toml", "--on", "lake"], more].concat())
 }
 
 /// The files of `out`.
-fn out(lab: &Lab) -> Snapshot {
+pub fn out(lab: &Lab) -> Snapshot {
     snapshot(&lab.path("out"))
 }
 
-fn same(is: &Snapshot, wanted: &Snapshot) {
+pub fn same(is: &Snapshot, wanted: &Snapshot) {
     let names = |a: &Snapshot, b: &Snapshot| -> Vec<String> {
         a.iter()
             .filter(|(path, content)| b.get(*path) != Some(content))
@@ -125,7 +125,7 @@ fn same(is: &Snapshot, wanted: &Snapshot) {
 }
 
 /// Without the logs of changes, which a backfill here alone writes.
-fn without_logs(files: Snapshot) -> Snapshot {
+pub fn without_logs(files: Snapshot) -> Snapshot {
     files.into_iter().filter(|(path, _)| !path.contains("/changes")).collect()
 }
 
@@ -172,6 +172,81 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--retract", "--on", "lake", "-q"]);
     assert_eq!((answer.code, answer.out.as_str()), (0, ""), "{}", answer.err);
     same(&out(&lab), &here);
+}
+
+/// Steps that look at one record, and outputs whose parts go by time.
+pub const BY_RECORD: &str = r#"
+[[step]]
+filter = "qty < 3"
+[[step]]
+derive = { shop_name = "COALESCE(UPPER(shop), 'none')" }
+[[output]]
+path = "out/days"
+window = { tumbling = "1 day" }
+by = ["shop", "item"]
+select = { n = "count(*)", total = "sum(amount)" }
+having = "n > 1"
+partition_by = ["date", "shop"]
+[[output]]
+path = "out/lengths"
+window = { tumbling = "30m" }
+select = { n = "count(*)", first = "first(shop_name)" }
+partition_by = ["year", "month", "date"]
+[[output]]
+path = "out/events"
+partition_by = ["date", "hour"]
+"#;
+
+/// The files of a backfill of `late` on the engine `lake`: those of a run over all files. Gives what it printed.
+pub fn backfilled(lab: &Lab, late: &str) -> String {
+    let late = format!("at,shop,item,amount,qty\n{late}");
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    lab.write("in/z.csv", &late);
+    assert_eq!(lab.highwater(&["run", "job.toml", "-q"]).code, 0);
+    let full = out(lab);
+    fs::remove_dir_all(lab.path("out")).unwrap();
+    fs::remove_file(lab.path("in/z.csv")).unwrap();
+    assert_eq!(lab.highwater(&["run", "job.toml", "-q"]).code, 0);
+    lab.write("in/z.csv", &late);
+    let answer = lab.highwater(&["backfill", "job.toml", "in/z.csv", "--on", "lake", "--check", "all"]);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    same(&out(lab), &full);
+    answer.out
+}
+
+#[test]
+fn a_backfill_on_an_engine_computes_what_new_files_touch() {
+    let Some(lab) = lake() else { return };
+    log(&lab);
+    lab.done(&format!("{SOURCE}{BY_RECORD}"), &["-q"]);
+    let again = |late: &str, from: &str, to: &str| {
+        let told = backfilled(&lab, late);
+        assert!(told.contains(&format!("computed again by lake: from {from} to {to}\n")), "{told}");
+    };
+    again(
+        "2024-03-29T01:30:00,north,i1,5.00,1\n2024-03-29T10:00:00,new,i1,1.00,1\n",
+        "2024-03-29T00:00:00Z",
+        "2024-03-30T00:00:00Z",
+    );
+    // London puts its clocks forward on 31 March, a day of 23 hours; the second event is filtered.
+    again(
+        "2024-03-31T02:30:00,north,i1,5.00,1\n2024-04-01T23:10:00,north,i2,5.00,9\n",
+        "2024-03-31T00:00:00Z",
+        "2024-03-31T23:00:00Z",
+    );
+    again("2024-04-09T10:00:00,new,i1,1.00,1\n", "2024-04-08T23:00:00Z", "2024-04-09T23:00:00Z");
+    // A column that was of integers, and steps that look at several records: all is computed again.
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1.5\n");
+    assert!(!told.contains("computed again"), "{told}");
+    // In summer days begin an hour before midnight, and windows of 90 minutes never then.
+    let job = lab.text("job.toml");
+    lab.write("job.toml", job.replace("30m", "90m"));
+    let told = backfilled(&lab, "2024-04-09T10:00:00,new,i1,1.00,1\n");
+    assert!(!told.contains("computed again"), "{told}");
+    let job = job.replace("[[step]]\nderive", "[[step]]\ndedup = [\"shop\", \"at\"]\n[[step]]\nderive");
+    lab.write("job.toml", job);
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1\n");
+    assert!(!told.contains("computed again"), "{told}");
 }
 
 #[test]
@@ -235,9 +310,6 @@ fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
     assert_eq!(answer.code, 2, "{}", answer.err);
     assert!(!lab.path("out").exists());
     insta::assert_snapshot!(answer.err, @r#"
-    error: out/streamed is streamed: an engine has every event and not those that came in time
-      hint: run the job without --on, or with --mode complete
-
     error: out/archive is an archive: an engine does not show the file and the place of each record
       hint: run the job without --on
 
@@ -256,6 +328,66 @@ fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
     error: an engine does not show which records it rejects, so `rejects` is not written on it
       hint: run the job without --on
     "#);
+}
+
+/// Jobs that leave late events out, each with something that decides which these are.
+pub const STREAMED: [&str; 5] = [
+    "out_of_orderness = \"1h\"\n[[output]]\npath = \"out/hours\"\nwindow = { tumbling = \"1h\" }\nby = [\"shop\"]\n\
+     select = { n = \"count(*)\", total = \"sum(amount)\" }\n",
+    // Of two outputs the one that takes an event longer decides; an output of events has all of them.
+    "[[step]]\nfilter = \"qty < 3\"\n[[step]]\ndedup = [\"shop\", \"item\", \"at\"]\n[[output]]\npath = \"out/hours\"\n\
+     window = { tumbling = \"1h\", allowed_lateness = \"2h\" }\nselect = { n = \"count(*)\" }\n[[output]]\npath = \"out/days\"\n\
+     window = { tumbling = \"1 day\" }\nby = [\"item\"]\nselect = { n = \"count(*)\" }\n[[output]]\npath = \"out/events\"\n",
+    // Windows with gaps between them.
+    "[[output]]\npath = \"out/hours\"\nwindow = { hopping = \"1h\", slide = \"3h\" }\nselect = { n = \"count(*)\" }\n",
+    "out_of_orderness = \"10m\"\n[[output]]\npath = \"out/hops\"\nwindow = { hopping = \"3h\", slide = \"1h\" }\n\
+     select = { n = \"count(*)\" }\n[[output]]\npath = \"out/days\"\nwindow = { cumulative = \"12h\", step = \"3h\" }\n\
+     by = [\"shop\"]\nselect = { n = \"count(distinct item)\" }\n",
+    // A slow partition holds the watermark back.
+    "out_of_orderness = \"5m\"\npartition = \"shop\"\n[[output]]\npath = \"out/hours\"\nwindow = { tumbling = \"1h\" }\n\
+     by = [\"shop\"]\nselect = { n = \"count(*)\", last = \"last(item)\" }\n",
+];
+
+/// Runs streamed jobs here and on the engine `lake`: their files are the same, late events are counted alike.
+pub fn streamed_jobs(lab: &Lab, jobs: &[&str]) {
+    log(lab);
+    let mut late = 0;
+    for job in jobs {
+        let here = lab.done(&format!("{SOURCE}{job}"), &["--mode", "streamed", "--json"]);
+        let files = out(lab);
+        let account =
+            |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["account"].clone();
+        late += account(&here.out)["late"].as_u64().unwrap();
+        for check in ["sample", "all"] {
+            fs::remove_dir_all(lab.path("out")).unwrap();
+            let answer = on(lab, &["--mode", "streamed", "--check", check, "--json"]);
+            assert_eq!(answer.code, 0, "{job}: {}", answer.err);
+            same(&out(lab), &files);
+            assert_eq!(account(&answer.out), account(&here.out), "{job}");
+        }
+        fs::remove_dir_all(lab.path("out")).unwrap();
+    }
+    assert!(late > 100, "{late}");
+}
+
+#[test]
+fn streamed_outputs_are_those_of_a_run() {
+    let Some(lab) = lake() else { return };
+    streamed_jobs(&lab, &STREAMED);
+    // Sessions that leave late events out have no statement, and a backfill counts these.
+    let session =
+        "[[output]]\npath = \"out\"\nwindow = { session = \"1h\" }\nselect = { n = \"count(*)\" }\n";
+    lab.write("job.toml", format!("{SOURCE}{session}"));
+    let answer = on(&lab, &["--mode", "streamed"]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    lab.done(&format!("{SOURCE}{}", STREAMED[0]), &["--mode", "streamed"]);
+    lab.write("late.csv", "at,shop,item,amount,qty\n2024-03-31T01:30:00,north,i1,5.00,1\n");
+    let job =
+        lab.text("job.toml").replace("path = \"out/hours\"", "path = \"out/hours\"\nmode = \"streamed\"");
+    lab.write("job.toml", job);
+    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--on", "lake"]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(answer.err.contains("the job is streamed: a backfill counts its late events"), "{}", answer.err);
 }
 
 #[test]
@@ -279,7 +411,7 @@ fn engines_that_are_not_there_are_refused() {
     insta::assert_snapshot!(words, @r#"
     error: there is no engine `lak`
       hint: did you mean `lake`?
-      hint: an engine is an entry of @/engines.toml, or a URI: duckdb:…, postgresql://…, postgres://…
+      hint: an engine is an entry of @/engines.toml, or a URI: duckdb:…, postgresql://…, postgres://…, sc://…
     error: the driver `/no/such/libduckdb.so` of the engine `lake` cannot be loaded
       cause: Error with dynamic library: /no/such/libduckdb.so: cannot open shared object file: No such file or directory
       hint: install the driver, and name its library in engines.toml: driver = "/path/lib….so"
@@ -290,7 +422,7 @@ fn engines_that_are_not_there_are_refused() {
     error: the engine `odd` reads the SQL of duckdbb, which is not a dialect
       hint: did you mean `duckdb`?
     error: the URI `grpc://…` does not say which engine answers
-      hint: URIs with a known engine are duckdb:…, postgresql://…, postgres://…
+      hint: URIs with a known engine are duckdb:…, postgresql://…, postgres://…, sc://…
       hint: for another one write its driver, uri and dialect into @/engines.toml, and give the name of that entry
     "#);
 }
@@ -369,7 +501,7 @@ fn postgresql_answers_through_its_driver() {
 }
 
 /// Three outputs: events, windows as folders, windows as a file.
-const CRASH: &str = r#"
+pub const CRASH: &str = r#"
 [source]
 path = "in/*.jsonl"
 time = "at"
@@ -390,7 +522,7 @@ select = { n = "count(*)" }
 "#;
 
 /// Events of some days.
-fn events(days: std::ops::Range<u32>, v: u32) -> String {
+pub fn events(days: std::ops::Range<u32>, v: u32) -> String {
     let event = |day, i| {
         format!("{{\"at\":\"2024-05-{day:02}T{:02}:10:00Z\",\"k\":\"k{}\",\"v\":{v}}}\n", i * 7, i % 2)
     };
@@ -432,6 +564,14 @@ fn of_two_runs_at_once_one_wins_and_the_other_is_told() {
 #[test]
 fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
     let Some(lab) = lake() else { return };
+    let (done, refused) = jobs_of_the_repository(&lab);
+    println!("{done} jobs the same, {} refused: {refused:?}", refused.len());
+    assert!(done >= 50, "{done}");
+}
+
+/// Runs the jobs of the repository here and on the engine `lake`: their files are the same, or the job is refused. Gives how
+/// many are the same, and the numbers of those that are refused.
+pub fn jobs_of_the_repository(lab: &Lab) -> (usize, Vec<String>) {
     std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("data"), lab.path("data")).unwrap();
     std::os::unix::fs::symlink(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), lab.path("tests"))
         .unwrap();
@@ -446,12 +586,12 @@ fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
             lab.hear(command.arg("run").arg(job).args(["-q", "--rows", "3"]).args(more))
         };
         assert_eq!(run(&[]).code, 0, "{}", job.display());
-        let here = out(&lab);
+        let here = out(lab);
         fs::remove_dir_all(lab.path("out")).unwrap();
         let answer = run(&["--on", "lake"]);
         match answer.code {
             0 => {
-                same(&out(&lab), &here);
+                same(&out(lab), &here);
                 fs::remove_dir_all(lab.path("out")).unwrap();
                 done += 1;
             }
@@ -460,6 +600,5 @@ fn the_jobs_of_the_repository_are_the_same_on_duckdb() {
         }
         assert!(!lab.path("out").exists());
     }
-    println!("{done} jobs the same, {} refused: {refused:?}", refused.len());
-    assert!(done >= 50, "{done}");
+    (done, refused)
 }

@@ -51,10 +51,22 @@ fn each_output_is_verified_in_its_mode_and_late_events_too() {
     // In complete mode nothing is late.
     let complete = lab.highwater(&["verify", "job.toml", "--mode", "complete"]);
     assert!(complete.code == 0 && !complete.out.contains("late.jsonl"), "{}", complete.out);
-    // The late output has the SQL of the job alone beside it.
-    lab.write("own.csv", "at,k\n");
-    let own = lab.highwater(&["verify", "job.toml", "--output", "late.jsonl", "--against", "own.csv"]);
-    assert!(own.code == 2 && own.err.contains("no output `late.jsonl`"), "{}", own.err);
+    // A result may be laid beside the late output, and a query may not.
+    assert_eq!(lab.highwater(&["run", "job.toml", "-q"]).code, 0);
+    lab.write("own.jsonl", lab.text("late.jsonl"));
+    let against = |theirs: &str, more: &[&str]| {
+        lab.highwater(
+            &[&["verify", "job.toml", "--output", "late.jsonl", "--against", theirs], more].concat(),
+        )
+    };
+    let own = against("own.jsonl", &[]);
+    assert!(own.code == 0 && own.out.starts_with("late.jsonl: same, 1 row"), "{}{}", own.out, own.err);
+    lab.write("own.jsonl", lab.text("late.jsonl").replace("\"k\":\"a\"", "\"k\":\"b\""));
+    assert_eq!(against("own.jsonl", &[]).code, 1);
+    assert_eq!(against("own.jsonl", &["--ignore", "k"]).code, 0);
+    lab.write("own.sql", "SELECT 1");
+    let query = against("own.sql", &[]);
+    assert!(query.code == 2 && query.err.contains("and not with a query"), "{}", query.err);
 }
 
 #[test]

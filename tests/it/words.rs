@@ -274,7 +274,7 @@ fn help_names_the_commands_and_the_options() {
           --changed <HOW>        What to do if a file has changed since the archive counted it [default:
                                  fail] [possible values: fail, reload]
           --on <ENGINE>          Let another engine compute the outputs: a name from engines.toml, or
-                                 duckdb, duckdb:FILE, postgresql://HOST/DB
+                                 duckdb, duckdb:FILE, postgresql://HOST/DB, sc://HOST:PORT
           --check <HOW>          With --on: how much of the engine's result is also computed here, and
                                  compared before the commit [default: sample] [possible values: sample,
                                  all]

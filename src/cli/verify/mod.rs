@@ -52,7 +52,7 @@ pub struct VerifyArgs {
     /// PGPASSWORD or the pgpass file
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
-    /// Run the SQL of the job on this engine: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://HOST/DB
+    /// Run the SQL of the job on this engine: a name from engines.toml, or duckdb, duckdb:FILE, postgresql://HOST/DB, sc://HOST:PORT
     #[arg(long, value_name = "ENGINE", conflicts_with_all = ["postgres", "against"])]
     on: Option<String>,
     /// Compare only this output, by its path

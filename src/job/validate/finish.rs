@@ -118,6 +118,7 @@ impl Planner<'_> {
                 watermark: self.watermark,
                 until: None,
                 step_mode: self.step_mode,
+                absolute_paths: false,
             },
             deliveries: Deliveries {
                 identities: Identities::default(),

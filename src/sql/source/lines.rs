@@ -6,6 +6,7 @@
 //! * Files are looked at up to [`FAR`] bytes in all, each for the same length. If a line within quotes is broken there,
 //!   all of them are looked at to their ends: how lines end must then be known.
 
+use super::csv_place::CsvPlace;
 use super::decompressed;
 use crate::error::{Error, Result};
 use crate::input::SourceFile;
@@ -85,24 +86,11 @@ fn look(file: &SourceFile, delimiter: u8, most: u64) -> Result<LineLook> {
     Ok(look)
 }
 
-/// Where the scan of a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LinePlace {
-    /// A field starts.
-    Start,
-    /// In a field without quotes.
-    Plain,
-    /// Between quotes.
-    Quoted,
-    /// After a quote within quotes, which closes or is doubled.
-    Closing,
-}
-
 /// A scan of the lines of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LineLook {
     delimiter: u8,
-    place: LinePlace,
+    place: CsvPlace,
     returned: bool,
     newlines: bool,
     return_newlines: bool,
@@ -114,7 +102,7 @@ impl LineLook {
     fn new(delimiter: u8) -> LineLook {
         LineLook {
             delimiter,
-            place: LinePlace::Start,
+            place: CsvPlace::Begin,
             returned: false,
             newlines: false,
             return_newlines: false,
@@ -125,17 +113,12 @@ impl LineLook {
 
     fn see(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            let ends = byte == b'\n' && self.place != LinePlace::Quoted;
-            self.broken |= byte == b'\n' && self.place == LinePlace::Quoted;
+            let ends = byte == b'\n' && !self.place.is_quoted();
+            self.broken |= byte == b'\n' && self.place.is_quoted();
             self.return_newlines |= ends && self.returned;
             self.newlines |= ends && !self.returned;
             self.returned = byte == b'\r';
-            self.place = match (self.place, byte) {
-                (LinePlace::Quoted, b'"') => LinePlace::Closing,
-                (LinePlace::Quoted, _) | (LinePlace::Start | LinePlace::Closing, b'"') => LinePlace::Quoted,
-                (_, byte) if byte == b'\n' || byte == self.delimiter => LinePlace::Start,
-                _ => LinePlace::Plain,
-            };
+            self.place = self.place.after(byte, self.delimiter);
         }
     }
 

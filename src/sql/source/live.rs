@@ -32,6 +32,7 @@ pub(in crate::sql) fn live_setup(plan: &Plan, connector: Connector) -> Result<Ve
         relation,
         zone: &plan.zone,
         parts: &parts,
+        absolute: false,
         layers: Layers::default(),
     };
     let mut out = vec![

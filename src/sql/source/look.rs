@@ -1,6 +1,7 @@
 //! A look at CSV files for what Flink and BigQuery read in another way: it knows neither the readers of jobs nor types.
 
 use super::View;
+use super::csv_place::CsvPlace;
 use super::decompressed::text;
 use super::files::RecordLayout;
 use crate::error::{Error, Result};
@@ -42,19 +43,6 @@ impl View<'_> {
     }
 }
 
-/// Where a reader of CSV stands in a field.
-#[derive(Clone, Copy, PartialEq)]
-enum CsvPlace {
-    /// Before its first character.
-    Begin,
-    /// In one without quotes, or behind those that it had.
-    Plain,
-    /// Between quotes; whether there is a character.
-    Quoted(bool),
-    /// Behind a quote, which ends the text or is the first of two.
-    Quote(bool),
-}
-
 /// The first record, counted from 1 with the header line, and the field of it that is an empty text between quotes and
 /// wanted.
 fn empty_text(file: &SourceFile, delimiter: u8, wanted: &[bool]) -> Result<Option<(u64, usize)>> {
@@ -71,23 +59,15 @@ fn empty_text(file: &SourceFile, delimiter: u8, wanted: &[bool]) -> Result<Optio
             place == CsvPlace::Quote(false) && wanted.get(field).copied().unwrap_or(false)
         };
         for &byte in &buffer[..count] {
-            place = match (place, byte) {
-                (CsvPlace::Quoted(some), b'"') => CsvPlace::Quote(some),
-                (CsvPlace::Quoted(_), _) => CsvPlace::Quoted(true),
-                (CsvPlace::Quote(_), b'"') => CsvPlace::Quoted(true),
-                (CsvPlace::Begin, b'"') => CsvPlace::Quoted(false),
-                (_, b'\n' | b'\r') if is_empty(place, field) => return Ok(Some((record, field))),
-                (_, byte) if byte == delimiter && is_empty(place, field) => return Ok(Some((record, field))),
-                (_, b'\n') => {
-                    (record, field) = (record + 1, 0);
-                    CsvPlace::Begin
-                }
-                (_, byte) if byte == delimiter => {
-                    field += 1;
-                    CsvPlace::Begin
-                }
-                _ => CsvPlace::Plain,
-            };
+            if (matches!(byte, b'\n' | b'\r') || byte == delimiter) && is_empty(place, field) {
+                return Ok(Some((record, field)));
+            }
+            place = place.after(byte, delimiter);
+            match byte {
+                _ if place != CsvPlace::Begin => {}
+                b'\n' => (record, field) = (record + 1, 0),
+                _ => field += 1,
+            }
         }
         if count == 0 {
             return Ok(is_empty(place, field).then_some((record, field)));

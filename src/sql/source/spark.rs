@@ -46,6 +46,7 @@ impl View<'_> {
                 None => self.ident(&format!("{}_{what}", self.relation.name)),
             };
             let named = covering::named(&self.read().patterns, &part.paths);
+            let named = if self.absolute { from_here(named)? } else { named };
             let paths = spark_paths(&named);
             let columns = match part.layout {
                 RecordLayout::Parquet(_) => String::new(),
@@ -185,7 +186,7 @@ impl View<'_> {
 }
 
 /// What the session of all statements is set to.
-fn session() -> [String; 4] {
+fn session() -> [String; 5] {
     [
         "SET TIME ZONE 'UTC'".to_string(),
         // Without ANSI mode, a cast that fails is NULL and a sum wraps, where a run stops.
@@ -194,6 +195,8 @@ fn session() -> [String; 4] {
         "SET spark.sql.decimalOperations.allowPrecisionLoss = false".to_string(),
         // A long chain of CTEs needs more rounds than the 100 of the default.
         "SET spark.sql.analyzer.maxIterations = 1000".to_string(),
+        // The reader of CSV fails where it is given a condition and no column is wanted, as to count the records.
+        "SET spark.sql.csv.filterPushdown.enabled = false".to_string(),
     ]
 }
 
@@ -218,7 +221,11 @@ fn line_end(end: LineEnd) -> &'static str {
 fn spark_paths(named: &NamedFiles) -> String {
     let joined = |all: Vec<String>| match all.as_slice() {
         [one] => one.clone(),
-        all => format!("{{{}}}", all.join(",")),
+        // A path that begins with a brace is relative to Spark, whatever is in the braces.
+        all => match all.iter().map(|path| path.strip_prefix('/')).collect::<Option<Vec<_>>>() {
+            Some(below) => format!("/{{{}}}", below.join(",")),
+            None => format!("{{{}}}", all.join(",")),
+        },
     };
     match named {
         // Folders such as `k=v` are columns to Spark, unless it looks for files alone.
@@ -246,6 +253,28 @@ fn spark_paths(named: &NamedFiles) -> String {
             format!("path {}, recursiveFileLookup 'true'", words::text(Dialect::Spark, &path))
         }
     }
+}
+
+/// The same files by absolute paths.
+fn from_here(named: NamedFiles) -> Result<NamedFiles> {
+    let folder =
+        std::env::current_dir().map_err(|e| Error::machine("cannot tell the current folder").caused_by(e))?;
+    let folder = folder.display().to_string();
+    let all = |paths: Vec<String>, folder: &str| {
+        let absolute = |path: String| match path.strip_prefix("./").unwrap_or(&path) {
+            _ if path.starts_with('/') => path,
+            "." | "" => folder.to_string(),
+            below => format!("{folder}/{below}"),
+        };
+        paths.into_iter().map(absolute).collect()
+    };
+    Ok(match named {
+        // What matches is a glob, and the folder is itself.
+        NamedFiles::Matched { paths, names } => {
+            NamedFiles::Matched { paths: all(paths, &literal_glob(&folder)), names }
+        }
+        NamedFiles::Listed(paths) => NamedFiles::Listed(all(paths, &folder)),
+    })
 }
 
 /// A path as a glob that stands for it alone.
