@@ -67,6 +67,7 @@ impl Planner<'_> {
             partition_by,
             state: is_true(&spec.state),
             closed,
+            mode: self.mode_of(spec),
         })
     }
 
