@@ -9,13 +9,14 @@
 mod compare;
 mod report;
 mod sessions;
+mod sides;
 mod steps;
+mod streamed;
 
 use crate::batch::value_text;
 pub use crate::engine::lags::Profile;
 use crate::engine::observed::Observed;
 pub use report::*;
-pub use steps::audit_steps;
 
 use crate::batch::Position;
 use crate::deliver::shape::output_rows;
@@ -34,10 +35,35 @@ use crate::process::pool;
 use crate::time::{DAY, FirstAndLast, HOUR, MINUTE, SECOND};
 use crate::window::Window;
 use compare::{AuditedColumn, AuditedRows, Wrong, compared, kept};
-use sessions::{OfOutput, SessionOutput};
+use sessions::OfOutput;
+use sides::ComparedOutput;
 use std::sync::Arc;
+use steps::audit_steps;
+use streamed::audit_streamed_windows;
 
-/// Audits the windows of `plan`, which was made with every output streamed. Without `delays` they are
+/// Audits a job: the windows of `plan`, which was made with every output streamed, and the steps of `own`, which has the
+/// job's own modes, where these are streamed; windows are then those of streamed steps too.
+///
+/// # Errors
+/// As of [`audit`].
+pub fn audit_job(
+    plan: Plan,
+    own: Plan,
+    options: &RunOptions,
+    delays: Option<Vec<i64>>,
+    progress: &dyn Progress,
+) -> Result<AuditReport> {
+    // In `complete` mode steps see everything, so only a job that asks for streamed steps has two sides of them.
+    if !own.pipeline.steps_are_streamed() {
+        return audit(plan, options, delays, progress);
+    }
+    let report = audit(plan.clone(), options, delays, progress)?;
+    let report = audit_streamed_windows(plan, report, options, progress)?;
+    let steps = audit_steps(own.clone(), own, options, progress)?;
+    Ok(AuditReport { steps: Some(steps), ..report })
+}
+
+/// Audits the windows of `plan`, which was made with every output streamed, with steps that see everything. Without `delays` they are
 /// chosen from what is common, as far as the log goes.
 ///
 /// # Errors
@@ -61,8 +87,8 @@ pub fn audit(
     all.push(0);
     all.sort_unstable();
     all.dedup();
-    // Several delays are looked at in one pass, and a streamed step sees other events at each: so windows are compared with
-    // the steps of `complete` mode.
+    // Several delays are looked at in one pass, and a streamed step sees other events at each: `audit_streamed_windows`
+    // looks at these one by one.
     let (plan, outputs) = plan.with_complete_steps().audited(&all);
     let pass = Pass { plan: &plan, options, progress };
     pool(options.threads)?.install(|| {
@@ -119,6 +145,20 @@ fn common_delays() -> Vec<i64> {
         of(DAY, &[1, 2, 7]),
     ]
     .concat()
+}
+
+/// The shares of events to be counted, and of how many events one may be late. Divided by the greatest number the events
+/// give 0: not one of them may be late.
+const SHARES: [(f64, u64); 4] = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
+
+/// The path of an output; `-` for the terminal.
+fn named(output: &OutputPlan) -> String {
+    match &output.to {
+        OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
+            path.display().to_string()
+        }
+        OutputTo::Terminal => "-".into(),
+    }
 }
 
 fn post_of(output: &OutputPlan) -> &Post {
@@ -228,8 +268,8 @@ impl OfOutputs<'_> {
 
     fn sessions(&self, rows: &StoredRows, options: &RunOptions) -> Result<Vec<Figures>> {
         let spill = (options.spill_folder.as_path(), options.memory);
-        let shaped = |output| SessionOutput { post: post_of(output), columns: self.compared(output) };
-        let outputs: Vec<SessionOutput> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
+        let shaped = |output| ComparedOutput { post: post_of(output), columns: self.compared(output) };
+        let outputs: Vec<ComparedOutput> = self.outputs.iter().map(|(_, output)| shaped(output)).collect();
         let found = sessions::audit(self.grouping(), &outputs, rows, spill)?;
         let ends: Vec<i64> = found.windows.iter().map(|window| window.end).collect();
         let figures = |of: OfOutput| Figures {
@@ -277,23 +317,16 @@ impl OfOutputs<'_> {
             let found = noted.needs.beyond(most);
             enough(most).map_or(found, |enough| enough.min(found))
         };
-        // Divided by the greatest number the events give 0: not one of them may be late.
-        let completeness = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
         let plan = &self.grouping().plan;
         OutputAudit {
-            output: match &output.to {
-                OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
-                    path.display().to_string()
-                }
-                OutputTo::Terminal => "-".into(),
-            },
+            output: named(output),
             window: plan.window.to_string(),
             allowed_lateness: plan.lateness.as_ref().map_or(0, |l| l.allowed),
             events: noted.events,
             windows: figures.ends.len() as u64,
             rows: figures.rows,
             delays: delays.collect(),
-            completeness: completeness
+            completeness: SHARES
                 .map(|(share, one_in)| Completeness { share, delay: smallest(one_in) })
                 .to_vec(),
         }

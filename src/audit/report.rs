@@ -180,7 +180,7 @@ pub struct ColumnError {
 pub struct Completeness {
     /// The share of events to be counted: 0.99, 0.999, 0.9999 or 1.
     pub share: f64,
-    /// The smallest delay that gives it. For sessions an upper bound: an event that joins a session is
+    /// The smallest delay that gives it; of windows behind streamed steps the smallest of those that were looked at. For sessions an upper bound: an event that joins a session is
     /// taken as if it joined none.
     #[serde(rename = "out_of_orderness_us")]
     pub delay: i64,

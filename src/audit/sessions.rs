@@ -1,26 +1,17 @@
 //! Sessions at several delays: replayed once for each, and once with every event counted.
 
-use super::compare::{AuditedColumn, AuditedRows, RowPair, Wrong, kept};
+use super::compare::{RowPair, Wrong};
+use super::sides::{ComparedOutput, order_of, pairs, whole_block};
 use crate::batch::Batch;
-use crate::deliver::shape::output_rows;
 use crate::engine::replay::{StoredRows, stored_plan};
 use crate::error::Result;
-use crate::group::{GroupBlock, GroupPlan, GroupTable, Lateness, Merged, SpillSpace, key_rows};
-use crate::plan::{Grouping, Post};
+use crate::group::{GroupBlock, GroupPlan, GroupTable, Lateness, SpillSpace};
+use crate::plan::Grouping;
 use crate::time::TimeRange;
-use arrow_array::{ArrayRef, TimestampMicrosecondArray};
-use arrow_select::concat::concat;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-
-/// An output of the sessions.
-pub struct SessionOutput<'a> {
-    pub post: &'a Post,
-    /// The columns that are compared.
-    pub columns: Vec<AuditedColumn>,
-}
 
 /// What the sessions of one grouping would have been.
 pub struct AuditedSessions {
@@ -46,7 +37,7 @@ pub struct OfOutput {
 /// Overflow in an aggregate, or a machine error of the disk.
 pub fn audit(
     grouping: &Grouping,
-    outputs: &[SessionOutput],
+    outputs: &[ComparedOutput],
     rows: &StoredRows,
     spill: (&Path, u64),
 ) -> Result<AuditedSessions> {
@@ -109,14 +100,6 @@ pub fn audit(
     Ok(all)
 }
 
-impl SessionOutput<'_> {
-    /// The compared columns of a block's rows, and which rows `having` keeps.
-    fn rows(&self, grouping: &Grouping, block: &GroupBlock) -> Result<(AuditedRows, Vec<bool>)> {
-        let rows = output_rows(grouping, self.post, block)?;
-        Ok((AuditedRows::new(&self.columns, &rows), kept(&rows, None, block.len())))
-    }
-}
-
 /// The sessions of some batches in arrival order, as one block, and the late events.
 fn sessions(plan: GroupPlan, batches: &[Batch], spill: (&Path, u64)) -> Result<(GroupBlock, u64)> {
     let plan = Arc::new(plan);
@@ -126,67 +109,5 @@ fn sessions(plan: GroupPlan, batches: &[Batch], spill: (&Path, u64)) -> Result<(
         late += table.update(batch)?.late.len() as u64;
     }
     let space = SpillSpace::new(spill.0.to_path_buf(), spill.1);
-    let mut blocks = vec![];
-    Merged::new(plan.clone(), vec![table], space)?.drive(Ok, |block| {
-        blocks.push(block);
-        Ok(())
-    })?;
-    let column = |of: fn(&GroupBlock) -> &Vec<ArrayRef>, i: usize| {
-        // Each block has a dictionary of its own, so texts are made plain before they are joined.
-        let parts: Vec<ArrayRef> = blocks.iter().map(|b| crate::batch::plain_strings(&of(b)[i])).collect();
-        let parts: Vec<&dyn arrow_array::Array> = parts.iter().map(AsRef::as_ref).collect();
-        concat(&parts).expect("blocks of one grouping have the same columns")
-    };
-    // `concat` needs at least one array.
-    if blocks.is_empty() {
-        let keys = plan.keys.iter().map(|(_, ty)| arrow_array::new_empty_array(&ty.arrow())).collect();
-        let values =
-            plan.aggregates.iter().map(|(a, _)| arrow_array::new_empty_array(&a.ty().arrow())).collect();
-        return Ok((GroupBlock { spans: vec![], keys, values, states: None, firings: None }, late));
-    }
-    let block = GroupBlock {
-        spans: blocks.iter().flat_map(|b| b.spans.iter().copied()).collect(),
-        keys: (0..plan.keys.len()).map(|i| column(|b| &b.keys, i)).collect(),
-        values: (0..plan.aggregates.len()).map(|i| column(|b| &b.values, i)).collect(),
-        states: None,
-        firings: None,
-    };
-    Ok((block, late))
-}
-
-/// The order of the rows of a block: window, then keys.
-fn order_of(grouping: &Grouping, block: &GroupBlock) -> arrow_row::Rows {
-    let bound = |pick: fn(&TimeRange) -> i64| -> ArrayRef {
-        Arc::new(TimestampMicrosecondArray::from_iter_values(block.spans.iter().map(pick)))
-    };
-    let mut columns = vec![bound(|s| s.start), bound(|s| s.end)];
-    columns.extend(block.keys.iter().map(crate::batch::plain_strings));
-    let instant = columns[0].data_type().clone();
-    let keys = grouping.plan.keys.iter().map(|(_, ty)| ty.arrow());
-    // Both bounds and the keys make one sequence of bytes, so a row is compared in one step.
-    let converter = key_rows([instant.clone(), instant].into_iter().chain(keys));
-    converter.convert_columns(&columns).expect("columns of the converter's types")
-}
-
-/// Lays two sorted lists of rows side by side, without those that are not kept.
-fn pairs(would: &arrow_row::Rows, truth: &arrow_row::Rows, also: &[bool], there: &[bool]) -> Vec<RowPair> {
-    let mut pairs = vec![];
-    let (mut w, mut t) = (0, 0);
-    while w < also.len() || t < there.len() {
-        if w < also.len() && !also[w] {
-            w += 1;
-        } else if t < there.len() && !there[t] {
-            t += 1;
-        } else if t == there.len() || w < also.len() && would.row(w) < truth.row(t) {
-            pairs.push((Some(w), None));
-            w += 1;
-        } else if w == also.len() || truth.row(t) < would.row(w) {
-            pairs.push((None, Some(t)));
-            t += 1;
-        } else {
-            pairs.push((Some(w), Some(t)));
-            (w, t) = (w + 1, t + 1);
-        }
-    }
-    pairs
+    Ok((whole_block(&plan, vec![table], space)?, late))
 }

@@ -1,16 +1,35 @@
 //! The account, the event times and the inputs after a correction.
 
 use super::correction::Correction;
-use super::given::FileRole;
+use super::given::{FileRole, InPlace};
 use crate::engine::arrivals::ArrivalNeed;
 use crate::engine::intake::IntakeRows;
 use crate::engine::steps::Sources;
 use crate::engine::{PassResult, Scope};
 use crate::error::{Error, Result};
 use crate::input::{InputReport, ScanReport};
-use crate::sink::{Account, InputEntry, Watermarks};
+use crate::plan::{Mode, OutputId, Plan};
+use crate::sink::{Account, InputEntry, Target, Watermarks};
 use std::collections::HashMap;
 use std::path::Path;
+
+/// The accounts of the outputs in place: that of the job, and, where steps of both modes tell them apart, that of its
+/// `complete` outputs.
+pub fn accounts(
+    plan: &Plan,
+    targets: &[(OutputId, Target)],
+    in_place: &InPlace,
+) -> (Account, Option<Account>) {
+    if !plan.needs_both_modes() {
+        return (in_place.before().account, None);
+    }
+    let of = |mode| {
+        let mut each = targets.iter().zip(&in_place.manifests);
+        let found = each.find(|((id, _), _)| plan.deliveries.outputs[*id].mode == Some(mode));
+        found.map(|(_, manifest)| manifest.account)
+    };
+    (of(Mode::Streamed).unwrap_or(in_place.before().account), of(Mode::Complete))
+}
 
 impl Correction<'_> {
     /// The account and the event times after the correction.

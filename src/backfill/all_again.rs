@@ -4,6 +4,7 @@
 //! This is the run that would give the outputs, with the old parts kept where they are the same. It reads the
 //! files of the source; where one is gone, an archive and the new files.
 
+use super::account::accounts;
 use super::changes::{Differ, Differences, log_part};
 use super::corrected::PartChange;
 use super::correction::{Correction, StagedCorrection};
@@ -50,8 +51,18 @@ impl Correction<'_> {
         let new = of_files(plan, self.given, FileRole::New, Archived::No, IntakeRows::No)?;
         let (sources, scope) = (Sources::default(), Scope::none(plan));
         let read = self.pass.read_all(ArrivalNeed::Nothing, &sources, new.as_slice(), &scope)?;
-        let (account, records) = (self.in_place.before().account, records(&read.reports));
-        Ok(StagedCorrection { drafts: vec![], outputs, account, history, rejects: None, records })
+        let (account, of_complete) = accounts(plan, self.targets, self.in_place);
+        let (rejects, late, records) = (None, None, records(&read.reports));
+        Ok(StagedCorrection {
+            drafts: vec![],
+            outputs,
+            account,
+            of_complete,
+            late,
+            history,
+            rejects,
+            records,
+        })
     }
 
     /// Stages the outputs of all events.
@@ -61,6 +72,9 @@ impl Correction<'_> {
     pub fn stage_all_again(&self) -> Result<StagedCorrection> {
         // The files are preferred to an archive: an archive does not hold the records that could not be read.
         let of_source = self.given.left().all(|entry| entry.is_in_place(&self.pass.plan.inputs));
+        if !of_source && self.pass.plan.pipeline.steps_are_streamed() {
+            return Err(self.gone_arrivals());
+        }
         let mut done = if of_source { self.over_source()? } else { self.over_archive()? };
         for number in 0..self.targets.len() {
             done.outputs.push(self.compared(number)?);
@@ -68,11 +82,23 @@ impl Correction<'_> {
         Ok(done)
     }
 
+    /// Why the outputs of streamed steps cannot be computed again where a file of the source is gone.
+    fn gone_arrivals(&self) -> Error {
+        let gone = self.given.left().find(|entry| !entry.is_in_place(&self.pass.plan.inputs));
+        let path = gone.map_or("a file of the source", |entry| entry.path.as_str());
+        Error::job(format!(
+            "{path} is gone or has changed: streamed steps need all records in the order of their arrival, which an archive does not have"
+        ))
+        .hint("restore the file")
+    }
+
     /// A run over the files of the source.
     fn over_source(&self) -> Result<StagedCorrection> {
         let rejects = self.pass.plan.deliveries.rejects.as_deref().map(RejectsWriter::create).transpose()?;
-        let Staged { outcome, drafts, rejects, none_rejected } =
+        let Staged { mut outcome, drafts, rejects, none_rejected } =
             stage(&self.pass, self.transaction, rejects)?;
+        // Only a plan with streamed steps has it here: any other counts all events.
+        let late = self.pass.plan.deliveries.late.as_ref().and_then(|_| outcome.outputs.pop());
         // Until now only the sizes were compared; the content is hashed while it is read.
         self.given.are_as_counted(outcome.inputs.iter())?;
         let old: Vec<u64> = self.given.with(FileRole::Old).map(|(_, entry)| entry.bytes).collect();
@@ -81,6 +107,8 @@ impl Correction<'_> {
             drafts,
             outputs: vec![],
             account: outcome.account,
+            of_complete: outcome.of_complete,
+            late,
             history: HistoryRead { files: old.len(), bytes: old.iter().sum() },
             rejects: Some(Rejected::of_run(rejects, none_rejected)),
             records: records.collect(),
@@ -96,7 +124,8 @@ impl Correction<'_> {
         let mut intakes: Vec<Intake> = old.into_iter().collect();
         let archived = intakes.len();
         intakes.extend(of_files(plan, self.given, FileRole::New, Archived::All, IntakeRows::All)?);
-        let mut read = self.pass.read_all(ArrivalNeed::Nothing, &sources, &intakes, &Scope::all(plan))?;
+        let scope = Scope::all(plan);
+        let mut read = self.pass.read_all(ArrivalNeed::Nothing, &sources, &intakes, &scope)?;
         sources.services.map(Services::finish).transpose()?;
         self.pass.progress.writing();
         // What could not be read of old files is not in the archive.
@@ -118,9 +147,9 @@ impl Correction<'_> {
             files: &files,
             watermark: None,
         };
-        let (_, written) = write(&self.pass, self.transaction, results, read.resolution.as_ref())?;
+        let written = write(&self.pass, &scope, self.transaction, results, read.resolution.as_ref())?;
         let mut tally = read.tally;
-        tally.see(written);
+        tally.see(written.times);
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
         // Without a change the old file of rejects stays in place, and the manifest must still name it.
         let path = match &rejects {
@@ -128,7 +157,8 @@ impl Correction<'_> {
             None => self.in_place.before().rejects.as_ref().map(|path| (path.into(), 0)),
         };
         let drafts = drafts(self.pass.plan, inputs, account, tally.watermarks(), &path);
-        Ok(StagedCorrection { drafts, outputs: vec![], account, history, rejects, records })
+        let (outputs, of_complete, late) = (vec![], None, None);
+        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records })
     }
 
     /// Records of old files that an archive, which has `archived` of them, does not have.

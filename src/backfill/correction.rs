@@ -6,6 +6,7 @@ use super::log::ChangeLog;
 use super::methods::method;
 use super::outcome::{Corrected, HistoryRead, Method};
 use super::rejects::Rejected;
+use crate::deliver::OutputOutcome;
 use crate::engine::steps::Sources;
 use crate::engine::{Pass, tables};
 use crate::error::Result;
@@ -31,6 +32,10 @@ pub struct StagedCorrection {
     pub drafts: Vec<ManifestDraft>,
     pub outputs: Vec<Corrected>,
     pub account: Account,
+    /// Of `complete` outputs, where steps of both modes tell them apart.
+    pub of_complete: Option<Account>,
+    /// Of a job with streamed steps the late output, which is written with the others.
+    pub late: Option<OutputOutcome>,
     pub history: HistoryRead,
     pub rejects: Option<Rejected>,
     /// Records of each given file, by path.

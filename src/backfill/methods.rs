@@ -65,11 +65,19 @@ pub fn closes(plan: &Plan, given: &BackfillInput) -> Option<String> {
 /// # Errors
 /// That would not give what a correction is for, or an output cannot be corrected at all.
 pub fn all_again(plan: &Plan, given: &BackfillInput, edited: Option<&str>) -> Result<Option<String>> {
+    // Streamed steps give what a live job gave, late events and firings too: all of it is that of a run over all files.
     if plan.pipeline.steps_are_streamed() {
-        return Err(Error::job(
-            "a job with streamed steps (`dedup`, `first`, `enrich`) cannot be corrected: an event that arrives in between can change what any later one sees",
-        )
-        .hint("run it again over all files; or correct the outputs of a job in mode \"complete\""));
+        if given.late.is_some() {
+            return Err(Error::job(
+                "late events of a job with streamed steps cannot be counted: its steps would have seen them as they arrived, and its windows had closed",
+            )
+            .hint("count them in an output with mode = \"complete\""));
+        }
+        let reason = edited.map(str::to_string).or_else(|| given.tables.clone());
+        return Ok(Some(reason.unwrap_or_else(|| {
+            "an event that arrives in between can change what later ones see (streamed `dedup`, `first`, `enrich`)"
+                .to_string()
+        })));
     }
     let groups = |output: &OutputPlan| match &output.kind {
         OutputKind::Groups { grouping, .. } => Some(*grouping),

@@ -39,7 +39,7 @@ mod touched;
 use crate::clock::Stopwatch;
 use crate::deliver::server_tables;
 use crate::deliver::server_tables::Extent;
-use crate::deliver::{tables, target};
+use crate::deliver::{places, tables, target};
 use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::{Error, Result};
 use crate::input::InputReport;
@@ -101,13 +101,25 @@ pub(crate) fn correct(
     // Outputs are locked and brought to one state before anything is read of them.
     let targets: Vec<Target> = job::destinations(spec).iter().filter_map(target).collect();
     let mut transaction = Transaction::begin_of(&targets, &job::named(spec))?;
-    let in_place = InPlace::new(&transaction, &targets)?;
+    let mut in_place = InPlace::new(&transaction, &targets)?;
     // A run may bring outputs of different states together; a backfill needs one state to correct.
     if let (Some(error), false) = (&in_place.apart, request.of_run) {
         return Err(error.clone());
     }
-    let given = BackfillInput::new(spec, request, &in_place)?;
+    let mut given = BackfillInput::new(spec, request, &in_place)?;
     let mut plan = planned(spec, overrides, &in_place, &given)?;
+    if plan.pipeline.steps_are_streamed() && plan.deliveries.late.is_some() {
+        // The late output is written with the others then. Which outputs there are was known only from the plan, so the
+        // locks are taken anew, and what was seen without that of the late output is looked at again.
+        drop(transaction);
+        transaction = Transaction::begin_of(&places(&plan), &job::named(spec))?;
+        in_place = InPlace::new(&transaction, &targets)?;
+        if let (Some(error), false) = (&in_place.apart, request.of_run) {
+            return Err(error.clone());
+        }
+        given = BackfillInput::new(spec, request, &in_place)?;
+        plan = planned(spec, overrides, &in_place, &given)?;
+    }
     plan.notes.extend(given.notes.iter().cloned());
     let options = machine(&plan);
     let numbered = plan.deliveries.with_ids().filter_map(|(id, output)| Some((id, target(&output.to)?)));
@@ -149,7 +161,7 @@ pub(crate) fn correct(
     }
     // A backfill of files that were counted is no run: what was edited waits for one.
     if given.changes_nothing() && (edited.is_none() || !request.of_run) {
-        let (account, outputs) = (in_place.before().account, untouched());
+        let ((account, of_complete), outputs) = (account::accounts(&plan, &targets, &in_place), untouched());
         let restated = edited::restated(&plan, &targets, &in_place);
         let restated = restated.filter(|_| edited.is_none() && !request.plan_only);
         if restated.is_some() {
@@ -163,11 +175,16 @@ pub(crate) fn correct(
             (false, None) => vec![],
         };
         let unchanged = BackfillOutcome::unchanged(plan, given.files, account, outputs);
-        return Ok(Corrections::Made(Box::new(BackfillOutcome { published, strangers, ..unchanged })));
+        return Ok(Corrections::Made(Box::new(BackfillOutcome {
+            of_complete,
+            published,
+            strangers,
+            ..unchanged
+        })));
     }
     let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
-    // Whatever is given counts, however late it came.
-    let plan = plan.counting_all();
+    // Whatever is given counts, however late it came; not where steps go by arrival, as a late event does in the job.
+    let plan = if plan.pipeline.steps_are_streamed() { plan } else { plan.counting_all() };
     let archives = history::own_archives(&plan, &targets, &in_place);
     let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
     let done = pool(options.threads)?.install(|| {
@@ -183,7 +200,8 @@ pub(crate) fn correct(
             (Some(_), false) => narrow.stage_all_again(),
         }
     })?;
-    let StagedCorrection { drafts, mut outputs, account, history, rejects, records } = done;
+    let StagedCorrection { drafts, mut outputs, account, of_complete, mut late, history, rejects, records } =
+        done;
     let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
@@ -192,8 +210,12 @@ pub(crate) fn correct(
         let report;
         (report, published) =
             server_tables::open(&plan, &transaction, extent)?.commit(transaction, Some(drafts))?;
-        for (output, report) in outputs.iter_mut().zip(report.outputs) {
+        let (reports, of_late) = report.outputs.split_at(outputs.len());
+        for (output, report) in outputs.iter_mut().zip(reports) {
             output.restored = report.restored;
+        }
+        for (late, report) in late.iter_mut().zip(of_late) {
+            (late.written, late.unchanged) = (report.written.len(), report.unchanged);
         }
         progress.worked(TimedStage::Commit, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
     }
@@ -205,6 +227,8 @@ pub(crate) fn correct(
     }
     Ok(Corrections::Made(Box::new(BackfillOutcome {
         all_again,
+        of_complete,
+        late,
         history,
         applied: !request.plan_only,
         published,

@@ -1,6 +1,6 @@
 //! What a backfill is asked for, and what it did.
 
-use crate::deliver::Published;
+use crate::deliver::{OutputOutcome, Published};
 use crate::plan::{OutputPlan, OutputTo, Plan};
 use crate::sink::value::TimeText;
 use crate::sink::{Account, Manifest, Part, fields};
@@ -38,8 +38,13 @@ pub struct BackfillOutcome {
     pub all_again: Option<String>,
     /// The account after it: the old one with the new events in it. Of a plan the old one.
     pub account: Account,
+    /// Of a job with outputs of both modes that steps tell apart, the account of `complete` mode; `account` is that of the
+    /// streamed outputs then.
+    pub of_complete: Option<Account>,
     /// The outputs that are files, in the job's order.
     pub outputs: Vec<Corrected>,
+    /// The late output, where it is written again with the others: the steps of the job are streamed.
+    pub late: Option<OutputOutcome>,
     /// Bytes and files of history that were (or would be) read, beside the parts of the outputs themselves.
     pub history: HistoryRead,
     /// Whether it was applied: not for a plan, nor where nothing changes.
@@ -63,7 +68,9 @@ impl BackfillOutcome {
             files,
             all_again: None,
             account,
+            of_complete: None,
             outputs,
+            late: None,
             history: HistoryRead::default(),
             applied: false,
             published: vec![],

@@ -112,6 +112,8 @@ impl<'a> Correction<'a> {
             drafts: vec![],
             outputs,
             account,
+            of_complete: None,
+            late: None,
             history,
             rejects: None,
             records: records(&delta.read.reports),
@@ -208,7 +210,8 @@ impl<'a> Correction<'a> {
         let reports = std::mem::take(&mut delta.read.reports);
         let rejects = merged_rejects(plan, self.in_place, self.given, reports)?;
         let drafts = self.drafts(inputs, account, watermarks, rejects.as_ref());
-        Ok(StagedCorrection { drafts, outputs, account, history, rejects, records })
+        let (of_complete, late) = (None, None);
+        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records })
     }
 
     /// Writes what is new of an output of groups.

@@ -8,7 +8,7 @@
 use super::Position;
 
 /// An instant between or at records of the merged order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Moment {
     /// The arrival clock, microseconds.
     pub clock: i64,
@@ -46,7 +46,7 @@ impl Moment {
 }
 
 /// Where a row stands in the order in which a step sees rows; rows of equal places go by position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct StreamPlace {
     /// When it comes to the step.
     pub moment: Moment,
@@ -57,9 +57,31 @@ pub struct StreamPlace {
 }
 
 impl StreamPlace {
+    /// How many words say a place.
+    pub const WORDS: usize = 4;
+
     /// The place of a row that has not waited.
     pub fn direct(moment: Moment) -> StreamPlace {
         StreamPlace { moment, step: 0, timer: 0 }
+    }
+
+    /// The place as words, which say all of it.
+    pub fn words(&self) -> [i64; StreamPlace::WORDS] {
+        let StreamPlace { moment, step, timer } = *self;
+        // All three are short, so that they share a word.
+        let shorts = i64::from(moment.log) << 17 | i64::from(moment.arrived) << 16 | i64::from(step);
+        [moment.clock, moment.position as i64, shorts, timer]
+    }
+
+    /// The place that these words say.
+    pub fn from_words([clock, position, shorts, timer]: [i64; StreamPlace::WORDS]) -> StreamPlace {
+        let moment = Moment {
+            clock,
+            log: (shorts >> 17) as u16,
+            position: position as u64,
+            arrived: shorts >> 16 & 1 != 0,
+        };
+        StreamPlace { moment, step: shorts as u16, timer }
     }
 
     /// Whether it has not waited: then its moment is its own arrival.

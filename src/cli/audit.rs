@@ -11,7 +11,6 @@ use super::document::FormatArgs;
 use super::job_args::JobArgs;
 use super::watch::{CommandWatch, Facts, WatchArgs};
 use super::{lengths, ui};
-use crate::audit::AuditReport;
 use crate::deliver::recover;
 use crate::error::{self, Error, Result, exit};
 use crate::job::{self, Overrides};
@@ -56,18 +55,8 @@ impl AuditArgs {
         recover(&plan)?;
         let options = self.job.options(&plan);
         let subject = Subject::of(&plan);
-        let own = self.job.overrides();
-        let streamed = job::plan_job(&spec, &own)?;
-        let report = crate::audit::audit(plan, &options, delays, &watch.progress);
-        // In `complete` mode steps see everything, so only a job that asks for streamed steps has two sides of them.
-        let report = report.and_then(|report| match streamed.pipeline.steps_are_streamed() {
-            true => {
-                let complete = job::plan_job(&spec, &own)?;
-                let steps = crate::audit::audit_steps(streamed, complete, &options, &watch.progress)?;
-                Ok(AuditReport { steps: Some(steps), ..report })
-            }
-            false => Ok(report),
-        });
+        let own = job::plan_job(&spec, &self.job.overrides())?;
+        let report = crate::audit::audit_job(plan, own, &options, delays, &watch.progress);
         // The progress line goes first, or an error would be written behind it.
         watch.progress.finish();
         let report = report?;

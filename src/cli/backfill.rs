@@ -216,6 +216,12 @@ fn in_json(request: &BackfillRequest, outcome: &BackfillOutcome) -> Value {
         "history": history,
         "outputs": outputs,
     });
+    if let Some(account) = &outcome.of_complete {
+        value["account_of_complete_outputs"] = json!(account);
+    }
+    if let Some(late) = &outcome.late {
+        value["late"] = json!(late);
+    }
     if !published.is_empty() {
         value["published"] = json!(published);
     }

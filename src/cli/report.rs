@@ -122,7 +122,8 @@ fn audit(
     let streamed = Overrides { mode: Some(crate::plan::Mode::Streamed), ..overrides.clone() };
     let plan = job::plan_job(spec, &streamed)?;
     let subject = Subject::of(&plan);
-    let report = crate::audit::audit(plan, options, None, progress)?;
+    let own = job::plan_job(spec, overrides)?;
+    let report = crate::audit::audit_job(plan, own, options, None, progress)?;
     serde_json::to_value(subject.with(&report)).map_err(|e| Error::machine("cannot make JSON").caused_by(e))
 }
 

@@ -66,10 +66,33 @@ pub fn account_line(account: &Account) -> String {
     format!("read {} = {}", grouped(read), parts.join(" + "))
 }
 
+/// The account lines of a job: two where its outputs are of both modes, and steps tell them apart.
+pub fn account_lines(account: &Account, of_complete: Option<&Account>) -> Vec<String> {
+    match of_complete {
+        None => vec![account_line(account)],
+        Some(complete) => vec![
+            format!("streamed outputs: {}", account_line(account)),
+            format!("complete outputs: {}", account_line(complete)),
+        ],
+    }
+}
+
+/// The account of `complete` outputs beside that of streamed ones, for programs.
+fn of_complete_json(account: Account) -> Value {
+    let mut fields = json!(account);
+    fields["mode"] = json!("complete");
+    fields
+}
+
 /// What a run did, beside its tables.
 pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<LogEvent> {
-    let account = account_line(&outcome.account);
-    let mut events = vec![LogEvent::info("account", account, json!(outcome.account))];
+    let lines = account_lines(&outcome.account, outcome.of_complete.as_ref());
+    let fields = [Some(json!(outcome.account)), outcome.of_complete.map(of_complete_json)];
+    let mut events: Vec<LogEvent> = lines
+        .into_iter()
+        .zip(fields.into_iter().flatten())
+        .map(|(line, fields)| LogEvent::info("account", line, fields))
+        .collect();
     if let Some((path, count)) = &outcome.rejects {
         let text = format!("{} rejected records in {}", grouped(*count), path.display());
         let fields = json!({ "path": path.display().to_string(), "records": count });
@@ -327,6 +350,7 @@ pub fn run_json(plan: &Plan, outcome: &Outcome) -> Value {
     };
     // What most runs do not have is left out there.
     let rare = [
+        ("account_of_complete_outputs", json!(outcome.of_complete)),
         ("pages", json!(texts(&mut plan.deliveries.pages.iter().map(|page| &page.path)))),
         ("all_again", json!(outcome.all_again)),
         ("times_twice", json!(outcome.twice)),

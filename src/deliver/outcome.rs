@@ -15,6 +15,9 @@ use std::path::PathBuf;
 pub struct Outcome {
     /// Where every record went.
     pub account: Account,
+    /// Of a job with outputs of both modes that steps tell apart, where every record went in `complete` mode; `account`
+    /// is that of the streamed outputs then.
+    pub of_complete: Option<Account>,
     /// The first and last event time counted.
     pub watermarks: Option<Watermarks>,
     /// The files that were read.

@@ -1,9 +1,10 @@
 //! A pass over the source that is done: its account, what it read, and what its outputs are made of.
 
 use super::outcome::{Outcome, OutputOutcome, balances};
+use crate::engine::intake::Intake;
 use crate::engine::offsets::Offsets;
 use crate::engine::tables::{self, Tables};
-use crate::engine::{ArrivalNeed, PartitionOffsets, Pass, PassResult, machine};
+use crate::engine::{ArrivalNeed, PartitionOffsets, Pass, PassResult, Scope, machine};
 use crate::error::Result;
 use crate::group::{GroupTable, SpillSpace};
 use crate::input::{InputReport, Rejects};
@@ -34,7 +35,8 @@ pub struct FinishedPass {
     /// The files of the source.
     pub inputs: Vec<InputReport>,
     offsets: Vec<PartitionOffsets>,
-    lookups: Option<LookupReport>,
+    /// What services were asked; none while they are open.
+    pub lookups: Option<LookupReport>,
     twice: u64,
     without_items: u64,
 }
@@ -45,12 +47,29 @@ impl FinishedPass {
     /// # Errors
     /// Bad data, or a machine that fails.
     pub fn of(pass: &Pass) -> Result<(FinishedPass, Rejects)> {
-        let streamed = pass.plan.pipeline.groupings.iter().any(|g| g.plan.lateness.is_some());
+        let mut services = pass.services()?;
+        let (mut passed, rejects) = FinishedPass::of_scope(pass, &Scope::all(pass.plan), &mut services)?;
+        passed.lookups = services.map(Services::finish).transpose()?;
+        Ok((passed, rejects))
+    }
+
+    /// As [`FinishedPass::of`], for the results in `scope` alone; `services` stay open for another pass.
+    ///
+    /// # Errors
+    /// As of [`FinishedPass::of`].
+    pub fn of_scope(
+        pass: &Pass,
+        scope: &Scope,
+        services: &mut Option<Services>,
+    ) -> Result<(FinishedPass, Rejects)> {
+        let groupings = pass.plan.pipeline.groupings.iter().zip(&scope.groupings);
+        let streamed = groupings.filter(|(_, wanted)| **wanted).any(|(g, _)| g.plan.lateness.is_some());
+        let need = if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing };
         let mut tables = tables::read(pass)?;
-        let sources = tables.sources(pass)?;
-        let mut read =
-            pass.read(if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing }, &sources)?;
-        let lookups = sources.services.map(Services::finish).transpose()?;
+        let mut sources = tables.sources_with(services.take());
+        let intakes = [Intake::source(&pass.plan.pipeline.read)];
+        let mut read = pass.read_all(need, &sources, &intakes, scope)?;
+        *services = sources.services.take();
         // Tables can be large, and from here on nothing asks them.
         drop(sources.tables);
         if read.spilled {
@@ -66,7 +85,8 @@ impl FinishedPass {
         let offsets = read.offsets.take().filter(|_| whole).map_or(vec![], Offsets::report);
         let source = read.reports.pop().expect("a report of the source");
         let (twice, without_items) = (source.twice, source.without_items);
-        let passed = FinishedPass { read, tables, account, inputs, offsets, lookups, twice, without_items };
+        let passed =
+            FinishedPass { read, tables, account, inputs, offsets, lookups: None, twice, without_items };
         Ok((passed, source.rejects))
     }
 
@@ -89,13 +109,7 @@ impl FinishedPass {
 
     /// The watermark at the end of the log.
     fn watermark(&self, plan: &Plan) -> Option<i64> {
-        // Before the first event the watermark generator has the lowest value, which is not a time.
-        let generator = self.read.generator.as_ref();
-        let max_timestamp = generator
-            .map(|generator| generator.max_timestamp())
-            .filter(|max_timestamp| *max_timestamp != i64::MIN);
-        let delay = plan.pipeline.watermark.out_of_orderness;
-        max_timestamp.map(|max_timestamp| max_timestamp.saturating_sub(delay))
+        self.read.watermark_at_end(plan)
     }
 
     /// How far event time reached; `written` are the first and last times of rows that only now are known to stay.
@@ -111,6 +125,7 @@ impl FinishedPass {
         inputs.extend(self.tables.inputs.into_iter().map(|(_, input)| input));
         Outcome {
             account: self.account,
+            of_complete: None,
             watermarks,
             inputs,
             outputs,

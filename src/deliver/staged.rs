@@ -9,11 +9,12 @@ use crate::clock::Stopwatch;
 use crate::engine::rejected::{rejects_at, write_rejects};
 use crate::engine::stage_log::Resolution;
 use crate::engine::tables::Tables;
-use crate::engine::{Pass, SpentWork, TimedStage};
+use crate::engine::{Pass, Scope, SpentWork, TimedStage};
 use crate::error::Result;
 use crate::group::{Lateness, Merged};
 use crate::input::InputReport;
-use crate::plan::{Grouping, LatePlan, OutputId, OutputKind, PerId, Plan};
+use crate::lookup::Services;
+use crate::plan::{Grouping, LatePlan, Mode, OutputId, OutputKind, Plan};
 use crate::sink::{
     Account, Identity, InputEntry, JobInfo, ManifestDraft, OutputInfo, RejectsWriter, SourceColumn,
     Transaction, Watermarks,
@@ -67,14 +68,25 @@ impl Staged {
 }
 
 /// Reads the source, and stages all outputs.
+///
+/// Where outputs of both modes need steps of both, the source is read twice: for the streamed outputs, then for those that
+/// are `complete`.
 pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWriter>) -> Result<Staged> {
-    let (mut passed, found) = FinishedPass::of(pass)?;
+    let mut services = pass.services()?;
+    let complete = pass.plan.for_complete_outputs();
+    let scope = match complete {
+        Some(_) => Scope::of_mode(pass.plan, Mode::Streamed),
+        None => Scope::all(pass.plan),
+    };
+    let (mut passed, found) = FinishedPass::of_scope(pass, &scope, &mut services)?;
     let rejected = rejects_at(pass.plan.deliveries.rejects.as_deref(), &found);
     let rejects = write_rejects(found, rejects)?;
     let files = passed.files(pass.plan);
     let mut watch = Stopwatch::of_process();
     let results = passed.results(pass.plan, &files);
-    let (mut outputs, written) = write(pass, transaction, results, passed.read.resolution.as_ref())?;
+    let resolution = passed.read.resolution.as_ref();
+    let WrittenOutputs { outputs: mut written, times } =
+        write(pass, &scope, transaction, results, resolution)?;
     let late = pass.plan.deliveries.late.as_ref();
     let late = late.map(|late| {
         // The late output stands behind all others in the transaction, as `places` lists them.
@@ -82,13 +94,26 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
         let stores = std::mem::take(&mut passed.read.late);
         late::write(pass, late, target, transaction, stores, passed.read.late_only.as_ref())
     });
-    outputs.extend(late.transpose()?);
+    let late = late.transpose()?;
+    let mut second = match &complete {
+        Some(plan) => Some(stage_complete(&Pass { plan, ..*pass }, transaction, &mut services)?),
+        None => None,
+    };
+    passed.lookups = services.map(Services::finish).transpose()?;
+    written.extend(second.iter_mut().flat_map(|second| std::mem::take(&mut second.outputs)));
+    // Results come pass by pass, and are told in the job's order.
+    written.sort_by_key(|(id, _)| id.place());
+    let mut outputs: Vec<OutputOutcome> = written.into_iter().map(|(_, outcome)| outcome).collect();
+    outputs.extend(late);
     let rows = outputs.iter().map(|output| output.rows).sum();
     let work = SpentWork { rows, bytes: transaction.bytes_staged(), lap: watch.lap() };
     pass.progress.worked(TimedStage::Write, work);
-    let watermarks = passed.watermarks(pass.plan, written);
+    let watermarks = passed.watermarks(pass.plan, times);
     let inputs = input_entries(&passed.inputs, &passed.tables);
-    let drafts = drafts(pass.plan, inputs, passed.account, watermarks, &rejected);
+    let mut drafts = drafts(pass.plan, inputs, passed.account, watermarks, &rejected);
+    if let Some(second) = &second {
+        second.tell(pass.plan, &mut drafts);
+    }
     let own = rejects.filter(|_| rejected.is_some());
     let of_tables = std::mem::take(&mut passed.tables.rejects);
     let of_tables = of_tables.into_iter().filter(|(_, rejected)| rejected.is_some());
@@ -96,24 +121,67 @@ pub fn stage(pass: &Pass, transaction: &Transaction, rejects: Option<RejectsWrit
     let all = pass.plan.deliveries.named.beside.iter();
     let is_written = |path: &&PathBuf| rejects.iter().any(|rejects| rejects.path() == path.as_path());
     let none_rejected = all.filter(|path| !is_written(path)).cloned().collect();
-    let outcome = Outcome { rejects: rejected, ..passed.outcome(outputs, watermarks) };
+    let of_complete = second.map(|second| second.account);
+    let outcome = Outcome { rejects: rejected, of_complete, ..passed.outcome(outputs, watermarks) };
     Ok(Staged { outcome, drafts, rejects, none_rejected })
 }
 
-/// Writes all outputs. Where it was not known before which rows come again, gives the first and the
-/// last event time of those that stay.
+/// What the pass for `complete` outputs gave, beside the streamed ones.
+struct CompleteOutputs {
+    outputs: Vec<(OutputId, OutputOutcome)>,
+    account: Account,
+    watermarks: Option<Watermarks>,
+}
+
+impl CompleteOutputs {
+    /// Puts the account into the manifests of its outputs.
+    fn tell(&self, plan: &Plan, drafts: &mut [ManifestDraft]) {
+        for (draft, output) in drafts.iter_mut().zip(targets(plan)) {
+            if output.mode == Some(Mode::Complete) {
+                (draft.account, draft.watermarks) = (self.account, self.watermarks);
+            }
+        }
+    }
+}
+
+/// Reads the source once more, and stages the `complete` outputs.
+fn stage_complete(
+    pass: &Pass,
+    transaction: &Transaction,
+    services: &mut Option<Services>,
+) -> Result<CompleteOutputs> {
+    let scope = Scope::of_mode(pass.plan, Mode::Complete);
+    // The first pass has told what was rejected.
+    let (mut passed, _) = FinishedPass::of_scope(pass, &scope, services)?;
+    let files = passed.files(pass.plan);
+    let results = passed.results(pass.plan, &files);
+    let resolution = passed.read.resolution.as_ref();
+    let WrittenOutputs { outputs, times } = write(pass, &scope, transaction, results, resolution)?;
+    let watermarks = passed.watermarks(pass.plan, times);
+    Ok(CompleteOutputs { outputs, account: passed.account, watermarks })
+}
+
+/// Outputs that are staged.
+pub struct WrittenOutputs {
+    /// In the plan's order.
+    outputs: Vec<(OutputId, OutputOutcome)>,
+    /// Where it was not known before which rows come again, the first and the last event time of those that stay.
+    pub times: Option<FirstAndLast>,
+}
+
+/// Writes the outputs in `scope`.
 pub fn write(
     pass: &Pass,
+    scope: &Scope,
     transaction: &Transaction,
     results: Results,
     resolution: Option<&Resolution>,
-) -> Result<(Vec<OutputOutcome>, Option<FirstAndLast>)> {
+) -> Result<WrittenOutputs> {
     let Results { groups, rows, archives, files, watermark } = results;
-    let mut outcomes: PerId<OutputId, Option<OutputOutcome>> =
-        pass.plan.deliveries.ids().map(|_| None).collect();
+    let mut outputs = vec![];
     let (mut rows, mut archives) = (rows.into_iter(), archives.into_iter());
     let mut times = None;
-    for (id, output) in pass.plan.deliveries.with_ids() {
+    for (id, output) in pass.plan.deliveries.with_ids().filter(|(id, _)| scope.outputs[*id]) {
         let (stores, known) = match output.kind {
             OutputKind::Rows(_) => (rows.next(), events::EventContext::Resolution(resolution)),
             OutputKind::Archive(_) => (archives.next(), events::EventContext::Files(files)),
@@ -122,20 +190,19 @@ pub fn write(
         let stores = stores.expect("stores for each output of events");
         let number = target_number(pass.plan, id);
         let (outcome, of_rows) = events::write(pass, id, number, transaction, stores, known, &|_| true)?;
-        outcomes[id] = Some(outcome);
+        outputs.push((id, outcome));
         // An archive also holds events that do not count, so its times are left out.
         if matches!(output.kind, OutputKind::Rows(_)) {
             times = of_rows;
         }
     }
-    for (g, (tables, space)) in groups.into_with_ids() {
+    for (g, (tables, space)) in groups.into_with_ids().filter(|(g, _)| scope.groupings[*g]) {
         let grouping = &pass.plan.pipeline.groupings[g];
         let merged = Merged::new(Arc::new(grouping.plan.clone()), tables, space)?;
-        for (id, outcome) in groups::write(pass, g, merged, transaction, watermark)? {
-            outcomes[id] = Some(outcome);
-        }
+        outputs.extend(groups::write(pass, g, merged, transaction, watermark)?);
     }
-    Ok((outcomes.into_iter().flatten().collect(), times))
+    outputs.sort_by_key(|(id, _)| id.place());
+    Ok(WrittenOutputs { outputs, times })
 }
 
 pub fn drafts(

@@ -98,9 +98,11 @@ impl<'a> Folds<'a> {
         let folding = |plan: &Arc<GroupPlan>| match (plan.window, &plan.lateness) {
             // What is late for a session depends on all earlier events of its key, which several workers
             // hold.
-            (Window::Session { .. }, Some(_)) => {
-                Folding::Replay(SessionStore::new(plan.clone(), self.space.clone()))
-            }
+            (Window::Session { .. }, Some(_)) => Folding::Replay(SessionStore::new(
+                plan.clone(),
+                self.plan.pipeline.waits(),
+                self.space.clone(),
+            )),
             _ => Folding::Table(GroupTable::new(plan.clone())),
         };
         WorkerFold {

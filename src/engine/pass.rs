@@ -148,10 +148,17 @@ impl Pass<'_> {
         tables: PerId<TableId, AsOfTable>,
         arriving: PerId<TableId, Option<ArrivingTable>>,
     ) -> Result<Sources> {
+        Ok(Sources { tables, arriving, services: self.services()? })
+    }
+
+    /// The services that steps ask, opened; none where they ask none.
+    ///
+    /// # Errors
+    /// Recorded answers that cannot be read.
+    pub fn services(&self) -> Result<Option<Services>> {
         let Pipeline { services, answers, .. } = &self.plan.pipeline;
         let open = || Services::open(services, answers.as_deref(), self.options.refresh_lookups);
-        let services = (!services.is_empty()).then(open).transpose()?;
-        Ok(Sources { tables, arriving, services })
+        (!services.is_empty()).then(open).transpose()
     }
 }
 

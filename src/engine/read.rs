@@ -11,7 +11,7 @@ use super::tally::Tally;
 use super::watermark::WatermarkGenerator;
 use crate::group::{GroupTable, SpillSpace};
 use crate::input::{InputReport, ScanReport};
-use crate::plan::{GroupingId, PerId};
+use crate::plan::{GroupingId, PerId, Plan, Step};
 use crate::rows::RowStore;
 
 /// What reading gives: partial groups per grouping, rows per output of events.
@@ -45,6 +45,21 @@ pub struct PassResult {
 }
 
 impl PassResult {
+    /// The watermark that windows go by, after the last record; none where it had no value.
+    pub fn watermark_at_end(&self, plan: &Plan) -> Option<i64> {
+        // Before the first event the watermark generator has the lowest value, which is not a time.
+        let max_timestamp = self.generator.as_ref().map(WatermarkGenerator::max_timestamp);
+        let max_timestamp = max_timestamp.filter(|max_timestamp| *max_timestamp != i64::MIN);
+        let source = max_timestamp?.saturating_sub(plan.pipeline.watermark.out_of_orderness);
+        let through_tables = plan.pipeline.steps.iter().any(|step| match step {
+            Step::Enrich(enrich) => plan.pipeline.arriving(enrich).is_some(),
+            _ => false,
+        });
+        // Of a step with a table it is the least of both logs; what the steps know may leave out the source.
+        let last = self.watermark.filter(|_| through_tables);
+        last.map_or(Some(source), |last| (last != i64::MIN).then(|| source.min(last)))
+    }
+
     /// The files that were read, intake by intake.
     pub fn inputs(&mut self) -> Vec<InputReport> {
         self.reports.iter_mut().flat_map(|report| std::mem::take(&mut report.inputs)).collect()

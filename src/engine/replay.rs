@@ -1,20 +1,24 @@
-//! Streamed sessions: replayed in arrival order, many keys at a time.
+//! Streamed sessions: replayed in the order in which events came through the steps, many keys at a time.
 //!
 //! Where a session ends depends, when late events are left out, on what had come when it was closed. So
 //! the workers do not fold such a grouping: they keep the keys and arguments of its rows, in buckets by
 //! key, and each bucket is replayed in arrival order by one thread when all rows are there.
 
 use super::late::LatePositions;
+use super::streams::places;
 use crate::batch::plain_strings;
-use crate::batch::{Batch, ColumnId, DataType};
+use crate::batch::{Batch, ColumnId, DataType, StreamPlace};
 use crate::error::Result;
 use crate::group::{GroupPlan, GroupTable, SpillSpace};
-use crate::rows::{PartitionPart, Partitioner, RowSpace, RowStore, StoredPartition, gather_partitions};
+use crate::rows::{
+    OrderedRows, PartitionPart, Partitioner, RowSpace, RowStore, StoredPartition, gather_partitions,
+};
 use crate::time::Zone;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{ArrayRef, Int64Array};
+use arrow_array::{ArrayRef, Int64Array, UInt32Array};
 use arrow_row::{RowConverter, SortField};
+use arrow_select::take::take;
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,6 +32,8 @@ const REPLAYED: usize = 1 << 13;
 pub struct SessionStore {
     plan: Arc<GroupPlan>,
     converter: Option<RowConverter>,
+    /// Whether each row has its place: events can have waited, and come through in another order than that of arrival.
+    placed: bool,
     rows: RowStore,
 }
 
@@ -68,8 +74,9 @@ pub fn stored_plan(plan: &GroupPlan) -> GroupPlan {
 }
 
 impl SessionStore {
-    pub fn new(plan: Arc<GroupPlan>, space: RowSpace) -> SessionStore {
+    pub fn new(plan: Arc<GroupPlan>, placed: bool, space: RowSpace) -> SessionStore {
         let mut types = types_of(&plan);
+        types.extend(vec![DataType::Int64; if placed { StreamPlace::WORDS } else { 0 }]);
         // The event time, and what had been reached before it.
         types.extend([DataType::Int64, DataType::Int64]);
         let bucket = types.len();
@@ -85,7 +92,7 @@ impl SessionStore {
             vec![ColumnId::new(bucket)],
             space,
         );
-        SessionStore { plan, converter, rows }
+        SessionStore { plan, converter, placed, rows }
     }
 
     /// Keeps the rows of `batch`.
@@ -95,6 +102,9 @@ impl SessionStore {
     pub fn push(&mut self, batch: &Batch) -> Result<()> {
         let mut columns: Vec<ArrayRef> =
             columns_of(&self.plan).into_iter().map(|c| batch.columns[c].clone()).collect();
+        if self.placed {
+            columns.extend(places::columns(&batch.places));
+        }
         columns.push(Arc::new(Int64Array::from(batch.time.clone())));
         columns.push(Arc::new(Int64Array::from(batch.max_timestamp.clone())));
         columns.push(Arc::new(self.buckets(batch)));
@@ -131,17 +141,21 @@ impl SessionStore {
 }
 
 /// The rows that all workers kept, in buckets by key.
-pub struct StoredRows(Vec<StoredPartition>);
+pub struct StoredRows {
+    buckets: Vec<StoredPartition>,
+    placed: bool,
+}
 
 impl StoredRows {
     /// Brings the stores together.
     pub fn new(stores: Vec<SessionStore>) -> StoredRows {
-        StoredRows(gather_partitions(stores.into_iter().map(|s| s.rows).collect()))
+        let placed = stores.iter().any(|store| store.placed);
+        StoredRows { buckets: gather_partitions(stores.into_iter().map(|s| s.rows).collect()), placed }
     }
 
     /// The buckets.
     pub fn buckets(&self) -> &[StoredPartition] {
-        &self.0
+        &self.buckets
     }
 
     /// The rows of a bucket in arrival order, with the columns of [`stored_plan`].
@@ -150,37 +164,54 @@ impl StoredRows {
     /// A machine error of the disk.
     pub fn batches(&self, bucket: &StoredPartition) -> Result<Vec<Batch>> {
         let mut batches = vec![];
-        each_batch(bucket, |batch| {
+        self.each_batch(bucket, |batch| {
             batches.push(batch);
             Ok(())
         })?;
         Ok(batches)
     }
+
+    /// Calls `f` with the rows of a bucket, in the order in which they came through.
+    fn each_batch(&self, bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) -> Result<()> {
+        let ordered = bucket.order()?;
+        if self.placed {
+            // A bucket is one of many, so all of its rows may be put in order at once.
+            let all = stored_batch(&ordered, 0, ordered.len(), true);
+            let mut order: Vec<u32> = (0..all.rows as u32).collect();
+            order.sort_by_key(|&row| (all.places[row as usize], all.positions[row as usize]));
+            return order.chunks(REPLAYED).try_for_each(|rows| f(taken(&all, rows)));
+        }
+        for from in (0..ordered.len()).step_by(REPLAYED) {
+            f(stored_batch(&ordered, from, ordered.len().min(from + REPLAYED), false))?;
+        }
+        Ok(())
+    }
 }
 
-/// Calls `f` with the rows of a bucket, in arrival order.
-fn each_batch(bucket: &StoredPartition, mut f: impl FnMut(Batch) -> Result<()>) -> Result<()> {
-    let ordered = bucket.order()?;
-    for from in (0..ordered.len()).step_by(REPLAYED) {
-        let to = ordered.len().min(from + REPLAYED);
-        let mut columns: Vec<ArrayRef> = ordered.columns(from, to).iter().map(plain_strings).collect();
-        let mut words =
-            || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
-        // Columns are popped from the end, so the one that was added last comes first.
-        let (max_timestamp, time) = (words(), words());
-        let positions = ordered.positions(from, to);
-        f(Batch {
-            columns,
-            time,
-            positions,
-            arrival: vec![],
-            max_timestamp,
-            numbers: vec![],
-            places: vec![],
-            rows: to - from,
-        })?;
+/// Some rows of a bucket, in arrival order.
+fn stored_batch(ordered: &OrderedRows, from: usize, to: usize, placed: bool) -> Batch {
+    let mut columns: Vec<ArrayRef> = ordered.columns(from, to).iter().map(plain_strings).collect();
+    let mut words =
+        || columns.pop().expect("a column of the store").as_primitive::<Int64Type>().values().to_vec();
+    // Columns are popped from the end, so the one that was added last comes first.
+    let (max_timestamp, time) = (words(), words());
+    let places = if placed { places::read_all(&mut words) } else { vec![] };
+    let positions = ordered.positions(from, to);
+    Batch { columns, time, positions, max_timestamp, places, rows: to - from, ..Batch::default() }
+}
+
+/// The rows of a stored batch of these numbers, as [`GroupTable::update`] wants them.
+fn taken(all: &Batch, rows: &[u32]) -> Batch {
+    let indices = UInt32Array::from(rows.to_vec());
+    let of = |values: &[i64]| rows.iter().map(|&row| values[row as usize]).collect();
+    Batch {
+        columns: all.columns.iter().map(|c| take(c, &indices, None).expect("rows of the batch")).collect(),
+        time: of(&all.time),
+        positions: rows.iter().map(|&row| all.positions[row as usize]).collect(),
+        max_timestamp: of(&all.max_timestamp),
+        rows: rows.len(),
+        ..Batch::default()
     }
-    Ok(())
 }
 
 /// Replays all rows of a grouping: the tables of its sessions, and the late events. Past `memory` bytes
@@ -200,7 +231,7 @@ pub fn replay(
     let replayed = rows.buckets().par_iter().map(|bucket| {
         let mut table = GroupTable::new(plan.clone());
         let mut late = vec![];
-        each_batch(bucket, |batch| {
+        rows.each_batch(bucket, |batch| {
             let dropped = table.update(&batch)?;
             late.extend(dropped.late.iter().map(|&row| batch.positions[row as usize]));
             Ok(())

@@ -11,6 +11,7 @@ use crate::batch::{Batch, ColumnId};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::input::{BadRecord, InputReport, Scan};
+use crate::lookup::Services;
 use crate::plan::{PerId, TableId, TablePlan};
 use crate::rows::RowSpace;
 use crate::sink::RejectsWriter;
@@ -40,6 +41,12 @@ impl Tables {
     /// As of [`Pass::sources`].
     pub fn sources(&mut self, pass: &Pass) -> Result<Sources> {
         pass.sources(std::mem::take(&mut self.tables), std::mem::take(&mut self.arriving))
+    }
+
+    /// As [`Tables::sources`], with services that are open already.
+    pub fn sources_with(&mut self, services: Option<Services>) -> Sources {
+        let (tables, arriving) = (std::mem::take(&mut self.tables), std::mem::take(&mut self.arriving));
+        Sources { tables, arriving, services }
     }
 }
 

@@ -50,6 +50,9 @@ pub fn explain_row(
 ) -> Result<RowExplained> {
     let plan = again()?;
     let index = chosen(&plan, request)?;
+    // Each row is explained by the steps that made it.
+    let (plan, again) = (plan.with_steps_of(index), || Ok(again()?.with_steps_of(index)));
+    let again: &(dyn Fn() -> Result<Plan> + Sync) = &again;
     pool(options.threads)?.install(|| {
         let case = RowContext { request, options, progress, again, index };
         let output = &plan.deliveries.outputs[index];

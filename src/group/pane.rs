@@ -1,10 +1,11 @@
 //! One window's groups of one worker: key code → slot.
 
-use crate::batch::Position;
+use crate::batch::{Position, StreamPlace};
 use hashbrown::HashTable;
 
-/// Where an event stands in arrival order.
-pub type Arrived = (i64, Position);
+/// Where an event stands in the order in which windows see events: that of arrival, and of an event that has waited at a
+/// step that in which it went on.
+pub type Arrived = (StreamPlace, Position);
 
 /// Stands for "no slot".
 pub const NONE: u32 = u32::MAX;
@@ -111,7 +112,7 @@ impl Pane {
         match self {
             Pane::Sparse(table) => table.capacity() * 10 + 48,
             Pane::Dense(slots, _) => slots.capacity() * 4 + 48,
-            Pane::Log(events) => events.capacity() * 24 + 48,
+            Pane::Log(events) => events.capacity() * size_of::<(u32, u32, Arrived)>() + 48,
         }
     }
 

@@ -1,9 +1,9 @@
 //! The panes of one worker: the groups of each slice of time, those of late classes apart.
 
 use super::lateness::{Behind, Judge};
-use super::pane::{NONE as NO_SLOT, Pane};
+use super::pane::{Arrived, NONE as NO_SLOT, Pane};
 use super::plan::GroupPlan;
-use crate::batch::Position;
+use crate::batch::{Moment, Position, StreamPlace};
 use crate::time::TimeRange;
 use crate::window::Assigner;
 use hashbrown::HashMap;
@@ -22,6 +22,20 @@ pub struct Instants<'a> {
     pub time: &'a [i64],
     pub arrival: &'a [i64],
     pub positions: &'a [Position],
+    pub places: &'a [StreamPlace],
+}
+
+impl Instants<'_> {
+    /// Where a row stands in the order in which windows see rows.
+    fn arrived(&self, row: usize) -> Arrived {
+        let position = self.positions[row];
+        let direct = || {
+            // A log that does not tell the arrival has its order by position alone.
+            let arrival = self.arrival.get(row).copied().unwrap_or(0);
+            StreamPlace::direct(Moment::of(arrival, Moment::SOURCE, position))
+        };
+        (self.places.get(row).copied().unwrap_or_else(direct), position)
+    }
 }
 
 /// Panes, and which slot each row goes to.
@@ -89,11 +103,7 @@ impl Panes {
             if *slot == NO_SLOT {
                 let pane = &mut self.list[self.row_panes[row] as usize].1;
                 *slot = match pane {
-                    Pane::Log(_) => {
-                        // A log that does not tell the arrival has its order by position alone.
-                        let arrival = rows.arrival.get(row).copied().unwrap_or(0);
-                        pane.log(codes[row], (arrival, rows.positions[row]), next)
-                    }
+                    Pane::Log(_) => pane.log(codes[row], rows.arrived(row), next),
                     pane => pane.slot(codes[row], keys, next),
                 };
             }

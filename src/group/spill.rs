@@ -11,7 +11,7 @@ use super::plan::GroupPlan;
 use super::states::States;
 use super::table::{GroupTable, SlotLookup};
 use crate::aggregate::{Aggregate, StateReader};
-use crate::batch::Position;
+use crate::batch::{Position, StreamPlace};
 use crate::error::{Error, Result};
 use crate::time::TimeRange;
 use arrow_row::{RowConverter, SortField};
@@ -190,7 +190,9 @@ impl RunWriter {
     ) -> std::io::Result<()> {
         let RunWriter { out, entry, empty } = self;
         entry.clear();
-        for word in [id.slice.start, id.slice.end, id.class.into(), arrived.0, arrived.1.as_u64() as i64] {
+        let id = [id.slice.start, id.slice.end, id.class.into()];
+        let (place, position) = arrived;
+        for word in id.into_iter().chain(place.words()).chain([position.as_u64() as i64]) {
             entry.extend_from_slice(&word.to_le_bytes());
         }
         entry.extend_from_slice(&(key.len() as u64).to_le_bytes());
@@ -265,7 +267,8 @@ impl SpilledRun {
         let mut reader = StateReader::new(&self.entry);
         let slice = TimeRange { start: reader.i64(), end: reader.i64() };
         let id = PaneId { slice, class: reader.i64() as u32 };
-        let arrived = (reader.i64(), Position::from_u64(reader.u64()));
+        let place = StreamPlace::from_words(std::array::from_fn(|_| reader.i64()));
+        let arrived = (place, Position::from_u64(reader.u64()));
         let key = reader.bytes();
         SpilledEntry { id, arrived, key, states: reader }
     }

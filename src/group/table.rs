@@ -110,8 +110,12 @@ impl GroupTable {
         let count = self.keys.count();
         match &mut self.fold {
             SlotLookup::Panes(panes) => {
-                let rows =
-                    Instants { time: &batch.time, arrival: &batch.arrival, positions: &batch.positions };
+                let rows = Instants {
+                    time: &batch.time,
+                    arrival: &batch.arrival,
+                    positions: &batch.positions,
+                    places: &batch.places,
+                };
                 let (next, slots) = (&mut self.slots, &mut self.row_slots);
                 panes.find_slots(&rows, classes, &self.codes, count, next, slots);
             }

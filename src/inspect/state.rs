@@ -228,6 +228,7 @@ pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
         kind: OutputKind::Rows(vec![]),
         state: false,
         closed: false,
+        mode: None,
         columns: Schema::new(fields),
         partition_by: vec![],
     })

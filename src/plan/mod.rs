@@ -34,7 +34,7 @@ use crate::time::{TimeRange, Zone};
 use std::path::PathBuf;
 
 /// A job, ready to run: what is computed, and where it goes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The job's name.
     pub name: String,
@@ -59,7 +59,7 @@ pub struct Plan {
 }
 
 /// What is computed: from the records of the source to groups.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pipeline {
     /// Event times wanted. Where an output is streamed, events outside still move the watermark: then `read`
     /// leaves none of them out.
@@ -88,14 +88,15 @@ pub struct Pipeline {
     pub watermark: WatermarkPlan,
     /// Of the state of streamed steps at an instant: what arrives after it is not seen.
     pub until: Option<i64>,
-    /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none.
+    /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none. Of a
+    /// job with outputs of both modes `streamed`: [`Plan::for_complete_outputs`] has the other one.
     pub step_mode: Mode,
     /// Whether statements name files by absolute paths: an engine in another process has another current folder.
     pub absolute_paths: bool,
 }
 
 /// Where the results go.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Deliveries {
     /// What decides the rows of each output, beside the data.
     pub identities: Identities,

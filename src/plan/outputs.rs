@@ -1,5 +1,6 @@
 //! What is grouped, what outputs hold, and where they go.
 
+use super::Mode;
 use super::ids::{GroupingId, OutputId};
 use crate::batch::{ColumnId, DataType, Field, Schema};
 use crate::error::{Error, Result};
@@ -27,7 +28,7 @@ pub struct LatePlan {
 }
 
 /// A grouping, with the names of its keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Grouping {
     /// What is grouped.
     pub plan: GroupPlan,
@@ -79,6 +80,7 @@ impl Serialize for OutputTo {
 }
 
 /// One output.
+#[derive(Clone)]
 pub struct OutputPlan {
     /// Where it goes.
     pub to: OutputTo,
@@ -95,13 +97,15 @@ pub struct OutputPlan {
     pub state: bool,
     /// Whether it has the windows alone that the watermark has closed at the end of the log.
     pub closed: bool,
+    /// Which events its steps see; none of an archive, which has records before any step.
+    pub mode: Option<Mode>,
 }
 
 impl std::fmt::Debug for OutputPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Manifests of older versions have a hash of this text (`job::identity`), so a further field is in it only where
         // it says something.
-        let OutputPlan { to, format, kind, columns, partition_by, state, closed } = self;
+        let OutputPlan { to, format, kind, columns, partition_by, state, closed, mode: _ } = self;
         let mut text = f.debug_struct("OutputPlan");
         text.field("to", to).field("format", format).field("kind", kind).field("columns", columns);
         text.field("partition_by", partition_by).field("state", state);
@@ -183,7 +187,7 @@ pub struct GroupPlaces {
 }
 
 /// An output that is published: what its folder holds goes to a table of a server too.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Publication {
     /// A folder of Parquet with groups.
     pub output: OutputId,
@@ -209,7 +213,7 @@ pub struct PagePlan {
 }
 
 /// What an output holds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum OutputKind {
     /// The events themselves, in replay order; per column of the output, its column in the batch.
     Rows(Vec<ColumnId>),
@@ -226,7 +230,7 @@ pub enum OutputKind {
 }
 
 /// From groups to rows of an output.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Post {
     /// Per column of the output, where it comes from.
     pub columns: Vec<PlannedColumn>,
@@ -283,7 +287,7 @@ impl PlannedColumn {
 }
 
 /// The first `n` groups of each window by some columns of the output; ties by key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Top {
     /// How many.
     pub n: usize,

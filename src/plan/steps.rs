@@ -119,7 +119,7 @@ impl EnrichPlan {
 }
 
 /// A table: events of another log, or rows without a time, by key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TablePlan {
     /// Its name in the job file, or the path of a lookup's file.
     pub name: String,

@@ -1,7 +1,15 @@
 //! Steps of `mode = "streamed"`: what they look into, and which of them wait.
 
-use super::{EnrichPlan, Mode, Pipeline, Step, StepId, TableId, Try};
+use super::{EnrichPlan, Mode, Pipeline, Plan, Step, StepId, TableId, Try};
 use crate::asof::Direction;
+
+impl Plan {
+    /// Whether outputs of both modes need steps of both: then the source is read for each mode.
+    pub fn needs_both_modes(&self) -> bool {
+        let mut outputs = self.deliveries.outputs.iter();
+        self.pipeline.steps_are_streamed() && outputs.any(|output| output.mode == Some(Mode::Complete))
+    }
+}
 
 impl Pipeline {
     /// Whether steps see what had arrived, in arrival order.

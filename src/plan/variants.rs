@@ -29,7 +29,28 @@ impl Plan {
             shown(std::mem::take(&mut self.pipeline.groupings), &mut self.deliveries.outputs);
         self.deliveries.publications.clear();
         self.deliveries.pages.clear();
-        self
+        let has = |mode| self.deliveries.outputs.iter().any(|output| output.mode == Some(mode));
+        if has(Mode::Complete) && !has(Mode::Streamed) { self.with_complete_steps() } else { self }
+    }
+
+    /// With steps that see the events of the output `id`; all outputs stay.
+    #[must_use]
+    pub fn with_steps_of(self, id: OutputId) -> Plan {
+        match self.deliveries.outputs[id].mode {
+            Some(Mode::Complete) => self.with_complete_steps(),
+            _ => self,
+        }
+    }
+
+    /// Where outputs of both modes need steps of both: the plan for those that are `complete`. All outputs stay, and
+    /// what is written beside them is left to the other pass.
+    pub fn for_complete_outputs(&self) -> Option<Plan> {
+        self.needs_both_modes().then(|| {
+            let mut plan = self.clone().with_complete_steps().without_late_output();
+            plan.pipeline.tables.iter_mut().for_each(|table| table.rejects = None);
+            plan.deliveries.rejects = None;
+            plan
+        })
     }
 
     /// With each output as a folder of one Parquet file, `folder`/*number*, that has all of its columns; late events as
@@ -158,6 +179,7 @@ impl Plan {
             partition_by: vec![],
             state: false,
             closed: false,
+            mode: Some(self.pipeline.step_mode),
         }];
         // The events are asked for, so groups would be folded for nothing.
         self.pipeline.groupings.clear();
@@ -216,17 +238,44 @@ impl Plan {
     /// Of an audit: its groupings with windows that end, of each all `delays`, and the outputs that show them, which are
     /// not written.
     #[must_use]
-    pub fn audited(mut self, delays: &[i64]) -> (Plan, Vec<OutputPlan>) {
+    pub fn audited(self, delays: &[i64]) -> (Plan, Vec<OutputPlan>) {
+        let (mut plan, outputs) = self.windows_that_end();
+        for Grouping { plan, .. } in &mut plan.pipeline.groupings {
+            plan.audited = true;
+            plan.lateness.iter_mut().for_each(|lateness| lateness.delays = delays.to_vec());
+        }
+        (plan, outputs)
+    }
+
+    /// Its groupings with windows that end, the last state of each window, and the outputs that show them, which are not
+    /// written.
+    #[must_use]
+    pub fn windows_that_end(mut self) -> (Plan, Vec<OutputPlan>) {
         let mut outputs = std::mem::take(&mut self.deliveries.outputs);
         outputs.retain(|o| o.grouping().is_some_and(|g| self.pipeline.groupings[g].plan.lateness.is_some()));
         self.pipeline.groupings = shown(std::mem::take(&mut self.pipeline.groupings), &mut outputs);
         for Grouping { plan, .. } in &mut self.pipeline.groupings {
-            plan.audited = true;
             // An audit compares rows before `top`, so a block need not hold whole windows.
             (plan.firings, plan.whole_windows, plan.keep_states) = (false, false, false);
-            plan.lateness.iter_mut().for_each(|lateness| lateness.delays = delays.to_vec());
         }
         (self.without_late_output(), outputs)
+    }
+
+    /// With another delay of the watermark.
+    #[must_use]
+    pub fn with_delay(mut self, delay: i64) -> Plan {
+        self.pipeline.watermark.out_of_orderness = delay;
+        for Grouping { plan, .. } in &mut self.pipeline.groupings {
+            plan.lateness.iter_mut().for_each(|lateness| lateness.delays = vec![delay]);
+        }
+        self
+    }
+
+    /// With no event late in its groupings.
+    #[must_use]
+    pub fn without_lateness(mut self) -> Plan {
+        self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.lateness = None);
+        self
     }
 
     /// Of events up to `at`, microseconds, of which the state is kept and nothing is written; `holds` says of which tables
@@ -242,7 +291,13 @@ impl Plan {
             self.within(TimeRange::new(i64::MIN, at.saturating_add(1)))
         };
         plan = plan.without_late_output();
-        plan.deliveries.outputs.retain(|output| output.grouping().is_some());
+        // Only streamed steps have a state that a live job holds, where both modes are there.
+        let mode = plan.pipeline.steps_are_streamed().then_some(Mode::Streamed);
+        plan.deliveries
+            .outputs
+            .retain(|output| output.grouping().is_some() && (mode.is_none() || output.mode == mode));
+        plan.pipeline.groupings =
+            shown(std::mem::take(&mut plan.pipeline.groupings), &mut plan.deliveries.outputs);
         for output in &mut plan.deliveries.outputs {
             if let OutputKind::Groups { post, .. } = &mut output.kind {
                 // A live job holds a window before `having` and `top` look at it.

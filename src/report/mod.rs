@@ -120,6 +120,7 @@ pub fn late_output(late: &crate::plan::LatePlan) -> OutputPlan {
         partition_by: vec![],
         state: false,
         closed: false,
+        mode: None,
     }
 }
 
@@ -140,13 +141,18 @@ impl PageContent<'_> {
         let mut zone = self.job.map_or_else(Zone::utc, |job| job.plan.zone.clone());
         let mut sections = vec![];
         let mut first: Option<Manifest> = None;
+        let mut account_of: Option<String> = None;
         // All outputs share the bytes that a page carries.
         let room = ROOM / self.shown.len().max(1);
         for shown in &self.shown {
             let section = PageSection::of(shown, self.rows, room)?;
             sections.push(section.json);
-            // All outputs of a run have the same account and inputs, so the first manifest tells them.
-            first.get_or_insert(section.manifest);
+            // All outputs of a run have the same inputs, and but for steps of both modes the same account: so the first
+            // manifest tells them, and whose account it is where there are two.
+            let first = first.get_or_insert(section.manifest.clone());
+            if first.inputs == section.manifest.inputs && first.account != section.manifest.account {
+                account_of = self.shown.first().map(|shown| shown.output.to.to_string());
+            }
         }
         let offsets = offsets(&mut zone, span(first.as_ref()));
         Ok(json!({
@@ -155,6 +161,7 @@ impl PageContent<'_> {
             "zone": { "name": zone.name(), "offsets": offsets },
             "job": self.job.map(job),
             "run": first.as_ref().map(run),
+            "account_of": account_of,
             "outputs": sections,
             "audit": self.audit,
             "verify": self.verify,

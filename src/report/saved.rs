@@ -175,6 +175,7 @@ fn output(saved: &Saved, own: &Value) -> Option<OutputPlan> {
         partition_by: partition_by?,
         state: false,
         closed: false,
+        mode: None,
     };
     let format = match output.format {
         OutputFormat::Keyed(_) => OutputFormat::Keyed(line_key(own, &output.file_schema())?),

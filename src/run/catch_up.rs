@@ -81,6 +81,8 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
     Ok(Outcome {
         offsets: vec![],
         account: done.account,
+        // A job with streamed steps is run over its source, so there is one account.
+        of_complete: None,
         watermarks: manifest.and_then(|manifest| manifest.watermarks),
         inputs,
         outputs: outputs.collect(),

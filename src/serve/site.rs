@@ -323,9 +323,21 @@ fn is_before(stamp: FileStamp, state: Option<&State>) -> bool {
     state.and_then(|state| state.committed).is_some_and(|committed| stamp.milliseconds() < committed)
 }
 
-/// Whether outputs are of more than one run: all outputs of a run have one account and one list of inputs.
+/// Whether outputs are of more than one run: all outputs of a run have one list of inputs, and those whose steps see the
+/// same events one account.
 fn is_mixed(manifests: &[&Manifest]) -> bool {
-    manifests.windows(2).any(|two| (&two[0].account, &two[0].inputs) != (&two[1].account, &two[1].inputs))
+    let seen =
+        |manifest: &Manifest| manifest.identity.as_ref().and_then(|of| of.form.get("steps_see").cloned());
+    let streamed = manifests.iter().any(|manifest| seen(manifest).is_some());
+    let alike = |one: &Manifest, other: &Manifest| {
+        let (a, b) = (&one.account, &other.account);
+        // An archive has records before any step, so its manifest does not say what steps see.
+        let archive = streamed && (one.output.archive || other.output.archive);
+        let same_steps = !archive && seen(one) == seen(other);
+        let same = if same_steps { a == b } else { (a.read, a.rejected) == (b.read, b.rejected) };
+        same && one.inputs == other.inputs
+    };
+    manifests.iter().enumerate().any(|(i, one)| manifests[..i].iter().any(|other| !alike(one, other)))
 }
 
 /// What a reader has to know before the numbers.

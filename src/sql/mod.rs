@@ -45,7 +45,7 @@ mod windows;
 pub mod words;
 
 use crate::error::{Error, Result};
-use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, window_fields};
+use crate::plan::{Mode, OutputId, OutputKind, OutputPlan, Plan, window_fields};
 use crate::window::Window;
 pub use account::{AccountScript, account};
 pub use dialect::{ARRIVAL, Dialect, OF_FILE, POSITION, SqlScript, TIME, WINDOW_END, WINDOW_START};
@@ -99,8 +99,10 @@ pub fn times_behind(plan: &Plan, output: &OutputPlan) -> &'static [&'static str]
     }
 }
 
-fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Result<SqlScript> {
-    let output = &plan.deliveries.outputs[output];
+fn script_of(whole: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Result<SqlScript> {
+    let output = &whole.deliveries.outputs[output];
+    let complete = whole.for_complete_outputs().filter(|_| output.mode == Some(Mode::Complete));
+    let plan = complete.as_ref().unwrap_or(whole);
     check_names(plan, Some(output), dialect)?;
     let mut statement = Statement::new(plan, dialect);
     statement.timed = timed;
@@ -120,7 +122,8 @@ fn script_of(plan: &Plan, output: OutputId, dialect: Dialect, timed: bool) -> Re
             post::groups(statement, output, grouping, post)?
         }
     };
-    finished(plan, dialect, script)
+    // The relations are those of the whole job, so that statements for both modes find them.
+    finished(whole, dialect, script)
 }
 
 /// The SQL of the late output of `plan`; none where it has none.

@@ -99,7 +99,7 @@ impl OutputCheck<'_> {
         if groups.is_empty() {
             return Ok(vec![]);
         }
-        let plan = job::plan_job(self.spec, self.overrides)?;
+        let plan = job::plan_job(self.spec, self.overrides)?.with_steps_of(self.index);
         let traced = trace(plan, &groups, TRACED_EVENTS, self.request.options, self.request.progress)?;
         Ok(groups.into_iter().zip(traced).collect())
     }

@@ -501,7 +501,7 @@ fn suspected(case: &OutputCheck, found: &Comparison) -> Result<Vec<PathBuf>> {
     if groups.is_empty() {
         return Ok(vec![]);
     }
-    let plan = job::plan_job(case.spec, case.overrides)?;
+    let plan = job::plan_job(case.spec, case.overrides)?.with_steps_of(case.index);
     // Each of the files counts here, so the number of events is not limited.
     let traced = trace(plan, &groups, usize::MAX, case.request.options, case.request.progress)?;
     let mut of_groups = traced.iter().map(|group| {

@@ -15,7 +15,7 @@ const WINDOW: i64 = 8;
 const ALLOWED: i64 = 3;
 
 /// Ways to use the machine. Streamed steps hold their tables in memory.
-fn machine() -> impl Strategy<Value = Machine> {
+pub fn machine() -> impl Strategy<Value = Machine> {
     (select(vec![1usize, 2, 4]), select(vec![1usize, 64, 1000, 1 << 20]), select(vec![1u64, 1 << 30]))
         .prop_map(|(threads, chunk_bytes, memory)| Machine { threads, chunk_bytes, memory })
 }
@@ -90,7 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn connected(most: usize) -> impl Strategy<Value = Connected> {
+pub fn connected(most: usize) -> impl Strategy<Value = Connected> {
     (stream(most), vec(stream(most), 2), vec(step(), 1..=5)).prop_map(|(mut source, mut tables, steps)| {
         // A table that no step asks is not read, so its records do not move the clock.
         for (t, table) in tables.iter_mut().enumerate() {
@@ -106,7 +106,7 @@ fn connected(most: usize) -> impl Strategy<Value = Connected> {
     })
 }
 
-fn csv(stream: &Stream) -> String {
+pub fn csv(stream: &Stream) -> String {
     let mut text = String::from("id,at,came,p,k,v\n");
     for (id, record) in stream.records.iter().enumerate() {
         let or_nothing = |value: Option<i64>| value.map_or(String::new(), |value| value.to_string());
@@ -153,7 +153,7 @@ fn item(item: &Item, name: &str) -> String {
 }
 
 /// Some late events of windows and all of nothing else; `paths` of the source.
-fn job(case: &Connected, sources: &str) -> String {
+pub fn job(case: &Connected, sources: &str) -> String {
     let mut toml =
         format!("mode = \"streamed\"\n{}\n", log(&format!("[source]\npath = \"{sources}\""), &case.source));
     for (t, table) in case.tables.iter().enumerate() {
@@ -203,7 +203,7 @@ fn job(case: &Connected, sources: &str) -> String {
     toml
 }
 
-fn write(lab: &Lab, case: &Connected) {
+pub fn write(lab: &Lab, case: &Connected) {
     lab.write("log.csv", csv(&case.source));
     for (t, table) in case.tables.iter().enumerate() {
         lab.write(&format!("t{t}.csv"), csv(table));

@@ -154,6 +154,8 @@ struct Live<'a> {
 }
 
 pub struct Outcome {
+    /// The watermark that windows go by, after the last record.
+    pub watermark: Option<Micros>,
     /// In the order in which events came through.
     pub through: Vec<Through>,
     pub duplicates: u64,
@@ -218,8 +220,16 @@ pub fn simulate(case: &Connected) -> Outcome {
         live.refresh(s, stream, at);
         live.advance();
     }
+    let last = case.steps.iter().rposition(|step| matches!(step, Step::Enrich { .. }));
+    let watermark = last.map_or(live.clocks[case.tables.len()].mark, |last| live.marks[last]);
     live.end();
-    Outcome { through: live.through, duplicates: live.duplicates, filtered: live.filtered, met: live.met }
+    Outcome {
+        watermark,
+        through: live.through,
+        duplicates: live.duplicates,
+        filtered: live.filtered,
+        met: live.met,
+    }
 }
 
 impl Live<'_> {

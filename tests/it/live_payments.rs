@@ -283,12 +283,11 @@ fn what_a_streamed_step_cannot_have_is_told() {
         assert_eq!(answer.code, 2, "{}{}", answer.out, answer.err);
         answer.err
     };
-    let session = "window = { session = \"1m\" }\nselect = { n = \"count(*)\" }";
     let run = ["run", "job.toml"];
-    assert!(told(job("match = \"forward\"", session), &run).contains("a session behind a step that waits"));
-    let mixed = "window = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\nmode = \"complete\"";
-    let both = format!("{}[[output]]\npath = \"b.csv\"\n", job("", mixed));
-    assert!(told(both, &run).contains("outputs of both modes need one meaning of the steps"));
+    let all = "window = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\nmode = \"complete\"";
+    let service = "otherwise = [{ lookup = \"http://127.0.0.1:9/{k}\", on_failure = \"reject\" }]";
+    let both = format!("{}[[output]]\npath = \"b.csv\"\n", job(service, all));
+    assert!(told(both, &run).contains("rejects other events for outputs in `complete` mode"));
     let twice = "otherwise = [{ late = { constant = { w = 0 } } }, { late = { match = \"forward\" } }]";
     assert!(told(job(twice, ""), &run).contains("a step has one item for late events"));
     assert!(told(job("", ""), &["sql", "job.toml"]).contains("`enrich` in `streamed` mode"));
@@ -297,7 +296,22 @@ fn what_a_streamed_step_cannot_have_is_told() {
     assert!(told(untimed, &run).contains("`idle` needs times, but [table.t] has no `time`"));
     lab.write("job.toml", job("", ""));
     assert_eq!(lab.highwater(&run).code, 0);
-    lab.write("more.csv", "at,k,v\n2024-03-01T07:01:00Z,a,1\n");
-    let backfill = told(job("", "").replace("log.csv", "*.csv"), &["backfill", "job.toml", "more.csv"]);
-    assert!(backfill.contains("a job with streamed steps"), "{backfill}");
+    // Late events of such a job would have been seen by its steps.
+    let counts =
+        "window = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\n[late]\npath = \"late.jsonl\"";
+    lab.write("t.csv", "at,k,w\n2024-03-01T07:00:00Z,a,1\n2024-03-01T07:09:00Z,z,1\n");
+    lab.write("log.csv", "at,k,v\n2024-03-01T07:09:00Z,a,1\n2024-03-01T07:00:00Z,a,1\n");
+    lab.done(&job("", counts), &[]);
+    let late = told(job("", counts), &["backfill", "job.toml", "late.jsonl"]);
+    assert!(late.contains("late events of a job with streamed steps cannot be counted"), "{late}");
+    // An archive does not have the order of arrivals.
+    let archived = format!(
+        "{}[[output]]\npath = \"raw\"\narchive = true\n",
+        job("", counts).replace("log.csv", "l*g.csv")
+    );
+    lab.done(&archived, &[]);
+    std::fs::rename(lab.path("log.csv"), lab.path("gone.csv")).unwrap();
+    lab.write("lag.csv", "at,k,v\n2024-03-01T07:01:00Z,a,1\n");
+    let gone = told(archived, &["backfill", "job.toml", "lag.csv"]);
+    assert!(gone.contains("streamed steps need all records in the order of their arrival"), "{gone}");
 }

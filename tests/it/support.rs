@@ -1,6 +1,6 @@
 //! A folder to run jobs in, and what came of it.
 
-use highwater::audit::{AuditReport, audit};
+use highwater::audit::{AuditReport, audit, audit_job};
 use highwater::backfill::{BackfillOutcome, BackfillRequest, backfill};
 use highwater::deliver::Outcome;
 use highwater::engine::{self, RunOptions};
@@ -147,6 +147,13 @@ impl Lab {
     pub fn audit(&self, job: &str, machine: Machine, delays: Option<Vec<i64>>) -> Result<AuditReport, Error> {
         let (plan, options) = self.planned(job, machine, Some(Mode::Streamed))?;
         audit(plan, &options, delays, &Silent)
+    }
+
+    /// As [`Lab::audit`], with the steps of the job's own mode.
+    pub fn audit_job(&self, job: &str, delays: Vec<i64>) -> Result<AuditReport, Error> {
+        let (plan, options) = self.planned(job, PLAIN, Some(Mode::Streamed))?;
+        let (own, _) = self.planned(job, PLAIN, None)?;
+        audit_job(plan, own, &options, Some(delays), &Silent)
     }
 
     /// As [`Lab::library`], the entries of the state at `at`, each a line of JSON.

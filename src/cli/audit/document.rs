@@ -77,7 +77,7 @@ fn steps(out: &mut ReportDocument, audit: &StepsAudit) {
         ]);
     }
     if audit.otherwise + audit.only_streamed + audit.only_complete > 0 {
-        out.item("windows below are counted with the steps of `complete` mode");
+        out.item("windows below are those of streamed steps at each delay, beside every event in its place");
     }
 }
 

@@ -256,8 +256,11 @@ pub fn end(request: &BackfillRequest, outcome: &BackfillOutcome) -> String {
             (false, false) => "nothing changes",
         });
     }
-    let account = ui::account_line(&outcome.account);
-    lines.push(&account);
+    let accounts = ui::account_lines(&outcome.account, outcome.of_complete.as_ref());
+    lines.extend(accounts.iter().map(String::as_str));
+    let late = outcome.late.iter().map(|late| format!("{}: {}", late.to, count(late.rows, "row", "rows")));
+    let late: Vec<String> = late.collect();
+    lines.extend(late.iter().map(String::as_str));
     let published: Vec<String> = outcome.published.iter().map(ui::published).collect();
     lines.extend(published.iter().map(String::as_str));
     if outcome.plan.deliveries.outputs.iter().any(|output| output.to == OutputTo::Terminal) {

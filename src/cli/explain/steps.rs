@@ -112,6 +112,9 @@ pub fn steps(plan: &Plan) -> String {
             Step::Enrich(enrich) => write!(out, "{}", enriched(plan, enrich)),
         };
     }
+    if plan.needs_both_modes() {
+        out.push_str("  the source is read for each mode: these steps are those of streamed outputs; those of the others see everything, in the order of event time\n");
+    }
     out
 }
 

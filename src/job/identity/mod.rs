@@ -21,7 +21,7 @@ pub use differences::{differences, same};
 
 use super::spec::{JobSpec, OutputSpec};
 use crate::batch::{Field, Schema};
-use crate::plan::{Identities, LatePlan, OutputKind, OutputPlan, Plan};
+use crate::plan::{Identities, LatePlan, Mode, OutputKind, OutputPlan, Plan};
 use crate::rows::PartitionPart;
 use crate::sink::{Identity, OutputFormat};
 use crate::time::TimeRange;
@@ -42,8 +42,13 @@ fn identity(form: Map<String, Value>) -> Identity {
 pub fn of(spec: &JobSpec, plan: &Plan) -> Identities {
     // A plan has all outputs of its job, in the same order.
     let outputs = spec.outputs.iter().zip(&plan.deliveries.outputs);
+    let complete = plan.for_complete_outputs();
+    let plan_of = |output: &OutputPlan| match output.mode {
+        Some(Mode::Complete) => complete.as_ref().unwrap_or(plan),
+        _ => plan,
+    };
     Identities {
-        outputs: outputs.map(|(spec_of, output)| of_output(spec, plan, spec_of, output)).collect(),
+        outputs: outputs.map(|(spec_of, output)| of_output(spec, plan_of(output), spec_of, output)).collect(),
         late: plan.deliveries.late.as_ref().map(|late| of_late(spec, plan, late)),
     }
 }

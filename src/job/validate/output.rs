@@ -69,6 +69,7 @@ impl Planner<'_> {
             partition_by,
             state: is_true(&spec.state),
             closed,
+            mode: self.mode_of(spec),
         })
     }
 

@@ -2,9 +2,9 @@
 
 use super::arrivals::TableArrivals;
 use super::planner::Planner;
-use crate::asof::Direction;
 use crate::error::Error;
 use crate::job::spec::{OutputSpec, WindowKind, is_true};
+use crate::lookup::OnFailure;
 use crate::plan::{LogPartition, Mode, Step, Try, WatermarkRule};
 
 impl Planner<'_> {
@@ -16,7 +16,7 @@ impl Planner<'_> {
     }
 
     /// The mode of the rows of an output; an archive has the records as they came.
-    fn mode_of(&self, output: &OutputSpec) -> Option<Mode> {
+    pub(super) fn mode_of(&self, output: &OutputSpec) -> Option<Mode> {
         if is_true(&output.archive) {
             return None;
         }
@@ -52,8 +52,7 @@ impl Planner<'_> {
     pub(super) fn streamed_steps(&mut self) {
         let streamed = self.steps_depend_on_arrival();
         if streamed {
-            self.one_mode();
-            self.order_behind_waits();
+            self.refusing_service();
             // Keys are put in order by arrival and then by position.
             self.positions = true;
         } else {
@@ -84,44 +83,16 @@ impl Planner<'_> {
         }
     }
 
-    /// Faults outputs of both modes: their steps would see different events.
-    fn one_mode(&self) {
+    /// Faults services that reject events where outputs are of both modes: each mode would ask for other events.
+    fn refusing_service(&self) {
         let complete = self.spec.outputs.iter().find(|output| self.mode_of(output) == Some(Mode::Complete));
-        let Some(output) = complete else { return };
+        let rejects = self.services.iter().any(|service| service.on_failure == OnFailure::Reject);
+        let Some(output) = complete.filter(|_| rejects) else { return };
         let error = Error::job(
-            "outputs of both modes need one meaning of the steps: in `streamed` mode a step sees what had arrived, and in `complete` mode everything",
+            "a service with `on_failure = \"reject\"` rejects other events for outputs in `complete` mode than for streamed ones",
         );
-        let error = error
-            .hint("give all outputs one mode: mode = \"streamed\" for the whole job, or --mode complete")
-            .hint("or write two jobs, one for each mode");
+        let error = error.hint("take on_failure = \"null\"; or write two jobs, one for each mode");
         let span = output.path.as_ref().map_or(output.span.clone(), |path| path.span.clone());
         self.fault(error, &span);
-    }
-
-    /// Faults what depends on the order of arrival behind a step that lets events wait.
-    fn order_behind_waits(&self) {
-        let waits = self.rows.steps.iter().any(|step| match step {
-            Step::Enrich(enrich) => enrich.tries.iter().any(|attempt| match attempt {
-                Try::AsOf { reach, .. } => reach.direction != Direction::Backward && self.is_timed(attempt),
-                Try::Service(_) | Try::Constant(_) => false,
-            }),
-            _ => false,
-        });
-        if !waits {
-            return;
-        }
-        for output in &self.spec.outputs {
-            let session = output.window.as_ref().filter(|w| matches!(w.kind, WindowKind::Session { .. }));
-            let what = match (session, &output.firings) {
-                (Some(_), _) => "a session",
-                (None, Some(firings)) if firings.value => "`firings`",
-                _ => continue,
-            };
-            let error = Error::job(format!(
-                "{what} behind a step that waits (`match = \"forward\"` or `\"nearest\"`) is not supported in `streamed` mode"
-            ));
-            let hint = "count it with `mode = \"complete\"`, or look backward only";
-            self.fault(error.hint(hint), &output.span);
-        }
     }
 }

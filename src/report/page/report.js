@@ -60,6 +60,7 @@ function account() {
     el("div", { class: "tiles account" }, tile("read", grouped(read), "records", "read"),
       names.map((name, i) => tile(name, grouped(parts[name]), more(parts[name]), `${name} ${i === 0 ? "first" : ""} ${parts[name] === 0 ? "nil" : ""}`))),
     bar,
+    data.account_of && el("p", { class: "note" }, `This is the account of ${data.account_of}. Outputs of the other mode have another, as their steps see other events.`),
     data.run.rejects && el("p", { class: "note" }, `Rejected records are in ${data.run.rejects}.`));
 }
 
