@@ -350,6 +350,12 @@ fn a_server_of_http_gives_files_too() {
     run(Fate::Whole);
     server.put("other/x.csv", lab.files("log").remove("x.csv").unwrap());
     run(Fate::Redirected(format!("{}/other/x.csv", server.url())));
+    for fate in [Fate::Cut, Fate::HungUp, Fate::Refused(503, "busy")] {
+        server.fates(move |_, n| if n % 3 == 0 { fate.clone() } else { Fate::Answered });
+        let _ = std::fs::remove_dir_all(lab.path("out"));
+        let answer = done(&server, &lab, &["run", "job.toml"]);
+        assert!(lab.data("out") == local && answer.err.contains("made again"), "{}", answer.err);
+    }
 }
 
 #[test]
