@@ -125,9 +125,10 @@ fn in_order(
     // The same file may be meant by two patterns, or be written in two ways.
     let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
     let mut all = Vec::with_capacity(paths.len());
+    // The first bytes of each file are looked at; of a store they are on their way for the next ones.
+    paths.iter().take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
     for (i, path) in paths.iter().enumerate() {
-        // The first bytes of each file are looked at; of a store they are on their way for the next ones.
-        paths.iter().skip(i).take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
+        paths.iter().skip(i + FILES_AHEAD).take(1).for_each(|next| inputs.expect_start(next));
         let (opened, of_archive) = inputs.files(path, format.is_some())?;
         all.extend(opened);
         notes.extend(of_archive);
@@ -146,8 +147,9 @@ fn in_order(
         return Err(Error::job(format!("{} files in one source; at most {most} are allowed", found.len())));
     }
     let mut files: Vec<SourceFile> = Vec::with_capacity(found.len());
+    found.iter().take(FILES_AHEAD).for_each(Opened::expect_start);
     for (i, opened) in found.iter().enumerate() {
-        found.iter().skip(i).take(FILES_AHEAD).for_each(Opened::expect_start);
+        found.iter().skip(i + FILES_AHEAD).take(1).for_each(Opened::expect_start);
         files.push(source_file(opened.clone(), i as u32, format, inputs)?);
     }
     notes.extend(shapes(&files));

@@ -9,7 +9,8 @@
 //!   later positions.
 //! * Every record is either a row of a batch or a rejected record: `read = rows + rejected`.
 
-// Finding files: `walk` goes through `folders`, `patterns` and their `entries`; `places` answers for disk and stores alike;
+// Finding files: `walk` goes through `folders`, `patterns` and their `entries`; `on_store` answers for disk and stores
+// alike, by what is known of `places`;
 // `left_out` says what is not read. `inputs` has the files of a command, `opened` the handle of one, `stream` copies pipes, `source_file` is a file with its format, which
 // `recognised` tells by its first bytes.
 // Files with types: `columnar` casts their arrays to the plan's types; `parquet` and `avro` read them.
@@ -45,6 +46,7 @@ mod jsonl;
 mod left_out;
 pub mod lines;
 mod meter;
+mod on_store;
 mod opened;
 mod parquet;
 pub mod partition_columns;

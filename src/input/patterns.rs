@@ -7,7 +7,7 @@
 //! * Names are matched as text: one that is not UTF-8 is left out, and told.
 
 use super::entries::{EntryKind, FolderEntry, FolderStep, STATE_FOLDER, is_hidden};
-use super::places::PlaceKind;
+use super::places::{PlaceKind, has_wildcards};
 use super::stream;
 use super::walk::Walk;
 use crate::error::{Error, Result};
@@ -153,10 +153,6 @@ fn on_store(pattern: &str, address: &StoreAddress, walk: &mut Walk) -> Result<()
     // Another pattern may ask for more of the same folder.
     walk.matching = None;
     matched
-}
-
-pub(super) fn has_wildcards(text: &str) -> bool {
-    text.contains(['*', '?', '['])
 }
 
 fn segment(part: &str) -> std::result::Result<Segment, glob::PatternError> {

@@ -6,7 +6,6 @@
 //! * A range that waits for a thread is fetched by the reader who needs it first. So nothing waits for threads, and no
 //!   thread has to start.
 
-use super::StoreObject;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -38,15 +37,30 @@ pub fn window() -> u64 {
     (CAPACITY.load(Ordering::Relaxed) / 4).clamp(LARGE, REQUESTS as u64 * LARGE)
 }
 
+/// What ranges are fetched of.
+pub(super) trait RangeSource: Send + Sync {
+    /// Which one of this process it is.
+    fn number(&self) -> u64;
+
+    /// Its size.
+    fn bytes(&self) -> u64;
+
+    /// Asks for these bytes.
+    ///
+    /// # Errors
+    /// They cannot be had.
+    fn fetch(&self, range: Range<u64>) -> Result<Bytes>;
+}
+
 /// A range of an object.
 struct Piece {
     end: u64,
-    content: Content,
+    content: PieceState,
     /// When it was read last, by the count of reads.
     used: u64,
 }
 
-enum Content {
+enum PieceState {
     /// It waits for a thread.
     Queued,
     /// A request is in flight.
@@ -61,7 +75,7 @@ struct Shelf {
     /// Bytes of all pieces, those that are not here too.
     bytes: u64,
     reads: u64,
-    queue: VecDeque<(Weak<StoreObject>, u64)>,
+    queue: VecDeque<(Weak<dyn RangeSource>, u64)>,
     /// Threads that were started, and those of them that wait.
     threads: usize,
     idle: usize,
@@ -87,32 +101,32 @@ fn shelf() -> MutexGuard<'static, Shelf> {
 }
 
 /// Reads some bytes of `object` from `at` on, which is before its end.
-pub(super) fn read(object: &Arc<StoreObject>, out: &mut [u8], at: u64) -> Result<usize> {
+pub(super) fn read(object: &dyn RangeSource, out: &mut [u8], at: u64) -> Result<usize> {
     let mut shelf = shelf();
     loop {
         shelf.reads += 1;
         let now = shelf.reads;
-        let start = match shelf.at(object.number, at) {
+        let start = match shelf.at(object.number(), at) {
             Some((start, piece)) => match &piece.content {
-                Content::Here(bytes) => {
+                PieceState::Here(bytes) => {
                     let from = (at - start) as usize;
                     let most = out.len().min(bytes.len() - from);
                     out[..most].copy_from_slice(&bytes[from..from + most]);
                     piece.used = now;
                     return Ok(most);
                 }
-                Content::Asked => {
+                PieceState::Asked => {
                     shelf = SHARED.come.wait(shelf).unwrap_or_else(PoisonError::into_inner);
                     continue;
                 }
-                Content::Queued => {
-                    piece.content = Content::Asked;
+                PieceState::Queued => {
+                    piece.content = PieceState::Asked;
                     start
                 }
             },
             None => {
                 let range = shelf.hole(object, at, (out.len() as u64).clamp(SMALL, LARGE));
-                shelf.enter(object, range.clone(), Content::Asked);
+                shelf.enter(object, range.clone(), PieceState::Asked);
                 range.start
             }
         };
@@ -127,16 +141,16 @@ pub(super) fn read(object: &Arc<StoreObject>, out: &mut [u8], at: u64) -> Result
 }
 
 /// Fetches the piece at `start`, which is asked for.
-fn fetch(object: &Arc<StoreObject>, start: u64) -> Result<Bytes> {
+fn fetch(object: &dyn RangeSource, start: u64) -> Result<Bytes> {
     // What is asked for is not dropped before it has come.
-    let end = shelf().end(object.number, start);
+    let end = shelf().end(object.number(), start);
     let end = end.ok_or_else(|| Error::fault("a range that was asked for is not known"))?;
     let fetched = object.fetch(start..end);
     let mut shelf = shelf();
     match &fetched {
-        Ok(bytes) => shelf.put(object.number, start, bytes.clone()),
+        Ok(bytes) => shelf.put(object.number(), start, bytes.clone()),
         // Who waits for it asks again, and gets an error of its own.
-        Err(_) => shelf.remove(object.number, start),
+        Err(_) => shelf.remove(object.number(), start),
     }
     drop(shelf);
     SHARED.come.notify_all();
@@ -144,21 +158,22 @@ fn fetch(object: &Arc<StoreObject>, start: u64) -> Result<Bytes> {
 }
 
 /// Has a range of `object` fetched by other threads, as far as there is room for it.
-pub(super) fn expect(object: &Arc<StoreObject>, range: Range<u64>) {
+pub(super) fn expect<S: RangeSource + 'static>(object: &Arc<S>, range: Range<u64>) {
     let mut shelf = shelf();
     let (mut at, mut more) = (range.start, 0);
     while at < range.end {
-        if let Some((_, piece)) = shelf.at(object.number, at) {
+        if let Some((_, piece)) = shelf.at(object.number(), at) {
             at = piece.end;
             continue;
         }
-        let next = shelf.next_start(object.number, at);
+        let next = shelf.next_start(object.number(), at);
         let end = range.end.min(next).min(at + LARGE);
         if !shelf.make_room(end - at) {
             break;
         }
-        shelf.enter(object, at..end, Content::Queued);
-        shelf.queue.push_back((Arc::downgrade(object), at));
+        shelf.enter(object.as_ref(), at..end, PieceState::Queued);
+        let waiting: Arc<dyn RangeSource> = object.clone();
+        shelf.queue.push_back((Arc::downgrade(&waiting), at));
         more += 1;
         at = end;
     }
@@ -184,12 +199,12 @@ fn work() {
             continue;
         };
         let Some(object) = object.upgrade() else { continue };
-        let piece = shelf.pieces.get_mut(&object.number).and_then(|pieces| pieces.get_mut(&start));
-        if let Some(piece) = piece.filter(|piece| matches!(piece.content, Content::Queued)) {
-            piece.content = Content::Asked;
+        let piece = shelf.pieces.get_mut(&object.number()).and_then(|pieces| pieces.get_mut(&start));
+        if let Some(piece) = piece.filter(|piece| matches!(piece.content, PieceState::Queued)) {
+            piece.content = PieceState::Asked;
             drop(shelf);
             // The reader who comes for it asks again, and then it is an error.
-            let _ = fetch(&object, start);
+            let _ = fetch(object.as_ref(), start);
             // Its last owner may be this one, and what it leaves is taken away under the lock.
             drop(object);
             shelf = self::shelf();
@@ -202,11 +217,11 @@ fn work() {
 }
 
 /// Puts bytes on the shelf that came with something else.
-pub(super) fn give(object: &Arc<StoreObject>, start: u64, bytes: Bytes) {
+pub(super) fn give(object: &dyn RangeSource, start: u64, bytes: Bytes) {
     let mut shelf = shelf();
     let range = start..start + bytes.len() as u64;
-    if !range.is_empty() && shelf.at(object.number, start).is_none() {
-        shelf.enter(object, range, Content::Here(bytes));
+    if !range.is_empty() && shelf.at(object.number(), start).is_none() {
+        shelf.enter(object, range, PieceState::Here(bytes));
     }
 }
 
@@ -241,31 +256,31 @@ impl Shelf {
     }
 
     /// A range around `at` that no piece has: `most` bytes, or to the end where that is near.
-    fn hole(&self, object: &StoreObject, at: u64, most: u64) -> Range<u64> {
-        let size = object.state().bytes;
-        let before = self.pieces.get(&object.number).and_then(|pieces| pieces.range(..at).next_back());
+    fn hole(&self, object: &dyn RangeSource, at: u64, most: u64) -> Range<u64> {
+        let size = object.bytes();
+        let before = self.pieces.get(&object.number()).and_then(|pieces| pieces.range(..at).next_back());
         let free = before.map_or(0, |(_, piece)| piece.end);
         // A footer is read from its last bytes on, and what lies before them comes next.
         let start = match size - at < SMALL / 2 {
             true => size.saturating_sub(SMALL).max(free),
             false => at,
         };
-        let end = at.saturating_add(most).min(size).min(self.next_start(object.number, at));
+        let end = at.saturating_add(most).min(size).min(self.next_start(object.number(), at));
         start..end
     }
 
-    fn enter(&mut self, object: &StoreObject, range: Range<u64>, content: Content) {
+    fn enter(&mut self, object: &dyn RangeSource, range: Range<u64>, content: PieceState) {
         // Who reads has to go on, so a piece that is wanted now is taken in any case.
         self.make_room(range.end - range.start);
         self.bytes += range.end - range.start;
         let piece = Piece { end: range.end, content, used: self.reads };
-        self.pieces.entry(object.number).or_default().insert(range.start, piece);
+        self.pieces.entry(object.number()).or_default().insert(range.start, piece);
     }
 
     fn put(&mut self, number: u64, start: u64, bytes: Bytes) {
         let used = self.reads;
         if let Some(piece) = self.pieces.get_mut(&number).and_then(|pieces| pieces.get_mut(&start)) {
-            (piece.content, piece.used) = (Content::Here(bytes), used);
+            (piece.content, piece.used) = (PieceState::Here(bytes), used);
         }
     }
 
@@ -279,7 +294,7 @@ impl Shelf {
         let capacity = CAPACITY.load(Ordering::Relaxed);
         while self.bytes + more > capacity {
             let here = self.pieces.iter().flat_map(|(number, pieces)| {
-                let here = pieces.iter().filter(|(_, piece)| matches!(piece.content, Content::Here(_)));
+                let here = pieces.iter().filter(|(_, piece)| matches!(piece.content, PieceState::Here(_)));
                 // What came and was not read yet is not dropped for what may be read later.
                 here.map(move |(start, piece)| (piece.used, *number, *start))
             });

@@ -5,10 +5,9 @@
 //! Requests are made in the thread that asks: to await one is to make it. So there is no thread that drives them, and what
 //! the rest of the program sees is blocking. The runtime is for the waits between retries alone.
 
-use super::ObjectClient;
 use super::address::{StoreAddress, StoreKind};
-use super::listing::{Depth, ListedObject, StoreListing};
-use super::object::{ObjectState, changed};
+use super::client::{ObjectClient, changed};
+use super::listing::{Depth, ListedObject, ObjectState, StoreListing};
 use super::wire::{self, Refusal};
 use crate::error::{Error, Result};
 use crate::secret;
@@ -42,18 +41,26 @@ impl<T: ObjectStore + PaginatedListStore> BucketStore for T {}
 
 /// A bucket or container.
 #[derive(Debug)]
-pub(super) struct Bucket {
+struct StoreBucket {
     kind: StoreKind,
     root: String,
     store: Arc<dyn BucketStore>,
 }
 
-impl Bucket {
+/// The bucket at the root of `address`, with what the environment says of credentials and endpoints.
+///
+/// # Errors
+/// Job: the environment does not say enough, or says it wrong.
+pub(super) fn open(address: &StoreAddress) -> Result<Arc<dyn ObjectClient>> {
+    Ok(Arc::new(StoreBucket::open(address)?))
+}
+
+impl StoreBucket {
     /// The bucket at the root of `address`, with what the environment says of credentials and endpoints.
     ///
     /// # Errors
     /// Job: the environment does not say enough, or says it wrong.
-    pub(super) fn open(address: &StoreAddress) -> Result<Bucket> {
+    fn open(address: &StoreAddress) -> Result<StoreBucket> {
         let root = address.root().to_string();
         if root.ends_with("://") {
             return Err(Error::job(format!("{root} does not name a bucket"))
@@ -89,7 +96,7 @@ impl Bucket {
             }
             StoreKind::Web => return Err(Error::fault("a server of HTTP is not a bucket")),
         };
-        Ok(Bucket { kind: address.kind(), root, store })
+        Ok(StoreBucket { kind: address.kind(), root, store })
     }
 
     fn path(&self, key: &str) -> String {
@@ -112,14 +119,17 @@ impl Bucket {
         if let object_store::Error::NotFound { .. } = cause {
             return Error::data(format!("{path} is gone: it was removed while it was read"));
         }
-        let refusal = wire::last_refusal();
+        self.refused(key, cause, &wire::last_refusal())
+    }
+
+    fn refused(&self, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
         let words = match (refusal.words.is_empty(), refusal.of_machine) {
             (_, true) => "no credentials were found".to_string(),
             (true, _) => plain(cause),
             (false, _) => refusal.words.clone(),
         };
-        let error = Error::machine(format!("cannot read {path}")).caused_by(words);
-        self.hints(&refusal).into_iter().fold(error, Error::hint)
+        let error = Error::machine(format!("cannot read {}", self.path(key))).caused_by(words);
+        self.hints(refusal).into_iter().fold(error, Error::hint)
     }
 
     fn hints(&self, refusal: &Refusal) -> Vec<String> {
@@ -186,7 +196,7 @@ fn plain(cause: &dyn std::error::Error) -> String {
     secret::without_secrets(&cause.to_string()).into_owned()
 }
 
-impl ObjectClient for Bucket {
+impl ObjectClient for StoreBucket {
     fn list(&self, prefix: &str, depth: Depth) -> Result<StoreListing> {
         let mut listing = StoreListing::default();
         let mut token = None;
@@ -198,11 +208,15 @@ impl ObjectClient for Bucket {
                 ..PaginatedListOptions::default()
             };
             let prefix_or_none = (!prefix.is_empty()).then_some(prefix);
-            let page =
-                waited(self.store.list_paginated(prefix_or_none, options)).map_err(|cause| match cause {
-                    object_store::Error::NotFound { .. } => self.no_bucket(),
-                    cause => self.failure(prefix, &cause),
-                })?;
+            let page = waited(self.store.list_paginated(prefix_or_none, options));
+            let page = page.map_err(|cause| {
+                let refusal = wire::last_refusal();
+                match refusal.status {
+                    // A bucket without objects has a listing, so there is none.
+                    Some(404) => Error::job(format!("there is no bucket {}", self.root)),
+                    _ => self.refused(prefix, &cause, &refusal),
+                }
+            })?;
             listing.objects.extend(page.result.objects.into_iter().map(listed));
             listing.folders.extend(page.result.common_prefixes.iter().map(Key::to_string));
             token = page.page_token;
@@ -242,12 +256,6 @@ impl ObjectClient for Bucket {
     }
 }
 
-impl Bucket {
-    fn no_bucket(&self) -> Error {
-        Error::job(format!("there is no bucket {}", self.root))
-    }
-}
-
 fn listed(meta: ObjectMeta) -> ListedObject {
     // The listings of Azure leave out the quotes that its headers have.
     let quoted = |etag: String| if etag.ends_with('"') { etag } else { format!("\"{etag}\"") };
@@ -263,6 +271,8 @@ thread_local! {
 fn waited<T>(
     work: impl Future<Output = std::result::Result<T, object_store::Error>>,
 ) -> std::result::Result<T, object_store::Error> {
+    // What an earlier request met says nothing of this one.
+    wire::last_refusal();
     RUNTIME.with(|runtime| match runtime {
         Ok(runtime) => runtime.block_on(work),
         Err(cause) => Err(object_store::Error::Generic {

@@ -1,6 +1,15 @@
 //! What a store says that it holds.
 
-use super::object::ObjectState;
+/// What a store tells of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObjectState {
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its ETag, if the store has one for it.
+    pub etag: Option<String>,
+    /// When it was changed last, as a server of HTTP writes it.
+    pub modified: Option<String>,
+}
 
 /// How deep a listing goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod address;
 mod ahead;
 #[cfg(feature = "stores")]
 mod bucket;
+mod client;
 mod listing;
 #[cfg(not(feature = "stores"))]
 mod no_bucket;
@@ -17,37 +18,26 @@ mod object;
 #[cfg(test)]
 mod tests;
 mod web;
+// Only buckets need all of it.
+#[cfg_attr(not(feature = "stores"), allow(dead_code))]
 mod wire;
 
 pub use address::{StoreAddress, StoreKind, is_on_store};
 pub use ahead::{set_capacity, window};
-pub use listing::{Depth, ListedObject, StoreListing};
-pub use object::{ObjectState, StoreObject};
+pub use listing::{Depth, ListedObject, ObjectState, StoreListing};
+pub use object::StoreObject;
 pub use wire::retries;
 
 use crate::error::Result;
 #[cfg(feature = "stores")]
-use bucket::Bucket;
-use bytes::Bytes;
+use bucket::open as open_bucket;
+use client::ObjectClient;
 #[cfg(not(feature = "stores"))]
-use no_bucket::Bucket;
+use no_bucket::open as open_bucket;
 use std::collections::HashMap;
 use std::fs::File;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use web::{FirstAnswer, WebFile};
-
-/// What can be asked of a store.
-trait ObjectClient: std::fmt::Debug + Send + Sync {
-    /// What it holds whose names begin with `prefix`.
-    fn list(&self, prefix: &str, depth: Depth) -> Result<StoreListing>;
-
-    /// What it tells of the object `key`; none if there is none.
-    fn state(&self, key: &str) -> Result<Option<ObjectState>>;
-
-    /// Bytes of the object `key`, which has to be in this state.
-    fn get(&self, key: &str, range: Range<u64>, state: &ObjectState) -> Result<Bytes>;
-}
 
 /// A file of a store that was looked at.
 #[derive(Debug)]
@@ -60,13 +50,13 @@ pub enum StoreFile {
 
 /// The bucket of an address. There is one for all commands of a process: it knows connections and credentials.
 fn bucket(address: &StoreAddress) -> Result<Arc<dyn ObjectClient>> {
-    static OPEN: Mutex<Option<HashMap<String, Arc<Bucket>>>> = Mutex::new(None);
+    static OPEN: Mutex<Option<HashMap<String, Arc<dyn ObjectClient>>>> = Mutex::new(None);
     let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
     let open = open.get_or_insert_default();
     if let Some(known) = open.get(address.root()) {
         return Ok(known.clone());
     }
-    let opened = Arc::new(Bucket::open(address)?);
+    let opened = open_bucket(address)?;
     open.insert(address.root().to_string(), opened.clone());
     Ok(opened)
 }
@@ -92,7 +82,7 @@ pub fn open(address: &StoreAddress) -> Result<Option<StoreFile>> {
         return Ok(match file.first()? {
             FirstAnswer::Ranges(state, head) => {
                 let object = StoreObject::new(address.clone(), Arc::new(file), state);
-                ahead::give(&object, 0, head);
+                ahead::give(object.as_ref(), 0, head);
                 Some(StoreFile::Object(object))
             }
             FirstAnswer::Whole(copy, bytes) => Some(StoreFile::Copied(copy, bytes)),

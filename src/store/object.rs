@@ -3,25 +3,16 @@
 //! # Contract
 //! Every byte is of that state: requests name its ETag, and an answer that is of another state is an error.
 
+use super::address::StoreAddress;
 use super::ahead;
-use super::{ObjectClient, StoreAddress};
+use super::ahead::RangeSource;
+use super::client::{ObjectClient, changed};
+use super::listing::ObjectState;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What a store tells of an object.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObjectState {
-    /// Its size in bytes.
-    pub bytes: u64,
-    /// Its ETag, if the store has one for it.
-    pub etag: Option<String>,
-    /// When it was changed last, as a server of HTTP writes it.
-    pub modified: Option<String>,
-}
 
 /// An object of a store that can be read.
 pub struct StoreObject {
@@ -83,27 +74,12 @@ impl StoreObject {
         if out.is_empty() || at >= self.state.bytes {
             return Ok(0);
         }
-        ahead::read(self, out, at).map_err(std::io::Error::other)
+        ahead::read(self.as_ref(), out, at).map_err(std::io::Error::other)
     }
 
     /// Has bytes fetched that will soon be read.
     pub fn expect(self: &Arc<Self>, range: Range<u64>) {
         ahead::expect(self, range.start..range.end.min(self.state.bytes));
-    }
-
-    /// Asks the store for bytes.
-    pub(super) fn fetch(&self, range: Range<u64>) -> Result<Bytes> {
-        let wanted = range.end - range.start;
-        let fetched = self.client.get(self.address.key(), range, &self.state).and_then(|bytes| {
-            match bytes.len() as u64 == wanted {
-                true => Ok(bytes),
-                false => Err(Error::machine(format!("{:?} gave too few bytes", self.address))),
-            }
-        });
-        if let Err(error) = &fetched {
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
-        }
-        fetched
     }
 
     /// Why it could not be read, if a read has failed: readers of formats pass on only the text of a cause.
@@ -126,8 +102,26 @@ impl StoreObject {
     }
 }
 
-/// The error for an object that is not what it was.
-pub(super) fn changed(path: &Path) -> Error {
-    Error::data(format!("{} changed while it was read", path.display()))
-        .hint("run again when no program writes to it, or read a copy; the outputs are unchanged")
+impl RangeSource for StoreObject {
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    fn bytes(&self) -> u64 {
+        self.state.bytes
+    }
+
+    fn fetch(&self, range: Range<u64>) -> Result<Bytes> {
+        let wanted = range.end - range.start;
+        let fetched = self.client.get(self.address.key(), range, &self.state).and_then(|bytes| {
+            match bytes.len() as u64 == wanted {
+                true => Ok(bytes),
+                false => Err(Error::machine(format!("{:?} gave too few bytes", self.address))),
+            }
+        });
+        if let Err(error) = &fetched {
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+        fetched
+    }
 }

@@ -1,9 +1,10 @@
 //! Objects that are read ahead, of a store that is made here.
 
 use super::address::StoreAddress;
-use super::listing::{Depth, StoreListing};
-use super::object::{ObjectState, StoreObject};
-use super::{ObjectClient, ahead};
+use super::ahead;
+use super::client::ObjectClient;
+use super::listing::{Depth, ObjectState, StoreListing};
+use super::object::StoreObject;
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::ops::Range;

@@ -5,10 +5,9 @@
 //!   temporary file and read from there.
 //! * Redirects are followed, with nothing of the first request that is a credential.
 
-use super::ObjectClient;
 use super::address::StoreAddress;
-use super::listing::{Depth, StoreListing};
-use super::object::{ObjectState, changed};
+use super::client::{ObjectClient, changed};
+use super::listing::{Depth, ObjectState, StoreListing};
 use super::wire::{self, Refusal};
 use crate::error::{Error, Result};
 use base64::Engine;

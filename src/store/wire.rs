@@ -37,7 +37,7 @@ pub(super) struct Refusal {
 
 /// What an answer was.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct WireAnswer {
     pub(super) head: http::response::Parts,
     pub(super) body: Vec<u8>,
 }
@@ -110,7 +110,7 @@ pub(super) fn send(request: http::Request<Vec<u8>>) -> Result<http::Response<Bod
 }
 
 /// Makes a request once and reads its answer, which has at most `most` bytes.
-pub(super) fn ask(request: http::Request<Vec<u8>>, most: u64) -> Result<Answer, Refusal> {
+pub(super) fn ask(request: http::Request<Vec<u8>>, most: u64) -> Result<WireAnswer, Refusal> {
     let of_machine = request.uri().host() == Some(OF_MACHINE);
     let (head, mut body) = send(request)?.into_parts();
     let mut bytes = vec![];
@@ -121,7 +121,7 @@ pub(super) fn ask(request: http::Request<Vec<u8>>, most: u64) -> Result<Answer, 
     if !head.status.is_success() {
         noted(refusal(&head, &bytes));
     }
-    Ok(Answer { head, body: bytes })
+    Ok(WireAnswer { head, body: bytes })
 }
 
 /// What an answer that refuses says.

@@ -79,7 +79,7 @@ fn every_format() -> Lab {
     }
     lab.write("log/c/x.jsonl", jsonl(1000, 80));
     lab.write("log/c/y.jsonl.gz", jsonl(2000, 80));
-    lab.write("log/_hidden/x.csv", "never,read\n");
+    lab.write("log/_hidden/x.csv", csv(700, 10));
     lab.write("log/c/.part.csv.crc", "no data");
     lab.write("log/c/part-0-0.inprogress.7", "not finished");
     for (i, ending) in ["parquet", "avro"].into_iter().enumerate() {
@@ -350,6 +350,12 @@ fn a_server_of_http_gives_files_too() {
     run(Fate::Whole);
     server.put("other/x.csv", lab.files("log").remove("x.csv").unwrap());
     run(Fate::Redirected(format!("{}/other/x.csv", server.url())));
+    for fate in [Fate::Cut, Fate::HungUp, Fate::Refused(503, "busy")] {
+        server.fates(move |_, n| if n % 3 == 0 { fate.clone() } else { Fate::Answered });
+        let _ = std::fs::remove_dir_all(lab.path("out"));
+        let answer = done(&server, &lab, &["run", "job.toml"]);
+        assert!(lab.data("out") == local && answer.err.contains("made again"), "{}", answer.err);
+    }
 }
 
 #[test]
@@ -443,8 +449,8 @@ fn other_commands_read_stores_too() {
     let text = csv(0, 500);
     server.put("bucket/log/x.csv", text.clone());
     lab.write("x.csv", text);
-    let local = done(&server, &lab, &["init", "x.csv"]);
-    let remote = done(&server, &lab, &["init", "s3://bucket/log/x.csv"]);
+    let local = done(&server, &lab, &["init", "x.csv", "-o", "-"]);
+    let remote = done(&server, &lab, &["init", "s3://bucket/log/x.csv", "-o", "-"]);
     assert_eq!(local.out.replace("x.csv", "s3://bucket/log/x.csv"), remote.out);
     lab.write("job.toml", job("\"s3://bucket/log\""));
     done(&server, &lab, &["run", "job.toml"]);
