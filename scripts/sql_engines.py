@@ -420,6 +420,8 @@ Versions: {named}.
   compiled, as by default; the others were interpreted.
 - Statements of streamed outputs give the rows of `mode = "complete"` where they say so, and were compared with these.
 - Flink and BigQuery are not in the table: [their statements](verify.md) are only parsed here.
+- Sail (`pysail` 0.7.2), which speaks the protocol of Spark Connect, is not in the table: it takes no `SET`, has no `INPUT_FILE_NAME()`, by which records are
+  ordered, and `9223372036854775807 + 1` is `-9223372036854775808` there, without an error. `--on` refuses it by name.
 
 ## How files are read on Spark
 

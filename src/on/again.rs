@@ -42,10 +42,11 @@ impl AgainStretch {
         transaction: &Transaction,
         request: &EngineRequest,
     ) -> Result<Option<AgainStretch>> {
-        let Some(new) = after.new_files() else { return Ok(None) };
+        let Some(new) = after.new_files().filter(|_| by_record(plan)) else { return Ok(None) };
+        // Each output is a folder, so outputs and targets have the same numbers.
         let manifests: Option<Vec<&Manifest>> =
             plan.deliveries.ids().map(|id| transaction.manifest(id.place())).collect();
-        let Some(manifests) = manifests.filter(|_| by_record(plan)) else { return Ok(None) };
+        let Some(manifests) = manifests else { return Ok(None) };
         if !in_place(plan, &manifests) {
             return Ok(None);
         }

@@ -238,6 +238,12 @@ fn a_backfill_on_an_engine_computes_what_new_files_touch() {
     // A column that was of integers, and steps that look at several records: all is computed again.
     let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1.5\n");
     assert!(!told.contains("computed again"), "{told}");
+    // An output that is no folder of parts.
+    let job = lab.text("job.toml");
+    lab.write("job.toml", format!("{job}[[output]]\npath = \"-\"\nselect = {{ n = \"count(*)\" }}\n"));
+    let told = backfilled(&lab, "2024-03-29T01:30:00,north,i1,5.00,1\n");
+    assert!(!told.contains("computed again"), "{told}");
+    lab.write("job.toml", job);
     // In summer days begin an hour before midnight, and windows of 90 minutes never then.
     let job = lab.text("job.toml");
     lab.write("job.toml", job.replace("30m", "90m"));

@@ -45,7 +45,7 @@ fn refused(name: &str, version: &str) -> Option<Error> {
     let error = Error::job(format!("the engine `{name}` {what}"));
     Some(match major {
         Some(0) => error
-            .hint("Sail does not say of which file a record is, takes no settings, and sums of integers wrap without an error")
+            .hint("Sail does not say of which file a record is, takes no settings, and its integers wrap without an error")
             .hint("run the job on a Spark Connect server, or without --on"),
         _ => error.hint("run the job on a server of Spark 4, or without --on"),
     })
