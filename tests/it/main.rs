@@ -125,6 +125,7 @@ mod sql_laws;
 mod sql_rows;
 mod sql_shape;
 mod sql_streamed;
+mod state_files;
 mod step_faults;
 mod stream_laws;
 mod stream_oracle;
