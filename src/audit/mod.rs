@@ -30,13 +30,13 @@ use crate::error::Result;
 use crate::group::{AuditBlock, GroupBlock, GroupTable, Merged, SpillSpace};
 use crate::input::lines::line_numbers;
 use crate::lookup::Services;
-use crate::plan::{Grouping, GroupingId, LogPartition, OutputKind, OutputPlan, OutputTo, Plan, Post};
+use crate::plan::{Grouping, GroupingId, LogPartition, OutputPlan, Plan};
 use crate::process::pool;
 use crate::time::{DAY, FirstAndLast, HOUR, MINUTE, SECOND};
 use crate::window::Window;
 use compare::{AuditedColumn, AuditedRows, Wrong, compared, kept};
 use sessions::OfOutput;
-use sides::ComparedOutput;
+use sides::{ComparedOutput, SHARES, named, post_of};
 use std::sync::Arc;
 use steps::audit_steps;
 use streamed::audit_streamed_windows;
@@ -145,27 +145,6 @@ fn common_delays() -> Vec<i64> {
         of(DAY, &[1, 2, 7]),
     ]
     .concat()
-}
-
-/// The shares of events to be counted, and of how many events one may be late. Divided by the greatest number the events
-/// give 0: not one of them may be late.
-const SHARES: [(f64, u64); 4] = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
-
-/// The path of an output; `-` for the terminal.
-fn named(output: &OutputPlan) -> String {
-    match &output.to {
-        OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
-            path.display().to_string()
-        }
-        OutputTo::Terminal => "-".into(),
-    }
-}
-
-fn post_of(output: &OutputPlan) -> &Post {
-    match &output.kind {
-        OutputKind::Groups { post, .. } => post,
-        OutputKind::Rows(_) | OutputKind::Archive(_) => unreachable!("events are not audited"),
-    }
 }
 
 /// The figures of one output.

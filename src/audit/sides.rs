@@ -5,12 +5,34 @@ use crate::batch::plain_strings;
 use crate::deliver::shape::output_rows;
 use crate::error::Result;
 use crate::group::{GroupBlock, GroupPlan, GroupTable, Merged, SpillSpace, key_rows};
-use crate::plan::{Grouping, Post};
+use crate::plan::{Grouping, OutputKind, OutputPlan, OutputTo, Post};
 use crate::time::TimeRange;
 use arrow_array::{Array, ArrayRef, TimestampMicrosecondArray, new_empty_array};
 use arrow_row::Rows;
 use arrow_select::concat::concat;
 use std::sync::Arc;
+
+/// The shares of events to be counted, and of how many events one may be late. Divided by the greatest number the events
+/// give 0: not one of them may be late.
+pub const SHARES: [(f64, u64); 4] = [(0.99, 100), (0.999, 1000), (0.9999, 10_000), (1.0, u64::MAX)];
+
+/// The path of an output; `-` for the terminal.
+pub fn named(output: &OutputPlan) -> String {
+    match &output.to {
+        OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => {
+            path.display().to_string()
+        }
+        OutputTo::Terminal => "-".into(),
+    }
+}
+
+/// What happens to the groups of an audited output.
+pub fn post_of(output: &OutputPlan) -> &Post {
+    match &output.kind {
+        OutputKind::Groups { post, .. } => post,
+        OutputKind::Rows(_) | OutputKind::Archive(_) => unreachable!("events are not audited"),
+    }
+}
 
 /// An output that is compared.
 pub struct ComparedOutput<'a> {

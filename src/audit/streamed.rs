@@ -6,11 +6,9 @@
 //! * The delay is that of the source. Tables keep their own.
 //! * The groups of both sides are in memory.
 
-use super::compare::Wrong;
-use super::compare::{RowPair, compared};
+use super::compare::{RowPair, Wrong, compared};
 use super::report::{AuditReport, Completeness, DelayAudit, OutputAudit};
-use super::sides::{ComparedOutput, order_of, pairs, whole_block};
-use super::{SHARES, named, post_of};
+use super::sides::{ComparedOutput, SHARES, named, order_of, pairs, post_of, whole_block};
 use crate::engine::intake::Intake;
 use crate::engine::steps::Sources;
 use crate::engine::{ArrivalNeed, Pass, Progress, RunOptions, Scope, tables};
@@ -42,7 +40,7 @@ pub fn audit_streamed_windows(
         for g in live.pipeline.grouping_ids() {
             let pass = Pass { plan: &whole, options, progress };
             let sources = tables::read(&pass)?.sources(&pass)?;
-            let truth = Side::of(&pass, g, &sources)?;
+            let truth = DelaySide::of(&pass, g, &sources)?;
             sources.services.map(Services::finish).transpose()?;
             let pass = Pass { plan: &live, options, progress };
             // What had arrived of a table does not depend on the delay of the source.
@@ -55,7 +53,7 @@ pub fn audit_streamed_windows(
                 audits.iter().flat_map(|audit| audit.delays.iter().map(|d| d.delay)).collect();
             for delay in delays {
                 let plan = live.clone().with_delay(delay);
-                let would = Side::of(&Pass { plan: &plan, options, progress }, g, &sources)?;
+                let would = DelaySide::of(&Pass { plan: &plan, options, progress }, g, &sources)?;
                 let grouping = &plan.pipeline.groupings[g];
                 for (output, audit) in of_this.iter().zip(&mut audits) {
                     debug_assert_eq!(audit.output, named(output));
@@ -71,15 +69,15 @@ pub fn audit_streamed_windows(
 }
 
 /// The groups of one grouping, by one plan.
-struct Side {
+struct DelaySide {
     block: GroupBlock,
     late: u64,
     /// The watermark at the end of the log.
     watermark: Option<i64>,
 }
 
-impl Side {
-    fn of(pass: &Pass, g: GroupingId, sources: &Sources) -> Result<Side> {
+impl DelaySide {
+    fn of(pass: &Pass, g: GroupingId, sources: &Sources) -> Result<DelaySide> {
         let streamed = pass.plan.pipeline.groupings[g].plan.lateness.is_some();
         let need = if streamed { ArrivalNeed::Lateness } else { ArrivalNeed::Nothing };
         let mut scope = Scope::none(pass.plan);
@@ -90,7 +88,7 @@ impl Side {
         let found = read.groups.into_with_ids().find(|(id, _)| *id == g);
         let (_, (tables, space)) = found.expect("the groups of the grouping");
         let plan = Arc::new(pass.plan.pipeline.groupings[g].plan.clone());
-        Ok(Side { block: whole_block(&plan, tables, space)?, late, watermark })
+        Ok(DelaySide { block: whole_block(&plan, tables, space)?, late, watermark })
     }
 }
 
@@ -99,8 +97,8 @@ fn compared_at(
     at: &DelayAudit,
     grouping: &Grouping,
     output: &OutputPlan,
-    would: &Side,
-    truth: &Side,
+    would: &DelaySide,
+    truth: &DelaySide,
 ) -> Result<DelayAudit> {
     let post = post_of(output);
     let shaped = ComparedOutput { post, columns: compared(output, post, grouping) };

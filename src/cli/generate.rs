@@ -51,6 +51,9 @@ pub struct GenerateArgs {
     /// With `sales`: number of sellers, or their names with commas between
     #[arg(long, value_name = "SELLERS")]
     sellers: Option<String>,
+    /// With `money`: write when each record arrived, in the column `receivedAt`
+    #[arg(long)]
+    arrivals: bool,
     /// Write times as numbers since 1970, in this unit
     #[arg(long, value_name = "UNIT")]
     epoch: Option<EpochArg>,
@@ -166,6 +169,7 @@ impl GenerateArgs {
             force: self.force,
             sellers: self.sellers.as_deref().map(sellers),
             style,
+            arrivals: self.arrivals,
         })
     }
 }

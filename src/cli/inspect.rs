@@ -6,12 +6,12 @@ use super::ui;
 use crate::deliver::recover;
 use crate::engine::RunOptions;
 use crate::error::{Error, Result, exit};
-use crate::inspect::{HeldState, StateKind, StateSection};
+use crate::inspect::{HeldState, StateKind, StatePath, StateSection};
 use crate::job::{self, Overrides};
 use crate::plan::Mode;
-use crate::sink::table;
+use crate::sink::{OutputFormat, table};
 use crate::time::Zone;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 /// Show the state of a live job at a time: open windows with their values so far, the keys of dedup and first, and
@@ -31,9 +31,13 @@ pub struct InspectArgs {
     /// Show only entries with this value in this key column; repeat it to require several
     #[arg(long = "key", value_name = "COLUMN=VALUE")]
     keys: Vec<String>,
-    /// Write the full state to a .parquet, .jsonl or .csv file
-    #[arg(long, value_name = "FILE")]
+    /// Write the full state to a .parquet, .avro, .jsonl or .csv file; or to a folder, with a file for each step, table
+    /// and output, which has a column for each key and value
+    #[arg(long, value_name = "PATH")]
     output: Option<PathBuf>,
+    /// Format of the files in a folder
+    #[arg(long = "format", value_name = "FORMAT", value_enum, default_value_t, requires = "output")]
+    files: StateFormat,
     #[command(flatten)]
     format: FormatArgs,
     /// Number of rows to show of each table on the terminal
@@ -41,6 +45,14 @@ pub struct InspectArgs {
     rows: usize,
     #[command(flatten)]
     machine: MachineArgs,
+}
+
+/// Formats that keep the type of every value.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum StateFormat {
+    #[default]
+    Parquet,
+    Avro,
 }
 
 impl InspectArgs {
@@ -64,7 +76,12 @@ impl InspectArgs {
         // The plan moves into the inspection, and these are shown after it.
         let (name, zone) = (plan.name.clone(), plan.zone.clone());
         let progress = ui::ProgressLine::new(!self.format.is_text());
-        let state = crate::inspect::inspect(plan, at, &keys, self.output.as_deref(), &options, &progress);
+        let format = match self.files {
+            StateFormat::Parquet => OutputFormat::Parquet,
+            StateFormat::Avro => OutputFormat::Avro,
+        };
+        let output = self.output.as_deref().map(|path| StatePath { path, format });
+        let state = crate::inspect::inspect(plan, at, &keys, output, &options, &progress);
         progress.finish();
         let state = state?;
         if self.format.is_json() {

@@ -10,9 +10,10 @@ use super::replay::{SessionStore, replay};
 use super::scope::Scope;
 use super::stage_log::numbers;
 use super::stages::{Stage, flags};
+use super::streams::places;
 use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage};
-use crate::batch::{Batch, ColumnId, DataType};
+use crate::batch::{Batch, ColumnId, DataType, StreamPlace};
 use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::group::{GroupPlan, GroupTable, NotCounted, SpillSpace};
@@ -164,6 +165,9 @@ impl<'a> Folds<'a> {
         if self.are_open() {
             batch.columns.push(numbers(&batch.numbers));
         }
+        if self.plan.pipeline.keep_places {
+            batch.columns.extend(places::columns(&batch.places));
+        }
         folded.stores.iter_mut().try_for_each(|store| store.push(&batch))?;
         let (late, decided) = lateness.finish();
         if decided {
@@ -198,9 +202,15 @@ impl<'a> Folds<'a> {
             let settled = self.open.is_some().then_some(numbers);
             let known = self.known(output, columns);
             let mut types: Vec<DataType> = known.iter().map(|&c| output.columns.fields[c].ty).collect();
-            types.extend(settled.map(|_| DataType::Int64));
+            // And then, where they are looked at, the places.
+            let first = numbers.place() + usize::from(settled.is_some());
+            let places = if self.plan.pipeline.keep_places { StreamPlace::WORDS } else { 0 };
+            let places = (first..first + places).map(ColumnId::new);
+            types.extend(
+                settled.iter().map(|_| DataType::Int64).chain(places.clone().map(|_| DataType::Int64)),
+            );
             stores.push(RowStore::new(
-                known.iter().map(|&c| columns[c]).chain(settled).collect(),
+                known.iter().map(|&c| columns[c]).chain(settled).chain(places).collect(),
                 types,
                 Partitioner::new(&output.partition_by, &names, &self.plan.zone),
                 partition_columns,

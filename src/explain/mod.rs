@@ -11,6 +11,7 @@
 //!   sessions, where no session took it. Of a live job, sessions of one key may lie over one another: a late event may open
 //!   one that joins the next.
 
+mod arrived;
 mod case;
 mod late;
 mod outcome;
@@ -299,13 +300,25 @@ impl RowContext<'_> {
                     }
                 }
             };
+            let arrived = match &cause {
+                Cause::Duplicate(..) if plan.pipeline.is_by_arrival(dropping[n - usize::from(ranged)]) => {
+                    let of_both = all.iter().map(|(position, _)| *position).collect();
+                    Some(self.places(dropping[n - usize::from(ranged)], &of_both)?)
+                }
+                _ => None,
+            };
+            // The order in which the step saw events: that of replay, or of arrival.
+            let order = |position: &Position, row: &TracedRow| match &arrived {
+                Some(arrived) => (arrived.get(position).copied(), 0, *position),
+                None => (None, row.time, *position),
+            };
             for (position, row) in all {
                 if places.contains(&position) {
                     continue;
                 }
                 let first = match &cause {
                     Cause::Duplicate(_, names, _) => {
-                        before(&plan.pipeline.rows, names, &stay, (position, &row))
+                        before(&plan.pipeline.rows, names, &stay, (position, &row), &order)
                     }
                     _ => None,
                 };
@@ -393,19 +406,20 @@ fn in_utc(plan: &Plan, keys: &[(String, Option<String>)]) -> Result<Vec<(String,
     keys.iter().map(one).collect()
 }
 
-/// Of the events of the group that stayed, the last before `event` that has the same keys.
-fn before(
+/// Of the events of the group that stayed, the last before `event` that has the same keys, in the order that `order` gives.
+fn before<O: Ord>(
     rows: &Schema,
     names: &[String],
     stay: &[(Position, TracedRow)],
     (position, event): (Position, &TracedRow),
+    order: &dyn Fn(&Position, &TracedRow) -> O,
 ) -> Option<(Position, TracedRow)> {
     let keys: Vec<usize> = names.iter().filter_map(|name| rows.index_of(name)).collect();
     let earlier = |other: &&(Position, TracedRow)| {
-        (other.1.time, other.0) < (event.time, position)
+        order(&other.0, &other.1) < order(&position, event)
             && keys.iter().all(|&key| other.1.values[key] == event.values[key])
     };
-    stay.iter().filter(earlier).max_by_key(|(position, row)| (row.time, *position)).cloned()
+    stay.iter().filter(earlier).max_by_key(|(position, row)| order(position, row)).cloned()
 }
 
 /// The rejected records whose text has the values of all keys.

@@ -28,8 +28,8 @@ use crate::error::{Error, Result};
 use crate::input::{Compression, InputFormat};
 use crate::sink::fields;
 use crate::time::{DAY, HOUR, SECOND};
-use row::Row;
-use sample_log::{LogShape, SampleLog};
+use row::{ColumnType, GeneratedColumn, Row};
+use sample_log::{LogShape, START, SampleLog};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use write::FileWriter;
@@ -116,7 +116,12 @@ pub struct Options {
     pub sellers: Option<Sellers>,
     /// How values and names are written.
     pub style: ProducerStyle,
+    /// Of [`LogKind::Money`] whether each record says when it arrived, in the column [`ARRIVAL`].
+    pub arrivals: bool,
 }
+
+/// The column of arrivals.
+pub const ARRIVAL: &str = "receivedAt";
 
 impl Options {
     /// The options of `kind` where only the rows and the folder are given.
@@ -134,6 +139,7 @@ impl Options {
             force: false,
             sellers: None,
             style: ProducerStyle::default(),
+            arrivals: false,
         }
     }
 }
@@ -216,6 +222,9 @@ fn check(options: &Options, format: InputFormat) -> Result<()> {
     if options.sellers.is_some() && options.kind != LogKind::Sales {
         return Err(Error::job("`--sellers` is for sales"));
     }
+    if options.arrivals && options.kind != LogKind::Money {
+        return Err(Error::job("`--arrivals` is for money; other logs are in the order of arrival"));
+    }
     if options.sellers == Some(Sellers::Count(0)) || options.sellers == Some(Sellers::Names(vec![])) {
         return Err(Error::job("sales need a seller"));
     }
@@ -254,7 +263,12 @@ fn write_log(
 
     // One row and its buffers serve for the whole log.
     let (mut row, rows) = (Row::of(options.style.clone()), log.rows());
-    let columns = options.style.columns(log.columns());
+    let mut columns = options.style.columns(log.columns());
+    // Only the answers of the service do not arrive.
+    let arrivals = options.arrivals && log.arrived().is_some();
+    if arrivals {
+        columns.extend(options.style.columns(&[GeneratedColumn::new(ARRIVAL, ColumnType::Instant)]));
+    }
     // Each end is a share of the whole log, so that its rows are the same in any number of files.
     let ends = (1..=files).map(|n| (u128::from(rows) * u128::from(n) / u128::from(files)) as u64);
     let mut done = 0;
@@ -263,6 +277,9 @@ fn write_log(
         for _ in done..end {
             row.clear();
             log.next(&mut row);
+            if let Some(arrived) = log.arrived().filter(|_| arrivals) {
+                row.instant(START + arrived);
+            }
             writer.write(&row)?;
         }
         let (path, bytes) = writer.finish(options.force)?;

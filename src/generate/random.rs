@@ -32,6 +32,8 @@ pub enum Stream {
     UserEvents,
     /// Facts of one session each that no event tells of.
     Strangers,
+    /// How long records of tables are on their way.
+    Deliveries,
 }
 
 /// A generator of random draws: PCG XSL RR 128/64 (`pcg64`).

@@ -5,7 +5,7 @@
 //! * Every file has the bytes of the one in the repository's `data`, so what the guide shows holds for it.
 //! * Nothing is written where one of the files exists.
 
-use super::{LogKind, Options, run};
+use super::{LatenessShares, LogKind, Options, run};
 use crate::error::{Error, Result};
 use crate::sink::fields;
 use crate::time::HOUR;
@@ -41,7 +41,7 @@ const OWN: [(&str, &str); 15] = own![
 ];
 
 /// The logs that are generated, and the files of each.
-const GENERATED: [(LogKind, u64, u32, &str, &[&str]); 4] = [
+const GENERATED: [(LogKind, u64, u32, &str, &[&str]); 5] = [
     (
         LogKind::Transactions,
         6000,
@@ -51,19 +51,37 @@ const GENERATED: [(LogKind, u64, u32, &str, &[&str]); 4] = [
     ),
     (LogKind::Sales, 2000, 2, "data/sales", &["sales-1.jsonl", "sales-2.jsonl"]),
     (LogKind::PageViews, 6000, 2, "data/pageviews", &["pageviews-1.csv", "pageviews-2.csv"]),
-    (
-        LogKind::Money,
-        800,
-        1,
-        "data/money",
-        &[
-            "session-countries/session-countries.jsonl",
-            "user-events/user-events.jsonl",
-            "user-session-events/user-session-events.jsonl",
-            "wallet-events/wallet-events.jsonl",
-        ],
-    ),
+    (LogKind::Money, 800, 1, "data/money", &MONEY),
+    (LogKind::Money, 400, 1, LIVE, &MONEY),
 ];
+
+/// The files of a money log.
+const MONEY: [&str; 4] = [
+    "session-countries/session-countries.jsonl",
+    "user-events/user-events.jsonl",
+    "user-session-events/user-session-events.jsonl",
+    "wallet-events/wallet-events.jsonl",
+];
+
+/// The folder of the money log whose records say when they arrived: some are late, and some sessions too.
+const LIVE: &str = "data/money-live";
+
+/// The options of a log in `folder`, which is generated into `at` below it.
+fn options(
+    (kind, rows, parts, at, _): &(LogKind, u64, u32, &str, &[&str]),
+    folder: &Path,
+) -> Result<Options> {
+    let own = Options { files: *parts, ..Options::new(*kind, *rows, folder.join(at)) };
+    Ok(match *at {
+        LIVE => Options {
+            span: Some(8 * HOUR),
+            lateness: Some(LatenessShares::parse("90%:20s,10%:20m")?),
+            arrivals: true,
+            ..own
+        },
+        _ => Options { span: (*kind == LogKind::Sales).then_some(HOUR), ..own },
+    })
+}
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,9 +121,8 @@ pub fn write_sample(folder: &Path) -> Result<Sample> {
         file.write_all(text.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
         bytes += text.len() as u64;
     }
-    for (kind, rows, parts, at, _) in GENERATED {
-        let span = (kind == LogKind::Sales).then_some(HOUR);
-        bytes += run(&Options { files: parts, span, ..Options::new(kind, rows, folder.join(at)) })?.bytes();
+    for log in &GENERATED {
+        bytes += run(&options(log, folder)?)?.bytes();
     }
     Ok(Sample { folder: folder.to_path_buf(), files, bytes })
 }

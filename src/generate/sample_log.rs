@@ -33,6 +33,10 @@ pub(super) trait SampleLog {
     fn columns(&self) -> &'static [GeneratedColumn];
     /// How many rows it has.
     fn rows(&self) -> u64;
+    /// When the last row arrived, in microseconds after the start of the log, if the log tells arrivals.
+    fn arrived(&self) -> Option<i64> {
+        None
+    }
     /// Makes the next row in `row`, which is empty. Called [`SampleLog::rows`] times.
     fn next(&mut self, row: &mut Row);
 }

@@ -16,7 +16,9 @@
 //! * Who read what does not show. Entries are sorted by kind, name, window and key.
 
 mod state;
+mod typed;
 mod waiting;
+mod written;
 
 use crate::engine::held::{HeldKeys, joined};
 
@@ -34,14 +36,23 @@ use crate::group::Merged;
 use crate::lookup::Services;
 use crate::plan::{GroupingId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn, Step, TableId, Try};
 use crate::process::pool;
-use crate::sink::Transaction;
+use crate::sink::{OutputFormat, Transaction};
 use crate::time::{TimeRange, TimeRule};
 use crate::window::Window;
 use arrow_array::{ArrayRef, BooleanArray};
 use arrow_select::filter::filter;
-use state::{chosen, file, number_names};
+use state::{chosen, number_names};
 use std::path::Path;
 use std::sync::Arc;
+
+/// Where a state is written to.
+#[derive(Debug, Clone, Copy)]
+pub struct StatePath<'a> {
+    /// The file, or the folder.
+    pub path: &'a Path,
+    /// The format of the files in a folder; of a file its name says it.
+    pub format: OutputFormat,
+}
 
 /// The state of `plan`, which was made with every output complete and no range, at the instant `at`. Of it
 /// the entries whose key has each of the `wanted` columns with its value, as a terminal shows it. With
@@ -53,14 +64,14 @@ pub fn inspect(
     plan: Plan,
     at: i64,
     wanted: &[(String, String)],
-    output: Option<&Path>,
+    output: Option<StatePath>,
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<HeldState> {
     plan.pipeline.no_change_log(
         "the state at an event time is not known: its records are ordered as they were written",
     )?;
-    let output = output.map(|path| file(&plan, path)).transpose()?;
+    let output = output.map(|to| written::file(&plan, to.path, to.format)).transpose()?;
     // The output is locked before hours of work, not after.
     let transaction =
         output.as_ref().and_then(|o| target(&o.to)).map(|t| Transaction::begin(&[t])).transpose()?;
@@ -96,7 +107,7 @@ pub fn inspect(
         let spilled = read.spilled || tables.spilled;
         let state = HeldState { at, account: read.tally.account(), sections, spilled };
         if let (Some(transaction), Some(output)) = (transaction, &output) {
-            state.write(&plan, output, transaction, input_entries(&inputs, &tables))?;
+            written::write(&state, &plan, output, transaction, input_entries(&inputs, &tables))?;
         }
         Ok(state)
     })
@@ -144,6 +155,7 @@ fn of_table(
         name: of.name.clone(),
         rows: held.times.len(),
         times: held.times,
+        by_arrival: false,
         spans: vec![],
         keys: (fields(&of.index.keys), held.keys),
         values: (fields(&of.index.columns), held.columns),
@@ -217,6 +229,7 @@ fn windows(plan: &Plan, g: GroupingId, merged: Merged, at: i64) -> Result<Vec<St
             },
             rows: spans.len(),
             times: vec![],
+            by_arrival: false,
             spans: if grouping.plan.window == Window::Global { vec![] } else { spans },
             keys: (keys.clone(), all(&keys, |open| &open.keys)),
             values: (values.clone(), all(&values, |open| &open.values)),
@@ -237,6 +250,7 @@ impl HeldKeys {
             name: format!("{}({})", kind.name(), names.join(", ")),
             rows: self.times.len(),
             times: self.times,
+            by_arrival: plan.pipeline.is_by_arrival(self.step),
             spans: vec![],
             keys: (fields, self.keys),
             values: (vec![], vec![]),

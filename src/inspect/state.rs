@@ -1,17 +1,12 @@
-//! The state as tables, lines and a file.
+//! The state as tables and lines.
 
 use crate::batch::record_batch;
-use crate::batch::{DataType, Field, PartitionPath, Schema};
-use crate::deliver::partitioned::PartitionedWriter;
+use crate::batch::{DataType, Field};
 use crate::error::{Error, Result};
-use crate::plan::{OutputKind, OutputPlan, OutputTo, Plan};
-use crate::sink::{
-    Account, InputEntry, JobInfo, ManifestDraft, OutputFormat, OutputInfo, Transaction, jsonl, table,
-};
+use crate::sink::{Account, jsonl, table};
 use crate::time::{TimeRange, Zone};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringViewArray, TimestampMicrosecondArray};
 use arrow_select::filter::filter;
-use std::path::Path;
 use std::sync::Arc;
 
 /// What is held at an instant.
@@ -70,12 +65,14 @@ pub struct StateSection {
     pub spans: Vec<TimeRange>,
     /// Names and types of the key columns, and the columns.
     pub keys: (Vec<Field>, Vec<ArrayRef>),
+    /// Whether `times` are those of arrival, as keys of streamed steps have them.
+    pub by_arrival: bool,
     /// The columns of the output, or those that are taken of a table.
     pub values: (Vec<Field>, Vec<ArrayRef>),
 }
 
 /// What a file of state holds. Keys and values are JSON objects: every job has others.
-const COLUMNS: [(&str, DataType); 7] = [
+pub(super) const COLUMNS: [(&str, DataType); 7] = [
     ("state", DataType::String),
     ("name", DataType::String),
     ("key", DataType::String),
@@ -173,7 +170,7 @@ impl StateSection {
     }
 
     /// Time, window start and window end of entries `from..to`.
-    fn instants(&self, from: usize, to: usize) -> [ArrayRef; 3] {
+    pub(super) fn instants(&self, from: usize, to: usize) -> [ArrayRef; 3] {
         let column = |of: &dyn Fn(usize) -> Option<i64>| -> ArrayRef {
             Arc::new((from..to).map(of).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
         };
@@ -201,7 +198,7 @@ impl StateSection {
     }
 
     /// Entries `from..to` as rows of [`COLUMNS`].
-    fn rows(&self, from: usize, to: usize, zone: &Zone) -> Result<Vec<ArrayRef>> {
+    pub(super) fn rows(&self, from: usize, to: usize, zone: &Zone) -> Result<Vec<ArrayRef>> {
         let (keys, values) = self.objects(from, to, zone)?;
         let same = |text: &str| -> ArrayRef {
             Arc::new(StringViewArray::from_iter_values(std::iter::repeat_n(text, to - from)))
@@ -213,59 +210,8 @@ impl StateSection {
     }
 }
 
-/// The file of state as an output.
-pub fn file(plan: &Plan, path: &Path) -> Result<OutputPlan> {
-    let wrong = || Error::job(format!("the state cannot be written to {}", path.display()));
-    let Some(format) = OutputFormat::of_path(path) else {
-        return Err(wrong().hint("give a .parquet, .jsonl or .csv file"));
-    };
-    // The state must not replace a file of the job.
-    crate::job::refuse_own(plan, path)?;
-    let fields = COLUMNS.map(|(name, ty)| Field::new(name, ty)).to_vec();
-    Ok(OutputPlan {
-        to: OutputTo::File(path.to_path_buf()),
-        format,
-        kind: OutputKind::Rows(vec![]),
-        state: false,
-        closed: false,
-        mode: None,
-        columns: Schema::new(fields),
-        partition_by: vec![],
-    })
-}
-
 impl HeldState {
-    /// Writes the entries to `output`, which is staged and committed by itself.
-    ///
-    /// # Errors
-    /// The disk fails, or another process holds the output.
-    pub fn write(
-        &self,
-        plan: &Plan,
-        output: &OutputPlan,
-        transaction: Transaction,
-        inputs: Vec<InputEntry>,
-    ) -> Result<()> {
-        let mut writer = PartitionedWriter::new(plan, output, 0, &transaction)?;
-        for (section, from, to) in self.pieces() {
-            writer.push(
-                &PartitionPath::default(),
-                writer.file_batch(&section.rows(from, to, &plan.zone)?)?,
-                &[],
-            )?;
-        }
-        writer.finish()?;
-        let draft = ManifestDraft {
-            job: JobInfo { name: plan.name.clone(), hash: plan.hash.clone() },
-            output: OutputInfo { format: output.format.name().into(), ..OutputInfo::default() },
-            inputs,
-            account: self.account,
-            ..ManifestDraft::default()
-        };
-        transaction.commit(vec![draft]).map(drop)
-    }
-
-    fn pieces(&self) -> impl Iterator<Item = (&StateSection, usize, usize)> {
+    pub(super) fn pieces(&self) -> impl Iterator<Item = (&StateSection, usize, usize)> {
         let of = |section: &'_ StateSection| {
             (0..section.rows)
                 .step_by(ROWS)

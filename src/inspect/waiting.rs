@@ -47,6 +47,7 @@ fn section(plan: &Plan, step: StepId, events: &[WaitingEvents]) -> StateSection 
         name: format!("enrich({from})"),
         rows: times.len(),
         times: order.iter().map(|&row| times[row as usize]).collect(),
+        by_arrival: false,
         spans: vec![],
         keys: (keys, sorted.collect()),
         values: (vec![Field::new("until", DataType::Timestamp)], vec![Arc::new(until.with_timezone("UTC"))]),

@@ -86,6 +86,9 @@ pub struct Pipeline {
     /// How the watermark follows the events; the default where no output is streamed, unless the command
     /// line asks for `streamed`.
     pub watermark: WatermarkPlan,
+    /// Whether outputs of events keep where each event stood in the order of arrival, behind their columns: to be looked
+    /// at, and not written.
+    pub keep_places: bool,
     /// Of the state of streamed steps at an instant: what arrives after it is not seen.
     pub until: Option<i64>,
     /// Whether steps that depend on order see what had arrived, in arrival order; `complete` where there are none. Of a

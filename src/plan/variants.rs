@@ -8,7 +8,7 @@ use super::{
     Grouping, GroupingId, LatePlan, Mode, OutputId, OutputKind, OutputPlan, OutputTo, Plan, Step, StepId,
     TableId, Try, WatermarkPlan,
 };
-use crate::batch::ColumnId;
+use crate::batch::{ColumnId, Schema};
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::group::{GroupPlan, Lateness, SessionRule};
@@ -157,6 +157,20 @@ impl Plan {
         let mut number = 0..;
         self.pipeline.steps.retain(|_| number.next().is_some_and(|n| !without.contains(&StepId::new(n))));
         self
+    }
+
+    /// With the events that come to `step`, of which nothing is kept but where each stands in the order in which the step
+    /// sees events.
+    #[must_use]
+    pub fn coming_to(mut self, step: StepId) -> Plan {
+        self.pipeline.rows.fields.truncate(self.pipeline.width(step));
+        self.pipeline.steps.truncate(step.place());
+        self.pipeline.keep_places = true;
+        let mut plan = self.of_events();
+        for output in &mut plan.deliveries.outputs {
+            (output.kind, output.columns) = (OutputKind::Rows(vec![]), Schema::new(vec![]));
+        }
+        plan
     }
 
     /// With one more filter, after all steps.

@@ -125,6 +125,7 @@ fn streams_explanations_and_states_know_the_mode_of_an_output() {
     };
     let live = why("live.csv", "window_start=2024-03-01T07:01:00Z");
     assert!(live.contains("log.csv:2") && live.contains("log.csv:5"), "{live}");
+    assert!(live.contains("a duplicate by id"), "{live}");
     let all = why("all.csv", "window_start=2024-03-01T07:01:00Z");
     assert!(all.contains("log.csv:5"), "{all}");
     let plan = lab.highwater(&["explain", "job.toml"]).out;
@@ -132,6 +133,32 @@ fn streams_explanations_and_states_know_the_mode_of_an_output() {
     // A live job holds the windows of its own steps.
     let state = lab.highwater(&["inspect", "job.toml", "--at", "2024-03-01T07:02:30Z"]).out;
     assert!(state.contains("windows of live.csv") && !state.contains("all.csv"), "{state}");
+}
+
+/// Of a duplicate the event is named that had arrived before it, though its time is after.
+#[test]
+fn a_streamed_duplicate_is_of_the_event_that_had_arrived() {
+    let lab = Lab::new();
+    // In one window: the first to arrive has the latest time, and a key is free again after two minutes.
+    lab.write(
+        "log.csv",
+        "at,came,id\n2024-03-01T07:00:50Z,2024-03-01T07:01:00Z,x\n2024-03-01T07:00:10Z,2024-03-01T07:01:01Z,x\n\
+         2024-03-01T07:00:20Z,2024-03-01T07:05:00Z,x\n2024-03-01T07:00:55Z,2024-03-01T07:05:01Z,x\n",
+    );
+    lab.write(
+        "job.toml",
+        "mode = \"streamed\"\n[source]\npath = \"log.csv\"\ntime = \"at\"\narrival = \"came\"\n[[step]]\ndedup = [\"id\"]\nwithin = \"2m\"\n\
+         [[output]]\npath = \"out.csv\"\nwindow = { tumbling = \"1m\" }\nselect = { n = \"count(*)\" }\n",
+    );
+    let args = ["explain", "job.toml", "--at", "window_start=2024-03-01T07:00:00Z", "--json"];
+    let answer = lab.highwater(&args);
+    assert_eq!(answer.code, 0, "{}", answer.err);
+    let text = lab.highwater(&args[..4]).out;
+    let line = |of: &str| {
+        text.lines().find(|line| line.contains(&format!("log.csv:{of} "))).unwrap_or("").to_string()
+    };
+    assert!(line("3").ends_with("a duplicate by id of log.csv:2"), "{text}");
+    assert!(line("5").ends_with("a duplicate by id of log.csv:4"), "{text}");
 }
 
 #[test]

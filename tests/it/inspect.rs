@@ -256,7 +256,10 @@ fn wrong_use_is_told_before_the_work() {
     // A column of the job, but of no key.
     assert!(words(&with(&["--key", "amount=1"])).contains("the state has no key column"));
     assert!(words(&with(&["--key", "user"])).contains("such as --key"));
-    assert!(words(&with(&["--output", "state.txt"])).contains("give a .parquet, .jsonl or .csv file"));
+    assert!(
+        words(&with(&["--output", "state.txt"]))
+            .contains("give a .parquet, .avro, .jsonl or .csv file, or a folder")
+    );
     assert!(words(&with(&["--output", "./minutes.csv"])).contains("it is an output of the job"));
     lab.write("state.csv", "mine");
     let answer = lab.highwater(&[&["inspect", "job.toml"], &with(&["--output", "state.csv"])[..]].concat());

@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// Time and arrival as minutes and seconds of the hour, and the rest of the record.
 type Lines<'a> = &'a [(&'a str, &'a str, &'a str)];
 
-const STEPS: &str = r#"
+pub const STEPS: &str = r#"
 mode = "streamed"
 
 [source]
@@ -82,7 +82,7 @@ fn rows(lab: &Lab) -> String {
     out
 }
 
-fn lab(payments: Lines, sessions: Lines, users: Lines, service: &[(&str, &str)]) -> Lab {
+pub fn lab(payments: Lines, sessions: Lines, users: Lines, service: &[(&str, &str)]) -> Lab {
     let lab = Lab::new();
     let text = |lines: Lines| {
         let line = |(at, came, rest): &(&str, &str, &str)| {
@@ -100,8 +100,8 @@ fn lab(payments: Lines, sessions: Lines, users: Lines, service: &[(&str, &str)])
 }
 
 /// Moves the watermark of the payments.
-const TICK: &str = r#""tick": true, "session": null"#;
-const PAYMENT: &str = r#""id": "m", "user": "ann", "session": "s1", "kind": "card", "old": false"#;
+pub const TICK: &str = r#""tick": true, "session": null"#;
+pub const PAYMENT: &str = r#""id": "m", "user": "ann", "session": "s1", "kind": "card", "old": false"#;
 
 /// Moves the watermark of a table, and is of nobody.
 const OTHER_SESSION: &str = r#""id": "other", "country": "XX""#;

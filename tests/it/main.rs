@@ -126,6 +126,7 @@ mod sql_laws;
 mod sql_rows;
 mod sql_shape;
 mod sql_streamed;
+mod state_files;
 mod step_faults;
 mod store_server;
 mod stores;

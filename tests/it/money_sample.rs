@@ -184,3 +184,48 @@ fn the_sample_has_every_case() {
     ];
     assert_eq!(found, want);
 }
+
+/// Arrivals are one more column: the rows are those without it, and no record arrives before its time.
+#[test]
+fn arrivals_are_a_column_of_their_own() {
+    let lab = crate::support::Lab::new();
+    let generate = |out: &str, more: &[&str]| {
+        let args = [
+            "generate",
+            "money",
+            "--rows",
+            "300",
+            "--span",
+            "6h",
+            "--lateness",
+            "90%:20s,10%:20m",
+            "--out",
+            out,
+        ];
+        let answer = lab.highwater(&[&args[..], more].concat());
+        assert_eq!(answer.code, 0, "{}", answer.err);
+    };
+    generate("plain", &[]);
+    generate("timed", &["--arrivals"]);
+    let mut late = 0;
+    for log in ["wallet-events", "user-session-events", "user-events", "session-countries"] {
+        let (plain, timed) =
+            (lab.text(&format!("plain/{log}/{log}.jsonl")), lab.text(&format!("timed/{log}/{log}.jsonl")));
+        if log == "session-countries" {
+            assert_eq!(plain, timed);
+            continue;
+        }
+        for (plain, timed) in plain.lines().zip(timed.lines()) {
+            let mut row: Value = serde_json::from_str(timed).unwrap();
+            let arrived = row.as_object_mut().unwrap().remove("receivedAt").unwrap();
+            assert_eq!(row, serde_json::from_str::<Value>(plain).unwrap());
+            let behind = time(&text(&arrived)) - time(&text(&row["processedAt"]));
+            assert!(behind >= 0, "{timed}");
+            late += usize::from(behind > MINUTE);
+        }
+        assert_eq!(plain.lines().count(), timed.lines().count());
+    }
+    assert!(late > 20, "{late}");
+    let wrong = lab.highwater(&["generate", "sales", "--rows", "3", "--arrivals"]);
+    assert!(wrong.code == 2 && wrong.err.contains("`--arrivals` is for money"), "{}", wrong.err);
+}

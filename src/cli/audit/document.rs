@@ -31,7 +31,7 @@ pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
         out.line(line);
     }
     if let Some(audit) = &report.steps {
-        steps(&mut out, audit);
+        steps(&mut out, audit, !report.outputs.is_empty());
     }
     let Some(FirstAndLast { first, last }) = report.event_times else {
         out.line("there is no event to audit");
@@ -47,7 +47,7 @@ pub fn document(subject: &Subject, report: &AuditReport) -> ReportDocument {
 }
 
 /// What streamed steps give otherwise than in `complete` mode.
-fn steps(out: &mut ReportDocument, audit: &StepsAudit) {
+fn steps(out: &mut ReportDocument, audit: &StepsAudit, windows: bool) {
     out.section("steps: events as they had arrived, beside the same steps in `complete` mode");
     out.item(format!(
         "{} of {} have another value in a column",
@@ -76,7 +76,7 @@ fn steps(out: &mut ReportDocument, audit: &StepsAudit) {
             ),
         ]);
     }
-    if audit.otherwise + audit.only_streamed + audit.only_complete > 0 {
+    if windows {
         out.item("windows below are those of streamed steps at each delay, beside every event in its place");
     }
 }

@@ -23,16 +23,21 @@ pub struct SessionEvents {
     start: i64,
     /// Sessions that are open: (end, index).
     open: BinaryHeap<Reverse<(i64, u64)>>,
+    /// How many records were written, and when the last of them arrived.
+    written: u64,
+    arrived: i64,
 }
 
 impl SessionEvents {
     /// The log of all sessions of `world`.
     pub fn new(world: World) -> SessionEvents {
         let start = world.session(0).start;
-        SessionEvents { world, next: 0, start, open: BinaryHeap::new() }
+        SessionEvents { world, next: 0, start, open: BinaryHeap::new(), written: 0, arrived: 0 }
     }
 
-    fn write(&self, row: &mut Row, kind: &str, index: u64, time: i64) {
+    fn write(&mut self, row: &mut Row, kind: &str, index: u64, time: i64) {
+        self.arrived = time + self.world.delivery(0, self.written);
+        self.written += 1;
         let session = self.world.session(index);
         row.text(kind);
         row.uuid(session.id);
@@ -57,6 +62,10 @@ impl SampleLog for SessionEvents {
 
     fn rows(&self) -> u64 {
         self.world.sessions * 2
+    }
+
+    fn arrived(&self) -> Option<i64> {
+        Some(self.arrived)
     }
 
     fn next(&mut self, row: &mut Row) {

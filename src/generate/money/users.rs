@@ -24,6 +24,8 @@ pub struct UserEvents {
     draw: Draw,
     rows: u64,
     index: u64,
+    /// When the last record arrived.
+    arrived: i64,
 }
 
 impl UserEvents {
@@ -31,7 +33,7 @@ impl UserEvents {
     pub fn new(world: World) -> UserEvents {
         let draw = Draw::new(world.shape.seed, Stream::UserEvents);
         let rows = world.shape.rows / 12;
-        UserEvents { world, draw, rows, index: 0 }
+        UserEvents { world, draw, rows, index: 0, arrived: 0 }
     }
 
     /// Microseconds after the start of the log.
@@ -66,8 +68,13 @@ impl SampleLog for UserEvents {
         self.rows
     }
 
+    fn arrived(&self) -> Option<i64> {
+        Some(self.arrived)
+    }
+
     fn next(&mut self, row: &mut Row) {
         let time = self.time();
+        self.arrived = time + self.world.delivery(1, self.index);
         self.index += 1;
         let draw = &mut self.draw;
         let kind = draw.below(100);

@@ -53,6 +53,8 @@ pub struct WalletEvents {
     /// The next event of its own, and the repeats that have not arrived.
     next: Option<WalletEvent>,
     last: Option<WalletEvent>,
+    /// When the event that was written last arrived.
+    arrived: i64,
     waiting: BinaryHeap<Reverse<WalletEvent>>,
 }
 
@@ -62,7 +64,16 @@ impl WalletEvents {
         let rows = world.shape.rows;
         let repeats = rows - world.own;
         let draw = Draw::new(world.shape.seed, Stream::Wallet);
-        WalletEvents { world, draw, index: 0, repeats, next: None, last: None, waiting: BinaryHeap::new() }
+        WalletEvents {
+            world,
+            draw,
+            index: 0,
+            repeats,
+            next: None,
+            last: None,
+            arrived: 0,
+            waiting: BinaryHeap::new(),
+        }
     }
 
     /// Draws the next event of its own, and perhaps a repeat of it.
@@ -168,6 +179,10 @@ impl SampleLog for WalletEvents {
         self.world.shape.rows
     }
 
+    fn arrived(&self) -> Option<i64> {
+        Some(self.arrived)
+    }
+
     fn next(&mut self, row: &mut Row) {
         if self.next.is_none() {
             self.next = self.advance();
@@ -180,6 +195,7 @@ impl SampleLog for WalletEvents {
         let event = if repeat_first { self.waiting.pop().map(|Reverse(e)| e) } else { self.next.take() };
         // There are as many events as rows, so there is one; a row too many would be empty.
         if let Some(event) = event {
+            self.arrived = event.arrival;
             write(&event, row);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::generate::LogShape;
 use crate::generate::random::{Draw, Stream, Uuid};
-use crate::time::{DAY, MINUTE};
+use crate::time::{DAY, MINUTE, SECOND};
 
 pub(super) const COUNTRIES: [&str; 12] =
     ["GB", "DE", "FR", "ES", "IT", "NL", "SE", "PL", "US", "CA", "BR", "IN"];
@@ -74,6 +74,17 @@ impl World {
             session.early = true;
         }
         session
+    }
+
+    /// How long record `index` of a table's log is on its way: most a moment, some some minutes. `log` tells logs apart.
+    pub(super) fn delivery(&self, log: u64, index: u64) -> i64 {
+        let mut draw = Draw::at(self.shape.seed, Stream::Deliveries, 2 * index + log);
+        let longest = match draw.below(100) {
+            0..80 => 2 * SECOND,
+            80..95 => MINUTE,
+            _ => 15 * MINUTE,
+        };
+        draw.between(0, longest)
     }
 
     /// The index of the first wallet event that arrives in the slot of session `index`.

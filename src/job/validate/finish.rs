@@ -116,6 +116,7 @@ impl Planner<'_> {
                 answers,
                 groupings: self.groupings,
                 watermark: self.watermark,
+                keep_places: false,
                 until: None,
                 step_mode: self.step_mode,
                 absolute_paths: false,
