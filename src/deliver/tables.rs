@@ -6,6 +6,7 @@
 //! * Else the parts of the time are columns of the table, and so is each column that names partitions. Their values stand in
 //!   the metadata of each file, and not in the file.
 
+use super::late::schema as late_schema;
 use super::target;
 use crate::batch::{ColumnId, DataType};
 use crate::error::Result;
@@ -21,7 +22,18 @@ use crate::time::Zone;
 /// A job error: a column of a table changes its type in a way that the format does not allow.
 pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
     let outputs = plan.deliveries.with_ids().filter(|(_, output)| target(&output.to).is_some());
-    for (number, (id, _)) in outputs.enumerate() {
+    let outputs: Vec<OutputId> = outputs.map(|(id, _)| id).collect();
+    if let Some(late) = &plan.deliveries.late
+        && let Some(format) = late.table
+        // A backfill does not write late events, and has no target for them.
+        && transaction.outputs() > outputs.len()
+    {
+        let fields = late_schema(late).fields.into_iter();
+        let columns = fields.map(|field| TableField { name: field.name, ty: field.ty }).collect();
+        let shape = TableShape { format, job: plan.name.clone(), columns, partition: vec![], sort: vec![] };
+        transaction.describe(outputs.len(), shape)?;
+    }
+    for (number, id) in outputs.into_iter().enumerate() {
         if let Some(shape) = shape(plan, id) {
             transaction.describe(number, shape)?;
         }

@@ -1,6 +1,6 @@
 //! What a table is made of, whatever its format: columns, partitions, order, files.
 
-use super::TableFormat;
+use super::format::TableFormat;
 use super::value::{TableValue, days};
 use crate::batch::{DataType, PartitionPath};
 use crate::error::{Error, Result};

@@ -1,13 +1,11 @@
 //! The newest metadata of a table, and what is ours in it.
 
 use crate::error::{Error, Result};
-use crate::table::METADATA;
+use crate::table::layout::{HINT, METADATA};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The file that names a version of the metadata.
-pub const HINT: &str = "version-hint.text";
 /// Where the summary of a snapshot names the ledger.
 pub const LEDGER: &str = "highwater.ledger";
 /// Where it has the XXH3-128 of the ledger, in hex.
@@ -85,8 +83,8 @@ impl LoadedTable {
         if let Some(name) = packed.iter().find(|name| metadata.join(name).exists()) {
             return Err(broken(&format!("another program has committed {name}, which is compressed")));
         }
-        let metadata: Value =
-            serde_json::from_slice(&crate::table::read(&path)?).map_err(|e| broken(&e.to_string()))?;
+        let metadata: Value = serde_json::from_slice(&crate::table::layout::read(&path)?)
+            .map_err(|e| broken(&e.to_string()))?;
         if metadata["format-version"].as_i64() != Some(2) {
             return Err(broken(&format!("its format has version {}", metadata["format-version"]))
                 .hint("Highwater reads and writes version 2"));
@@ -149,7 +147,7 @@ impl LoadedTable {
             return Ok(());
         }
         Err(Error::machine(format!(
-            "the table {} was moved or copied: its metadata says that it lies at {location}",
+            "the table {} was moved or copied: its metadata says that its place is {location}",
             self.folder.display()
         ))
         .hint(

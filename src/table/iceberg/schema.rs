@@ -3,7 +3,7 @@
 use super::metadata::LoadedTable;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::table::{TablePartition, TableShape, Transform};
+use crate::table::shape::{TablePartition, TableShape, Transform};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -77,7 +77,7 @@ fn may_become(was: &Value, is: &str) -> bool {
 
 /// The fields of the schema.
 pub fn fields(shape: &TableShape, ids: &BTreeMap<String, i32>) -> Value {
-    let field = |column: &crate::table::TableField| json!({ "id": ids[&column.name], "name": column.name, "required": false, "type": type_name(column.ty) });
+    let field = |column: &crate::table::shape::TableField| json!({ "id": ids[&column.name], "name": column.name, "required": false, "type": type_name(column.ty) });
     Value::Array(shape.columns.iter().map(field).collect())
 }
 
