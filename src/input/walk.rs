@@ -10,7 +10,6 @@ use super::recognised::{by_content, is_packed};
 use super::source_file::{InputFormat, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
-use crate::table::TableFormat;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::FileType;
@@ -297,7 +296,6 @@ impl Walk<'_> {
     pub(super) fn entries(&mut self, of: &FolderStep) -> Result<Vec<FolderEntry>> {
         let folder = if of.path.as_os_str().is_empty() { Path::new(".") } else { &of.path };
         let failed = |e| Error::io("read the folder", folder, e);
-        refuse_table(folder)?;
         let mut found = vec![];
         for entry in std::fs::read_dir(folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -355,19 +353,4 @@ impl Walk<'_> {
         };
         Ok(Some(FolderEntry { place: FolderStep { path, real, named: false }, kind }))
     }
-}
-/// Refuses the folder of a table, or its folder of parts: files of older snapshots lie there too, and would be counted twice.
-fn refuse_table(folder: &Path) -> Result<()> {
-    let table = match TableFormat::of_folder(folder) {
-        Some(format) => Some((folder.to_path_buf(), format)),
-        None => crate::table::of_data(folder).and_then(|at| Some((at.clone(), TableFormat::of_folder(&at)?))),
-    };
-    let Some((table, format)) = table else { return Ok(()) };
-    Err(Error::job(format!(
-        "{} is a table ({}), and cannot be read as files",
-        table.display(),
-        format.name()
-    ))
-    .hint("its folder also has the files of older snapshots, which would be counted too")
-    .hint("read the files of the job that wrote it, or export its rows to a folder"))
 }

@@ -243,7 +243,7 @@ fn what_does_not_fit_is_refused_by_name() {
             ),
             2,
         );
-        assert!(error.contains("is a table (iceberg), and cannot be read as files"), "{path}: {error}");
+        assert!(error.contains("is a table of Apache Iceberg"), "{path}: {error}");
     }
     // Keys that do not belong together.
     for (output, words) in [
