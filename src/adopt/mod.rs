@@ -36,6 +36,13 @@ pub fn adopt(
 ) -> Result<AdoptOutcome> {
     let plan = job::plan_job(spec, overrides)?;
     let targets = places(&plan);
+    if let Some(table) = targets.iter().find(|target| target.is_table()) {
+        return Err(Error::job(format!(
+            "{} is a table, and `adopt` does not take over tables",
+            table.path.display()
+        ))
+        .hint("adopt the results as a folder, without `table`; or run the job into a new table"));
+    }
     let mut transaction = Transaction::begin_adopting(&targets, &plan.deliveries.named)?;
     // A commit that a killed `adopt` left is done by now: what lies in place may be ours since then.
     if let Some(outputs) = already(&plan, &targets)? {

@@ -48,7 +48,7 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
     else {
         return Ok(None);
     };
-    let target = Target::file(&late.path);
+    let target = late.target();
     let path = target.path.display();
     let Some(manifest) = target.manifest()? else {
         return Ok(Some(format!("{path} was never written")));

@@ -431,8 +431,13 @@ struct LateOutput {
 
 impl LateOutput {
     fn of(spec: &JobSpec) -> Result<Option<LateOutput>> {
-        let Some(path) = job::late_path(spec) else { return Ok(None) };
-        let manifest = Target::file(&path).manifest()?;
+        let Some(target) = job::late_target(spec) else { return Ok(None) };
+        let manifest = target.manifest()?;
+        let path = match manifest.as_ref().and_then(|manifest| manifest.parts.first()) {
+            // The file of a table has the name of its content.
+            Some(part) if target.is_table() => target.root().join(&part.path),
+            _ => target.path,
+        };
         // Hashes of inputs carry the name of the algorithm, and those of parts do not.
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
         Ok(Some(LateOutput { path, hash }))

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, exit};
 use crate::init::{FirstJob, first_job};
 use crate::input::{Inputs, files};
 use crate::sink::owner;
-use crate::table::snapshot::SnapshotChoice;
+use crate::table::SnapshotChoice;
 use clap::Args;
 use serde_json::{Value, json};
 use std::fs::OpenOptions;

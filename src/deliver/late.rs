@@ -7,7 +7,7 @@ use crate::engine::late::{LatePositions, LateStore, int64};
 use crate::error::Result;
 use crate::group::own_millisecond;
 use crate::input::lines::line_numbers;
-use crate::plan::{LatePlan, OutputTo, Plan};
+use crate::plan::{LatePlan, Plan};
 use crate::rows::{OrderedRows, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
 use crate::sink::value::TimeText;
@@ -50,9 +50,11 @@ pub fn write(
     stores: Vec<LateStore>,
     only: Option<&LatePositions>,
 ) -> Result<OutputOutcome> {
-    let schema = schema(late);
+    let schema = transaction.numbered(target, &schema(late));
     let encoder = encoder(late.format, &schema, &pass.plan.zone)?;
-    let staged = transaction.stage(target, Path::new(&late.path))?;
+    // A file has one part, whose path is not looked at; one of a table gets the name of its content.
+    let name = if late.table.is_some() { Path::new("late.parquet") } else { &late.path };
+    let staged = transaction.stage(target, name)?;
     let mut writer = PartWriter::new(staged, late.format, &schema)?;
     let arrow = schema.arrow();
     let mut rows = 0;
@@ -83,7 +85,7 @@ pub fn write(
         }
     }
     writer.finish(None)?;
-    Ok(OutputOutcome::new(&OutputTo::File(late.path.clone()), rows, None))
+    Ok(OutputOutcome::new(&late.to(), rows, None))
 }
 
 /// The windows of one streamed output.

@@ -1,13 +1,13 @@
 //! The places that the outputs of a plan are written to.
 
 use crate::error::Result;
-use crate::plan::{OutputId, OutputPlan, OutputTo, Plan};
+use crate::plan::{LatePlan, OutputId, OutputPlan, OutputTo, Plan};
 use crate::sink::Target;
 
 /// The places that a run of `plan` writes to: the outputs that are files, then the late output.
 pub fn places(plan: &Plan) -> Vec<Target> {
     let outputs = plan.deliveries.outputs.iter().filter_map(|output| target(&output.to));
-    outputs.chain(plan.deliveries.late.as_ref().map(|late| Target::file(&late.path))).collect()
+    outputs.chain(plan.deliveries.late.as_ref().map(LatePlan::target)).collect()
 }
 
 /// The outputs that are files, in the order of the transaction's targets.

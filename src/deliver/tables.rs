@@ -6,8 +6,9 @@
 //! * Else the parts of the time are columns of the table, and so is each column that names partitions. Their values stand in
 //!   the metadata of each file, and not in the file.
 
+use super::late::schema as late_schema;
 use super::target;
-use crate::batch::{ColumnId, DataType};
+use crate::batch::{ColumnId, DataType, Field};
 use crate::error::Result;
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
 use crate::rows::PartitionPart;
@@ -21,7 +22,20 @@ use crate::time::Zone;
 /// A job error: a column of a table changes its type in a way that the format does not allow.
 pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
     let outputs = plan.deliveries.with_ids().filter(|(_, output)| target(&output.to).is_some());
-    for (number, (id, _)) in outputs.enumerate() {
+    let outputs: Vec<OutputId> = outputs.map(|(id, _)| id).collect();
+    if let Some(late) = &plan.deliveries.late
+        && let Some(format) = late.table
+        // A backfill does not write late events, and has no target for them.
+        && transaction.outputs() > outputs.len()
+    {
+        let schema = late_schema(late);
+        let names: Vec<&str> = schema.names().collect();
+        let column = |field: &Field| TableField::new(&field.name, field.ty, &names);
+        let columns = schema.fields.iter().map(column).collect();
+        let shape = TableShape { format, job: plan.name.clone(), columns, partition: vec![], sort: vec![] };
+        transaction.describe(outputs.len(), shape)?;
+    }
+    for (number, id) in outputs.into_iter().enumerate() {
         if let Some(shape) = shape(plan, id) {
             transaction.describe(number, shape)?;
         }
@@ -33,9 +47,10 @@ pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
 pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
     let output = &plan.deliveries.outputs[id];
     let OutputTo::Table(_, format) = output.to else { return None };
+    let names: Vec<&str> = output.columns.names().collect();
     let column = |at: usize| {
         let field = &output.columns.fields[at];
-        TableField { name: field.name.clone(), ty: field.ty }
+        TableField::new(&field.name, field.ty, &names)
     };
     let mut columns: Vec<TableField> = output.written().into_iter().map(column).collect();
     let hidden = hidden(plan, output);
@@ -43,8 +58,8 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
     for (folder, part) in output.partition_by.iter().enumerate() {
         let (name, ty) = match part {
             PartitionPart::Column(at) => {
-                let TableField { name, ty } = column(*at);
-                (name, ty)
+                let field = &output.columns.fields[*at];
+                (field.name.clone(), field.ty)
             }
             _ if hidden.is_some() => continue,
             PartitionPart::Year => ("year".to_string(), DataType::Int64),
@@ -54,7 +69,7 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
             // Never a folder.
             PartitionPart::Stretch(_) => continue,
         };
-        columns.push(TableField { name: name.clone(), ty });
+        columns.push(TableField::new(&name, ty, &names));
         let from = FolderValue::Text(folder);
         partition.push(TablePartition {
             name: name.clone(),

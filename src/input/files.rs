@@ -17,7 +17,7 @@ use super::wire_format::{self, Framing};
 use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
-use crate::table::snapshot::SnapshotChoice;
+use crate::table::SnapshotChoice;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

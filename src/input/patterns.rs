@@ -12,7 +12,7 @@ use super::stream;
 use super::walk::Walk;
 use crate::error::{Error, Result};
 use crate::store::StoreAddress;
-use crate::table::snapshot::SnapshotChoice;
+use crate::table::SnapshotChoice;
 use glob::{MatchOptions, Pattern};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

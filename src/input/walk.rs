@@ -13,7 +13,7 @@ use super::source_file::{InputFormat, kind_of};
 use super::stream;
 use crate::error::{Error, Result};
 use crate::store::is_on_store;
-use crate::table::snapshot::{self, SnapshotChoice};
+use crate::table::{SnapshotChoice, read_snapshot};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::FileType;
@@ -130,7 +130,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The table does not have the snapshot that is asked for, or cannot be read; the job writes it.
     pub(super) fn table(&mut self, path: &Path) -> Result<bool> {
-        let Some(table) = snapshot::read(path, self.snapshot)? else { return Ok(false) };
+        let Some(table) = read_snapshot(path, self.snapshot)? else { return Ok(false) };
         let (real, shown) = (real_path(path), path.display());
         if self.own.holding(&real).is_some() {
             return Err(Error::job(format!("{shown} cannot be read: the job writes it"))

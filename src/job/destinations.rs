@@ -36,6 +36,15 @@ pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
     spec.late.as_ref().map(|path| PathBuf::from(&path.value))
 }
 
+/// The same as a commit has it: a file, or a table.
+pub fn late_target(spec: &JobSpec) -> Option<Target> {
+    let format = spec.late_table.as_ref().and_then(|name| TableFormat::named(&name.value));
+    late_path(spec).map(|path| match format {
+        Some(format) => Target::table(path, format),
+        None => Target::file(path),
+    })
+}
+
 /// Where an output goes by its path: the terminal, a file by its extension, else a folder; of a table of a server the
 /// folder of its mirror.
 pub fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
@@ -88,7 +97,7 @@ pub fn named(spec: &JobSpec) -> NamedPaths {
         OutputTo::Table(path, format) => Some(Target::table(path, format)),
         OutputTo::Terminal => None,
     });
-    let late = late_path(spec).map(Target::file);
+    let late = late_target(spec);
     NamedPaths {
         outputs: outputs.chain(late).collect(),
         beside: rejects(spec).map(|(path, _)| path).collect(),

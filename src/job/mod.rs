@@ -11,7 +11,7 @@ mod reader;
 mod spec;
 mod validate;
 
-pub use destinations::{destinations, late_path, named, origins, pages};
+pub use destinations::{destinations, late_path, late_target, named, origins, pages};
 pub use lengths::{parse_bytes, parse_length};
 pub use overrides::{Overrides, SourceFiles, parse_time};
 pub use own::refuse_own;

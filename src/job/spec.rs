@@ -37,6 +37,8 @@ pub struct JobSpec {
     pub(super) pages: Vec<PageSpec>,
     /// `path` of `[late]`.
     pub(super) late: Option<At<String>>,
+    /// `table` of `[late]`.
+    pub(super) late_table: Option<At<String>>,
     /// `key` of `[late]`.
     pub(super) late_key: Vec<At<String>>,
     /// The files that it reads, as they were first seen.
@@ -90,11 +92,15 @@ impl JobSpec {
             document.fault(error.hint("add an [[output]] for the page to show"), &page.span);
         }
         let late = top.get(keys::LATE_EVENTS).map(|table| {
-            let late = (table.get(keys::LATE_PATH), table.get(keys::LATE_KEY).unwrap_or_default());
+            let late = (
+                table.get(keys::LATE_PATH),
+                table.get(keys::LATE_TABLE),
+                table.get(keys::LATE_KEY).unwrap_or_default(),
+            );
             table.finish();
             late
         });
-        let (late, late_key) = late.unwrap_or_default();
+        let (late, late_table, late_key) = late.unwrap_or_default();
         top.finish();
         // Both borrow the document, which moves into the spec.
         drop(top);
@@ -112,6 +118,7 @@ impl JobSpec {
             outputs,
             pages,
             late,
+            late_table,
             late_key,
             inputs: Inputs::default(),
         })

@@ -8,23 +8,56 @@ use crate::expr::Expr;
 use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
-use crate::sink::OutputFormat;
+use crate::sink::{OutputFormat, Target};
 use crate::table::TableFormat;
 use crate::window::Window;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
 /// The output of late events: the columns of the source, what they missed, and by how much.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LatePlan {
-    /// The file.
+    /// The file, or the folder of the table.
     pub path: PathBuf,
+    /// The format of the table, where it is one.
+    pub table: Option<TableFormat>,
     /// JSON Lines or Parquet.
     pub format: OutputFormat,
     /// Columns of the batch, with the names and types that they have in the file. Where the event time
     /// is read by a unit or format of its own, its column is here a copy as it stands in the log, so
     /// that the same job can read the file.
     pub columns: Vec<(ColumnId, Field)>,
+}
+
+impl std::fmt::Debug for LatePlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // As of an output, older manifests have a hash of this text.
+        let LatePlan { path, table, format, columns } = self;
+        let mut text = f.debug_struct("LatePlan");
+        text.field("path", path).field("format", format).field("columns", columns);
+        if table.is_some() {
+            text.field("table", table);
+        }
+        text.finish()
+    }
+}
+
+impl LatePlan {
+    /// Where it goes.
+    pub fn to(&self) -> OutputTo {
+        match self.table {
+            Some(format) => OutputTo::Table(self.path.clone(), format),
+            None => OutputTo::File(self.path.clone()),
+        }
+    }
+
+    /// The same, as a commit has it.
+    pub fn target(&self) -> Target {
+        match self.table {
+            Some(format) => Target::table(&self.path, format),
+            None => Target::file(&self.path),
+        }
+    }
 }
 
 /// A grouping, with the names of its keys.

@@ -66,6 +66,7 @@ impl Plan {
         }
         if let Some(late) = &mut self.deliveries.late {
             (late.path, late.format) = (folder.join("late.parquet"), OutputFormat::Parquet);
+            late.table = None;
         }
         // States serve backfills, and these folders are only read.
         self.pipeline.groupings.iter_mut().for_each(|grouping| grouping.plan.keep_states = false);
@@ -220,8 +221,12 @@ impl Plan {
     #[must_use]
     pub fn keeping_late(mut self) -> Plan {
         self.pipeline.read.positions = true;
-        self.deliveries.late =
-            Some(LatePlan { path: PathBuf::new(), format: OutputFormat::JsonLines, columns: vec![] });
+        self.deliveries.late = Some(LatePlan {
+            path: PathBuf::new(),
+            table: None,
+            format: OutputFormat::JsonLines,
+            columns: vec![],
+        });
         self
     }
 

@@ -33,7 +33,7 @@ pub use served::{Served, job_page, list_page};
 use crate::deliver::late_schema;
 use crate::error::Result;
 use crate::job::JobSpec;
-use crate::plan::{OutputKind, OutputPlan, OutputTo, PagePlan, Plan};
+use crate::plan::{OutputKind, OutputPlan, PagePlan, Plan};
 use crate::secret::without_secrets;
 use crate::sink::{InputEntry, Manifest, TOOL};
 use crate::time::{FirstAndLast, Zone};
@@ -113,7 +113,7 @@ pub fn write_page(spec: &JobSpec, plan: &Plan, of: &PagePlan) -> Result<bool> {
 /// The output of late events.
 pub fn late_output(late: &crate::plan::LatePlan) -> OutputPlan {
     OutputPlan {
-        to: OutputTo::File(late.path.clone()),
+        to: late.to(),
         format: late.format,
         kind: OutputKind::Rows(vec![]),
         columns: late_schema(late),

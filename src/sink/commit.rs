@@ -188,6 +188,11 @@ impl Transaction {
         }
     }
 
+    /// How many outputs there are.
+    pub fn outputs(&self) -> usize {
+        self.outputs.len()
+    }
+
     /// Says what the table is that is output number `output`: before any part of it is written.
     ///
     /// # Errors

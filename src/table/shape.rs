@@ -1,6 +1,6 @@
 //! What a table is made of, whatever its format: columns, partitions, order, files.
 
-use super::TableFormat;
+use super::format::TableFormat;
 use super::value::{TableValue, days};
 use crate::batch::{DataType, PartitionPath};
 use crate::error::{Error, Result};
@@ -25,8 +25,10 @@ pub struct TableShape {
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableField {
-    /// Its name.
+    /// Its name in the files.
     pub name: String,
+    /// Its name in the table, where that of the files is reserved: readers go by ids, so the two may differ.
+    pub shown: String,
     /// Its type.
     pub ty: DataType,
 }
@@ -105,6 +107,32 @@ pub struct PartStatistics {
     pub lower: Option<TableValue>,
     /// A value that none is above.
     pub upper: Option<TableValue>,
+}
+
+/// Names of columns that Iceberg's readers have for themselves.
+const RESERVED: [&str; 8] = [
+    "_file",
+    "_pos",
+    "_deleted",
+    "_spec_id",
+    "_partition",
+    "_change_type",
+    "_change_ordinal",
+    "_commit_snapshot_id",
+];
+
+impl TableField {
+    /// A column of this name in the files of a table whose files also have the columns `others`.
+    pub fn new(name: &str, ty: DataType, others: &[&str]) -> TableField {
+        let mut shown = name.to_string();
+        if RESERVED.contains(&name) {
+            shown = format!("{}_", name.trim_start_matches('_'));
+            while others.contains(&shown.as_str()) {
+                shown.push('_');
+            }
+        }
+        TableField { name: name.to_string(), shown, ty }
+    }
 }
 
 impl TableShape {
@@ -232,6 +260,14 @@ mod tests {
     }
 
     #[test]
+    fn reserved_names_are_others_in_the_table() {
+        let shown = |name, others: &[&str]| TableField::new(name, DataType::String, others).shown;
+        assert_eq!(shown("_file", &[]), "file_");
+        assert_eq!(shown("_file", &["file_", "file__"]), "file___");
+        assert_eq!(shown("_place", &[]), "_place");
+    }
+
+    #[test]
     fn folders_tell_the_hour_and_the_month() {
         let time =
             |transform, from| TablePartition { name: "t".into(), column: "time".into(), transform, from };
@@ -240,7 +276,7 @@ mod tests {
         let mut shape = TableShape {
             format: TableFormat::Iceberg,
             job: "j".into(),
-            columns: vec![TableField { name: "k".into(), ty: DataType::String }],
+            columns: vec![TableField::new("k", DataType::String, &[])],
             partition: vec![
                 time(Transform::Hour, hour),
                 TablePartition {

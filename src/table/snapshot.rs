@@ -1,11 +1,5 @@
-//! Reading a table: the files of one of its snapshots.
-//!
-//! # Contract
-//! * Every file that counts is given, each once, and no other. What changes rows without changing files (deletion vectors, delete
-//!   files) or gives columns other names than files do is refused by name.
-//! * A snapshot is the current one, one by its number, or the last at an instant.
+//! A snapshot of a table, as a reader asks for it and gets it.
 
-use super::{delta, iceberg};
 use crate::error::{Error, Result};
 use chrono::{DateTime, SecondsFormat};
 use std::path::{Path, PathBuf};
@@ -48,17 +42,6 @@ impl SnapshotChoice {
                 .hint("write the number of a snapshot or version, or an instant such as 2024-06-01T00:00:00Z")
         })
     }
-}
-
-/// The snapshot of the table at `path` (its folder, or a file of Iceberg's metadata); `None` if no table is there.
-///
-/// # Errors
-/// A job error: the table has no such snapshot, or it has what is not read here. A data error: its log is damaged.
-pub fn read(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnapshot>> {
-    if delta::is_table(path) {
-        return delta::snapshot(path, choice).map(Some);
-    }
-    iceberg::snapshot(path, choice)
 }
 
 /// An instant as people write it.

@@ -22,7 +22,7 @@ fn paths(lab: &Lab, output: &Corrected, parts: &[String]) -> BTreeSet<String> {
     let root = match &output.to {
         OutputTo::Folder(folder) => folder.as_path(),
         OutputTo::File(file) => file.parent().unwrap(),
-        OutputTo::Terminal => panic!("the terminal has no parts"),
+        OutputTo::Table(..) | OutputTo::Terminal => panic!("the terminal has no parts"),
     };
     let below = root.strip_prefix(lab.path("out")).unwrap();
     parts.iter().map(|part| below.join(part).display().to_string()).collect()
@@ -34,7 +34,7 @@ fn is_of(lab: &Lab, output: &Corrected, path: &str) -> bool {
     match &output.to {
         OutputTo::Folder(folder) => path.starts_with(folder),
         OutputTo::File(file) => path == Path::new(file),
-        OutputTo::Terminal => false,
+        OutputTo::Table(..) | OutputTo::Terminal => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! A slow reader of Iceberg tables that shares no code with the writer: JSON by `serde_json`, Avro by hand, Parquet by the crate.
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value, json};
@@ -91,7 +91,7 @@ pub fn parquet_rows(path: &Path) -> Vec<String> {
     let reader =
         ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
     let row = |batch: &RecordBatch, row: usize| {
-        let cell = |column| array_value_to_string(column, row).unwrap();
+        let cell = |column: &ArrayRef| array_value_to_string(column, row).unwrap();
         batch.columns().iter().map(cell).collect::<Vec<_>>().join("|")
     };
     reader

@@ -62,8 +62,11 @@ pub const JOB: KeySection = KeySection {
 };
 
 keys! {
-    /// A .jsonl, .parquet or .kcat file for them, with the columns of the source and what they missed.
+    /// A .jsonl, .parquet or .kcat file for them, or with `table` a folder, with the columns of the source and what they missed.
     LATE_PATH: Text = "path" { examples: json!(["out/late.jsonl"]) };
+
+    /// Makes the path a folder with a table that other engines read, as of an output.
+    LATE_TABLE: Word = "table" { words: &["iceberg"], examples: json!(["iceberg"]) };
 
     /// Of lines for kcat: the columns before the tab, by default the first `by` of a streamed output; at most four.
     LATE_KEY: Strings = "key" { examples: json!([["userId"]]) };
@@ -75,5 +78,5 @@ pub const LATE: KeySection = KeySection {
     sample: "[late]\npath = \"out/late.jsonl\"",
     definition: "late",
     required: &[("path", "a .jsonl, .parquet or .kcat file for late events")],
-    ..KeySection::new("`[late]`", &[LATE_PATH.about, LATE_KEY.about])
+    ..KeySection::new("`[late]`", &[LATE_PATH.about, LATE_TABLE.about, LATE_KEY.about])
 };

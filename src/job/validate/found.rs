@@ -13,7 +13,7 @@ use crate::job::document::Document;
 use crate::job::keys::log as keys;
 use crate::job::overrides::SourceFiles;
 use crate::job::spec::{JobSpec, LogSpec, NamedTexts};
-use crate::table::snapshot::SnapshotChoice;
+use crate::table::SnapshotChoice;
 use std::collections::BTreeMap;
 
 /// The files of a log and how they are laid out, before any is opened.

@@ -11,6 +11,7 @@ use crate::job::lengths::length;
 use crate::job::spec::JobSpec;
 use crate::plan::{LatePlan, LogPartition, Mode, WatermarkRule};
 use crate::sink::{LineKey, OutputFormat};
+use crate::table::TableFormat;
 use crate::time::TimeRule;
 use std::path::PathBuf;
 
@@ -89,7 +90,8 @@ impl Planner<'_> {
             let columns = self.late_columns();
             let Some(format) = self.late_key(format, path_at, &columns) else { return };
             self.rows.read(columns.iter().map(|(column, _)| *column));
-            self.late = Some(LatePlan { path, format, columns });
+            let table = spec.late_table.as_ref().and_then(|name| TableFormat::named(&name.value));
+            self.late = Some(LatePlan { path, table, format, columns });
         }
     }
 
@@ -121,7 +123,20 @@ impl Planner<'_> {
     /// The file of late events, and its format.
     pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, OutputFormat)> {
         let file = PathBuf::from(&path.value);
+        if let Some(table) = &self.spec.late_table {
+            if OutputFormat::of_path(&file).is_some() && !path.value.ends_with('/') {
+                let error = Error::job(format!("`{}` is not a folder, and a table is one", path.value));
+                self.fault(error.hint("give a path without an extension, or leave out `table`"), &path.span);
+                return None;
+            }
+            if TableFormat::named(&table.value).is_none() {
+                let error = Error::job(format!("unknown table format `{}`", table.value));
+                self.fault(error.nearest(&table.value, TableFormat::NAMES), &table.span);
+                return None;
+            }
+        }
         let format = match OutputFormat::of_path(&file) {
+            _ if self.spec.late_table.is_some() => OutputFormat::Parquet,
             Some(format @ (OutputFormat::JsonLines | OutputFormat::Parquet | OutputFormat::Keyed(_))) => {
                 format
             }

@@ -3,7 +3,8 @@
 use super::schema::{decimal_bytes, partition_avro};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
-use crate::table::{TableShape, TableValue};
+use crate::table::shape::{PartStatistics, TableShape};
+use crate::table::value::TableValue;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -106,7 +107,7 @@ pub fn read_live(path: &Path, sequence: i64, snapshot: i64) -> Result<Vec<Manife
         Error::machine(format!("{} is not a manifest of an Iceberg table that can be read", path.display()))
             .caused_by(what)
     };
-    let file = avro::read(&crate::table::read(path)?).map_err(|what| broken(&what))?;
+    let file = avro::read(&crate::table::layout::read(path)?).map_err(|what| broken(&what))?;
     let of_file = file.schema["fields"].as_array().into_iter().flatten();
     let of_file = of_file
         .filter(|field| field["name"] == "data_file")
@@ -148,9 +149,9 @@ pub fn read_live(path: &Path, sequence: i64, snapshot: i64) -> Result<Vec<Manife
 }
 
 /// The sizes, counts and bounds of a new file, and the number of its order.
-pub fn rest_of(statistics: &[crate::table::PartStatistics], order: i64) -> Vec<AvroDatum> {
-    let pairs = |value: &dyn Fn(&crate::table::PartStatistics) -> Option<AvroDatum>| {
-        let pair = |column: &crate::table::PartStatistics| {
+pub fn rest_of(statistics: &[PartStatistics], order: i64) -> Vec<AvroDatum> {
+    let pairs = |value: &dyn Fn(&PartStatistics) -> Option<AvroDatum>| {
+        let pair = |column: &PartStatistics| {
             Some(AvroDatum::Record(vec![AvroDatum::Long(column.id.into()), value(column)?]))
         };
         AvroDatum::List(statistics.iter().filter_map(pair).collect())

@@ -12,7 +12,7 @@ use super::entry::read_live;
 use super::manifest_list;
 use super::metadata::{LEDGER, LoadedTable, TableFileNames};
 use crate::error::{Error, Result};
-use crate::table::{DATA, METADATA};
+use crate::table::layout::{DATA, METADATA};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;

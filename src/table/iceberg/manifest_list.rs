@@ -2,8 +2,8 @@
 
 use super::entry::{DATA_CONTENT, EntryStatus, ManifestEntry};
 use crate::error::{Error, Result};
-use crate::table::TableValue;
 use crate::table::avro::{self, AvroDatum};
+use crate::table::value::TableValue;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -166,7 +166,7 @@ pub fn read(path: &Path) -> Result<Vec<ManifestFile>> {
         ))
         .caused_by(what)
     };
-    let file = avro::read(&crate::table::read(path)?).map_err(|what| broken(&what))?;
+    let file = avro::read(&crate::table::layout::read(path)?).map_err(|what| broken(&what))?;
     let place = |names: &[&str]| file.names.iter().position(|name| names.contains(&name.as_str()));
     let mut found = vec![];
     for record in &file.records {

@@ -1,13 +1,11 @@
 //! The newest metadata of a table, and what is ours in it.
 
 use crate::error::{Error, Result};
-use crate::table::METADATA;
+use crate::table::layout::{HINT, METADATA};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The file that names a version of the metadata.
-pub const HINT: &str = "version-hint.text";
 /// Where the summary of a snapshot names the ledger.
 pub const LEDGER: &str = "highwater.ledger";
 /// Where it has the XXH3-128 of the ledger, in hex.
@@ -149,7 +147,7 @@ impl LoadedTable {
             return Ok(());
         }
         Err(Error::machine(format!(
-            "the table {} was moved or copied: its metadata says that it lies at {location}",
+            "the table {} was moved or copied: its metadata says that its place is {location}",
             self.folder.display()
         ))
         .hint(
@@ -197,7 +195,7 @@ fn unreadable(path: &Path, what: &str) -> Error {
 
 /// The metadata in a file.
 fn parsed(path: &Path) -> Result<Value> {
-    let bytes = crate::table::read(path)?;
+    let bytes = crate::table::layout::read(path)?;
     let metadata: Value = serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))?;
     if metadata["format-version"].as_i64() != Some(2) {
         let what = format!("its format has version {}", metadata["format-version"]);

@@ -27,6 +27,3 @@ pub use expire::{ExpiredTable, KeepRule, PlannedExpiry, expire};
 pub use metadata::{LoadedTable, TableFileNames};
 pub use scan::snapshot;
 pub use schema::numbered as column_ids;
-
-/// The file that names a version of the metadata.
-pub(super) const HINT: &str = metadata::HINT;

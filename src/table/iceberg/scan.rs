@@ -23,7 +23,7 @@ const NAME: &str = "Apache Iceberg";
 /// The snapshot of the table at `path`: its folder, or a file of its metadata. `None` if no table is there.
 ///
 /// # Errors
-/// As of [`crate::table::snapshot::read`].
+/// As of [`crate::table::read_snapshot`].
 pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnapshot>> {
     let Some(table) = load(path)? else { return Ok(None) };
     let Some(snapshot) = chosen(path, &table, choice)? else {

@@ -3,7 +3,7 @@
 use super::metadata::LoadedTable;
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::table::{TablePartition, TableShape, Transform};
+use crate::table::shape::{TablePartition, TableShape, Transform};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub fn numbered(base: Option<&LoadedTable>, shape: &TableShape) -> Result<BTreeM
     let known = base.map(|base| base.fields()).unwrap_or_default();
     let mut wrong = vec![];
     for column in &shape.columns {
-        let there = known.iter().find(|field| field["name"].as_str() == Some(&column.name));
+        let there = known.iter().find(|field| field["name"].as_str() == Some(&column.shown));
         let id = match there {
             Some(field) => {
                 let is = type_name(column.ty);
@@ -77,7 +77,7 @@ fn may_become(was: &Value, is: &str) -> bool {
 
 /// The fields of the schema.
 pub fn fields(shape: &TableShape, ids: &BTreeMap<String, i32>) -> Value {
-    let field = |column: &crate::table::TableField| json!({ "id": ids[&column.name], "name": column.name, "required": false, "type": type_name(column.ty) });
+    let field = |column: &crate::table::shape::TableField| json!({ "id": ids[&column.name], "name": column.shown, "required": false, "type": type_name(column.ty) });
     Value::Array(shape.columns.iter().map(field).collect())
 }
 

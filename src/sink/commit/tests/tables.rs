@@ -43,7 +43,7 @@ fn named(targets: &[Target]) -> NamedPaths {
 }
 
 fn shape() -> TableShape {
-    let field = |name: &str, ty| TableField { name: name.into(), ty };
+    let field = |name: &str, ty| TableField::new(name, ty, &[]);
     TableShape {
         format: TableFormat::Iceberg,
         job: "job".into(),
