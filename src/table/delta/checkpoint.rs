@@ -9,14 +9,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Why a file is not a checkpoint.
-type Damage = String;
-
 /// Adds what one file of a checkpoint has to `state`.
 ///
 /// # Errors
 /// Why it cannot be read, in words.
-pub(super) fn read(bytes: Vec<u8>, state: &mut TableState) -> Result<(), Damage> {
+pub(super) fn read(bytes: Vec<u8>, state: &mut TableState) -> Result<(), String> {
     let words = |e: &dyn std::fmt::Display| e.to_string();
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(|e| words(&e))?;
     let parquet = builder.parquet_schema();
@@ -30,7 +27,7 @@ pub(super) fn read(bytes: Vec<u8>, state: &mut TableState) -> Result<(), Damage>
     Ok(())
 }
 
-fn take(batch: &RecordBatch, state: &mut TableState) -> Result<(), Damage> {
+fn take(batch: &RecordBatch, state: &mut TableState) -> Result<(), String> {
     let action = |name: &str| batch.column_by_name(name).and_then(|column| column.as_struct_opt());
     for row in 0..batch.num_rows() {
         let of = |name: &str| action(name).filter(|values| values.is_valid(row));

@@ -52,7 +52,7 @@ pub fn is_table(folder: &Path) -> bool {
 /// The snapshot of the table in `folder`.
 ///
 /// # Errors
-/// As of [`super::snapshot::read`].
+/// As of [`crate::table::read_snapshot`].
 pub fn snapshot(folder: &Path, choice: SnapshotChoice) -> Result<TableSnapshot> {
     let log = DeltaLog::list(folder)?;
     let version = log.version(choice)?;

@@ -5,12 +5,12 @@ use super::*;
 use serde_json::{Value, json};
 use std::fs;
 
-struct Lab(tempfile::TempDir);
+struct DeltaLab(tempfile::TempDir);
 
-impl Lab {
+impl DeltaLab {
     /// A table whose commits have these actions.
-    fn of(commits: &[Vec<Value>]) -> Lab {
-        let lab = Lab(tempfile::tempdir().unwrap());
+    fn of(commits: &[Vec<Value>]) -> DeltaLab {
+        let lab = DeltaLab(tempfile::tempdir().unwrap());
         fs::create_dir(lab.path().join(LOG)).unwrap();
         commits.iter().enumerate().for_each(|(version, actions)| lab.commit(version, actions));
         lab
@@ -68,7 +68,7 @@ fn at(ms: i64) -> Value {
 
 #[test]
 fn files_come_and_go_by_version_and_instant() {
-    let lab = Lab::of(&[
+    let lab = DeltaLab::of(&[
         vec![protocol(), metadata(&[]), add("a.parquet"), at(1_000)],
         vec![at(2_000), remove("a.parquet"), add("b%20c.parquet")],
         // The clock of this writer is behind.
@@ -96,7 +96,7 @@ fn files_come_and_go_by_version_and_instant() {
 
 #[test]
 fn a_commit_that_is_missing_is_not_passed_over() {
-    let lab = Lab::of(&[
+    let lab = DeltaLab::of(&[
         vec![protocol(), metadata(&[]), add("a.parquet")],
         vec![remove("a.parquet")],
         vec![add("b.parquet")],
@@ -118,7 +118,7 @@ fn a_commit_that_is_missing_is_not_passed_over() {
 fn what_files_do_not_hold_is_refused_by_name() {
     let protocol_of = |features: &[&str]| json!({ "protocol": { "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features } });
     let with = |first: Vec<Value>| {
-        let lab = Lab::of(&[first]);
+        let lab = DeltaLab::of(&[first]);
         lab.files(&["a.parquet"]);
         lab.refused()
     };
@@ -141,7 +141,7 @@ fn values_of_partitions_stand_in_folders_or_the_table_is_refused() {
     let of = |path: &str, value: Value| {
         let mut file = add(path);
         file["add"]["partitionValues"] = json!({ "k": value });
-        Lab::of(&[vec![protocol(), metadata(&["k"]), file]])
+        DeltaLab::of(&[vec![protocol(), metadata(&["k"]), file]])
     };
     // The path of the log has the escapes of a URL around those of folders.
     let lab = of("k=a%252Fb/f.parquet", json!("a/b"));
