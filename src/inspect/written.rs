@@ -48,7 +48,7 @@ pub fn write(
     inputs: Vec<InputEntry>,
 ) -> Result<()> {
     match output.to {
-        OutputTo::Folder(_) => typed::stage(state, plan, output.format, &transaction)?,
+        OutputTo::Folder(_) | OutputTo::Table(..) => typed::stage(state, plan, output.format, &transaction)?,
         OutputTo::File(_) | OutputTo::Terminal => stage(state, plan, output, &transaction)?,
     }
     let draft = ManifestDraft {
