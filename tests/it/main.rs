@@ -124,7 +124,9 @@ mod sql_rows;
 mod sql_shape;
 mod sql_streamed;
 mod step_faults;
+#[cfg(feature = "stores")]
 mod store_server;
+#[cfg(feature = "stores")]
 mod stores;
 mod stream_laws;
 mod stream_oracle;
