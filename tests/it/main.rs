@@ -128,7 +128,9 @@ mod sql_shape;
 mod sql_streamed;
 mod state_files;
 mod step_faults;
+#[cfg(feature = "stores")]
 mod store_server;
+#[cfg(feature = "stores")]
 mod stores;
 mod stream_laws;
 mod stream_oracle;
