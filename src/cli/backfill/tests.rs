@@ -101,6 +101,8 @@ fn given(path: &str, kind: GivenKind, records: u64) -> GivenFile {
 
 fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
     BackfillOutcome {
+        of_complete: None,
+        late: None,
         plan: planned(jobs_outputs),
         files: vec![
             given("in/late.csv", GivenKind::New, 40),
