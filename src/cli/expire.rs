@@ -24,7 +24,7 @@ pub struct ExpireArgs {
     /// How old a snapshot has to be: a query that runs longer may still read it
     #[arg(long, value_name = "LENGTH", default_value = "7d")]
     older_than: String,
-    /// How many of the newest snapshots stay, whatever their age
+    /// How many of the newest snapshots stay, also if they are old
     #[arg(long, value_name = "N", default_value_t = 1)]
     keep: usize,
     /// Say what would go, and change nothing

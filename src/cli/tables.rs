@@ -26,7 +26,7 @@ pub struct TablesArgs {
 }
 
 /// An output, and what lies there.
-struct ListedOutputs {
+struct ListedOutput {
     path: String,
     format: String,
     /// None where it was not written.
@@ -54,12 +54,12 @@ impl TablesArgs {
     }
 }
 
-fn listed(target: &Target) -> Result<ListedOutputs> {
+fn listed(target: &Target) -> Result<ListedOutput> {
     let path = target.path.display().to_string();
     if let TargetKind::Table(format) = target.kind {
         let format = format.name().to_string();
         let Some(table) = LoadedTable::load(&target.path)? else {
-            return Ok(ListedOutputs { path, format, content: None });
+            return Ok(ListedOutput { path, format, content: None });
         };
         let description = TableDescription::of(&table);
         let content = ListedContent {
@@ -70,10 +70,10 @@ fn listed(target: &Target) -> Result<ListedOutputs> {
             problem: target.manifest().err().map(|error| error.message().to_string()),
             table: Some(description),
         };
-        return Ok(ListedOutputs { path, format, content: Some(content) });
+        return Ok(ListedOutput { path, format, content: Some(content) });
     }
     let Some(manifest) = target.manifest()? else {
-        return Ok(ListedOutputs { path, format: String::new(), content: None });
+        return Ok(ListedOutput { path, format: String::new(), content: None });
     };
     let content = ListedContent {
         columns: columns(&manifest),
@@ -83,7 +83,7 @@ fn listed(target: &Target) -> Result<ListedOutputs> {
         table: None,
         problem: None,
     };
-    Ok(ListedOutputs { path, format: manifest.output.format, content: Some(content) })
+    Ok(ListedOutput { path, format: manifest.output.format, content: Some(content) })
 }
 
 /// The columns of an output, as its manifest describes it; a manifest of an older version does not.
@@ -94,8 +94,8 @@ fn columns(manifest: &Manifest) -> Vec<(String, String)> {
     columns.map(|column| (text(&column["name"]), text(&column["type"]))).collect()
 }
 
-fn in_json(listed: &ListedOutputs) -> Value {
-    let ListedOutputs { path, format, content } = listed;
+fn in_json(listed: &ListedOutput) -> Value {
+    let ListedOutput { path, format, content } = listed;
     let Some(content) = content else { return json!({ "path": path, "format": format, "written": false }) };
     let ListedContent { columns, rows, files, bytes, table, problem } = content;
     let columns: Vec<Value> = columns.iter().map(|(name, ty)| json!({ "name": name, "type": ty })).collect();
@@ -118,9 +118,9 @@ fn in_json(listed: &ListedOutputs) -> Value {
     out
 }
 
-fn document(all: &[ListedOutputs]) -> ReportDocument {
+fn document(all: &[ListedOutput]) -> ReportDocument {
     let mut out = ReportDocument::default();
-    for (number, ListedOutputs { path, format, content }) in all.iter().enumerate() {
+    for (number, ListedOutput { path, format, content }) in all.iter().enumerate() {
         if number > 0 {
             out.gap();
         }

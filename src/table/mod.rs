@@ -11,7 +11,7 @@
 //!   changes there is not a new snapshot.
 //! * **The commit point for readers** is one file that is put in place if it is absent: `metadata/vN.metadata.json`. All that it
 //!   names lies in place before, under new names, so no rename over a file is needed and no reader sees a part of a commit.
-//! * **The ledger** is the manifest of [`crate::sink`], compressed: which job wrote the table, of which inputs, with which
+//! * **The ledger** is the manifest of an output, compressed: which job wrote the table, of which inputs, with which
 //!   parts. The summary of a snapshot names the ledger and its hash. So a table that was moved, or that another program has
 //!   written to since, is noticed, and never overwritten.
 //! * **Pure.** This room reads tables and says what a commit writes: names and bytes. It puts nothing in place: `sink` stages,

@@ -111,6 +111,7 @@ fn bash_completes_commands_options_values_and_job_files() {
         ask("highwater run data/jobs/page"),
         [
             "data/jobs/pageviews-archive.toml",
+            "data/jobs/pageviews-iceberg.toml",
             "data/jobs/pageviews-per-postcode.toml",
             "data/jobs/pageviews-so-far.toml",
             "data/jobs/pageviews.toml",

@@ -30,7 +30,7 @@ fn the_sample_is_the_data_of_the_repository() {
     let answer = lab.highwater(&["sample", "try it"]);
     assert_eq!((answer.code, answer.err.as_str()), (0, ""));
     insta::assert_snapshot!(answer.out, @r"
-    wrote 11 jobs and 18 logs, 1.5 MB, to try it. Now:
+    wrote 12 jobs and 18 logs, 1.5 MB, to try it. Now:
       cd 'try it'
       highwater run data/jobs/big-spenders.toml
       highwater report data/jobs/big-spenders.toml

@@ -2,7 +2,7 @@
 
 use super::entry::{self, EntryStatus, ManifestEntry, partition_datum, rest_of};
 use super::manifest_list::{self, ManifestFile, bounds};
-use super::metadata::{LEDGER, LEDGER_HASH, LoadedTable};
+use super::metadata::{LEDGER, LEDGER_HASH, LEDGER_SNAPSHOT, LoadedTable};
 use super::schema::{fields, numbered, partition_fields, sort_fields};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
@@ -84,6 +84,26 @@ pub fn plan_commit(
     let divided = commit.divide(manifests, before, now)?;
     let mut change =
         TableChange { files: vec![], version: base.map_or(1, |base| base.version + 1), metadata: vec![] };
+    let ledger_name = format!("ledger-{hash}.json.gz");
+    // Readers want a table's commits in the order of their times.
+    let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
+    let same = |key: &str| base.is_some_and(|base| base.metadata[key] == metadata[key]);
+    let is_as_it_was = same("current-schema-id") && same("default-spec-id") && same("default-sort-order-id");
+    if let (true, true, Some(parent)) = (divided.is_as_it_was, is_as_it_was, parent_id) {
+        // Nothing new for a reader is not a new snapshot.
+        let named = [
+            (LEDGER, ledger_name.clone()),
+            (LEDGER_HASH, hash.clone()),
+            (LEDGER_SNAPSHOT, parent.to_string()),
+        ];
+        if !metadata["properties"].is_object() {
+            metadata["properties"] = json!({});
+        }
+        named.into_iter().for_each(|(key, value)| metadata["properties"][key] = json!(value));
+        change.files.push((ledger_name, ledger));
+        change.metadata = next_metadata(base, metadata, &location, time);
+        return Ok(change);
+    }
     let mut list = divided.kept;
     for (number, entries) in divided.written.iter().enumerate() {
         let name = format!("hw-{id:016x}-m{number:x}.avro");
@@ -102,11 +122,8 @@ pub fn plan_commit(
     ];
     let name = format!("snap-hw-{id:016x}.avro");
     change.files.push((name.clone(), avro::file(&manifest_list::schema(), &entries, list.len(), &records)));
-    let ledger_name = format!("ledger-{hash}.json.gz");
     // The ledger comes last: its time in the file system is behind that of all parts.
     change.files.push((ledger_name.clone(), ledger));
-    // Readers want a table's commits in the order of their times.
-    let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
     let mut summary = divided.summary;
     summary.extend([(LEDGER.to_string(), json!(ledger_name)), (LEDGER_HASH.to_string(), json!(hash))]);
     let mut snapshot = json!({
@@ -281,6 +298,8 @@ struct Divided {
     /// The entries of those that are written.
     written: Vec<Vec<ManifestEntry>>,
     summary: serde_json::Map<String, Value>,
+    /// Whether the table has the files that it had.
+    is_as_it_was: bool,
 }
 
 impl Commit<'_> {
@@ -390,7 +409,7 @@ impl Commit<'_> {
             count("engine-name", "highwater".into()),
             count("engine-version", env!("CARGO_PKG_VERSION").into()),
         ]);
-        Ok(Divided { kept, written, summary })
+        Ok(Divided { kept, written, summary, is_as_it_was: added == 0 && gone == 0 })
     }
 
     /// Puts new files into the manifests that are written again for their partitions.

@@ -88,7 +88,9 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
         let time = time.max(table.metadata["last-updated-ms"].as_i64().unwrap_or(0));
         (table.version + 1, next_metadata(Some(table), metadata, &folder, time))
     });
-    let reached = reached(&stay)?;
+    let mut reached = reached(&stay)?;
+    let later = table.later_ledger().and_then(|properties| properties[LEDGER].as_str());
+    reached.extend(later.map(|name| table.folder.join(METADATA).join(name)));
     let (mut files, mut outcome) =
         (vec![], ExpiredTable { snapshots: dropped, kept: stay.len(), ..Default::default() });
     let data = table.folder.join(DATA);

@@ -11,6 +11,9 @@ pub const LEDGER: &str = "highwater.ledger";
 /// Where it has the XXH3-128 of the ledger, in hex.
 pub const LEDGER_HASH: &str = "highwater.ledger-xxh3";
 
+/// Where the properties of a table name the snapshot that a later ledger is of.
+pub const LEDGER_SNAPSHOT: &str = "highwater.ledger-snapshot";
+
 /// A table that lies in place.
 #[derive(Debug, Clone)]
 pub struct LoadedTable {
@@ -117,8 +120,11 @@ impl LoadedTable {
     pub fn ledger(&self) -> Result<(PathBuf, String)> {
         self.is_at_home()?;
         let summary = self.current().map(|snapshot| &snapshot["summary"]);
-        let ledger =
-            summary.and_then(|summary| Some((summary[LEDGER].as_str()?, summary[LEDGER_HASH].as_str()?)));
+        // A commit that changes no row writes a ledger and not a snapshot.
+        let ledger = self
+            .later_ledger()
+            .or(summary)
+            .and_then(|summary| Some((summary[LEDGER].as_str()?, summary[LEDGER_HASH].as_str()?)));
         let Some((name, hash)) = ledger.filter(|(name, _)| TableFileNames::is_ours(name)) else {
             return Err(self.changed_by_others());
         };
@@ -129,6 +135,14 @@ impl LoadedTable {
                 .hint("undo that change there, or write the output to another path"));
         }
         Ok((self.folder.join(METADATA).join(name), hash.to_string()))
+    }
+
+    /// The properties of the table, where they name a ledger that was written since the current snapshot.
+    pub fn later_ledger(&self) -> Option<&Value> {
+        let properties = &self.metadata["properties"];
+        let of = properties[LEDGER_SNAPSHOT].as_str().and_then(|id| id.parse::<i64>().ok());
+        let current = self.current()?["snapshot-id"].as_i64();
+        (of.is_some() && of == current).then_some(properties)
     }
 
     /// Whether a commit of Highwater wrote one of its snapshots.
