@@ -132,6 +132,12 @@ impl Expr {
         &self.sql
     }
 
+    /// Whether a division in it may be one by zero, which is an error. Those of its columns are never zero of whose numbers
+    /// `above_zero` is true.
+    pub fn may_divide_by_zero(&self, above_zero: &dyn Fn(usize) -> bool) -> bool {
+        self.tree.may_divide_by_zero(above_zero)
+    }
+
     /// The columns that it reads: their numbers in the schema that it is compiled against.
     pub fn inputs(&self) -> &[usize] {
         &self.tree.columns

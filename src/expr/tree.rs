@@ -23,6 +23,14 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Whether a division in it may be one by zero, which is an error. Of the columns that it reads, those are never zero of
+    /// whose numbers `above_zero` is true.
+    pub fn may_divide_by_zero(&self, above_zero: &dyn Fn(usize) -> bool) -> bool {
+        let above_zero = |place: usize| above_zero(self.columns[place]);
+        let may = |node: &Node| node.exact_divisor().is_some_and(|by| !by.is_never_zero(&above_zero));
+        self.root.any(&may)
+    }
+
     /// The number of the column that the whole expression is, if it is one.
     pub fn column(&self) -> Option<usize> {
         match self.root.kind {
@@ -335,6 +343,29 @@ impl Node {
     /// Whether `found` is true of a part of it, at any depth, or of itself.
     pub fn any(&self, found: &dyn Fn(&Node) -> bool) -> bool {
         found(self) || self.parts().into_iter().any(|part| part.any(found))
+    }
+
+    /// The divisor, where it divides numbers of which zero as a divisor is an error.
+    pub fn exact_divisor(&self) -> Option<&Node> {
+        let NodeKind::Call(call) = &self.kind else { return None };
+        let [a, b] = &call.args[..] else { return None };
+        // Of floats, a division by zero is infinite, or NaN.
+        let exact =
+            self.ty != Type::FLOAT || matches!(&a.kind, NodeKind::Cast(of, _) if of.ty.scale().is_some());
+        (matches!(call.op, Op::Divide | Op::WholeDivide | Op::Modulo) && exact).then_some(b)
+    }
+
+    /// Whether it is a constant, a value that `NULLIF(…, 0)` keeps from zero, or a column of which `above_zero` is true.
+    fn is_never_zero(&self, above_zero: &dyn Fn(usize) -> bool) -> bool {
+        match &self.kind {
+            NodeKind::Literal(_) => true,
+            NodeKind::Column(place) => above_zero(*place),
+            NodeKind::Cast(inner, _) => inner.is_never_zero(above_zero),
+            NodeKind::Call(call) => {
+                call.op == Op::NullIf && call.args.get(1).is_some_and(|zero| zero.as_int() == Some(0))
+            }
+            NodeKind::Case(..) => false,
+        }
     }
 
     /// Whether it reads no column.

@@ -3,7 +3,8 @@
 use crate::aggregate::{Function, Pairwise};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
-use crate::plan::{OutputId, OutputKind, OutputPlan, Plan, PlannedColumn};
+use crate::expr::Expr;
+use crate::plan::{Grouping, OutputId, OutputKind, OutputPlan, Plan, PlannedColumn, Post};
 use crate::sql::{self, Dialect};
 
 /// Refuses what an engine that reads `dialect` cannot do exactly, all of it at once.
@@ -32,6 +33,8 @@ pub(super) fn refuse(plan: &Plan, dialect: Dialect) -> Result<()> {
                 .hint(HERE),
         );
     }
+    let of_rows = plan.row_expressions().into_iter();
+    errors.extend(of_rows.filter(|expr| expr.may_divide_by_zero(&|_| false)).map(by_zero));
     if errors.is_empty() {
         errors.extend(sql::account(plan, dialect).err());
     }
@@ -86,9 +89,42 @@ fn of_output(plan: &Plan, output: &OutputPlan) -> Option<Error> {
         let (aggregate, _) = &groups.aggregates[*i];
         inexact(&aggregate.function, &aggregate.args)
     };
+    if let Some(expr) = dividing(post, &plan.pipeline.groupings[*grouping]) {
+        return Some(by_zero(expr));
+    }
     let mut read = post.columns.iter().cloned().chain(post.read(&plan.pipeline.groupings[*grouping]));
     let (what, hint) = read.find_map(|column| inexact(&column))?;
     Some(Error::job(format!("{to} has {what}: an engine gives other digits than a run")).hint(hint))
+}
+
+/// The expression of an output that may divide by zero. A group has records, so `count(*)` is above zero.
+fn dividing<'a>(post: &'a Post, grouping: &Grouping) -> Option<&'a Expr> {
+    let frame = grouping.frame();
+    let counts = |column: Option<&PlannedColumn>| {
+        let Some(PlannedColumn::Value(i)) = column else { return false };
+        grouping.plan.aggregates[*i].0.function == Function::CountRows
+    };
+    let of_frame = |number: usize| counts(frame.get(number));
+    // Expressions of `having` count the columns of the output first.
+    let own = post.columns.len();
+    let of_having = |number: usize| match number.checked_sub(own) {
+        None => counts(post.columns.get(number)),
+        Some(number) => of_frame(number),
+    };
+    let computed = post.columns.iter().filter_map(|column| match column {
+        PlannedColumn::Computed(expr) => Some(&**expr),
+        _ => None,
+    });
+    let mut computed = computed.filter(|expr| expr.may_divide_by_zero(&of_frame));
+    let having = post.having.as_ref().filter(|expr| expr.may_divide_by_zero(&of_having));
+    computed.next().or(having)
+}
+
+/// The fault of an expression that divides by what may be zero.
+fn by_zero(expr: &Expr) -> Error {
+    let sql = expr.sql();
+    Error::job(format!("`{sql}` divides by what may be zero: a run stops there, and an engine gives NULL"))
+        .hint("say what is meant: x / NULLIF(y, 0) is NULL in both; or run the job without --on")
 }
 
 /// Aggregates of which engines give other values than a run, in words, and what to do.

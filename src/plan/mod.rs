@@ -5,6 +5,7 @@
 //! * No other file assigns to its fields once it is made: what runs another way than the job says runs a variant of the
 //!   plan, and each kind of variant is a method ([`variants`]).
 
+mod expressions;
 mod identities;
 mod ids;
 mod outputs;
