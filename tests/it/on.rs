@@ -309,7 +309,9 @@ fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
          [[output]]\npath = \"out/archive\"\narchive = true\n\
          [[output]]\npath = \"out/kept\"\nstate = true\nwindow = {{ tumbling = \"1h\" }}\nselect = {{ n = \"count(*)\" }}\n\
          [[output]]\npath = \"out/about\"\nselect = {{ n = \"approx_count_distinct(item)\" }}\n\
-         [[output]]\npath = \"out/mean\"\nselect = {{ n = \"avg(CAST(qty AS DOUBLE PRECISION))\" }}\n"
+         [[output]]\npath = \"out/mean\"\nselect = {{ n = \"avg(CAST(qty AS DOUBLE PRECISION))\" }}\n\
+         [[output]]\npath = \"out/right\"\nselect = {{ n = \"sum(qty) / count(*)\", m = \"1 / NULLIF(sum(qty), 0)\" }}\n\
+         [[output]]\npath = \"out/share\"\nselect = {{ n = \"count(*) / sum(qty)\" }}\n"
     );
     lab.write("job.toml", job);
     let answer = on(&lab, &[]);
@@ -327,6 +329,9 @@ fn what_an_engine_cannot_do_is_refused_before_anything_starts() {
 
     error: out/mean has an average of float64: an engine gives other digits than a run
       hint: read the column as a decimal: types = { COLUMN = "decimal(18,2)" }; or run the job without --on
+
+    error: `count(*) / sum(qty)` divides by what may be zero: a run stops there, and an engine gives NULL
+      hint: say what is meant: x / NULLIF(y, 0) is NULL in both; or run the job without --on
 
     error: an engine does not give late events, so [late] is not written on it
       hint: run the job without --on

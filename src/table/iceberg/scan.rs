@@ -166,3 +166,66 @@ fn nested(ty: &Value, prefix: &str, out: &mut Vec<(i64, String)>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest_list::ManifestFile;
+    use super::*;
+    use crate::table::avro::{self, AvroDatum};
+    use serde_json::json;
+
+    /// A table with one snapshot, whose list names one manifest with this content.
+    fn table(content: i64, schemas: &Value) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let metadata = folder.path().join(METADATA);
+        fs::create_dir(&metadata).unwrap();
+        let manifest = ManifestFile {
+            path: metadata.join("m.avro").display().to_string(),
+            length: 1,
+            spec: 0,
+            content,
+            sequence: 1,
+            min_sequence: 1,
+            snapshot: 7,
+            files: [1, 0, 0],
+            rows: [1, 0, 0],
+            partitions: AvroDatum::Null,
+        };
+        let mut records = vec![];
+        manifest.push(&mut records);
+        fs::write(metadata.join("l.avro"), avro::file(&manifest_list::schema(), &[], 1, &records)).unwrap();
+        let snapshot = json!({ "snapshot-id": 7, "timestamp-ms": 5, "manifest-list": metadata.join("l.avro"), "schema-id": 0 });
+        let text = json!({ "format-version": 2, "location": folder.path(), "current-schema-id": 0, "schemas": schemas,
+            "current-snapshot-id": 7, "snapshots": [snapshot], "snapshot-log": [{ "snapshot-id": 7, "timestamp-ms": 5 }] });
+        fs::write(metadata.join("v1.metadata.json"), text.to_string()).unwrap();
+        folder
+    }
+
+    fn schema(fields: &[(i64, &str)]) -> Value {
+        let field =
+            |(id, name): &(i64, &str)| json!({ "id": id, "name": name, "type": "long", "required": false });
+        json!({ "type": "struct", "fields": fields.iter().map(field).collect::<Vec<_>>() })
+    }
+
+    fn refused(table: &tempfile::TempDir) -> String {
+        snapshot(table.path(), SnapshotChoice::Current).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn delete_files_are_refused() {
+        let plain = json!([schema(&[(1, "a")])]);
+        assert!(refused(&table(1, &plain)).contains("rows of it are deleted by delete files"));
+        // Of data, the manifest is looked for, and is not there.
+        assert!(refused(&table(0, &plain)).contains("m.avro"));
+    }
+
+    #[test]
+    fn a_column_that_had_another_name_is_refused() {
+        let renamed = json!([schema(&[(1, "a"), (2, "b")]), schema(&[(1, "a"), (2, "c")])]);
+        assert!(refused(&table(0, &renamed)).contains("its column `c` was called `b` before"));
+        let again = json!([schema(&[(1, "a")]), schema(&[(2, "a")])]);
+        assert!(
+            refused(&table(0, &again)).contains("its column `a` is not the one that had this name before")
+        );
+    }
+}
