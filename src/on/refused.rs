@@ -21,6 +21,12 @@ pub(super) fn refuse(plan: &Plan, dialect: Dialect) -> Result<()> {
             errors.extend(statement(plan, id, dialect));
         }
     }
+    if plan.for_complete_outputs().is_some() {
+        errors.push(
+            Error::job("outputs of both modes stand behind steps that depend on order, and an engine counts one account")
+                .hint("run the job without --on, or with --mode complete"),
+        );
+    }
     if plan.deliveries.late.is_some() {
         errors.push(
             Error::job("an engine does not give late events, so [late] is not written on it").hint(HERE),

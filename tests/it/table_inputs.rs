@@ -47,7 +47,7 @@ fn a_table_is_read_at_each_of_its_snapshots() {
     assert_eq!(sums(&lab, "out/events", "").unwrap(), second);
     let answer = lab.highwater(&["tables", "table.toml", "--json"]);
     let tables: serde_json::Value = serde_json::from_str(&answer.out).unwrap();
-    let history: Vec<i64> = tables["outputs"][0]["history"]
+    let history: Vec<i64> = tables[0]["history"]
         .as_array()
         .unwrap_or_else(|| panic!("{tables:#}"))
         .iter()

@@ -1,13 +1,18 @@
 //! The log of a table: its commits and checkpoints by version, and the state that they make.
 
 use super::actions::TableState;
-use super::{LOG, NAME, checkpoint};
+use super::checkpoint;
 use crate::error::{Error, Result};
 use crate::table::snapshot::{SnapshotChoice, refused, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The format, as people call it.
+pub(super) const NAME: &str = "Delta Lake";
+/// The folder of the log.
+pub(super) const LOG: &str = "_delta_log";
 
 /// The commits and checkpoints of a table that are there.
 pub(super) struct DeltaLog {

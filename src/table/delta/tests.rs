@@ -1,9 +1,12 @@
 //! Logs as their specification has them, written by hand.
 
-use super::super::snapshot::SnapshotChoice;
-use super::*;
+use super::log::LOG;
+use super::snapshot;
+use crate::error::Result;
+use crate::table::SnapshotChoice;
 use serde_json::{Value, json};
 use std::fs;
+use std::path::{Path, PathBuf};
 
 struct DeltaLab(tempfile::TempDir);
 
