@@ -287,7 +287,13 @@ impl BackfillInput {
                 None => self.add(path, hash, bytes, spec.inputs())?,
             }
         }
-        Ok(())
+        // A commit of a table that takes a file away puts its rows into others, or deletes them.
+        let gone =
+            |entry: &&SourceEntry| !entry.named && !entry.empty && found.tables.had(Path::new(&entry.path));
+        match self.source.iter().find(gone) {
+            Some(gone) => Err(replaced(&gone.path)),
+            None => Ok(()),
+        }
     }
 
     fn add(&mut self, path: String, hash: String, bytes: u64, inputs: &Inputs) -> Result<()> {
@@ -495,6 +501,12 @@ fn moved(path: &str, known: &str) -> Error {
     ))
     .hint("the same events are not counted twice, and counted events keep the values of their old folders")
     .hint("to count everything again: `highwater run JOB --changed reload`")
+}
+
+fn replaced(path: &str) -> Error {
+    Error::data(format!("{path} was counted, and the table does not have it any more"))
+        .hint("its rows may be in newer files, or deleted: only what is appended to a table is new input")
+        .hint("to count everything again: `highwater run JOB --changed reload`")
 }
 
 fn changed(path: &str) -> Error {

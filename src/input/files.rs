@@ -12,6 +12,7 @@ use super::recognised::{by_content, recognised};
 use super::shape::{self, Compression, Form, Shape};
 use super::source_file::{InputFormat, SourceFile, kind_of};
 use super::stream::nothing_matches;
+use super::table_files::TableFiles;
 use super::walk::Walk;
 use super::wire_format::{self, Framing};
 use super::{documents, patterns};
@@ -32,6 +33,8 @@ pub struct Expanded {
     pub files: Vec<SourceFile>,
     /// What they were found by: files, folders, globs; none where a table is among them.
     pub patterns: Vec<String>,
+    /// The tables among the patterns.
+    pub tables: TableFiles,
     /// What a reader of these files should know, a sentence each: what is left out, what is not finished.
     pub notes: Vec<String>,
 }
@@ -62,10 +65,12 @@ pub fn expand_at(
 ) -> Result<Expanded> {
     let walk = found(patterns, format, at, inputs)?;
     let notes = walk.notes();
+    let given = patterns.len();
     // Other engines would read the folder of a table as loose files, so they are told its files one by one.
     let patterns = if walk.tables.is_empty() { patterns.to_vec() } else { vec![] };
+    let tables = TableFiles { alone: walk.tables.len() == given, ..walk.table_files };
     let (files, more) = in_order(walk.paths, format, inputs)?;
-    Ok(Expanded { files, patterns, notes: [notes, more].concat() })
+    Ok(Expanded { files, patterns, tables, notes: [notes, more].concat() })
 }
 
 /// The paths of the files that `patterns` stand for, in any order: as of [`expand_at`], but no file is looked at.

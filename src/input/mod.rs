@@ -62,6 +62,7 @@ mod scan;
 pub mod shape;
 mod source_file;
 mod stream;
+mod table_files;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::places::{PlaceKind, PlaceName, folder_of};
 use super::recognised::{by_content, is_packed};
 use super::source_file::{InputFormat, kind_of};
 use super::stream;
+use super::table_files::TableFiles;
 use crate::error::{Error, Result};
 use crate::store::is_on_store;
 use crate::table::{SnapshotChoice, read_snapshot};
@@ -44,6 +45,8 @@ pub(super) struct Walk<'a> {
     pub(super) committed: HashMap<PathBuf, HashSet<PathBuf>>,
     /// The tables that are read, with their snapshots, a sentence each.
     pub(super) tables: Vec<String>,
+    /// Their folders.
+    pub(super) table_files: TableFiles,
     /// What a glob may match in the folder of a store where it begins.
     pub(super) matching: Option<(PathBuf, Vec<PlaceName>)>,
 }
@@ -65,6 +68,7 @@ impl<'a> Walk<'a> {
             queries: HashMap::new(),
             committed: HashMap::new(),
             tables: vec![],
+            table_files: TableFiles::default(),
             matching: None,
         }
     }
@@ -143,6 +147,7 @@ impl<'a> Walk<'a> {
         let (format, number) = (table.format, table.number);
         let files = if count == 1 { "1 file".to_string() } else { format!("{count} files") };
         self.tables.push(format!("{shown} is a table of {format}: its snapshot {number} has {files}"));
+        self.table_files.folders.extend([path.to_path_buf(), table.folder.clone()]);
         // As the user wrote the folder, so that a job gives the same manifest wherever it lies.
         let spelled = |file: PathBuf| match file.strip_prefix(&real) {
             Ok(inside) => path.join(inside),

@@ -69,7 +69,7 @@ pub fn run_on(plan: &Plan, request: &EngineRequest) -> Result<EngineOutcome> {
 }
 
 /// Adds files to the outputs in place, or takes them out: the engine computes the partitions that new files touch, where
-/// these can be told from the files ([`again`]), else the outputs over all files that count then; and the parts that are not
+/// these can be told from the files (`again`), else the outputs over all files that count then; and the parts that are not
 /// as they were are replaced. Gives the plan over these files too; no outcome where nothing changes.
 ///
 /// # Errors

@@ -71,6 +71,12 @@ pub fn spark_program(plan: &Plan, wanted: &[OutputId]) -> Result<(String, Vec<St
 /// What the program cannot write as a run does.
 fn refused(plan: &Plan, output: &OutputPlan) -> Option<Error> {
     let to = &output.to;
+    if matches!(to, OutputTo::Table(..)) {
+        return Some(
+            Error::job(format!("{to} is a table, and the program writes no snapshot of it"))
+                .hint("take `table` away, or run the job"),
+        );
+    }
     if !matches!(to, OutputTo::Folder(_)) || output.format != OutputFormat::Parquet {
         return Some(
             Error::job(format!("{to} is not a folder of Parquet, and the program writes nothing else"))

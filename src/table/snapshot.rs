@@ -21,6 +21,8 @@ pub enum SnapshotChoice {
 pub struct TableSnapshot {
     /// The format of the table, as people call it.
     pub format: &'static str,
+    /// Where it lies, without links.
+    pub folder: PathBuf,
     /// Its number.
     pub number: i64,
     /// Its files, in no order that counts.

@@ -291,7 +291,9 @@ fn what_a_streamed_step_cannot_have_is_told() {
     let twice = "otherwise = [{ late = { constant = { w = 0 } } }, { late = { match = \"forward\" } }]";
     assert!(told(job(twice, ""), &run).contains("a step has one item for late events"));
     assert!(told(job("", ""), &["sql", "job.toml"]).contains("`enrich` in `streamed` mode"));
-    assert!(told(job("", ""), &["run", "job.toml", "--on", "duckdb"]).contains("the steps are streamed"));
+    assert!(
+        told(job("", ""), &["run", "job.toml", "--on", "duckdb"]).contains("`enrich` in `streamed` mode")
+    );
     let untimed = job("", "").replace("path = \"t.csv\"\ntime = \"at\"", "path = \"t.csv\"\nidle = \"1m\"");
     assert!(told(untimed, &run).contains("`idle` needs times, but [table.t] has no `time`"));
     lab.write("job.toml", job("", ""));

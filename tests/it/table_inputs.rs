@@ -97,3 +97,21 @@ fn what_was_appended_since_is_new_input() {
     assert_eq!(fresh.0, fresh.1);
     assert!(fresh.0.contains("2024-03-02"), "{}", fresh.0);
 }
+
+#[test]
+fn a_file_that_a_table_has_replaced_is_not_counted_beside_its_rows() {
+    let lab = lab();
+    done(&lab, &["run", "table.toml"]);
+    let archive = "[[output]]\npath = \"kept\"\narchive = true\n";
+    let before = sums(&lab, "out/events", archive).unwrap();
+    // One more event of a day that is there: its part is replaced, and the old one still lies in the folder.
+    lab.write("log/2.csv", "at,code,price\n2024-02-28T23:10:00Z,B,8\n");
+    done(&lab, &["run", "table.toml"]);
+    let error = sums(&lab, "out/events", archive).unwrap_err();
+    assert!(error.contains("was counted, and the table does not have it any more"), "{error}");
+    assert_eq!(lab.text("sums.csv"), before);
+    done(&lab, &["run", "sums.toml", "--changed", "reload"]);
+    let after = lab.text("sums.csv");
+    assert_eq!(after, sums(&lab, "out/events", "").unwrap());
+    assert_ne!(after, before);
+}

@@ -222,6 +222,8 @@ fn help_names_the_commands_and_the_options() {
       serve        Show the jobs and outputs of a folder in a browser, and refresh when a run commits
       sql          Print the SQL that computes the outputs of a job
       inspect      Show the state of a live job at a time: open windows, keys, table rows
+      tables       Show the outputs of a job that are in place: columns, rows, files, snapshots
+      expire       Drop old snapshots of the tables of a job, and files that no snapshot needs
       sample       Write small sample logs and jobs to try the program on
       generate     Generate sample data from a seed: sales, transactions, pageviews or money
       schema       Print the JSON Schema of the job file, for editors; or its documentation

@@ -46,7 +46,7 @@ pub(super) fn find(job: &JobSpec, spec: &LogSpec) -> Option<FoundFiles> {
 pub(super) fn given(job: &JobSpec, spec: &LogSpec, given: &SourceFiles) -> Result<Option<FoundFiles>> {
     let format = format(&job.document, spec);
     let files = format.map(|format| files::listed(&given.files, format, &job.inputs)).transpose()?;
-    let files = files.map(|files| Expanded { files, patterns: vec![], notes: vec![] });
+    let files = files.map(|files| Expanded { files, ..Expanded::default() });
     Ok(found(&job.document, spec, files, given))
 }
 
@@ -66,7 +66,7 @@ fn found(
     // All parts have been looked at by now, so each fault is told before one of them ends it.
     let (files, FoundLayout { delimiter, names }, written) = (files?, csv?, written?);
     let (known, order) = (given.types.clone(), given.order.clone());
-    let Expanded { mut files, patterns, notes } = files;
+    let Expanded { mut files, patterns, notes, .. } = files;
     documents::lay_out(document, spec, records?.as_ref(), &mut files)?;
     Some(FoundFiles {
         files,

@@ -135,8 +135,13 @@ fn what_files_do_not_hold_is_refused_by_name() {
     mapped["metaData"]["configuration"] = json!({ "delta.columnMapping.mode": "name" });
     let said = with(vec![protocol(), mapped, add("a.parquet")]);
     assert!(said.contains("column mapping"), "{said}");
+    let mut coordinated = metadata(&[]);
+    coordinated["metaData"]["configuration"] =
+        json!({ "delta.coordinatedCommits.commitCoordinator-preview": "x" });
+    let said = with(vec![protocol(), coordinated, add("a.parquet")]);
+    assert!(said.contains("known to its coordinator alone"), "{said}");
     let said = with(vec![protocol(), metadata(&[]), add("s3://bucket/a.parquet")]);
-    assert!(said.contains("lies on a store"), "{said}");
+    assert!(said.contains("is on a store"), "{said}");
 }
 
 #[test]

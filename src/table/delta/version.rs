@@ -45,7 +45,8 @@ pub fn snapshot(folder: &Path, choice: SnapshotChoice) -> Result<TableSnapshot> 
         files.push(place(folder, &state, file)?);
     }
     all_there(folder, &files)?;
-    Ok(TableSnapshot { format: NAME, number: version as i64, files })
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    Ok(TableSnapshot { format: NAME, folder: whole, number: version as i64, files })
 }
 
 /// Refuses a table whose files do not hold what the table has.
@@ -75,6 +76,11 @@ fn check(folder: &Path, state: &TableState) -> Result<()> {
         return Err(refused("its columns have other names in its files (column mapping)")
             .hint("read a copy of it: with Spark, spark.read.format(\"delta\").load(…).write.parquet(…)"));
     }
+    let properties = metadata["configuration"].as_object();
+    if properties.is_some_and(|all| all.keys().any(|key| key.starts_with("delta.coordinatedCommits."))) {
+        return Err(refused("its newest commits may be known to its coordinator alone")
+            .hint("read a copy of it: with Spark, spark.read.format(\"delta\").load(…).write.parquet(…)"));
+    }
     let provider = metadata["format"]["provider"].as_str().unwrap_or("parquet");
     if provider != "parquet" {
         return Err(refused(&format!("its files are of the format `{provider}`")));
@@ -93,7 +99,7 @@ fn place(folder: &Path, state: &TableState, file: &AddedFile) -> Result<PathBuf>
     let path = match decoded.split_once(":/") {
         Some(("file", rest)) => PathBuf::from(format!("/{}", rest.trim_start_matches('/'))),
         Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) && scheme.len() > 1 => {
-            return Err(refused(folder, NAME, &format!("its file {decoded} lies on a store")));
+            return Err(refused(folder, NAME, &format!("its file {decoded} is on a store")));
         }
         _ => folder.join(&decoded),
     };

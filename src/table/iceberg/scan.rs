@@ -28,7 +28,7 @@ pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnaps
     let Some(table) = load(path)? else { return Ok(None) };
     let Some(snapshot) = chosen(path, &table, choice)? else {
         // A table that nobody has written to does not have a snapshot.
-        return Ok(Some(TableSnapshot { format: NAME, number: -1, files: vec![] }));
+        return Ok(Some(TableSnapshot { format: NAME, folder: table.folder, number: -1, files: vec![] }));
     };
     one_name_each(path, &table)?;
     let place = |location: &str| placed(path, &table, location);
@@ -47,7 +47,7 @@ pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnaps
     }
     all_there(path, &files)?;
     let number = snapshot["snapshot-id"].as_i64().unwrap_or_default();
-    Ok(Some(TableSnapshot { format: NAME, number, files }))
+    Ok(Some(TableSnapshot { format: NAME, folder: table.folder.clone(), number, files }))
 }
 
 /// The metadata of the table.
@@ -121,7 +121,7 @@ fn placed(path: &Path, table: &LoadedTable, location: &str) -> Result<PathBuf> {
     match (inside, local(location)) {
         (Some(inside), _) => Ok(table.folder.join(inside)),
         (None, Some(file)) => Ok(PathBuf::from(file)),
-        (None, None) => Err(refused(path, NAME, &format!("its file {location} lies on a store"))),
+        (None, None) => Err(refused(path, NAME, &format!("its file {location} is on a store"))),
     }
 }
 
