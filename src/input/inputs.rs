@@ -7,9 +7,13 @@ use super::{shape, stream};
 use crate::error::{Error, Result};
 use crate::store;
 use crate::store::{ObjectState, StoreAddress, StoreFile, is_on_store};
+use crate::table::{SnapshotChoice, TableSnapshot, read_snapshot};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Snapshots by the path of their table and the choice.
+type KnownTables = HashMap<(PathBuf, SnapshotChoice), Option<TableSnapshot>>;
 
 /// The input files of one command, each as it was first seen. Clones share what they know.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +25,8 @@ pub struct Inputs {
     places: Arc<Mutex<KnownPlaces>>,
     /// What manifests tell of files that have an ETag, by path.
     counted: Arc<Mutex<HashMap<PathBuf, CountedContent>>>,
+    /// The snapshots of tables that are read; none where a path is not that of a table.
+    tables: Arc<Mutex<KnownTables>>,
 }
 
 /// The content of a file of a store, as a manifest tells it.
@@ -55,6 +61,22 @@ impl Inputs {
             content.tell(&opened);
         }
         self.known().entry(path.to_path_buf()).or_insert(opened).clone()
+    }
+
+    /// The snapshot of the table at `path`, as it was first seen: a commit in the meantime is for the next command. None
+    /// if no table is there.
+    ///
+    /// # Errors
+    /// As of [`read_snapshot`].
+    pub(super) fn table(&self, path: &Path, at: SnapshotChoice) -> Result<Option<TableSnapshot>> {
+        let mut tables = locked(&self.tables);
+        let key = (path.to_path_buf(), at);
+        if let Some(known) = tables.get(&key) {
+            return Ok(known.clone());
+        }
+        let read = read_snapshot(path, at)?;
+        tables.insert(key, read.clone());
+        Ok(read)
     }
 
     /// What the job writes.

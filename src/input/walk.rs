@@ -14,7 +14,7 @@ use super::stream;
 use super::table_files::TableFiles;
 use crate::error::{Error, Result};
 use crate::store::is_on_store;
-use crate::table::{SnapshotChoice, read_snapshot};
+use crate::table::SnapshotChoice;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::FileType;
@@ -134,7 +134,7 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// The table does not have the snapshot that is asked for, or cannot be read; the job writes it.
     pub(super) fn table(&mut self, path: &Path) -> Result<bool> {
-        let Some(table) = read_snapshot(path, self.snapshot)? else { return Ok(false) };
+        let Some(table) = self.inputs.table(path, self.snapshot)? else { return Ok(false) };
         let (real, shown) = (real_path(path), path.display());
         if self.own.holding(&real).is_some() {
             return Err(Error::job(format!("{shown} cannot be read: the job writes it"))

@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat};
 use std::path::{Path, PathBuf};
 
 /// Which snapshot of a table is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum SnapshotChoice {
     /// The current one.
     #[default]

@@ -129,24 +129,33 @@ pub fn without_logs(files: Snapshot) -> Snapshot {
     files.into_iter().filter(|(path, _)| !path.contains("/changes")).collect()
 }
 
-#[test]
-fn a_run_on_duckdb_leaves_the_files_of_a_run() {
-    let Some(lab) = lake() else { return };
-    log(&lab);
+/// The backfill that [`like_a_run_here`] makes on the engine.
+const ADD: [&str; 5] = ["backfill", "job.toml", "late.csv", "--on", "lake"];
+
+/// What [`like_a_run_here`] has seen: the files of a run and of a backfill here, and answers of the engine.
+pub struct LikeHere {
+    here: Snapshot,
+    corrected: Snapshot,
+    repeated: Answer,
+    added: Answer,
+}
+
+/// A run on the engine `lake`, its repetition and a backfill leave the files of those here.
+pub fn like_a_run_here(lab: &Lab, checks: &[&str]) -> LikeHere {
+    log(lab);
     lab.done(&format!("{SOURCE}{OUTPUTS}"), &[]);
-    let here = out(&lab);
+    let here = out(lab);
     fs::remove_dir_all(lab.path("out")).unwrap();
-    for check in ["sample", "all"] {
-        let answer = on(&lab, &["--check", check]);
+    for check in checks {
+        let answer = on(lab, &["--check", check]);
         assert_eq!(answer.code, 0, "{}", answer.err);
-        same(&out(&lab), &here);
+        same(&out(lab), &here);
     }
     // Nothing changes the second time.
-    let answer = on(&lab, &[]);
-    assert!(answer.err.contains("unchanged") && !answer.err.contains(" written"), "{}", answer.err);
-    assert!(answer.err.contains("read 401 = 0 rejected + 100 filtered + 31 duplicate"), "{}", answer.err);
-    assert!(answer.err.contains("out/days by lake: a sample computed here too"), "{}", answer.err);
-    assert!(answer.err.contains("out/top by lake: all rows computed here too"), "{}", answer.err);
+    let repeated = on(lab, &[]);
+    assert!(repeated.err.contains("unchanged") && !repeated.err.contains(" written"), "{}", repeated.err);
+    assert!(repeated.err.contains("read 401 = 0 rejected + 100 filtered + 31 duplicate"), "{}", repeated.err);
+    assert!(repeated.err.contains("out/days by lake: a sample computed here too"), "{}", repeated.err);
     // A backfill goes on from there, here and on the engine.
     lab.write(
         "late.csv",
@@ -154,15 +163,22 @@ fn a_run_on_duckdb_leaves_the_files_of_a_run() {
     );
     let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "-q"]);
     assert_eq!(answer.code, 0, "{}", answer.err);
-    let corrected = without_logs(out(&lab));
+    let corrected = without_logs(out(lab));
     fs::remove_dir_all(lab.path("out")).unwrap();
-    assert_eq!(on(&lab, &["-q"]).code, 0);
-    let add = ["backfill", "job.toml", "late.csv", "--on", "lake"];
-    let answer = lab.highwater(&add);
-    assert_eq!(answer.code, 0, "{}", answer.err);
-    assert!(answer.out.contains("out/events: 272 rows in 90 files, 88 unchanged"), "{}", answer.out);
-    same(&without_logs(out(&lab)), &corrected);
-    let answer = lab.highwater(&add);
+    assert_eq!(on(lab, &["-q"]).code, 0);
+    let added = lab.highwater(&ADD);
+    assert_eq!(added.code, 0, "{}", added.err);
+    same(&without_logs(out(lab)), &corrected);
+    LikeHere { here, corrected, repeated, added }
+}
+
+#[test]
+fn a_run_on_duckdb_leaves_the_files_of_a_run() {
+    let Some(lab) = lake() else { return };
+    let LikeHere { here, corrected, repeated, added } = like_a_run_here(&lab, &["sample", "all"]);
+    assert!(repeated.err.contains("out/top by lake: all rows computed here too"), "{}", repeated.err);
+    assert!(added.out.contains("out/events: 272 rows in 90 files, 88 unchanged"), "{}", added.out);
+    let answer = lab.highwater(&ADD);
     assert_eq!(
         (answer.code, answer.out.trim()),
         (0, "nothing changes: the outputs have counted these files")

@@ -3,8 +3,8 @@
 
 use crate::crash::Scene;
 use crate::on::{
-    BY_RECORD, CRASH, OUTPUTS, SOURCE, STREAMED, backfilled, events, library, log, on, out, same,
-    streamed_jobs, without_logs,
+    BY_RECORD, CRASH, SOURCE, STREAMED, backfilled, events, library, like_a_run_here, log, on, out, same,
+    streamed_jobs,
 };
 use crate::support::Lab;
 use std::fs;
@@ -22,31 +22,7 @@ fn lake() -> Option<Lab> {
 #[test]
 fn a_run_on_spark_leaves_the_files_of_a_run() {
     let Some(lab) = lake() else { return };
-    log(&lab);
-    lab.done(&format!("{SOURCE}{OUTPUTS}"), &[]);
-    let here = out(&lab);
-    fs::remove_dir_all(lab.path("out")).unwrap();
-    let answer = on(&lab, &["--check", "all"]);
-    assert_eq!(answer.code, 0, "{}", answer.err);
-    same(&out(&lab), &here);
-    // Nothing changes the second time.
-    let answer = on(&lab, &[]);
-    assert!(answer.err.contains("unchanged") && !answer.err.contains(" written"), "{}", answer.err);
-    assert!(answer.err.contains("read 401 = 0 rejected + 100 filtered + 31 duplicate"), "{}", answer.err);
-    assert!(answer.err.contains("out/days by lake: a sample computed here too"), "{}", answer.err);
-    // A backfill goes on from there, here and on the engine.
-    lab.write(
-        "late.csv",
-        "at,shop,item,amount,qty\n2024-03-31T01:30:00,north,i1,5.00,1\n2024-04-09T10:00:00,new,i1,1.00,1\n",
-    );
-    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "-q"]);
-    assert_eq!(answer.code, 0, "{}", answer.err);
-    let corrected = without_logs(out(&lab));
-    fs::remove_dir_all(lab.path("out")).unwrap();
-    assert_eq!(on(&lab, &["-q"]).code, 0);
-    let answer = lab.highwater(&["backfill", "job.toml", "late.csv", "--on", "lake"]);
-    assert_eq!(answer.code, 0, "{}", answer.err);
-    same(&without_logs(out(&lab)), &corrected);
+    like_a_run_here(&lab, &["all"]);
 }
 
 #[test]
