@@ -18,7 +18,7 @@ use super::partition::{partition, records};
 use super::parts::PartReader;
 use super::rejects::{Rejected, merged_rejects};
 use crate::batch::{PartitionPath, Schema};
-use crate::deliver::{Results, Staged, balances, drafts, stage, write};
+use crate::deliver::{ArchiveFiles, Results, Staged, balances, drafts, stage, write};
 use crate::engine::Scope;
 use crate::engine::arrivals::ArrivalNeed;
 use crate::engine::intake::{Archived, Intake, IntakeRows};
@@ -62,6 +62,7 @@ impl Correction<'_> {
             history,
             rejects,
             records,
+            notes: vec![],
         })
     }
 
@@ -112,6 +113,7 @@ impl Correction<'_> {
             history: HistoryRead { files: old.len(), bytes: old.iter().sum() },
             rejects: Some(Rejected::of_run(rejects, none_rejected)),
             records: records.collect(),
+            notes: vec![],
         })
     }
 
@@ -140,14 +142,16 @@ impl Correction<'_> {
         let records = records(&new_reports);
         let inputs = self.inputs_with(&new_reports);
         let files = self.given.paths();
+        let again = self.given.rows_again(&plan.inputs);
         let results = Results {
             groups: read.groups,
             rows: read.rows,
             archives: read.archives,
-            files: &files,
+            files: ArchiveFiles { paths: &files, again: again.as_ref() },
             watermark: None,
         };
         let written = write(&self.pass, &scope, self.transaction, results, read.resolution.as_ref())?;
+        let notes = self.given.judge(again.as_ref(), self.in_place)?;
         let mut tally = read.tally;
         tally.see(written.times);
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;
@@ -158,7 +162,7 @@ impl Correction<'_> {
         };
         let drafts = drafts(self.pass.plan, inputs, account, tally.watermarks(), &path);
         let (outputs, of_complete, late) = (vec![], None, None);
-        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records })
+        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records, notes })
     }
 
     /// Records of old files that an archive, which has `archived` of them, does not have.

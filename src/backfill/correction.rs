@@ -40,6 +40,8 @@ pub struct StagedCorrection {
     pub rejects: Option<Rejected>,
     /// Records of each given file, by path.
     pub records: Vec<(String, u64)>,
+    /// What there is to tell of it.
+    pub notes: Vec<String>,
 }
 
 impl Correction<'_> {

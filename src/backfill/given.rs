@@ -134,6 +134,8 @@ pub struct BackfillInput {
     pub files: Vec<GivenFile>,
     /// All files of the source, in natural path order.
     pub source: Vec<SourceEntry>,
+    /// Whether the source was listed for new files: none were given by name.
+    pub of_source: bool,
     /// Their places in that list, by hash and by path.
     by_hash: HashMap<String, Vec<usize>>,
     by_path: HashMap<String, Vec<usize>>,
@@ -168,6 +170,7 @@ impl BackfillInput {
         let mut given = BackfillInput {
             files: vec![],
             source: vec![],
+            of_source: request.files.is_empty() && !request.retract,
             by_hash: HashMap::new(),
             by_path: HashMap::new(),
             late: None,
@@ -187,7 +190,7 @@ impl BackfillInput {
         };
         // Files that were counted come first: a given file with the same content is then found as known.
         in_place.inputs.iter().map(old).for_each(|entry| given.enter(entry));
-        if request.files.is_empty() && !request.retract {
+        if given.of_source {
             given.unseen(spec)?;
         }
         // What the patterns name now; a job whose files are gone names none.

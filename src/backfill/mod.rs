@@ -19,6 +19,7 @@ mod delta;
 mod edited;
 mod gather;
 mod given;
+mod gone;
 mod group_output;
 mod history;
 mod log;
@@ -121,6 +122,7 @@ pub(crate) fn correct(
         plan = planned(spec, overrides, &in_place, &given)?;
     }
     plan.notes.extend(given.notes.iter().cloned());
+    let gone = given.gone(&plan.inputs);
     let options = machine(&plan);
     let numbered = plan.deliveries.with_ids().filter_map(|(id, output)| Some((id, target(&output.to)?)));
     let targets: Vec<(OutputId, Target)> = numbered.collect();
@@ -179,12 +181,14 @@ pub(crate) fn correct(
             of_complete,
             published,
             strangers,
+            gone,
             ..unchanged
         })));
     }
+    given.can_tell_rows(&plan)?;
     let all_again = methods::all_again(&plan, &given, edited.as_deref())?;
     // Whatever is given counts, however late it came; not where steps go by arrival, as a late event does in the job.
-    let plan = if plan.pipeline.steps_are_streamed() { plan } else { plan.counting_all() };
+    let mut plan = if plan.pipeline.steps_are_streamed() { plan } else { plan.counting_all() };
     let archives = history::own_archives(&plan, &targets, &in_place);
     let history = History::choose(&plan, &in_place, &archives, request.from_archive.as_deref(), &given)?;
     let done = pool(options.threads)?.install(|| {
@@ -200,8 +204,18 @@ pub(crate) fn correct(
             (Some(_), false) => narrow.stage_all_again(),
         }
     })?;
-    let StagedCorrection { drafts, mut outputs, account, of_complete, mut late, history, rejects, records } =
-        done;
+    let StagedCorrection {
+        drafts,
+        mut outputs,
+        account,
+        of_complete,
+        mut late,
+        history,
+        rejects,
+        records,
+        notes,
+    } = done;
+    plan.notes.extend(notes);
     let mut published = vec![];
     if !request.plan_only {
         rejects.map_or(Ok(()), |rejects| rejects.put_beside(&mut transaction))?;
@@ -233,6 +247,7 @@ pub(crate) fn correct(
         applied: !request.plan_only,
         published,
         strangers,
+        gone,
         ..BackfillOutcome::unchanged(plan, files, account, outputs)
     })))
 }

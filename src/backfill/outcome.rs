@@ -53,6 +53,8 @@ pub struct BackfillOutcome {
     pub published: Vec<Published>,
     /// Of a run, files in the folders of outputs that Highwater did not write.
     pub strangers: Vec<PathBuf>,
+    /// Files that were counted and are gone from the source, if it was listed: their events stay.
+    pub gone: Vec<String>,
 }
 
 impl BackfillOutcome {
@@ -75,6 +77,7 @@ impl BackfillOutcome {
             applied: false,
             published: vec![],
             strangers: vec![],
+            gone: vec![],
         }
     }
 }

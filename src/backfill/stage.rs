@@ -22,7 +22,7 @@ use super::reread::Reread;
 use super::states::{RowsOfStates, StateParts};
 use super::touched::Touched;
 use crate::batch::PartitionPath;
-use crate::deliver::{drafts, events};
+use crate::deliver::{ArchiveFiles, RowsAgain, drafts, events};
 use crate::engine::arrivals::ArrivalNeed;
 use crate::error::Result;
 use crate::group::Merged;
@@ -117,6 +117,7 @@ impl<'a> Correction<'a> {
             history,
             rejects: None,
             records: records(&delta.read.reports),
+            notes: vec![],
         })
     }
 
@@ -161,6 +162,7 @@ impl<'a> Correction<'a> {
             None => (vec![].into_iter(), vec![].into_iter()),
         };
         let mut added = std::mem::take(&mut delta.read.archives).into_iter();
+        let search = self.given.rows_again(&plan.inputs);
         let mut outputs = vec![];
         for (number, (index, _)) in self.targets.iter().enumerate() {
             let (output, method) = (&plan.deliveries.outputs[*index], self.method(number));
@@ -184,7 +186,7 @@ impl<'a> Correction<'a> {
             };
             let groups = delta.outputs.iter().find(|output| output.number == number);
             outputs.push(match (stores, groups) {
-                (Some(stores), _) => self.events(number, stores, &touched)?,
+                (Some(stores), _) => self.events(number, stores, &touched, search.as_ref())?,
                 (None, Some(groups)) => {
                     let touched = delta.touched[groups.grouping()].as_ref();
                     let touched = touched.expect("a grouping in scope has windows");
@@ -205,13 +207,14 @@ impl<'a> Correction<'a> {
                 }
             });
         }
+        let notes = self.given.judge(search.as_ref(), self.in_place)?;
         let records = records(&delta.read.reports);
         let inputs = self.inputs_with(&delta.read.reports);
         let reports = std::mem::take(&mut delta.read.reports);
         let rejects = merged_rejects(plan, self.in_place, self.given, reports)?;
         let drafts = self.drafts(inputs, account, watermarks, rejects.as_ref());
         let (of_complete, late) = (None, None);
-        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records })
+        Ok(StagedCorrection { drafts, outputs, account, of_complete, late, history, rejects, records, notes })
     }
 
     /// Writes what is new of an output of groups.
@@ -254,13 +257,14 @@ impl<'a> Correction<'a> {
         number: usize,
         stores: Vec<RowStore>,
         touched: &BTreeMap<PartitionPath, Option<FirstAndLast>>,
+        again: Option<&RowsAgain>,
     ) -> Result<Corrected> {
         let (index, method) = (self.targets[number].0, self.method(number));
         let output = &self.pass.plan.deliveries.outputs[index];
         let manifest = &self.in_place.manifests[number];
         let paths = self.given.paths();
         let known = match output.kind {
-            OutputKind::Archive(_) => events::EventContext::Files(&paths),
+            OutputKind::Archive(_) => events::EventContext::Files(ArchiveFiles { paths: &paths, again }),
             _ => events::EventContext::Resolution(None),
         };
         let wanted = |path: &PartitionPath| touched.contains_key(path);

@@ -95,6 +95,7 @@ impl BackfillArgs {
         lineage::backfilled(watch, &spec, &outcome, self.plan);
         if !self.quiet {
             ui::notes(&outcome.plan.notes);
+            ui::notes(ui::gone(&outcome.gone).as_slice());
         }
         facts.account = Some(outcome.account);
         let outputs = outcome.outputs.iter();

@@ -123,6 +123,9 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Log
         );
         events.push(LogEvent::warning("left_out", text, json!({ "path": path })));
     }
+    events.extend(
+        gone(&outcome.gone).map(|text| LogEvent::info("gone", text, json!({ "paths": outcome.gone }))),
+    );
     events.extend(twice_event(plan, outcome.twice));
     events.extend(without_items_event(plan, outcome.without_items));
     events.extend(strangers_event(&outcome.strangers));
@@ -130,6 +133,16 @@ pub fn account_events(plan: &Plan, outcome: &Outcome, took: Duration) -> Vec<Log
     events.extend(retries_event());
     events.push(read_event(outcome, took));
     events
+}
+
+/// Files that were counted and are gone.
+pub fn gone(paths: &[String]) -> Option<String> {
+    let first = plain(paths.first()?);
+    let more = match paths.len() - 1 {
+        0 => "was counted and is".to_string(),
+        n => format!("and {} were counted and are", count(n as u64, "more file", "more files")),
+    };
+    Some(format!("{first} {more} gone: the outputs keep their events"))
 }
 
 /// Partial results that did not fit in memory.
@@ -356,6 +369,7 @@ pub fn run_json(plan: &Plan, outcome: &Outcome) -> Value {
         ("times_twice", json!(outcome.twice)),
         ("without_items", json!(outcome.without_items)),
         ("left_out", json!(outcome.left_out)),
+        ("gone", json!(outcome.gone)),
         ("strangers", json!(texts(&mut outcome.strangers.iter()))),
         ("published", json!(outcome.published)),
         ("lookups", json!(outcome.lookups)),

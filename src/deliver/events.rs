@@ -1,6 +1,7 @@
 //! An output of the events themselves: rows in replay order, partition by partition.
 
 use super::outcome::OutputOutcome;
+use super::rows_again::RowsAgain;
 use crate::batch::{ColumnId, PartitionPath, record_batch};
 use crate::engine::Pass;
 use crate::engine::stage_log::Resolution;
@@ -20,8 +21,24 @@ use std::sync::Arc;
 pub enum EventContext<'a> {
     /// Of events that came through the steps: which of them come again, and their flags.
     Resolution(Option<&'a Resolution>),
-    /// Of an archive: the paths of the files that positions are in.
-    Files(&'a [String]),
+    /// Of an archive: the files that positions are in.
+    Files(ArchiveFiles<'a>),
+}
+
+/// The files that the positions of an archive's rows are in.
+#[derive(Clone, Copy)]
+pub struct ArchiveFiles<'a> {
+    /// Their paths, as archives name them.
+    pub paths: &'a [String],
+    /// What looks for rows of files that are gone among those of new ones.
+    pub again: Option<&'a RowsAgain>,
+}
+
+impl<'a> ArchiveFiles<'a> {
+    /// Files of which none is looked for again.
+    pub fn new(paths: &'a [String]) -> ArchiveFiles<'a> {
+        ArchiveFiles { paths, again: None }
+    }
 }
 
 /// Writes the output `id` of the plan, which is number `target` of the transaction: of its partitions
@@ -52,6 +69,9 @@ pub fn write(
             // All rows of a partition can turn out to be duplicates, and then there is not a file to write.
             if ordered.is_empty() {
                 return Ok(WrittenRows::default());
+            }
+            if let EventContext::Files(ArchiveFiles { again: Some(again), .. }) = known {
+                again.see(&ordered, settled.stored)?;
             }
             let name = format!("data.{}", output.format.extension());
             let staged = transaction.stage(target, &partition.path.file(&name))?;
@@ -142,7 +162,7 @@ impl<'a> SettledRows<'a> {
         let written = output.written();
         let (resolution, files) = match known {
             EventContext::Resolution(resolution) => (resolution, None),
-            EventContext::Files(files) => (None, Some(files)),
+            EventContext::Files(files) => (None, Some(files.paths)),
         };
         let columns: &[ColumnId] = match &output.kind {
             OutputKind::Rows(columns) => columns,

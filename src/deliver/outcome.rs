@@ -35,6 +35,8 @@ pub struct Outcome {
     /// Files that the outputs had counted, and that are no files of the source by now: a backfill gave them,
     /// or they are gone. Their events are no longer in the outputs.
     pub left_out: Vec<String>,
+    /// Files that the outputs have counted and that are gone from the source: an archive keeps their events in the outputs.
+    pub gone: Vec<String>,
     /// Records of the source whose event time is a local one that exists twice: clocks were put back.
     pub twice: u64,
     /// Records of the source without an item in the list that is unnested.

@@ -1,5 +1,6 @@
 //! A pass over the source that is done: its account, what it read, and what its outputs are made of.
 
+use super::events::ArchiveFiles;
 use super::outcome::{Outcome, OutputOutcome, balances};
 use crate::engine::intake::Intake;
 use crate::engine::offsets::Offsets;
@@ -21,8 +22,8 @@ pub struct Results<'a> {
     pub rows: Vec<Vec<RowStore>>,
     /// Of archives, in the plan's order.
     pub archives: Vec<Vec<RowStore>>,
-    /// The paths of the source's files by ordinal, as archives name them.
-    pub files: &'a [String],
+    /// The source's files by ordinal.
+    pub files: ArchiveFiles<'a>,
     /// The watermark at the end of the log, if an output is streamed.
     pub watermark: Option<i64>,
 }
@@ -96,13 +97,13 @@ impl FinishedPass {
     }
 
     /// Takes out what the outputs are made of.
-    pub fn results<'a>(&mut self, plan: &Plan, files: &'a [String]) -> Results<'a> {
+    pub fn results<'a>(&mut self, plan: &Plan, paths: &'a [String]) -> Results<'a> {
         let watermark = self.watermark(plan);
         Results {
             groups: std::mem::take(&mut self.read.groups),
             rows: std::mem::take(&mut self.read.rows),
             archives: std::mem::take(&mut self.read.archives),
-            files,
+            files: ArchiveFiles::new(paths),
             watermark,
         }
     }
@@ -138,6 +139,7 @@ impl FinishedPass {
             without_items: self.without_items,
             all_again: None,
             strangers: vec![],
+            gone: vec![],
             offsets: self.offsets,
         }
     }

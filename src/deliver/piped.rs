@@ -5,7 +5,7 @@
 //!   `partition_by`.
 //! * Pieces are cut after every [`ROWS_PER_GROUP`] rows, so that neither threads nor blocks show in the bytes.
 
-use super::events::{EventContext, SettledRows};
+use super::events::{ArchiveFiles, EventContext, SettledRows};
 use super::outcome::{Outcome, OutputOutcome};
 use super::partitioned::join;
 use super::passed::FinishedPass;
@@ -75,7 +75,7 @@ fn stream(pass: &Pass, format: StreamFormat, counted: &mut Counted) -> Result<Ou
         OutputKind::Archive(_) => {
             let stores = results.archives.into_iter().next().expect("rows of the archive");
             // An archive also holds events that do not count, so its times are left out.
-            events(output, stores, EventContext::Files(&files), &mut rows)?;
+            events(output, stores, EventContext::Files(ArchiveFiles::new(&files)), &mut rows)?;
         }
     }
     let written = rows.finish()?;

@@ -91,6 +91,7 @@ fn outcome(plan: &Plan, done: BackfillOutcome, before: &Manifest) -> Result<Outc
         spilled: false,
         published: done.published,
         strangers: done.strangers,
+        gone: done.gone,
         left_out: vec![],
         twice: 0,
         without_items: 0,

@@ -87,6 +87,7 @@ mod long_expressions;
 mod lookups;
 mod machine;
 mod manifests;
+mod merged_files;
 mod messages;
 mod misuse;
 mod money;

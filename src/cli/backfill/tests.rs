@@ -115,6 +115,7 @@ fn outcome(jobs_outputs: &str, outputs: Vec<Corrected>) -> BackfillOutcome {
         applied: true,
         published: vec![],
         strangers: vec![],
+        gone: vec![],
     }
 }
 
