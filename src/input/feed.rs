@@ -1,12 +1,15 @@
 //! The work of a scan in position order: what to decode next. Workers take turns at it.
 //!
 //! # Contract
-//! Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
+//! * Each piece of work that gives rows has a number: 0, 1, 2 and so on in position order.
+//! * Small files that lie beside one another are one piece of work, which has a feed of its own: who takes it opens, reads and
+//!   closes them, so that many small files do not wait for one another.
 
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
 use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::meter::Meter;
+use super::opened::SMALL;
 use super::parquet::ParquetFile;
 use super::source_file::{InputFormat, SourceFile};
 use super::text::{TextChunk, TextFile};
@@ -20,6 +23,10 @@ use std::sync::atomic::AtomicU64;
 /// Files of a store whose first bytes are asked for before they are read.
 const FILES_AHEAD: usize = 8;
 
+/// The most small files that are one piece of work, and their bytes.
+const FILES_TOGETHER: usize = 64;
+const TOGETHER: u64 = 512 << 10;
+
 /// One thing to do.
 pub(super) enum FeedItem {
     /// Decode a chunk of CSV, which has a quote in it if `quoted`.
@@ -32,6 +39,8 @@ pub(super) enum FeedItem {
     Unit { sequence: u64, file: Arc<ParquetFile>, ordinal: u32, unit: usize },
     /// Hash a Parquet file.
     Hash { file: Arc<ParquetFile>, ordinal: u32 },
+    /// Do what there is to do of several small files.
+    Files { sequence: u64, feed: Box<Feed> },
 }
 
 impl FeedItem {
@@ -40,7 +49,7 @@ impl FeedItem {
         match self {
             FeedItem::Csv { chunk, .. } | FeedItem::Json { chunk, .. } => chunk.bytes.len() as u64,
             FeedItem::Avro { chunk, .. } => chunk.size(),
-            FeedItem::Unit { .. } | FeedItem::Hash { .. } => 0,
+            FeedItem::Unit { .. } | FeedItem::Hash { .. } | FeedItem::Files { .. } => 0,
         }
     }
 }
@@ -57,6 +66,10 @@ pub(super) struct Feed {
     plan: Arc<ReadPlan>,
     progress: Arc<AtomicU64>,
     next_file: usize,
+    /// The file before which it ends.
+    end: usize,
+    /// Whether small files are handed out together.
+    together: bool,
     /// The number of the next piece of work.
     sequence: u64,
     open: Option<OpenFile>,
@@ -73,6 +86,8 @@ impl Feed {
             plan: plan.clone(),
             progress: progress.clone(),
             next_file: 0,
+            end: plan.files.len(),
+            together: true,
             sequence: 0,
             open: None,
             layout: None,
@@ -90,8 +105,15 @@ impl Feed {
         loop {
             let ordinal = self.next_file.saturating_sub(1) as u32;
             match &mut self.open {
-                None if self.next_file == self.plan.files.len() => return Ok(None),
+                None if self.next_file == self.end => return Ok(None),
                 None => {
+                    if let Some(files) = self.small_files() {
+                        let (sequence, next_file, end) = (self.sequence, self.next_file, files);
+                        (self.sequence, self.next_file) = (sequence + 1, end);
+                        let own = Feed::new(&self.plan, &self.progress);
+                        let feed = Box::new(Feed { next_file, end, together: false, ..own });
+                        return Ok(Some(FeedItem::Files { sequence, feed }));
+                    }
                     let plan = self.plan.clone();
                     let file = &plan.files[self.next_file];
                     self.next_file += 1;
@@ -157,6 +179,25 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// Behind which file the small ones end that come next, if there are several.
+    fn small_files(&self) -> Option<usize> {
+        // As much as a chunk has at most, so that their size means the same for small files.
+        let most = (self.plan.chunk_bytes as u64).min(TOGETHER);
+        let mut bytes = 0;
+        let next = self.plan.files[self.next_file..self.end].iter().take(FILES_TOGETHER);
+        let small = next.take_while(|file| {
+            bytes += file.bytes.max(1);
+            file.bytes <= SMALL && bytes <= most
+        });
+        let end = self.next_file + small.count();
+        (self.together && end > self.next_file + 1).then_some(end)
+    }
+
+    /// The position of what is next.
+    pub(super) fn position(&self) -> Position {
+        Position::new(self.next_file.saturating_sub(usize::from(self.open.is_some())) as u32, 0)
     }
 
     fn open(&mut self, file: &SourceFile) -> Result<OpenFile> {

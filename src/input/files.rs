@@ -19,6 +19,7 @@ use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::table::SnapshotChoice;
+use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -125,37 +126,41 @@ fn in_order(
     format: Option<InputFormat>,
     inputs: &Inputs,
 ) -> Result<(Vec<SourceFile>, Vec<String>)> {
+    // Looking at a small file is work of the kernel, so several threads do it; of a store the first bytes are on their way.
+    let look = |(i, path): (usize, &PathBuf)| {
+        paths.iter().skip(i + FILES_AHEAD).take(1).for_each(|next| inputs.expect_start(next));
+        let (opened, notes) = inputs.files(path, format.is_some())?;
+        let source = |opened: Opened| (opened.clone(), source_file(opened, format, inputs));
+        Ok((opened.into_iter().map(source).collect(), notes))
+    };
+    // Streams are read in this order: one writer may fill several of them, one after the other.
+    paths.iter().try_for_each(|path| inputs.file(path).map(drop))?;
+    paths.iter().take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
+    let looked: Vec<Result<(Vec<FoundFile>, Vec<String>)>> = paths.par_iter().enumerate().map(look).collect();
     let mut notes = vec![];
-    let mut found: Vec<Opened> = Vec::with_capacity(paths.len());
+    let mut found: Vec<FoundFile> = Vec::with_capacity(paths.len());
     // The same file may be meant by two patterns, or be written in two ways.
     let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
-    let mut all = Vec::with_capacity(paths.len());
-    // The first bytes of each file are looked at; of a store they are on their way for the next ones.
-    paths.iter().take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
-    for (i, path) in paths.iter().enumerate() {
-        paths.iter().skip(i + FILES_AHEAD).take(1).for_each(|next| inputs.expect_start(next));
-        let (opened, of_archive) = inputs.files(path, format.is_some())?;
-        all.extend(opened);
+    for looked in looked {
+        let (files, of_archive) = looked?;
         notes.extend(of_archive);
-    }
-    for opened in all {
-        let alike = by_inode.entry(opened.inode()).or_default();
-        if !alike.iter().any(|&known: &usize| is_one(&found[known], &opened)) {
-            alike.push(found.len());
-            found.push(opened);
+        for file in files {
+            let alike = by_inode.entry(file.0.inode()).or_default();
+            if !alike.iter().any(|&known: &usize| is_one(&found[known].0, &file.0)) {
+                alike.push(found.len());
+                found.push(file);
+            }
         }
     }
     // Positions follow this order, so it must not depend on the order of patterns or of folder listings.
-    found.sort_by(|a, b| natural_order(a.path(), b.path()));
+    found.sort_by(|a, b| natural_order(a.0.path(), b.0.path()));
     if found.len() > Position::MAX_FILES {
         let most = Position::MAX_FILES;
         return Err(Error::job(format!("{} files in one source; at most {most} are allowed", found.len())));
     }
     let mut files: Vec<SourceFile> = Vec::with_capacity(found.len());
-    found.iter().take(FILES_AHEAD).for_each(Opened::expect_start);
-    for (i, opened) in found.iter().enumerate() {
-        found.iter().skip(i + FILES_AHEAD).take(1).for_each(Opened::expect_start);
-        files.push(source_file(opened.clone(), i as u32, format, inputs)?);
+    for (ordinal, (_, file)) in (0..).zip(found) {
+        files.push(SourceFile { ordinal, ..file? });
     }
     notes.extend(shapes(&files));
     Ok((files, notes))
@@ -166,12 +171,11 @@ fn is_one(a: &Opened, b: &Opened) -> bool {
     a.path() == b.path() || real_path(a.path()) == real_path(b.path())
 }
 
-fn source_file(
-    opened: Opened,
-    ordinal: u32,
-    format: Option<InputFormat>,
-    inputs: &Inputs,
-) -> Result<SourceFile> {
+/// A file that was looked at, and what it is.
+type FoundFile = (Opened, Result<SourceFile>);
+
+/// What a file is; its place among the others is not known yet.
+fn source_file(opened: Opened, format: Option<InputFormat>, inputs: &Inputs) -> Result<SourceFile> {
     let path = opened.path().to_path_buf();
     let (named, compression) = kind_of(opened.place());
     let declared = format.or(named);
@@ -206,6 +210,7 @@ fn source_file(
         if format == InputFormat::JsonLines { documents::recognise(&opened, &shape) } else { None };
     let shape = shape.with_documents(documents);
     let (bytes, framing, partition_columns) = (opened.bytes(), Framing::default(), vec![]);
+    let ordinal = 0;
     Ok(SourceFile { path, ordinal, format, shape, bytes, framing, partition_columns, unnest: None, opened })
 }
 

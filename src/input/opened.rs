@@ -4,6 +4,7 @@
 //! * A file is known by what it was when the command first looked at it: its place on the disk (device and inode),
 //!   its size and its times ([`Inputs`] remembers). Sample, run and all that is read again read from one handle, each
 //!   at offsets of its own.
+//! * A small file is read as a whole, and each thread keeps the one that it read last: what looks at it again need not open it.
 //! * There is room for so many open handles. A file beyond them is opened again by each of its readers, and has to be
 //!   the same file still.
 //! * A file that was replaced, grew or was written over while it was read is an error, as a part of its records may be
@@ -16,9 +17,11 @@ use super::reading::{ByteSource, FileReader};
 use super::shape::ArchiveMember;
 use crate::error::{Error, Result};
 use crate::store::{ObjectState, StoreObject};
+use bytes::Bytes;
+use std::cell::RefCell;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -54,6 +57,14 @@ pub(super) struct KeptHandle {
 
 /// The bytes of a file that are asked for before anything is known of it.
 const HEAD: u64 = 256 << 10;
+
+/// Files of so many bytes are read as a whole.
+pub(super) const SMALL: u64 = 64 << 10;
+
+thread_local! {
+    /// The small file that this thread has read last.
+    static LAST: RefCell<Option<(Opened, Bytes)>> = const { RefCell::new(None) };
+}
 
 /// Handles that are kept open in this process.
 static HELD: AtomicUsize = AtomicUsize::new(0);
@@ -245,6 +256,9 @@ impl Opened {
             }
             return Ok(self.reading(&kept.file));
         }
+        if self.0.bytes <= SMALL {
+            return self.in_memory();
+        }
         let file = Arc::new(self.open_again()?);
         let room = |held: usize| (held < most_held()).then_some(held + 1);
         // Above the limit the handle lives only as long as its reader.
@@ -259,10 +273,7 @@ impl Opened {
     /// # Errors
     /// As of [`Opened::read`].
     pub(super) fn glance(&self) -> Result<FileReader> {
-        match (self.0.kept.get(), &self.0.member, &self.0.object) {
-            (None, None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
-            _ => self.read(),
-        }
+        if self.0.bytes <= SMALL { self.read() } else { self.anew() }
     }
 
     /// Its first bytes, at most `most`. What only looks keeps no handle of those that stay open.
@@ -270,10 +281,15 @@ impl Opened {
     /// # Errors
     /// As of [`Opened::read`].
     pub(super) fn peek(&self, most: usize) -> Result<Vec<u8>> {
-        let from = self.glance()?;
-        let mut head = vec![];
-        let read = from.take(most as u64).read_to_end(&mut head);
-        read.map_err(|e| Error::io("read", self.path(), e))?;
+        let mut from = self.glance()?;
+        let mut head = Vec::with_capacity(most);
+        while head.len() < most {
+            let before = head.len();
+            from.append(&mut head, most - before).map_err(|e| Error::io("read", self.path(), e))?;
+            if head.len() == before {
+                break;
+            }
+        }
         Ok(head)
     }
 
@@ -286,6 +302,43 @@ impl Opened {
 
     fn reading(&self, file: &Arc<File>) -> FileReader {
         FileReader::new(ByteSource::Disk(file.clone()), self.0.bytes)
+    }
+
+    /// Reads it from its start, as it is now; keeps no handle of those that stay open.
+    fn anew(&self) -> Result<FileReader> {
+        match (self.0.kept.get(), &self.0.member, &self.0.object) {
+            (None, None, None) => Ok(self.reading(&Arc::new(self.open_again()?))),
+            _ => self.read(),
+        }
+    }
+
+    /// All of a small file.
+    fn in_memory(&self) -> Result<FileReader> {
+        let known = LAST.with_borrow(|last| {
+            last.as_ref().filter(|(file, _)| Arc::ptr_eq(&file.0, &self.0)).map(|(_, bytes)| bytes.clone())
+        });
+        let bytes = match known {
+            Some(bytes) => bytes,
+            None => {
+                let file = self.open_again()?;
+                // One that is cut short meanwhile ends earlier, and one that grows has more: both are told at the end.
+                let mut bytes = vec![0; self.0.bytes as usize];
+                let mut filled = 0;
+                while filled < bytes.len() {
+                    match file.read_at(&mut bytes[filled..], filled as u64) {
+                        Ok(0) => break,
+                        Ok(read) => filled += read,
+                        Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                        Err(e) => return Err(Error::io("read", self.path(), e)),
+                    }
+                }
+                bytes.truncate(filled);
+                let bytes = Bytes::from(bytes);
+                LAST.set(Some((self.clone(), bytes.clone())));
+                bytes
+            }
+        };
+        Ok(FileReader::new(ByteSource::Memory(bytes), self.0.bytes))
     }
 
     fn open_again(&self) -> Result<File> {
@@ -363,7 +416,8 @@ impl Opened {
     /// # Errors
     /// The file has changed since it was opened, or cannot be read.
     pub(super) fn hashed(&self) -> Result<(u64, String)> {
-        meter::hashed(self.read()?, self.path())
+        // Not what this thread remembers: the file may have changed since.
+        meter::hashed(self.anew()?, self.path())
     }
 
     /// All of its bytes.

@@ -13,6 +13,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+/// About the size of the header of a page of Parquet.
+const HEADER: usize = 256;
+
 /// An open file, read from a place of its own: other readers of the handle do not move it.
 #[derive(Debug, Clone)]
 pub(crate) struct FileReader {
@@ -33,6 +36,8 @@ pub(super) enum ByteSource {
     Disk(Arc<File>),
     /// An object of a store.
     Store(Arc<StoreObject>),
+    /// A small file, which was read as a whole.
+    Memory(Bytes),
 }
 
 impl FileReader {
@@ -66,6 +71,12 @@ impl FileReader {
         match &self.source {
             ByteSource::Disk(file) => file.read_at(out, at),
             ByteSource::Store(object) => object.read_at(out, at),
+            ByteSource::Memory(bytes) => {
+                let from = usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+                let read = out.len().min(bytes.len() - from);
+                out[..read].copy_from_slice(&bytes[from..from + read]);
+                Ok(read)
+            }
         }
     }
 
@@ -79,7 +90,7 @@ impl FileReader {
     /// Why the store did not give what was read, if it did not: readers of formats take that for damage.
     pub(crate) fn failure(&self) -> Option<Error> {
         match &self.source {
-            ByteSource::Disk(_) => None,
+            ByteSource::Disk(_) | ByteSource::Memory(_) => None,
             ByteSource::Store(object) => object.failure(),
         }
     }
@@ -88,6 +99,12 @@ impl FileReader {
     pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<()> {
         let most = self.left(most);
         let old = out.len();
+        if let ByteSource::Memory(bytes) = &self.source {
+            let from = usize::try_from(self.at).map_or(bytes.len(), |at| at.min(bytes.len()));
+            out.extend_from_slice(&bytes[from..bytes.len().min(from.saturating_add(most))]);
+            self.at += (out.len() - old) as u64;
+            return Ok(());
+        }
         let ByteSource::Disk(file) = &self.source else {
             out.resize(old + most, 0);
             let read = self.read(&mut out[old..]);
@@ -141,13 +158,25 @@ impl ChunkReader for FileReader {
     type T = BufReader<FileReader>;
 
     fn get_read(&self, start: u64) -> std::result::Result<Self::T, ParquetError> {
-        Ok(BufReader::new(FileReader { at: start, run: 0, ..self.clone() }))
+        let from = FileReader { at: start, run: 0, ..self.clone() };
+        // What is in memory need not be read far ahead.
+        Ok(match &self.source {
+            ByteSource::Memory(_) => BufReader::with_capacity(HEADER, from),
+            _ => BufReader::new(from),
+        })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> std::result::Result<Bytes, ParquetError> {
         // A damaged footer may name more than there is, and no memory should be taken for that.
         if start.saturating_add(length as u64) > self.bytes {
             return Err(ParquetError::EOF(format!("expected {length} bytes at byte {start}")));
+        }
+        if let ByteSource::Memory(bytes) = &self.source {
+            let from = usize::try_from(start).unwrap_or(usize::MAX);
+            let there = from.checked_add(length).filter(|end| *end <= bytes.len());
+            let end =
+                there.ok_or_else(|| ParquetError::EOF(format!("expected {length} bytes at byte {start}")))?;
+            return Ok(bytes.slice(from..end));
         }
         let mut bytes = vec![0; length];
         let mut filled = 0;

@@ -26,6 +26,7 @@ use super::{BadRecord, InputFormat, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
+use arrow_array::new_empty_array;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -137,6 +138,7 @@ impl Scan {
             json: if has(InputFormat::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
             derived: DerivedColumns::of(&self.plan),
             unit: None,
+            files: None,
             spent: Spent::default(),
         })
     }
@@ -270,7 +272,7 @@ impl Scan {
         }
         let source = &self.plan.files[ordinal as usize];
         let (path, etag) = (source.path.clone(), source.opened.etag().map(str::to_string));
-        let hashed = source.opened.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
+        let hashed = file.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
         let (bytes, hash) = hashed?;
         lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped });
         Ok(())
@@ -289,6 +291,8 @@ pub struct ScanWorker<'a> {
     json: Option<JsonDecoder>,
     derived: DerivedColumns,
     unit: Option<OpenUnit>,
+    /// Small files that are one piece of work.
+    files: Option<OpenFiles>,
     spent: Spent,
 }
 
@@ -301,6 +305,14 @@ pub struct Spent {
     pub decoding: Duration,
     /// Bytes of the chunks that were decoded: of text and of Avro as they are decompressed; of Parquet none.
     pub bytes: u64,
+}
+
+/// Small files on their way: one piece of work, of which only the last batch is the last.
+struct OpenFiles {
+    sequence: u64,
+    feed: Box<Feed>,
+    /// A batch that waits until it is known whether another follows.
+    held: Option<DecodedBatch>,
 }
 
 /// A piece of work that gives several batches.
@@ -334,7 +346,7 @@ impl ScanWorker<'_> {
     pub fn next(&mut self) -> Result<Option<DecodedBatch>> {
         loop {
             let mut watch = Stopwatch::of_thread();
-            let decoded = self.next_of_unit();
+            let decoded = if self.files.is_some() { self.next_of_files() } else { self.next_of_unit() };
             self.spent.decoding += watch.lap().cpu;
             if let Some(decoded) = decoded? {
                 return Ok(Some(decoded));
@@ -393,6 +405,10 @@ impl ScanWorker<'_> {
                 self.next_of_unit()
             }
             FeedItem::Hash { file, ordinal } => self.scan.hash(&file, ordinal).map(|()| None),
+            FeedItem::Files { sequence, feed } => {
+                self.files = Some(OpenFiles { sequence, feed, held: None });
+                Ok(None)
+            }
             FeedItem::Unit { sequence, file, ordinal, unit } => {
                 let next_row = file.first_row(unit);
                 let position = Position::new(ordinal, next_row);
@@ -405,6 +421,48 @@ impl ScanWorker<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// The next batch of small files; `None` where an earlier fault is known.
+    fn next_of_files(&mut self) -> Result<Option<DecodedBatch>> {
+        // Taken out, so that after an error the worker does not go on with them.
+        let Some(mut files) = self.files.take() else { return Ok(None) };
+        loop {
+            let decoded = match self.next_of_unit()? {
+                Some(decoded) => Some(decoded),
+                None if files.feed.position().as_u64() > self.scan.failed_at.load(Ordering::Acquire) => {
+                    return Ok(None);
+                }
+                None => {
+                    let buffer = lock(&self.scan.pool).pop().unwrap_or_default();
+                    match files.feed.next(buffer).map_err(|failure| self.scan.fail(failure.0, failure.1))? {
+                        Some(work) => {
+                            self.spent.bytes += work.bytes();
+                            self.start(work)?
+                        }
+                        None => return self.last_of_files(files).map(Some),
+                    }
+                }
+            };
+            if let Some(decoded) = decoded {
+                let decoded = DecodedBatch { sequence: files.sequence, last: false, ..decoded };
+                if let Some(held) = files.held.replace(decoded) {
+                    self.files = Some(files);
+                    return Ok(Some(held));
+                }
+            }
+        }
+    }
+
+    /// The last batch of small files, which are read: an empty one if none of them has a record.
+    fn last_of_files(&self, mut files: OpenFiles) -> Result<DecodedBatch> {
+        lock(&self.scan.feed).done.append(&mut files.feed.done);
+        let empty = || {
+            let columns = self.scan.plan.columns.iter().map(|column| new_empty_array(&column.ty.arrow()));
+            let batch = Batch { columns: columns.collect(), ..Batch::default() };
+            DecodedBatch { sequence: files.sequence, last: true, batch, read: 0, rejected: 0, passed: vec![] }
+        };
+        Ok(files.held.map_or_else(empty, |held| DecodedBatch { last: true, ..held }))
     }
 
     fn next_of_unit(&mut self) -> Result<Option<DecodedBatch>> {

@@ -278,12 +278,15 @@ fn work_is_numbered_in_position_order() {
         }
     }
     // Row groups that are left out have no number.
-    let range = ReadPlan { from: 3 * SECOND, to: 7 * SECOND, ..folder.plan("t", &columns) };
-    let outcome = scan(range, 2).unwrap();
-    assert_eq!(outcome.pieces.len(), 1 + 1 + 1 + 1 + 2 + 1);
+    let lines = ReadPlan { chunk_bytes: 1, ..folder.plan("t", &columns) };
+    let outcome = scan(ReadPlan { from: 3 * SECOND, to: 7 * SECOND, ..lines.clone() }, 2).unwrap();
+    assert_eq!(outcome.pieces.len(), 209 + 9 - 3);
     assert_eq!(outcome.report.inputs[5].skipped, 5);
-    let none = ReadPlan { from: HOUR, to: 2 * HOUR, ..folder.plan("t", &columns) };
-    assert_eq!(scan(none, 2).unwrap().pieces.len(), 5);
+    assert_eq!(scan(ReadPlan { from: HOUR, to: 2 * HOUR, ..lines }, 2).unwrap().pieces.len(), 209 + 9 - 5);
+    // Small files are one piece of work, also where none of them has a record.
+    assert_eq!(scan(folder.plan("t", &columns), 2).unwrap().pieces, [218]);
+    let empty = TestFolder::with("1.csv", "t,a\n").and("2.csv", "").and("3.csv", "t,a\n\n");
+    assert_eq!(scan(empty.plan("t", &columns), 2).unwrap().pieces, [0]);
 }
 
 #[test]

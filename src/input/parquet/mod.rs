@@ -24,6 +24,7 @@ use super::columnar::{
     not_read_as, parser, possible, prunable, row_as_json, times,
 };
 use super::decoded::DecodedChunk;
+use super::meter;
 use super::times::TimeRole;
 use super::{FileReader, ReadColumn, ReadPlan, ReadTime, SourceFile};
 use crate::error::{Error, Result};
@@ -121,6 +122,14 @@ impl ParquetFile {
             units,
             rows_skipped,
         })
+    }
+
+    /// The size of the file and the hash of its bytes, as manifests write it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(super) fn hashed(&self) -> Result<(u64, String)> {
+        meter::hashed(self.handle.clone(), &self.path)
     }
 
     /// How many row groups are to be read.
