@@ -1,14 +1,16 @@
-"""Iceberg tables that Highwater writes, read by engines that are not ours: PyIceberg, DuckDB and Polars.
+"""Tables that Highwater writes, read by engines that are not ours: PyIceberg, deltalake, DuckDB and Polars.
 
     python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow,sql-sqlite]' polars duckdb==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
-    V/bin/python scripts/tables.py               # exits 1 at the first difference
+    V/bin/pip install deltalake duckdb-extension-delta==1.5.5
+    V/bin/python scripts/tables.py [iceberg|delta]        # exits 1 at the first difference
 
 Runs a job twice, with tables and with plain folders. After the run, a backfill, a retraction, an edit that adds a column,
 and an expiry, each engine must read the rows of the plain folders; each older snapshot must give the rows that it had; the
 files must be as many as planned. Then another program commits to a table, and the next run must refuse to write over it.
-Engines that are not installed are named and left out; PyIceberg must be there.
+Engines that are not installed are named and left out. PyIceberg must be there for Iceberg, and deltalake for Delta Lake.
 """
 import glob
+import importlib
 import json
 import os
 import shutil
@@ -19,9 +21,6 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
-from pyiceberg.table import StaticTable
 
 ROOT = Path(__file__).resolve().parent.parent
 BINARY = Path(os.environ.get("HIGHWATER", ROOT / "target/release/highwater"))
@@ -98,8 +97,8 @@ def write_logs():
         Path(name).write_text(text + "\n")
 
 
-def jobs(more="", zone=""):
-    for name, out, table in [("table.toml", "lake", 'table = "iceberg"'), ("plain.toml", "plain", "")]:
+def jobs(format, more="", zone=""):
+    for name, out, table in [("table.toml", "lake", f'table = "{format.name}"'), ("plain.toml", "plain", "")]:
         Path(name).write_text(JOB.format(out=out, table=table, more=more, zone=zone))
 
 
@@ -132,62 +131,22 @@ def plain(name):
     return pa.concat_tables(parts, promote_options="default"), len(files)
 
 
-def metadata(name):
-    folder = Path("lake", name, "metadata").resolve()
-    return str(folder / f"v{(folder / 'version-hint.text').read_text()}.metadata.json")
-
-
-def pyiceberg(name, snapshot=None):
-    return StaticTable.from_metadata(metadata(name)).scan(snapshot_id=snapshot).to_arrow()
-
-
-def polars():
-    import polars
-
-    def read(name, snapshot=None):
-        return polars.scan_iceberg(metadata(name), snapshot_id=snapshot).collect().to_arrow()
-
-    return read
-
-
-def duckdb():
-    import duckdb
-    import duckdb_extension_avro
-    import duckdb_extension_iceberg
-
-    session = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-    session.execute("SET TimeZone = 'UTC'")
-    for module in (duckdb_extension_avro, duckdb_extension_iceberg):
-        found = glob.glob(os.path.dirname(module.__file__) + "/**/*.duckdb_extension", recursive=True)
-        session.execute(f"LOAD '{found[0]}'")
-
-    def read(name, snapshot=None):
-        at = f", snapshot_from_id = {snapshot}" if snapshot else ""
-        # The folder itself is the catalog, by its hint; the metadata file is read where a snapshot is asked for.
-        where = metadata(name) if snapshot else str(Path("lake", name).resolve())
-        return session.sql(f"SELECT * FROM iceberg_scan('{where}'{at})").to_arrow_table()
-
-    return read
-
-
-def engines():
-    found = {"pyiceberg": pyiceberg}
-    for name, make in [("polars", polars), ("duckdb", duckdb)]:
-        try:
-            found[name] = make()
-        except Exception as error:  # Not installed, or of another version.
-            print(f"{name} is left out: {str(error).splitlines()[0]}")
-    return found
-
-
 def described():
     text = highwater("tables", "table.toml", "--json")
     return {Path(t["path"]).name: t for t in json.loads(text[: text.rindex("]") + 1])}
 
 
 class Checks:
-    def __init__(self):
-        self.engines = engines()
+    def __init__(self, format):
+        self.format = format
+        self.engines = {}
+        for name, make in format.engines():
+            try:
+                self.engines[name] = make()
+            except Exception as error:  # Not installed, or of another version.
+                if name == format.needed:
+                    raise
+                print(f"{name} is left out: {str(error).splitlines()[0]}")
         self.snapshots = {name: {} for name in TABLES}
 
     def now(self, what):
@@ -198,9 +157,9 @@ class Checks:
             table = tables[name]
             if table["files"] != files or table["rows"] != want.num_rows:
                 fail(f"{what}: {name} has {table['files']} files and {table['rows']} rows, and not {files} and {want.num_rows}")
-            planned = list(StaticTable.from_metadata(metadata(name)).scan().plan_files())
-            if len(planned) != files or any(not os.path.exists(task.file.file_path) for task in planned):
-                fail(f"{what}: {name}: PyIceberg plans {len(planned)} files, and not {files}")
+            planned = self.format.files(name)
+            if len(planned) != files or any(not os.path.exists(file) for file in planned):
+                fail(f"{what}: {name}: {self.format.needed} plans {len(planned)} files, and not {files}")
             columns = [column["name"] for column in table["columns"]]
             rows = ordered(with_types(want, table), columns)
             for engine, read in self.engines.items():
@@ -237,76 +196,28 @@ def with_types(table, described):
     return table
 
 
-def pruned():
-    """A filter on the time of the window reads few files, by the hidden partition."""
-    table = StaticTable.from_metadata(metadata("views"))
-    few = list(table.scan(row_filter="window_start >= '2024-06-01T02:00:00+00:00' and window_start < '2024-06-01T03:00:00+00:00'").plan_files())
-    if len(few) != 1:
-        fail(f"an hour of views is planned to be read from {len(few)} files")
-    few = list(StaticTable.from_metadata(metadata("by_code")).scan(row_filter="postcode == 'AB7'").plan_files())
-    if len(few) != 1:
-        fail(f"a postcode is planned to be read from {len(few)} files")
-    print("filters: one file of each is planned")
-
-
-def meddled():
-    """Another program deletes rows; the next run refuses, and after a roll back it runs."""
-    from pyiceberg.catalog.sql import SqlCatalog
-
-    shutil.rmtree("catalog", ignore_errors=True)
-    os.makedirs("catalog")
-    catalog = SqlCatalog("c", uri="sqlite:///catalog/c.db", warehouse="file://" + os.path.abspath("catalog"))
-    catalog.create_namespace("n")
-    table = catalog.register_table("n.views", metadata("views"))
-    ours = table.metadata.current_snapshot_id
-    table.delete("postcode == 'AB7'")
-    folder = Path("lake/views/metadata")
-    version = int((folder / "version-hint.text").read_text())
-    # A catalog of files gives the commit the next number.
-    shutil.copy(table.metadata_location.removeprefix("file://"), folder / f"v{version + 1}.metadata.json")
-    (folder / "version-hint.text").write_text(str(version + 1))
-    before = sorted(map(str, Path("lake").rglob("*")))
-    text = highwater("run", "table.toml", code=4)
-    if "another program has changed the table" not in text or str(ours) not in text:
-        fail(f"a run over the commit of another program says: {text}")
-    text = highwater("backfill", "table.toml", "late/late.csv", code=4)
-    if "another program has changed the table" not in text:
-        fail(f"a backfill over the commit of another program says: {text}")
-    if [p for p in sorted(map(str, Path("lake").rglob("*"))) if "lock" not in p] != [p for p in before if "lock" not in p]:
-        fail("a refused run changed files")
-    problem = described()["views"].get("problem", "")
-    if "another program" not in problem:
-        fail("`tables` does not name the change")
-    # The other program takes its change back.
-    for task in [version + 1]:
-        os.remove(folder / f"v{task}.metadata.json")
-    (folder / "version-hint.text").write_text(str(version))
-    highwater("run", "table.toml")
-    print("another program: its commit is named, and not written over")
-
-
-def main():
-    home = Path(tempfile.mkdtemp(prefix="highwater-tables-"))
+def check(format):
+    home = Path(tempfile.mkdtemp(prefix=f"highwater-tables-{format.name}-"))
     os.chdir(home)
     try:
         write_logs()
-        checks = Checks()
+        checks = Checks(format)
         both = lambda *args: [highwater(*(a if a != "JOB" else job for a in args)) for job in ("table.toml", "plain.toml")]
         for zone in ["", 'timezone = "America/New_York"']:
             shutil.rmtree("lake", ignore_errors=True), shutil.rmtree("plain", ignore_errors=True)
             checks.snapshots = {name: {} for name in TABLES}
-            jobs(zone=zone)
+            jobs(format, zone=zone)
             both("run", "JOB")
             checks.now("run")
             both("run", "JOB")
             checks.now("run again")
             if not zone:
-                pruned()
+                format.pruned(fail)
             both("backfill", "JOB", "late/late.csv")
             checks.now("backfill")
             both("backfill", "JOB", "late/late.csv", "--retract")
             checks.now("retraction")
-            jobs(more=', most = "max(price)"', zone=zone)
+            jobs(format, more=', most = "max(price)"', zone=zone)
             both("run", "JOB")
             checks.now("edit")
             checks.travel("time travel")
@@ -314,14 +225,20 @@ def main():
             checks.now("expiry")
             checks.travel("after expiry")
             for name in TABLES:
-                kept = sum(1 for _ in Path("lake", name, "data").rglob("*.parquet") if "_highwater" not in str(_))
-                reached = {task.file.file_path for entry in described()[name]["history"] for task in StaticTable.from_metadata(metadata(name)).scan(snapshot_id=entry["snapshot"]).plan_files()}
-                if kept != len(reached):
-                    fail(f"after an expiry {name} keeps {kept} files, and its snapshots reach {len(reached)}")
-        meddled()
+                kept, history = format.parts(name), described()[name]["history"]
+                reached = {file for entry in history for file in format.files(name, entry["snapshot"])}
+                if set(kept) != reached:
+                    fail(f"after an expiry {name} keeps {len(kept)} files, and its snapshots reach {len(reached)}")
+        format.meddled(highwater, described, fail)
     finally:
         os.chdir("/")
         shutil.rmtree(home)
+
+
+def main():
+    wanted = sys.argv[1:] or ["iceberg", "delta"]
+    for name in wanted:
+        check(importlib.import_module(f"tables_{name}"))
 
 
 if __name__ == "__main__":

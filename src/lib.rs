@@ -38,7 +38,7 @@
 //! | [`group`] | (window, key) → partial aggregates by slice, key and lateness, merged exactly |
 //! | [`input`] | files, chunks, CSV, JSON Lines, Parquet, Avro → batches; bad records; type inference |
 //! | [`sink`] | staging, journalled commit, manifest; Parquet, CSV, JSON Lines, tables |
-//! | [`table`] | Iceberg: metadata, snapshots, expiry |
+//! | [`table`] | Iceberg and Delta Lake: metadata, snapshots, expiry |
 //! | [`keyed`] | who came first of a key, and who came again |
 //! | [`lookup`] | answers of a service, asked for once and recorded |
 //! | [`expr`] | SQL expressions of one row: a typed tree, evaluated on Arrow arrays |

@@ -6,7 +6,7 @@ use crate::error::{Result, exit};
 use crate::job;
 use crate::sink::value::TimeText;
 use crate::sink::{Manifest, Target, TargetKind, recover};
-use crate::table::{LoadedTable, TableDescription};
+use crate::table::{TableDescription, TableInPlace};
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -35,7 +35,8 @@ struct ListedOutput {
 
 struct ListedContent {
     columns: Vec<(String, String)>,
-    rows: u64,
+    /// None where a table does not tell them.
+    rows: Option<u64>,
     files: u64,
     bytes: u64,
     table: Option<TableDescription>,
@@ -57,11 +58,10 @@ impl TablesArgs {
 fn listed(target: &Target) -> Result<ListedOutput> {
     let path = target.path.display().to_string();
     if let TargetKind::Table(format) = target.kind {
+        let table = TableInPlace::load(&target.path, format)?;
         let format = format.name().to_string();
-        let Some(table) = LoadedTable::load(&target.path)? else {
-            return Ok(ListedOutput { path, format, content: None });
-        };
-        let description = TableDescription::of(&table);
+        let Some(table) = table else { return Ok(ListedOutput { path, format, content: None }) };
+        let description = table.describe()?;
         let content = ListedContent {
             columns: description.columns.clone(),
             rows: description.rows,
@@ -77,7 +77,7 @@ fn listed(target: &Target) -> Result<ListedOutput> {
     };
     let content = ListedContent {
         columns: columns(&manifest),
-        rows: manifest.parts.iter().map(|part| part.rows).sum(),
+        rows: Some(manifest.parts.iter().map(|part| part.rows).sum()),
         files: manifest.parts.len() as u64,
         bytes: manifest.parts.iter().map(|part| part.bytes).sum(),
         table: None,
@@ -128,7 +128,8 @@ fn document(all: &[ListedOutput]) -> ReportDocument {
             out.line(format!("{}: was not written yet", data(path)));
             continue;
         };
-        let (rows, files) = (count(content.rows, "row", "rows"), count(content.files, "file", "files"));
+        let rows = content.rows.map_or("an unknown number of rows".into(), |rows| count(rows, "row", "rows"));
+        let files = count(content.files, "file", "files");
         out.line(format!("{}: {format}, {rows} in {files}, {}", data(path), human_bytes(content.bytes)));
         let columns = content.columns.iter().map(|(name, ty)| format!("{} {ty}", data(name)));
         out.item(format!("columns: {}", columns.collect::<Vec<_>>().join(", ")));
@@ -169,7 +170,10 @@ fn history(table: &TableDescription) -> Vec<TableColumn> {
         TableColumn::values("operation", all.iter().map(|snapshot| snapshot.operation.clone())),
         TableColumn::numbers("files\nadded", numbers(&|snapshot| snapshot.added)),
         TableColumn::numbers("files\nremoved", numbers(&|snapshot| snapshot.removed)),
-        TableColumn::numbers("rows", numbers(&|snapshot| snapshot.rows)),
+        TableColumn::numbers(
+            "rows",
+            all.iter().map(|snapshot| snapshot.rows.map_or("unknown".into(), ui::grouped)),
+        ),
         TableColumn::words(
             "",
             all.iter().map(|snapshot| match snapshot.ours {

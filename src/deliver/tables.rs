@@ -1,7 +1,7 @@
 //! Outputs that are tables: their columns, partitions and order, from the plan.
 //!
 //! # Contract
-//! * Where files are divided by the time of a column that they have, in UTC, the table divides by a transform of that column,
+//! * Where files are divided by the time of a column that they have, in UTC, a table of Iceberg divides by a transform of that column,
 //!   the finest that `partition_by` names: a reader that asks for a time then skips files, and knows no extra column.
 //! * Else the parts of the time are columns of the table, and so is each column that names partitions. Their values stand in
 //!   the metadata of each file, and not in the file.
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan, PlannedColumn};
 use crate::rows::PartitionPart;
 use crate::sink::Transaction;
-use crate::table::{FolderValue, TableField, TablePartition, TableShape, Transform};
+use crate::table::{FolderValue, TableField, TableFormat, TablePartition, TableShape, Transform};
 use crate::time::Zone;
 
 /// Tells `transaction` what the tables of `plan` are; `of` are the numbers of its targets.
@@ -30,7 +30,7 @@ pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
     {
         let schema = late_schema(late);
         let names: Vec<&str> = schema.names().collect();
-        let column = |field: &Field| TableField::new(&field.name, field.ty, &names);
+        let column = |field: &Field| TableField::new(format, &field.name, field.ty, &names);
         let columns = schema.fields.iter().map(column).collect();
         let shape = TableShape { format, job: plan.name.clone(), columns, partition: vec![], sort: vec![] };
         transaction.describe(outputs.len(), shape)?;
@@ -50,10 +50,11 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
     let names: Vec<&str> = output.columns.names().collect();
     let column = |at: usize| {
         let field = &output.columns.fields[at];
-        TableField::new(&field.name, field.ty, &names)
+        TableField::new(format, &field.name, field.ty, &names)
     };
     let mut columns: Vec<TableField> = output.written().into_iter().map(column).collect();
-    let hidden = hidden(plan, output);
+    // Partitions of Delta Lake are columns, always.
+    let hidden = if format == TableFormat::Iceberg { hidden(plan, output) } else { None };
     let mut partition = vec![];
     for (folder, part) in output.partition_by.iter().enumerate() {
         let (name, ty) = match part {
@@ -69,7 +70,7 @@ pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
             // Never a folder.
             PartitionPart::Stretch(_) => continue,
         };
-        columns.push(TableField::new(&name, ty, &names));
+        columns.push(TableField::new(format, &name, ty, &names));
         let from = FolderValue::Text(folder);
         partition.push(TablePartition {
             name: name.clone(),

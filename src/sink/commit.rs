@@ -21,7 +21,7 @@ use super::stage::{StagedFile, StagedPart, Staging};
 use super::{RejectsWriter, failpoint, fsutil, ledger, manifest};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
-use crate::table::{self, LoadedTable, METADATA, TableShape};
+use crate::table::{self, TableInPlace, TableShape};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ struct Output {
     staging: Arc<Staging>,
     old: Option<Manifest>,
     /// Of a table what lies in place.
-    base: Option<LoadedTable>,
+    base: Option<TableInPlace>,
     /// Of a table what the job makes of it, and the ids of its columns.
     shape: OnceLock<(TableShape, BTreeMap<String, i32>)>,
     /// Whether recovery is done: until then what lies in the state folder is a dead run's, not ours.
@@ -199,7 +199,7 @@ impl Transaction {
     /// A job error: a column changes its type in a way that the format does not allow.
     pub fn describe(&self, output: usize, shape: TableShape) -> Result<()> {
         let output = &self.outputs[output];
-        let ids = table::column_ids(output.base.as_ref(), &shape)?;
+        let ids = table::column_ids(&output.target.path, output.base.as_ref(), &shape)?;
         // An output has one shape in a job, so a second one would be the same.
         let _ = output.shape.set((shape, ids));
         Ok(())
@@ -443,9 +443,9 @@ impl Output {
     fn load(&mut self) -> Result<()> {
         self.old = self.target.manifest()?;
         let mut file = self.place.state.join(manifest::FILE);
-        if self.target.is_table() {
-            self.base = LoadedTable::load(&self.target.path)?;
-            file = ledger::file(&self.target.path).unwrap_or(file);
+        if let TargetKind::Table(format) = self.target.kind {
+            self.base = TableInPlace::load(&self.target.path, format)?;
+            file = self.base.as_ref().and_then(ledger::file).unwrap_or(file);
         }
         let folder = self.place.state.join(STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
@@ -511,18 +511,19 @@ impl Output {
         parts: &[StagedPart],
         renames: Vec<Rename>,
     ) -> Result<Option<SnapshotOperations>> {
-        if self.old.as_ref() == Some(manifest) {
-            let again = SnapshotOperations { parts: renames, snapshot: None };
-            return Ok((!again.parts.is_empty()).then_some(again));
-        }
         let described = self.shape.get();
         let (shape, _) =
             described.ok_or_else(|| Error::fault("a table is committed that was not described"))?;
+        let format = shape.format;
+        if self.old.as_ref() == Some(manifest) {
+            let again = SnapshotOperations { format, parts: renames, snapshot: None };
+            return Ok((!again.parts.is_empty()).then_some(again));
+        }
         let staging = self.place.state.join(STAGING);
         let ledgers = (self.old.as_ref(), manifest);
-        Ways::default().look(&self.target.path, &snapshot::metadata_below())?;
+        Ways::default().look(&self.target.path, &snapshot::metadata_below(format))?;
         let files = snapshot::stage(&self.place, &staging, self.base.as_ref(), shape, ledgers, parts)?;
-        Ok(Some(SnapshotOperations { parts: renames, snapshot: Some(files) }))
+        Ok(Some(SnapshotOperations { format, parts: renames, snapshot: Some(files) }))
     }
 
     /// The renames of the staged ones of `files`, for which the folders are made. Refuses to replace a file that is
@@ -581,9 +582,9 @@ impl Output {
             fsutil::remove_empty_below(&self.place.root);
             fsutil::remove_empty_below(&self.place.state);
         }
-        if self.target.is_table() {
+        if let TargetKind::Table(format) = self.target.kind {
             // Fails where it holds anything, as it should.
-            let _ = fs::remove_dir(self.target.path.join(METADATA));
+            let _ = fs::remove_dir(self.target.path.join(format.metadata()));
         }
         self.lock = None;
         self.remove_created();

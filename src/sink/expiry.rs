@@ -10,9 +10,9 @@ use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
 use super::snapshot::{PutSnapshot, metadata_below, put_version};
-use super::{Target, failpoint, fsutil};
+use super::{Target, TargetKind, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, ExpiredTable, KeepRule, LoadedTable, METADATA};
+use crate::table::{self, ExpiredTable, KeepRule, TableInPlace};
 use std::fs;
 use std::path::Path;
 
@@ -28,10 +28,10 @@ pub fn expire(
     rule: KeepRule,
     plan_only: bool,
 ) -> Result<Option<ExpiredTable>> {
+    let TargetKind::Table(format) = target.kind else { return Ok(None) };
     target.refuse_linked_state()?;
-    Ways::default().look(&target.path, &metadata_below())?;
-    let ours = |table: &LoadedTable| table.has_ledger();
-    if !LoadedTable::load(&target.path)?.as_ref().is_some_and(ours) {
+    Ways::default().look(&target.path, &metadata_below(format))?;
+    if !TableInPlace::load(&target.path, format)?.as_ref().is_some_and(TableInPlace::has_ledger) {
         return Ok(None);
     }
     let created = fsutil::create_folders(&target.state())?;
@@ -41,16 +41,20 @@ pub fn expire(
     if let Recovery::Busy(taken) = journal::recover(&place, std::slice::from_ref(&place.state), &known)? {
         return Err(taken);
     }
-    let Some(table) = LoadedTable::load(&target.path)? else { return Ok(None) };
+    let Some(table) = TableInPlace::load(&target.path, format)? else { return Ok(None) };
     let planned = table::expire(&table, rule, table::now())?;
     if !plan_only {
         let staging = place.state.join(STAGING);
+        for (name, bytes) in &planned.before {
+            failpoint::step("put checkpoint")?;
+            fsutil::write_atomically(&table.folder().join(format.metadata()).join(name), bytes)?;
+        }
         if let Some((version, bytes)) = &planned.commit {
             fs::create_dir_all(&staging).map_err(|e| Error::io("create the folder", &staging, e))?;
             let staged = staging.join("version.metadata");
             fsutil::write_atomically(&staged, bytes)?;
             failpoint::step("put expired version")?;
-            let put = put_version(&table.folder.join(METADATA), &staged, *version);
+            let put = put_version(table.folder(), format, &staged, *version);
             fsutil::remove_folder(&staging)?;
             if let PutSnapshot::Conflict(error) = put? {
                 return Err(error);

@@ -8,6 +8,7 @@
 use super::STATE_FOLDER;
 use super::place::{RecoveredOutput, Target, TargetKind};
 use crate::error::{Error, Result};
+use crate::table::TableFormat;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +53,9 @@ pub(super) fn is_plain(path: &str) -> bool {
 pub(super) fn is_part(kind: TargetKind, name: &str, path: &str) -> bool {
     match kind {
         TargetKind::Folder | TargetKind::Table(_) => {
-            is_plain(path) && path.split('/').next() != Some(STATE_FOLDER)
+            // The log of a table of Delta Lake lies beside its parts.
+            let not_parts = [STATE_FOLDER, TableFormat::Delta.metadata()];
+            is_plain(path) && !not_parts.iter().any(|name| path.split('/').next() == Some(name))
         }
         TargetKind::File => path == name,
     }
@@ -158,10 +161,11 @@ mod tests {
                     "_highwater",
                     "_highwater/state",
                     "../x",
-                    "_highwater/g/changes/1"
+                    "_highwater/g/changes/1",
+                    "_delta_log/00000000000000000000.json"
                 ]
             ),
-            [false; 5]
+            [false; 6]
         );
         assert_eq!(of(&file, &["g.csv", "_highwater/g.csv/changes/1.log"]), [true; 2]);
         assert_eq!(

@@ -256,15 +256,15 @@ fn checked(
             ways.look(&place.root, &format!("{staging}/{name}"))?;
         }
         if let Some(table) = &operations.table {
-            let folder = snapshot::table_of(&place);
-            let stray = folder.map_or(Some("data"), |_| table.stray());
+            let folder = table.format.folder(&place.root);
+            let stray = folder.map_or(Some("data".to_string()), |_| table.stray());
             if let Some(name) = stray {
                 return Err(astray(
                     primary,
                     &format!("names `{name}`, which is not a file of a table's metadata"),
                 ));
             }
-            folder.map_or(Ok(()), |folder| ways.look(folder, &snapshot::metadata_below()))?;
+            folder.map_or(Ok(()), |folder| ways.look(folder, &snapshot::metadata_below(table.format)))?;
         }
         let of_table = operations.table.iter().flat_map(|table| &table.parts);
         let parts = operations.renames.iter().chain(of_table).map(|rename| &rename.part);

@@ -3,7 +3,7 @@
 use super::Manifest;
 use super::manifest::{VERSION, parse_versioned};
 use crate::error::{Error, Result};
-use crate::table::LoadedTable;
+use crate::table::{TableFormat, TableInPlace};
 use flate2::read::GzDecoder;
 use std::fs;
 use std::io::Read;
@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 /// No ledger is larger than this: a damaged file must not fill the memory.
 const LARGEST: u64 = 4 << 30;
 
-/// The manifest of the table in `folder`; `None` where no commit of Highwater wrote one there.
+/// The manifest of the table of `format` in `folder`; `None` where no commit of Highwater wrote one there.
 ///
 /// # Errors
 /// A machine error: the table was moved, or another program has changed it since; its ledger cannot be read.
-pub(super) fn load(folder: &Path) -> Result<Option<Manifest>> {
-    let Some(table) = LoadedTable::load(folder)?.filter(LoadedTable::has_ledger) else { return Ok(None) };
+pub(super) fn load(folder: &Path, format: TableFormat) -> Result<Option<Manifest>> {
+    let table = TableInPlace::load(folder, format)?.filter(TableInPlace::has_ledger);
+    let Some(table) = table else { return Ok(None) };
     let (path, hash) = table.ledger()?;
     let bytes = fs::read(&path).map_err(|e| Error::io("read the ledger", &path, e))?;
     if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {
@@ -32,7 +33,7 @@ pub(super) fn load(folder: &Path) -> Result<Option<Manifest>> {
     parse_versioned(&text, VERSION, "ledger", &path).map(Some)
 }
 
-/// The file of the ledger of the table in `folder`, if it has one.
-pub(super) fn file(folder: &Path) -> Option<PathBuf> {
-    LoadedTable::load(folder).ok().flatten()?.ledger().ok().map(|(path, _)| path)
+/// The file of the ledger of a table, if it has one.
+pub(super) fn file(table: &TableInPlace) -> Option<PathBuf> {
+    table.ledger().ok().map(|(path, _)| path)
 }

@@ -2,7 +2,7 @@
 
 use super::STATE_FOLDER;
 use crate::error::{Error, Result};
-use crate::table::{self, TableFormat};
+use crate::table::TableFormat;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,8 @@ pub enum TargetKind {
     Folder,
     /// One file. Its state lies in `_highwater/NAME` beside it.
     File,
-    /// A table, whose parts lie in `PATH/data`. Its state lies in `PATH/data/_highwater`, and its manifests are the ledgers
-    /// of its snapshots.
+    /// A table. Its format says in which folder its parts lie; its state lies in `_highwater` there, and its manifests are the
+    /// ledgers of its snapshots.
     Table(TableFormat),
 }
 
@@ -65,7 +65,7 @@ impl Target {
     /// The folder that the output's parts lie in.
     pub fn root(&self) -> PathBuf {
         let root = match self.kind {
-            TargetKind::Table(_) => return self.path.join(table::DATA),
+            TargetKind::Table(format) => return format.root(&self.path),
             TargetKind::Folder => Some(self.path.as_path()),
             TargetKind::File => self.path.parent(),
         };
@@ -84,7 +84,7 @@ impl Target {
     /// The file that changes with each commit: the manifest, or of a table what names its newest version.
     pub fn manifest_file(&self) -> PathBuf {
         match self.kind {
-            TargetKind::Table(_) => self.path.join(table::METADATA).join(table::TableFileNames::hint()),
+            TargetKind::Table(format) => format.newest_file(&self.path),
             TargetKind::Folder | TargetKind::File => self.state().join(super::manifest::FILE),
         }
     }

@@ -4,14 +4,14 @@
 //! * Until the journal is in place, nothing of a table changes but its staging folder.
 //! * Then parts and metadata are put in place under new names, which no reader looks for, and then the version of the
 //!   metadata by a hard link, which fails where a file has the name: so of two writers one wins.
-//! * The hint comes last; readers and writers do without it.
+//! * The hint of Iceberg, and a checkpoint of Delta Lake, come last; readers and writers do without them.
 
 use super::journal_parts::Rename;
 use super::place::RecoveredOutput;
 use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, DATA, LoadedTable, METADATA, TableFile, TableFileNames, TableShape};
+use crate::table::{self, TableFile, TableFileNames, TableFormat, TableInPlace, TableShape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// What a commit does to a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SnapshotOperations {
+    /// The format of the table.
+    #[serde(default)]
+    pub format: TableFormat,
     /// Staged parts, and their paths below the folder of parts.
     pub parts: Vec<Rename>,
     /// The new snapshot; none where parts are written again as they were.
@@ -36,6 +39,9 @@ pub(super) struct SnapshotFiles {
     pub staged: String,
     /// Its number.
     pub version: u64,
+    /// Staged files of the metadata that are put in place behind the version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Rename>,
 }
 
 /// What came of the attempt to put a version of the metadata in place.
@@ -47,8 +53,8 @@ pub(super) enum PutSnapshot {
 }
 
 /// The folder of the table whose parts lie in the folder of `place`.
-fn folder(place: &RecoveredOutput) -> &Path {
-    place.root.parent().unwrap_or(&place.root)
+fn folder(place: &RecoveredOutput, format: TableFormat) -> &Path {
+    format.folder(&place.root).unwrap_or(&place.root)
 }
 
 /// Writes what a snapshot needs into the folder `staging`: the table gets the parts and the ledger of `manifest`.
@@ -58,12 +64,12 @@ fn folder(place: &RecoveredOutput) -> &Path {
 pub(super) fn stage(
     place: &RecoveredOutput,
     staging: &Path,
-    base: Option<&LoadedTable>,
+    base: Option<&TableInPlace>,
     shape: &TableShape,
     (old, manifest): (Option<&Manifest>, &Manifest),
     parts: &[StagedPart],
 ) -> Result<SnapshotFiles> {
-    let folder = folder(place);
+    let folder = folder(place, shape.format);
     let before: HashSet<&str> =
         old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
     let file = |staged: &StagedPart| TableFile {
@@ -73,20 +79,25 @@ pub(super) fn stage(
         statistics: staged.statistics.clone(),
     };
     let now: Vec<TableFile> = parts.iter().map(file).collect();
-    let change = table::plan_commit(folder, base, shape, &before, &now, &manifest.to_json(), table::now())?;
-    is_next(place, change.version)?;
+    let parts = (&before, now.as_slice());
+    let change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
+    is_next(folder, shape.format, change.version)?;
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
-    let metadata = folder.join(METADATA);
+    let metadata = folder.join(shape.format.metadata());
     fsutil::create_folders(&metadata)?;
-    let mut files = vec![];
-    for (number, (name, bytes)) in change.files.into_iter().enumerate() {
-        let staged = format!("{number}.metadata");
-        write(&staging.join(&staged), &bytes)?;
-        files.push(Rename { staged, part: name, bytes: bytes.len() as u64 });
-    }
+    let stage_all = |all: Vec<(String, Vec<u8>)>, ending: &str| {
+        let stage = |(number, (part, bytes)): (usize, (String, Vec<u8>))| {
+            let staged = format!("{number}.{ending}");
+            write(&staging.join(&staged), &bytes)?;
+            Ok(Rename { staged, part, bytes: bytes.len() as u64 })
+        };
+        all.into_iter().enumerate().map(stage).collect::<Result<Vec<_>>>()
+    };
+    let files = stage_all(change.files, "metadata")?;
+    let behind = stage_all(change.behind, "behind")?;
     let staged = "version.metadata".to_string();
     write(&staging.join(&staged), &change.metadata)?;
-    Ok(SnapshotFiles { files, staged, version: change.version })
+    Ok(SnapshotFiles { files, staged, version: change.version, behind })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -99,23 +110,27 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Fails where the version is there: another writer was faster.
-fn is_next(place: &RecoveredOutput, version: u64) -> Result<()> {
-    let path = folder(place).join(METADATA).join(TableFileNames::version(version));
-    if path.symlink_metadata().is_ok() { Err(table::conflict(folder(place))) } else { Ok(()) }
+fn is_next(folder: &Path, format: TableFormat, version: u64) -> Result<()> {
+    let path = folder.join(format.metadata()).join(format.version_file(version));
+    if path.symlink_metadata().is_ok() { Err(table::conflict(folder)) } else { Ok(()) }
 }
 
 impl SnapshotOperations {
     /// The names of all staged files.
     pub fn staged(&self) -> impl Iterator<Item = &String> {
         let snapshot = self.snapshot.iter();
-        let files = snapshot.clone().flat_map(|snapshot| &snapshot.files).chain(&self.parts);
+        let files = snapshot.clone().flat_map(|snapshot| snapshot.files.iter().chain(&snapshot.behind));
+        let files = files.chain(&self.parts);
         files.map(|rename| &rename.staged).chain(snapshot.map(|snapshot| &snapshot.staged))
     }
 
     /// The first name of a file that a commit has no business with.
-    pub fn stray(&self) -> Option<&str> {
-        let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
-        files.map(|file| file.part.as_str()).find(|name| !TableFileNames::is_ours(name))
+    pub fn stray(&self) -> Option<String> {
+        let snapshot = self.snapshot.as_ref()?;
+        let name = |file: &Rename| file.part.clone();
+        let before = snapshot.files.iter().map(name).find(|name| !self.format.is_ours(name));
+        let is_behind = |name: &String| self.format.is_behind(name, snapshot.version);
+        before.or_else(|| snapshot.behind.iter().map(name).find(|name| !is_behind(name)))
     }
 
     /// Puts parts and metadata in place, all but the version.
@@ -128,7 +143,8 @@ impl SnapshotOperations {
         staging: &Path,
         put: impl Fn(&Path, &Path, u64) -> Result<()>,
     ) -> Result<()> {
-        let metadata = folder(place).join(METADATA);
+        let folder = folder(place, self.format);
+        let metadata = folder.join(self.format.metadata());
         let mut touched: HashSet<PathBuf> = HashSet::new();
         for Rename { staged, part, bytes } in &self.parts {
             failpoint::step("rename part")?;
@@ -146,7 +162,7 @@ impl SnapshotOperations {
                 put(&staging.join(staged), &metadata.join(part), *bytes)?;
             }
             fsutil::sync_folder(&metadata)?;
-            fsutil::sync_folder(folder(place))?;
+            fsutil::sync_folder(folder)?;
         }
         Ok(())
     }
@@ -156,21 +172,40 @@ impl SnapshotOperations {
     /// # Errors
     /// The file system refuses.
     pub fn put(&self, place: &RecoveredOutput, staging: &Path) -> Result<PutSnapshot> {
-        let Some(SnapshotFiles { staged, version, .. }) = &self.snapshot else {
+        let Some(SnapshotFiles { staged, version, behind, .. }) = &self.snapshot else {
             return Ok(PutSnapshot::Done);
         };
         failpoint::step("put version")?;
-        let metadata = folder(place).join(METADATA);
-        put_version(&metadata, &staging.join(staged), *version)
+        let folder = folder(place, self.format);
+        let put = put_version(folder, self.format, &staging.join(staged), *version)?;
+        if matches!(put, PutSnapshot::Done) {
+            let metadata = folder.join(self.format.metadata());
+            for Rename { staged, part, .. } in behind {
+                failpoint::step("put behind")?;
+                let (staged, to) = (staging.join(staged), metadata.join(part));
+                // One that is not there was put in place by an earlier attempt.
+                if staged.exists() {
+                    fs::rename(&staged, &to).map_err(|e| Error::io("replace", &to, e))?;
+                }
+            }
+            fsutil::sync_folder(&metadata)?;
+        }
+        Ok(put)
     }
 }
 
-/// Links `staged` as the version of the metadata in the folder `metadata`, and names it in the hint.
+/// Links `staged` as the version of the metadata of the table in `folder`, and names it in the hint, where the format has one.
 ///
 /// # Errors
 /// The file system refuses.
-pub(super) fn put_version(metadata: &Path, staged: &Path, version: u64) -> Result<PutSnapshot> {
-    let to = metadata.join(TableFileNames::version(version));
+pub(super) fn put_version(
+    folder: &Path,
+    format: TableFormat,
+    staged: &Path,
+    version: u64,
+) -> Result<PutSnapshot> {
+    let metadata = &folder.join(format.metadata());
+    let to = metadata.join(format.version_file(version));
     match fs::hard_link(staged, &to) {
         Ok(()) => fsutil::sync_folder(metadata)?,
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
@@ -178,11 +213,13 @@ pub(super) fn put_version(metadata: &Path, staged: &Path, version: u64) -> Resul
             let same =
                 fs::read(staged).ok().zip(fs::read(&to).ok()).is_some_and(|(ours, there)| ours == there);
             if !same {
-                let folder = metadata.parent().unwrap_or(metadata);
                 return Ok(PutSnapshot::Conflict(table::conflict(folder)));
             }
         }
         Err(e) => return Err(Error::io("put in place", &to, e)),
+    }
+    if format != TableFormat::Iceberg {
+        return Ok(PutSnapshot::Done);
     }
     failpoint::step("put hint")?;
     // A later version may have come since a first attempt, and the hint does not go back.
@@ -199,12 +236,7 @@ pub(super) fn is_named_by_content(root: &Path, path: &str) -> bool {
     fsutil::content(&root.join(path)).is_ok_and(|(_, hash)| hash == stem)
 }
 
-/// The folder of the metadata of the table that is the output at `place`, below the folder of the table.
-pub(super) fn metadata_below() -> String {
-    format!("{METADATA}/x")
-}
-
-/// The folder of a table, of which links are refused, and the folder of parts in it.
-pub(super) fn table_of(place: &RecoveredOutput) -> Option<&Path> {
-    place.root.file_name().filter(|name| *name == DATA).and(place.root.parent())
+/// A file of the metadata of a table, below the folder of the table.
+pub(super) fn metadata_below(format: TableFormat) -> String {
+    format!("{}/x", format.metadata())
 }

@@ -4,7 +4,7 @@ use super::guard::{Ways, is_kept, is_part};
 use super::place::{JOURNAL, Target, TargetKind};
 use super::{Manifest, STATE_FOLDER, ledger, manifest};
 use crate::error::{Error, Result};
-use crate::table;
+use crate::table::{TableFormat, TableInPlace};
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ impl Target {
         self.refuse_linked_state()?;
         let (root, state) = (self.root(), self.state());
         let manifest = match self.kind {
-            TargetKind::Table(_) => ledger::load(&self.path)?,
+            TargetKind::Table(format) => ledger::load(&self.path, format)?,
             TargetKind::Folder | TargetKind::File => Manifest::load(&state)?,
         };
         let Some(manifest) = manifest else { return Ok(None) };
@@ -62,7 +62,7 @@ impl Target {
                 Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
             }
             TargetKind::Folder | TargetKind::Table(_) if self.is_ours() => Ok(()),
-            TargetKind::Table(_) => self.refuse_foreign_table(),
+            TargetKind::Table(format) => self.refuse_foreign_table(format),
             // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
@@ -86,24 +86,27 @@ impl Target {
     }
 
     /// Refuses a folder in which a table is to be made and other files lie.
-    fn refuse_foreign_table(&self) -> Result<()> {
+    fn refuse_foreign_table(&self, format: TableFormat) -> Result<()> {
         let path = &self.path;
         let other = "choose another path for the output, or remove that folder";
         if path.join(STATE_FOLDER).join(manifest::FILE).is_file() {
             return Err(Error::job(format!("{} is an output of Highwater, but not a table", path.display()))
                 .hint(other));
         }
-        if table::TableFormat::of_folder(path).is_some() {
-            return Err(Error::job(format!(
-                "refusing to write into {}, which is a table that Highwater did not write",
-                path.display()
-            ))
-            .hint(other));
+        if let Some(found) = TableFormat::of_folder(path) {
+            let what = match found == format {
+                true => "a table that Highwater did not write".to_string(),
+                false => format!("a table of another format ({})", found.name()),
+            };
+            return Err(
+                Error::job(format!("refusing to write into {}, which is {what}", path.display())).hint(other)
+            );
         }
         // A first run that was killed may have left the folder of parts, with nothing but its own state in it.
-        let data = path.join(table::DATA);
+        let data = format.root(path);
         let is_data = |entry: &PathBuf| path.join(entry) == data;
-        let in_data = if data.is_dir() { foreign_entry(&data)?.map(|entry| data.join(entry)) } else { None };
+        let is_below = data != *path && data.is_dir();
+        let in_data = if is_below { foreign_entry(&data)?.map(|entry| data.join(entry)) } else { None };
         let beside = foreign_entries(path)?.into_iter().find(|entry| !is_data(entry) || !data.is_dir());
         match beside.or(in_data) {
             Some(entry) if !self.is_ours() => Err(Error::job(format!(
@@ -135,12 +138,16 @@ impl Target {
             // A folder that cannot be looked at counts as ours, so that its own error is shown later.
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
-        let is_table = || match table::LoadedTable::load(&self.path) {
+        let is_table = |format| match TableInPlace::load(&self.path, format) {
             Ok(loaded) => loaded.is_some_and(|loaded| loaded.has_ledger()),
             // What cannot be read shows its own error later.
             Err(_) => true,
         };
-        is_file(JOURNAL) || if self.is_table() { is_table() } else { is_file(manifest::FILE) }
+        is_file(JOURNAL)
+            || match self.kind {
+                TargetKind::Table(format) => is_table(format),
+                TargetKind::Folder | TargetKind::File => is_file(manifest::FILE),
+            }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where the files of a table lie, and small pieces that all of them share.
 
+use super::own_names::is_part_name;
 use crate::error::{Error, Result};
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The folder of a table in which its parts lie.
 pub const DATA: &str = "data";
@@ -24,5 +26,41 @@ pub fn now() -> i64 {
 
 /// Reads a file of the metadata of a table.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, e))
+    fs::read(path).map_err(|e| Error::io("read", path, e))
+}
+
+/// The parts below the folder of parts, by the names that we give them.
+pub(super) fn parts_below(data: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut folders) = (vec![], vec![data.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for path in listed(&folder)? {
+            let Ok(there) = path.symlink_metadata() else { continue };
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if there.is_dir() && !(folder == data && name.starts_with('_') && !name.contains('=')) {
+                folders.push(path);
+            } else if there.is_file() && is_part_name(name) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The entries of a folder, sorted; none where it is not there.
+pub(super) fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
+        Err(e) => return Err(Error::io("list", folder, e)),
+    };
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("list", folder, e))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The bytes of a file.
+pub(super) fn size(path: &Path) -> u64 {
+    path.symlink_metadata().map_or(0, |there| there.len())
 }

@@ -1,31 +1,35 @@
 //! Tables: an output whose commit is a snapshot, in a format that other engines read.
 //!
 //! ```text
-//! PATH/data/<partition>/<content hash>.parquet   parts, under names that never come back
-//! PATH/data/_highwater/                          lock, journal, staging, change logs, states of groups: as of any output
-//! PATH/metadata/                                 what the format has, and the ledgers
+//! Iceberg                                        Delta Lake
+//! PATH/data/<partition>/<content hash>.parquet   PATH/<partition>/<content hash>.parquet   parts, under names that never come back
+//! PATH/data/_highwater/                          PATH/_highwater/                          lock, journal, staging: as of any output
+//! PATH/metadata/                                 PATH/_delta_log/                          what the format has, and the ledgers
 //! ```
 //!
 //! # Contract
 //! * **One commit, one snapshot.** A run, a backfill or an edit replaces exactly the files whose rows change. Where nothing
 //!   changes there is not a new snapshot.
-//! * **The commit point for readers** is one file that is put in place if it is absent: `metadata/vN.metadata.json`. All that it
-//!   names lies in place before, under new names, so no rename over a file is needed and no reader sees a part of a commit.
+//! * **The commit point for readers** is one file that is put in place if it is absent: `metadata/vN.metadata.json` of Iceberg,
+//!   `_delta_log/N.json` of Delta Lake. All that it names lies in place before, under new names, so no rename over a file is needed and no reader sees a part of a commit.
 //! * **The ledger** is the manifest of an output, compressed: which job wrote the table, of which inputs, with which
-//!   parts. The summary of a snapshot names the ledger and its hash. So a table that was moved, or that another program has
-//!   written to since, is noticed, and never overwritten.
+//!   parts. The summary of a snapshot (of Delta Lake, the information of a commit) names the ledger and its hash. So a table that
+//!   another program has written to since is noticed, and never overwritten. Iceberg names files by absolute paths, so a table
+//!   of it that was moved is noticed too.
 //! * **Pure.** This room reads tables and says what a commit writes: names and bytes. It puts nothing in place: `sink` stages,
 //!   journals and commits. Ids are hashes of the history, so equal histories at one path have equal ids; the clock is in
 //!   `timestamp-ms` alone, and never in a part.
 //! * **Deletion.** A commit deletes nothing. [`expire`] drops old snapshots, and then the files of ours that no snapshot reaches.
 //!
-//! A further format is a variant of [`TableFormat`] and a folder beside `iceberg`, with the functions that are dispatched here.
+//! A further format is a variant of [`TableFormat`] and of [`TableInPlace`], and a folder beside `iceberg`.
 
 mod avro;
 mod delta;
 mod format;
 mod iceberg;
+mod in_place;
 mod layout;
+mod own_names;
 mod reading;
 mod shape;
 mod snapshot;
@@ -33,10 +37,10 @@ mod value;
 
 pub use format::{TableFormat, of_data};
 pub use iceberg::{
-    ExpiredTable, KeepRule, LoadedTable, PlannedExpiry, SnapshotFacts, TableChange, TableDescription,
-    TableFileNames, column_ids, expire, plan_commit,
+    ExpiredTable, KeepRule, PlannedExpiry, SnapshotFacts, TableChange, TableDescription, TableFileNames,
 };
-pub use layout::{DATA, METADATA, conflict, now};
+pub use in_place::{TableInPlace, column_ids, expire, plan_commit};
+pub use layout::{conflict, now};
 pub use reading::read_snapshot;
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
 pub use snapshot::{SnapshotChoice, TableSnapshot};

@@ -27,7 +27,7 @@ pub struct TableShape {
 pub struct TableField {
     /// Its name in the files.
     pub name: String,
-    /// Its name in the table, where that of the files is reserved: readers go by ids, so the two may differ.
+    /// Its name in the table, where that of the files is reserved: readers of Iceberg go by ids, so the two may differ.
     pub shown: String,
     /// Its type.
     pub ty: DataType,
@@ -123,9 +123,10 @@ const RESERVED: [&str; 8] = [
 
 impl TableField {
     /// A column of this name in the files of a table whose files also have the columns `others`.
-    pub fn new(name: &str, ty: DataType, others: &[&str]) -> TableField {
+    pub fn new(format: TableFormat, name: &str, ty: DataType, others: &[&str]) -> TableField {
         let mut shown = name.to_string();
-        if RESERVED.contains(&name) {
+        // Readers of Delta Lake find columns by their names in files.
+        if format == TableFormat::Iceberg && RESERVED.contains(&name) {
             shown = format!("{}_", name.trim_start_matches('_'));
             while others.contains(&shown.as_str()) {
                 shown.push('_');
@@ -261,7 +262,9 @@ mod tests {
 
     #[test]
     fn reserved_names_are_others_in_the_table() {
-        let shown = |name, others: &[&str]| TableField::new(name, DataType::String, others).shown;
+        let shown = |name, others: &[&str]| {
+            TableField::new(TableFormat::Iceberg, name, DataType::String, others).shown
+        };
         assert_eq!(shown("_file", &[]), "file_");
         assert_eq!(shown("_file", &["file_", "file__"]), "file___");
         assert_eq!(shown("_place", &[]), "_place");
@@ -276,7 +279,7 @@ mod tests {
         let mut shape = TableShape {
             format: TableFormat::Iceberg,
             job: "j".into(),
-            columns: vec![TableField::new("k", DataType::String, &[])],
+            columns: vec![TableField::new(TableFormat::Iceberg, "k", DataType::String, &[])],
             partition: vec![
                 time(Transform::Hour, hour),
                 TablePartition {

@@ -25,9 +25,6 @@ pub enum TableValue {
     Text(String),
 }
 
-/// How many characters of a text a bound has, as Iceberg's own writers cut it.
-const BOUND: usize = 16;
-
 impl TableValue {
     /// The value of a folder of a partition by a column of type `ty`; `None` if the text is not of that type.
     pub fn of_folder(text: &str, ty: DataType) -> Option<TableValue> {
@@ -78,22 +75,22 @@ impl TableValue {
         })
     }
 
-    /// It as a lower bound: a long text is cut.
-    pub fn lower(self) -> TableValue {
+    /// It as a lower bound: a text is cut behind so many characters.
+    pub fn lower(self, most: usize) -> TableValue {
         match self {
-            TableValue::Text(text) => TableValue::Text(text.chars().take(BOUND).collect()),
+            TableValue::Text(text) => TableValue::Text(text.chars().take(most).collect()),
             value => value,
         }
     }
 
-    /// It as an upper bound; `None` where there is not one that is short.
-    pub fn upper(self) -> Option<TableValue> {
+    /// It as an upper bound of at most so many characters; `None` where there is not one.
+    pub fn upper(self, most: usize) -> Option<TableValue> {
         let TableValue::Text(text) = self else { return Some(self) };
-        let mut chars: Vec<char> = text.chars().take(BOUND + 1).collect();
-        if chars.len() <= BOUND {
+        let mut chars: Vec<char> = text.chars().take(most + 1).collect();
+        if chars.len() <= most {
             return Some(TableValue::Text(text));
         }
-        chars.truncate(BOUND);
+        chars.truncate(most);
         // What begins with these characters sorts before the text whose last one is the next character.
         while let Some(last) = chars.pop() {
             if let Some(next) = next_char(last) {
@@ -175,15 +172,15 @@ mod tests {
     #[test]
     fn long_texts_have_bounds_that_hold_them() {
         let long = TableValue::Text("ä".repeat(20));
-        let (lower, upper) = (long.clone().lower(), long.clone().upper().unwrap());
+        let (lower, upper) = (long.clone().lower(16), long.clone().upper(16).unwrap());
         assert_eq!(lower, TableValue::Text("ä".repeat(16)));
         assert_eq!((lower.order(&long), long.order(&upper)), (Ordering::Less, Ordering::Less));
         // The greatest character has none behind it.
-        assert_eq!(TableValue::Text("\u{10ffff}".repeat(17)).upper(), None);
+        assert_eq!(TableValue::Text("\u{10ffff}".repeat(17)).upper(16), None);
         assert_eq!(
-            TableValue::Text("\u{d7ff}".repeat(17)).upper(),
+            TableValue::Text("\u{d7ff}".repeat(17)).upper(16),
             Some(TableValue::Text("\u{d7ff}".repeat(15) + "\u{e000}"))
         );
-        assert_eq!(TableValue::Text("short".into()).upper(), Some(TableValue::Text("short".into())));
+        assert_eq!(TableValue::Text("short".into()).upper(16), Some(TableValue::Text("short".into())));
     }
 }

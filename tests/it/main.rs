@@ -41,6 +41,8 @@ mod crash;
 mod crash_backfill;
 mod crash_load;
 mod daylight;
+mod delta_reader;
+mod delta_tables;
 mod derived;
 mod docs;
 mod documents;

@@ -66,7 +66,7 @@ keys! {
     LATE_PATH: Text = "path" { examples: json!(["out/late.jsonl"]) };
 
     /// Makes the path a folder with a table that other engines read, as of an output.
-    LATE_TABLE: Word = "table" { words: &["iceberg"], examples: json!(["iceberg"]) };
+    LATE_TABLE: Word = "table" { words: &["iceberg", "delta"], examples: json!(["iceberg", "delta"]) };
 
     /// Of lines for kcat: the columns before the tab, by default the first `by` of a streamed output; at most four.
     LATE_KEY: Strings = "key" { examples: json!([["userId"]]) };

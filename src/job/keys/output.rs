@@ -31,7 +31,7 @@ keys! {
     };
 
     /// Makes the folder a table that other engines read: each run or backfill is one snapshot of it. Its files are Parquet.
-    TABLE_FORMAT: Word = "table" { words: &["iceberg"], examples: json!(["iceberg"]) };
+    TABLE_FORMAT: Word = "table" { words: &["iceberg", "delta"], examples: json!(["iceberg", "delta"]) };
 
     /// Of the table of a server: the folder that keeps what was published, by default out/ and the table's
     /// name.

@@ -149,7 +149,10 @@ impl Planner<'_> {
         if TableFormat::named(&table.value).is_none() {
             let error = Error::job(format!("unknown table format `{}`", table.value))
                 .nearest(&table.value, TableFormat::NAMES);
-            self.fault(error.hint("the table formats are: iceberg"), &table.span);
+            self.fault(
+                error.hint(format!("the table formats are: {}", TableFormat::NAMES.join(", "))),
+                &table.span,
+            );
             return false;
         }
         let is_file = !path.value.ends_with('/') && OutputFormat::of_path(Path::new(&path.value)).is_some();

@@ -39,8 +39,8 @@ pub fn of(fields: &[Field], groups: &[RowGroupMetaData]) -> Vec<PartStatistics> 
                 bytes: chunks().map(|chunk| chunk.compressed_size()).sum(),
                 values: chunks().map(|chunk| chunk.num_values()).sum(),
                 nulls,
-                lower: bound(End::Lower).map(TableValue::lower),
-                upper: bound(End::Upper).and_then(TableValue::upper),
+                lower: bound(End::Lower),
+                upper: bound(End::Upper),
             }
         })
         .collect()

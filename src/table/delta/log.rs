@@ -12,16 +12,19 @@ use std::path::{Path, PathBuf};
 /// The format, as people call it.
 pub(super) const NAME: &str = "Delta Lake";
 /// The folder of the log.
-pub(super) const LOG: &str = "_delta_log";
+pub(in crate::table) const LOG: &str = "_delta_log";
+/// The file that names the newest checkpoint.
+pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
 /// The commits and checkpoints of a table that are there.
+#[derive(Debug, Clone)]
 pub(super) struct DeltaLog {
     /// The folder of the table.
     table: PathBuf,
     /// Versions with a commit.
-    commits: BTreeSet<u64>,
+    pub commits: BTreeSet<u64>,
     /// Checkpoints by version: their files, if all are there.
-    checkpoints: BTreeMap<u64, Vec<PathBuf>>,
+    pub checkpoints: BTreeMap<u64, Vec<PathBuf>>,
 }
 
 /// A file of the log, by its name.
@@ -74,14 +77,27 @@ impl DeltaLog {
         Ok(DeltaLog { table: table.to_path_buf(), commits, checkpoints: checkpoints.collect() })
     }
 
+    /// The newest version; none where nothing was committed.
+    pub fn newest(&self) -> Option<u64> {
+        self.commits.last().max(self.checkpoints.keys().next_back()).copied()
+    }
+
+    /// The oldest version from which on each can be read; none where nothing was committed.
+    pub fn oldest(&self) -> Option<u64> {
+        let newest = self.newest()?;
+        let starts = self.checkpoints.keys().copied().chain(self.commits.contains(&0).then_some(0));
+        let is_whole = |start: &u64| (start + 1..=newest).all(|version| self.commits.contains(&version));
+        starts.filter(is_whole).min()
+    }
+
     /// The version that is asked for.
     ///
     /// # Errors
     /// A job error: there is none.
     pub fn version(&self, choice: SnapshotChoice) -> Result<u64> {
-        let newest = self.commits.last().max(self.checkpoints.keys().next_back()).copied();
         let table = self.table.display();
-        let newest = newest
+        let newest = self
+            .newest()
             .ok_or_else(|| Error::data(format!("the log of the table {table} does not have a commit")))?;
         match choice {
             SnapshotChoice::Current => Ok(newest),
@@ -125,14 +141,7 @@ impl DeltaLog {
 
     /// When a version was committed, in microseconds, if its commit says it.
     fn time(&self, version: u64) -> Result<Option<i64>> {
-        let text = self.text(version)?;
-        let infos = text.lines().filter(|line| line.contains("\"commitInfo\""));
-        let infos = infos.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let mut time = infos.filter_map(|line| {
-            let info = &line["commitInfo"];
-            info["inCommitTimestamp"].as_i64().or_else(|| info["timestamp"].as_i64())
-        });
-        Ok(time.next_back().and_then(|ms| ms.checked_mul(1000)))
+        Ok(time_of(&commit_info(&self.text(version)?)).and_then(|ms| ms.checked_mul(1000)))
     }
 
     /// The table at a version.
@@ -150,26 +159,70 @@ impl DeltaLog {
         }
         let first = base.map_or(0, |(base, _)| base + 1);
         for version in first..=version {
-            if !self.commits.contains(&version) {
-                return Err(Error::job(format!(
-                    "the log of the table {} does not have the commit {version} any more",
-                    self.table.display()
-                ))
-                .hint("old commits are cleaned away: read a newer version"));
-            }
-            state.commit(&self.text(version)?).map_err(|line| {
-                Error::data(format!("{}:{line} is not an action of a log", self.path(version).display()))
-            })?;
+            self.apply(version, &mut state)?;
         }
         Ok(state)
     }
 
-    fn path(&self, version: u64) -> PathBuf {
-        self.table.join(LOG).join(format!("{version:020}.json"))
+    /// Does to `state`, the table at the version before, what the commit of `version` says.
+    ///
+    /// # Errors
+    /// As of [`DeltaLog::state`].
+    pub fn apply(&self, version: u64, state: &mut TableState) -> Result<()> {
+        if !self.commits.contains(&version) {
+            return Err(Error::job(format!(
+                "the log of the table {} does not have the commit {version} any more",
+                self.table.display()
+            ))
+            .hint("old commits are cleaned away: read a newer version"));
+        }
+        state.commit(&self.text(version)?).map_err(|line| {
+            Error::data(format!("{}:{line} is not an action of a log", self.path(version).display()))
+        })
     }
 
-    fn text(&self, version: u64) -> Result<String> {
+    fn path(&self, version: u64) -> PathBuf {
+        self.table.join(LOG).join(commit_name(version))
+    }
+
+    /// The actions of a commit, a line each.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be read.
+    pub fn text(&self, version: u64) -> Result<String> {
         let path = self.path(version);
         fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))
     }
+}
+
+/// The name of the commit of a version.
+pub(in crate::table) fn commit_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+/// What a commit says of itself: who made it, and when. NULL where it says nothing.
+pub(super) fn commit_info(text: &str) -> Value {
+    let infos = text.lines().filter(|line| line.contains("\"commitInfo\""));
+    let infos = infos.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    infos.filter_map(|mut line| line.get_mut("commitInfo").map(Value::take)).next_back().unwrap_or_default()
+}
+
+/// When a commit was made, in milliseconds since 1970, if it says it.
+pub(super) fn time_of(info: &Value) -> Option<i64> {
+    info["inCommitTimestamp"].as_i64().or_else(|| info["timestamp"].as_i64())
+}
+
+/// Whether a commit of `version` puts a file of this name behind itself.
+pub(in crate::table) fn is_behind(name: &str, version: u64) -> bool {
+    name == LAST_CHECKPOINT || name == checkpoint_name(version)
+}
+
+/// The name of the checkpoint of a version.
+pub(super) fn checkpoint_name(version: u64) -> String {
+    format!("{version:020}.checkpoint.parquet")
+}
+
+/// The newest version of the table in `folder`, if it can be listed and has one.
+pub(in crate::table) fn newest(folder: &Path) -> Option<u64> {
+    DeltaLog::list(folder).ok()?.newest()
 }

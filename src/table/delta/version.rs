@@ -2,6 +2,7 @@
 
 use super::actions::{AddedFile, TableState};
 use super::log::{DeltaLog, LOG, NAME};
+use super::schema::{is_same_value, types};
 use crate::batch::{partition_values, unescaped};
 use crate::error::{Error, Result};
 use crate::table::snapshot::{SnapshotChoice, TableSnapshot, all_there, refused};
@@ -104,12 +105,18 @@ fn place(folder: &Path, state: &TableState, file: &AddedFile) -> Result<PathBuf>
         _ => folder.join(&decoded),
     };
     let told = partition_values(&path);
+    let types = state.metadata.as_ref().map(types).unwrap_or_default();
     let columns = state.metadata.as_ref().and_then(|metadata| metadata["partitionColumns"].as_array());
     for column in columns.into_iter().flatten().filter_map(|column| column.as_str()) {
         // An empty text is NULL in a partition of Delta Lake.
         let value = file.partition.get(column).cloned().flatten().filter(|value| !value.is_empty());
         let of_folder = told.iter().rev().find(|(name, _)| name == column).map(|(_, value)| value);
-        if of_folder != Some(&value) {
+        let ty = types.get(column).and_then(|ty| ty.as_str()).unwrap_or_default();
+        let is_told = match (of_folder, &value) {
+            (Some(Some(folder)), Some(value)) => is_same_value(folder, value, ty),
+            (of_folder, value) => of_folder == Some(value),
+        };
+        if !is_told {
             let value = value.map_or("NULL".to_string(), |value| format!("`{value}`"));
             return Err(refused(
                 folder,

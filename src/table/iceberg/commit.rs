@@ -7,13 +7,11 @@ use super::schema::{fields, numbered, partition_fields, sort_fields};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
 use crate::table::layout::{DATA, METADATA};
+use crate::table::own_names::{packed, uuid};
 use crate::table::shape::{TableFile, TableShape};
 use crate::table::value::TableValue;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::Write;
 use std::path::Path;
 
 /// Files of a manifest: a commit that touches one of them writes so many entries again.
@@ -32,6 +30,8 @@ pub struct TableChange {
     pub version: u64,
     /// The content of that file.
     pub metadata: Vec<u8>,
+    /// Files that are put in place behind it, over those that were there: readers are faster with them, and right without.
+    pub behind: Vec<(String, Vec<u8>)>,
 }
 
 /// The commit by which the table at `folder` has the files `now`, and the ledger `ledger`. `base` is what lies there, and
@@ -50,7 +50,7 @@ pub fn plan_commit(
     time: i64,
 ) -> Result<TableChange> {
     let ids = numbered(base, shape)?;
-    let (ledger, hash) = packed(ledger)?;
+    let (ledger_name, ledger, hash) = packed(ledger)?;
     let location = location(folder)?;
     let mut metadata = base.map_or_else(|| first(shape, &location, &hash), |base| base.metadata.clone());
     let schema = schema_id(&mut metadata, shape, &ids);
@@ -59,9 +59,9 @@ pub fn plan_commit(
     let sequence = metadata["last-sequence-number"].as_i64().unwrap_or(0) + 1;
     let parent = base.and_then(LoadedTable::current);
     let parent_id = parent.and_then(|parent| parent["snapshot-id"].as_i64());
-    let uuid = metadata["table-uuid"].as_str().unwrap_or_default();
+    let table = metadata["table-uuid"].as_str().unwrap_or_default();
     // A roll back takes no number back, so a snapshot that was dropped and is made again has another id.
-    let id = snapshot_id(&format!("{uuid} {sequence} {parent_id:?} {hash}"));
+    let id = snapshot_id(&format!("{table} {sequence} {parent_id:?} {hash}"));
     let mut manifests = match parent {
         Some(parent) => {
             let list = parent["manifest-list"].as_str().unwrap_or_default();
@@ -82,9 +82,12 @@ pub fn plan_commit(
         order,
     };
     let divided = commit.divide(manifests, before, now)?;
-    let mut change =
-        TableChange { files: vec![], version: base.map_or(1, |base| base.version + 1), metadata: vec![] };
-    let ledger_name = format!("ledger-{hash}.json.gz");
+    let mut change = TableChange {
+        files: vec![],
+        version: base.map_or(1, |base| base.version + 1),
+        metadata: vec![],
+        behind: vec![],
+    };
     // Readers want a table's commits in the order of their times.
     let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
     let same = |key: &str| base.is_some_and(|base| base.metadata[key] == metadata[key]);
@@ -179,16 +182,6 @@ fn append(metadata: &mut Value, key: &str, item: Value) {
     }
 }
 
-/// The bytes of a ledger, and their hash.
-fn packed(ledger: &str) -> Result<(Vec<u8>, String)> {
-    let failed = |e| Error::fault("a ledger cannot be compressed").caused_by(e);
-    let mut packed = GzEncoder::new(vec![], Compression::fast());
-    packed.write_all(ledger.as_bytes()).map_err(failed)?;
-    let bytes = packed.finish().map_err(failed)?;
-    let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
-    Ok((bytes, hash))
-}
-
 fn snapshot_id(of: &str) -> i64 {
     // The id of a snapshot is above zero.
     let hash = xxhash_rust::xxh3::xxh3_64(of.as_bytes()) & (i64::MAX as u64);
@@ -197,13 +190,7 @@ fn snapshot_id(of: &str) -> i64 {
 
 /// The metadata of a table without a snapshot.
 fn first(shape: &TableShape, location: &str, ledger: &str) -> Value {
-    let seed = format!("{} {location} {ledger}", shape.job);
-    let mut id = xxhash_rust::xxh3::xxh3_128(seed.as_bytes());
-    // The bits that say that it is of the version for hashes of any kind (RFC 9562).
-    id = id & !(0xf << 76) | 8 << 76;
-    id = id & !(0b11 << 62) | 0b10 << 62;
-    let hex = format!("{id:032x}");
-    let uuid = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
+    let uuid = uuid(&format!("{} {location} {ledger}", shape.job));
     json!({
         "format-version": 2, "table-uuid": uuid, "location": location, "last-sequence-number": 0,
         "last-updated-ms": 0, "last-column-id": 0, "current-schema-id": 0, "schemas": [],

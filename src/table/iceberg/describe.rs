@@ -21,8 +21,8 @@ pub struct TableDescription {
     pub sort: Vec<String>,
     /// The current snapshot.
     pub snapshot: Option<i64>,
-    /// Its rows.
-    pub rows: u64,
+    /// Its rows, where its metadata tells them.
+    pub rows: Option<u64>,
     /// Its files.
     pub files: u64,
     /// The bytes of these.
@@ -44,8 +44,8 @@ pub struct SnapshotFacts {
     pub added: u64,
     /// Files that it removed.
     pub removed: u64,
-    /// Rows of the table then.
-    pub rows: u64,
+    /// Rows of the table then, where its metadata tells them.
+    pub rows: Option<u64>,
     /// Whether Highwater committed it.
     pub ours: bool,
 }
@@ -80,7 +80,7 @@ impl TableDescription {
             partition: partition.collect(),
             sort: sort.iter().map(|field| name(&field["source-id"])).collect(),
             snapshot: table.current().and_then(|snapshot| snapshot["snapshot-id"].as_i64()),
-            rows: number(summary, "total-records"),
+            rows: count(summary, "total-records"),
             files: number(summary, "total-data-files"),
             bytes: number(summary, "total-files-size"),
             history,
@@ -96,12 +96,16 @@ fn facts(snapshot: &Value) -> SnapshotFacts {
         operation: summary["operation"].as_str().unwrap_or("unknown").to_string(),
         added: number(summary, "added-data-files"),
         removed: number(summary, "deleted-data-files"),
-        rows: number(summary, "total-records"),
+        rows: count(summary, "total-records"),
         ours: summary[LEDGER].is_string(),
     }
 }
 
 /// A count of a summary, which has its values as text.
+fn count(summary: &Value, key: &str) -> Option<u64> {
+    summary[key].as_str().and_then(|text| text.parse().ok())
+}
+
 fn number(summary: &Value, key: &str) -> u64 {
-    summary[key].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+    count(summary, key).unwrap_or(0)
 }

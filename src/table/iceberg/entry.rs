@@ -148,6 +148,9 @@ pub fn read_live(path: &Path, sequence: i64, snapshot: i64) -> Result<Vec<Manife
     Ok(live)
 }
 
+/// How many characters of a text a bound has, as Iceberg's own writers cut it.
+const BOUND: usize = 16;
+
 /// The sizes, counts and bounds of a new file, and the number of its order.
 pub fn rest_of(statistics: &[PartStatistics], order: i64) -> Vec<AvroDatum> {
     let pairs = |value: &dyn Fn(&PartStatistics) -> Option<AvroDatum>| {
@@ -156,13 +159,13 @@ pub fn rest_of(statistics: &[PartStatistics], order: i64) -> Vec<AvroDatum> {
         };
         AvroDatum::List(statistics.iter().filter_map(pair).collect())
     };
-    let bytes = |value: &Option<TableValue>| value.as_ref().map(|value| AvroDatum::Bytes(value.bytes()));
+    let bytes = |value: TableValue| AvroDatum::Bytes(value.bytes());
     vec![
         pairs(&|column| Some(AvroDatum::Long(column.bytes))),
         pairs(&|column| Some(AvroDatum::Long(column.values))),
         pairs(&|column| column.nulls.map(AvroDatum::Long)),
-        pairs(&|column| bytes(&column.lower)),
-        pairs(&|column| bytes(&column.upper)),
+        pairs(&|column| column.lower.clone().map(|value| bytes(value.lower(BOUND)))),
+        pairs(&|column| column.upper.clone().and_then(|value| value.upper(BOUND)).map(bytes)),
         AvroDatum::Long(order),
     ]
 }

@@ -11,8 +11,8 @@ use super::commit::{location, next_metadata};
 use super::entry::read_live;
 use super::manifest_list;
 use super::metadata::{LEDGER, LoadedTable, TableFileNames};
-use crate::error::{Error, Result};
-use crate::table::layout::{DATA, METADATA};
+use crate::error::Result;
+use crate::table::layout::{DATA, METADATA, listed, parts_below, size};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -30,6 +30,8 @@ pub struct KeepRule {
 /// What an expiry will do.
 #[derive(Debug, Clone)]
 pub struct PlannedExpiry {
+    /// Files of the metadata that are put in place first, by name.
+    pub before: Vec<(String, Vec<u8>)>,
     /// The new version of the metadata and its content; none where no snapshot goes.
     pub commit: Option<(u64, Vec<u8>)>,
     /// The files that go then, absolute.
@@ -112,7 +114,7 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
             files.push(path);
         }
     }
-    Ok(PlannedExpiry { commit, files, outcome })
+    Ok(PlannedExpiry { before: vec![], commit, files, outcome })
 }
 
 fn kept(table: &LoadedTable, rule: KeepRule) -> BTreeSet<i64> {
@@ -160,46 +162,6 @@ fn reached(snapshots: &[&Value]) -> Result<HashSet<PathBuf>> {
     }
     reached.extend(manifests);
     Ok(reached)
-}
-
-/// The parts below the folder of parts, by the names that we give them.
-fn parts_below(data: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut folders) = (vec![], vec![data.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for path in listed(&folder)? {
-            let Ok(there) = path.symlink_metadata() else { continue };
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if there.is_dir() && !(folder == data && name.starts_with('_') && !name.contains('=')) {
-                folders.push(path);
-            } else if there.is_file() && is_part_name(name) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Whether a file of the folder of parts has the name of its content.
-fn is_part_name(name: &str) -> bool {
-    let hash = name.strip_suffix(".parquet");
-    hash.is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        Err(e) => return Err(Error::io("list", folder, e)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("list", folder, e))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn size(path: &Path) -> u64 {
-    path.symlink_metadata().map_or(0, |there| there.len())
 }
 
 /// Whether a version of the metadata was written before `since`.

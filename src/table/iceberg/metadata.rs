@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::table::layout::{HINT, METADATA};
+use crate::table::own_names::is_ledger;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,11 +44,10 @@ impl TableFileNames {
     /// Whether a file of the metadata has a name that our commits give to new files.
     pub fn is_ours(name: &str) -> bool {
         let hex = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let ledger = name.strip_prefix("ledger-").and_then(|rest| rest.strip_suffix(".json.gz"));
         let list = name.strip_prefix("snap-hw-").and_then(|rest| rest.strip_suffix(".avro"));
         let manifest = name.strip_prefix("hw-").and_then(|rest| rest.strip_suffix(".avro"));
         let manifest = manifest.and_then(|rest| rest.rsplit_once("-m"));
-        ledger.is_some_and(hex)
+        is_ledger(name)
             || list.is_some_and(hex)
             || manifest.is_some_and(|(id, number)| hex(id) && hex(number))
     }

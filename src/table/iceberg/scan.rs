@@ -10,7 +10,7 @@ use super::entry::{self, DATA_CONTENT};
 use super::manifest_list;
 use super::metadata::LoadedTable;
 use crate::error::{Error, Result};
-use crate::table::METADATA;
+use crate::table::layout::METADATA;
 use crate::table::snapshot::{SnapshotChoice, TableSnapshot, all_there, refused, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -4,13 +4,13 @@ use super::{draft, put, tree};
 use crate::batch::DataType;
 use crate::error::{Kind, Result};
 use crate::sink::commit::{CommitReport, NamedPaths, Transaction, recover};
-use crate::sink::{Target, expire, failpoint};
+use crate::sink::{Target, TargetKind, expire, failpoint};
 use crate::table::{
-    FolderValue, KeepRule, LoadedTable, TableField, TableFormat, TablePartition, TableShape, Transform,
+    FolderValue, KeepRule, TableField, TableFormat, TableInPlace, TablePartition, TableShape, Transform,
 };
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The parts of each output: (output, folder, text).
 type Parts<'a> = &'a [(usize, &'a str, &'a str)];
@@ -30,11 +30,13 @@ const SECOND: Parts = &[
     (2, "k=9/data.parquet", "NINE"),
 ];
 
-fn targets(root: &Path) -> Vec<Target> {
+const FORMATS: [TableFormat; 2] = [TableFormat::Iceberg, TableFormat::Delta];
+
+fn targets(root: &Path, format: TableFormat) -> Vec<Target> {
     vec![
-        Target::table(root.join("a"), TableFormat::Iceberg),
+        Target::table(root.join("a"), format),
         Target::file(root.join("b/report.csv")),
-        Target::table(root.join("c"), TableFormat::Iceberg),
+        Target::table(root.join("c"), format),
     ]
 }
 
@@ -42,10 +44,10 @@ fn named(targets: &[Target]) -> NamedPaths {
     NamedPaths { outputs: targets.to_vec(), beside: vec![] }
 }
 
-fn shape() -> TableShape {
-    let field = |name: &str, ty| TableField::new(name, ty, &[]);
+fn shape(format: TableFormat) -> TableShape {
+    let field = |name: &str, ty| TableField::new(format, name, ty, &[]);
     TableShape {
-        format: TableFormat::Iceberg,
+        format,
         job: "job".into(),
         columns: vec![field("v", DataType::String), field("k", DataType::Int64)],
         partition: vec![TablePartition {
@@ -60,8 +62,10 @@ fn shape() -> TableShape {
 
 fn staged(targets: &[Target], parts: Parts) -> Result<Transaction> {
     let tx = Transaction::begin_of(targets, &named(targets))?;
-    for (number, _) in targets.iter().enumerate().filter(|(_, target)| target.is_table()) {
-        tx.describe(number, shape())?;
+    for (number, target) in targets.iter().enumerate() {
+        if let TargetKind::Table(format) = target.kind {
+            tx.describe(number, shape(format))?;
+        }
     }
     for (output, path, text) in parts {
         put(&tx, *output, path, text)?;
@@ -87,24 +91,43 @@ fn seen(targets: &[Target]) -> Vec<BTreeSet<String>> {
     targets.iter().map(texts).collect()
 }
 
-fn version(target: &Target) -> Option<u64> {
-    LoadedTable::load(&target.path).unwrap().map(|table| table.version)
+/// How many versions the metadata of a table has had.
+fn versions(target: &Target) -> Option<u64> {
+    let TargetKind::Table(format) = target.kind else { return None };
+    let version = TableInPlace::load(&target.path, format).unwrap()?.version();
+    // Delta Lake counts from 0.
+    Some(version + u64::from(format == TableFormat::Delta))
+}
+
+/// The file that makes the second version of the table in `folder`.
+fn second_version(folder: &Path, format: TableFormat) -> PathBuf {
+    let number = if format == TableFormat::Delta { 1 } else { 2 };
+    folder.join(format.metadata()).join(format.version_file(number))
+}
+
+/// The parts among the files of a tree.
+fn parts(tree: &std::collections::BTreeMap<String, Vec<u8>>) -> impl Iterator<Item = (&String, &Vec<u8>)> {
+    tree.iter().filter(|(path, _)| path.contains("/k=") && path.ends_with(".parquet"))
 }
 
 #[test]
 fn a_commit_of_tables_is_a_snapshot_of_each() {
+    FORMATS.into_iter().for_each(a_commit_of_tables_is_a_snapshot_of_each_of);
+}
+
+fn a_commit_of_tables_is_a_snapshot_of_each_of(format: TableFormat) {
     let tmp = tempfile::tempdir().unwrap();
-    let targets = targets(tmp.path());
+    let targets = targets(tmp.path(), format);
     run(&targets, FIRST).unwrap();
-    assert_eq!([version(&targets[0]), version(&targets[2])], [Some(1); 2]);
+    assert_eq!([versions(&targets[0]), versions(&targets[2])], [Some(1); 2]);
     let before = tree(tmp.path());
     let report = run(&targets, SECOND).unwrap();
     assert_eq!((report.outputs[0].written.len(), report.outputs[0].unchanged), (2, 1));
     assert_eq!(report.outputs[0].removed.len(), 2);
     let now = tree(tmp.path());
     // Nothing that a reader of the first snapshot may hold is gone or has changed.
-    let hint = |path: &&String| path.ends_with("version-hint.text");
-    for (path, bytes) in before.iter().filter(|(path, _)| !hint(path) && path.contains("/data/k")) {
+    assert_eq!(parts(&before).count(), 4);
+    for (path, bytes) in parts(&before) {
         assert_eq!(now.get(path), Some(bytes), "{path}");
     }
     run(&targets, SECOND).unwrap();
@@ -112,18 +135,19 @@ fn a_commit_of_tables_is_a_snapshot_of_each() {
     // What it was before has names that are there still.
     run(&targets, FIRST).unwrap();
     assert_eq!(seen(&targets)[0], ["one", "two", "three"].map(String::from).into());
-    let parts = |tree: &std::collections::BTreeMap<String, Vec<u8>>| {
-        tree.keys().filter(|path| path.contains("/data/k")).count()
-    };
-    assert_eq!(parts(&tree(tmp.path())), parts(&now));
+    assert_eq!(parts(&tree(tmp.path())).count(), parts(&now).count());
 }
 
 #[test]
 fn an_interruption_at_any_step_leaves_one_state() {
+    FORMATS.into_iter().for_each(an_interruption_at_any_step_leaves_one_state_of);
+}
+
+fn an_interruption_at_any_step_leaves_one_state_of(format: TableFormat) {
     let mut committed = vec![];
     for n in 0.. {
         let tmp = tempfile::tempdir().unwrap();
-        let targets = targets(tmp.path());
+        let targets = targets(tmp.path(), format);
         run(&targets, FIRST).unwrap();
         let old = seen(&targets);
         failpoint::testing::fail_at(Some(n));
@@ -145,15 +169,14 @@ fn an_interruption_at_any_step_leaves_one_state() {
         run(&targets, SECOND).unwrap();
         assert_eq!(seen(&targets), new, "step {n}");
         // No attempt makes a snapshot of its own.
-        assert_eq!([version(&targets[0]), version(&targets[2])], [Some(2); 2], "step {n}");
+        assert_eq!([versions(&targets[0]), versions(&targets[2])], [Some(2); 2], "step {n}");
         // What the dead attempt left goes at the latest with an expiry, and nothing that is reached.
         let rule = KeepRule { since: i64::MAX, newest: 1 };
         for target in [&targets[0], &targets[2]] {
             expire(target, &named(&targets), rule, false).unwrap().unwrap();
         }
         assert_eq!(seen(&targets), new, "step {n}");
-        let parts = tree(tmp.path()).into_keys().filter(|path| path.contains("/data/k")).count();
-        assert_eq!(parts, 4, "step {n}");
+        assert_eq!(parts(&tree(tmp.path())).count(), 4, "step {n}");
     }
     assert!(committed.is_sorted(), "{committed:?}");
     assert!(committed.iter().filter(|c| **c).count() > 5 && committed.iter().filter(|c| !**c).count() > 5);
@@ -161,9 +184,13 @@ fn an_interruption_at_any_step_leaves_one_state() {
 
 #[test]
 fn a_first_run_that_dies_leaves_a_folder_that_the_next_one_takes() {
+    FORMATS.into_iter().for_each(a_first_run_that_dies_leaves_a_folder_that_the_next_one_takes_of);
+}
+
+fn a_first_run_that_dies_leaves_a_folder_that_the_next_one_takes_of(format: TableFormat) {
     for n in 0.. {
         let tmp = tempfile::tempdir().unwrap();
-        let targets = targets(tmp.path());
+        let targets = targets(tmp.path(), format);
         failpoint::testing::fail_at(Some(n));
         let outcome = run(&targets, FIRST);
         failpoint::testing::fail_at(None);
@@ -172,16 +199,20 @@ fn a_first_run_that_dies_leaves_a_folder_that_the_next_one_takes() {
         }
         run(&targets, FIRST).unwrap();
         assert_eq!(seen(&targets)[0].len(), 3, "step {n}");
-        assert_eq!(version(&targets[0]), Some(1), "step {n}");
+        assert_eq!(versions(&targets[0]), Some(1), "step {n}");
     }
 }
 
 #[test]
 fn of_two_writers_one_wins() {
+    FORMATS.into_iter().for_each(of_two_writers_one_wins_of);
+}
+
+fn of_two_writers_one_wins_of(format: TableFormat) {
     let tmp = tempfile::tempdir().unwrap();
-    let targets = targets(tmp.path());
+    let targets = targets(tmp.path(), format);
     run(&targets, FIRST).unwrap();
-    let other = tmp.path().join("a/metadata/v2.metadata.json");
+    let other = second_version(&tmp.path().join("a"), format);
     // Another program has committed since this run began.
     let tx = staged(&targets, SECOND).unwrap();
     fs::write(&other, "theirs").unwrap();
@@ -194,16 +225,16 @@ fn of_two_writers_one_wins() {
     let tx = staged(&targets, SECOND).unwrap();
     let race = || {
         for table in ["a", "c"] {
-            fs::write(tmp.path().join(table).join("metadata/v2.metadata.json"), "theirs").unwrap();
+            fs::write(second_version(&tmp.path().join(table), format), "theirs").unwrap();
         }
         Ok(())
     };
     let error = tx.commit_after(vec![draft(1); 3], race).unwrap_err();
     assert!(error.message().contains("another program has committed"), "{error}");
     assert_eq!(fs::read_to_string(&other).unwrap(), "theirs");
-    assert!(!tmp.path().join("a/data/_highwater/journal.json").exists());
+    assert!(!targets[0].state().join("journal.json").exists());
     for table in ["a", "c"] {
-        fs::remove_file(tmp.path().join(table).join("metadata/v2.metadata.json")).unwrap();
+        fs::remove_file(second_version(&tmp.path().join(table), format)).unwrap();
     }
     assert_eq!(seen(&targets)[1], ["report 1".to_string()].into());
     // One table alone: the other outputs are committed, and the next run brings all together.
@@ -221,8 +252,12 @@ fn of_two_writers_one_wins() {
 
 #[test]
 fn a_dead_run_gives_way_to_a_writer_that_came_after_it() {
+    FORMATS.into_iter().for_each(a_dead_run_gives_way_to_a_writer_that_came_after_it_of);
+}
+
+fn a_dead_run_gives_way_to_a_writer_that_came_after_it_of(format: TableFormat) {
     let tmp = tempfile::tempdir().unwrap();
-    let targets = vec![Target::table(tmp.path().join("a"), TableFormat::Iceberg)];
+    let targets = vec![Target::table(tmp.path().join("a"), format)];
     let parts = |texts: &[&'static str]| -> Vec<(usize, &'static str, &'static str)> {
         texts.iter().map(|text| (0, "k=1/data.parquet", *text)).collect()
     };
@@ -230,7 +265,7 @@ fn a_dead_run_gives_way_to_a_writer_that_came_after_it() {
     failpoint::testing::fail_at(None);
     let at = {
         let tmp = tempfile::tempdir().unwrap();
-        let targets = vec![Target::table(tmp.path().join("a"), TableFormat::Iceberg)];
+        let targets = vec![Target::table(tmp.path().join("a"), format)];
         run(&targets, &parts(&["one"])).unwrap();
         failpoint::testing::fail_at(None);
         run(&targets, &parts(&["two"])).unwrap();
@@ -240,13 +275,18 @@ fn a_dead_run_gives_way_to_a_writer_that_came_after_it() {
     run(&targets, &parts(&["two"])).unwrap_err();
     failpoint::testing::fail_at(None);
     // The other program makes the version that the dead run was about to make.
-    let metadata = tmp.path().join("a/metadata");
-    let theirs =
-        fs::read_to_string(metadata.join("v1.metadata.json")).unwrap().replace("\"snapshot-log\"", "\"x\"");
-    fs::write(metadata.join("v2.metadata.json"), &theirs).unwrap();
+    let theirs = match format {
+        TableFormat::Iceberg => {
+            let first = fs::read_to_string(tmp.path().join("a/metadata/v1.metadata.json")).unwrap();
+            first.replace("\"snapshot-log\"", "\"x\"")
+        }
+        TableFormat::Delta => "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}\n".to_string(),
+    };
+    let other = second_version(&tmp.path().join("a"), format);
+    fs::write(&other, &theirs).unwrap();
     recover(&targets, &named(&targets)).unwrap();
-    assert_eq!(fs::read_to_string(metadata.join("v2.metadata.json")).unwrap(), theirs);
+    assert_eq!(fs::read_to_string(&other).unwrap(), theirs);
     assert_eq!(seen(&targets)[0], ["one".to_string()].into());
     run(&targets, &parts(&["three"])).unwrap();
-    assert_eq!(version(&targets[0]), Some(3));
+    assert_eq!(versions(&targets[0]), Some(3));
 }

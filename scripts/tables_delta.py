@@ -1,0 +1,131 @@
+"""Tables of Delta Lake, for `tables.py`: how engines that are not ours read them, and what other programs do to them.
+
+    V/bin/pip install deltalake polars pyarrow duckdb==1.5.5 duckdb-extension-delta==1.5.5
+"""
+import glob
+import os
+from pathlib import Path
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+
+name = "delta"
+needed = "deltalake"
+
+
+def path(table):
+    return str(Path("lake", table).resolve())
+
+
+def delta_rs(table, snapshot=None):
+    return DeltaTable(path(table), version=snapshot).to_pyarrow_table()
+
+
+def polars():
+    import polars
+
+    def read(table, snapshot=None):
+        return polars.scan_delta(path(table), version=snapshot).collect().to_arrow()
+
+    return read
+
+
+def duckdb():
+    import duckdb
+    import duckdb_extension_delta
+
+    session = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    session.execute("SET TimeZone = 'UTC'")
+    found = glob.glob(os.path.dirname(duckdb_extension_delta.__file__) + "/**/*.duckdb_extension", recursive=True)
+    session.execute(f"LOAD '{found[0]}'")
+
+    def read(table, snapshot=None):
+        at = f", version = {snapshot}" if snapshot is not None else ""
+        return session.sql(f"SELECT * FROM delta_scan('{path(table)}'{at})").to_arrow_table()
+
+    return read
+
+
+def engines():
+    return [("deltalake", lambda: delta_rs), ("polars", polars), ("duckdb", duckdb)]
+
+
+def files(table, snapshot=None):
+    """The files of a snapshot."""
+    return [uri.removeprefix("file://") for uri in DeltaTable(path(table), version=snapshot).file_uris()]
+
+
+def parts(table):
+    """The files of rows that lie in the folder."""
+    found = Path("lake", table).resolve().rglob("*.parquet")
+    return [str(p) for p in found if "_delta_log" not in p.parts and "_highwater" not in p.parts]
+
+
+def pruned(fail):
+    """Statistics and partitions of the log lead a filter to few files, and to all that have rows of it."""
+    import polars
+
+    for table, column, value in [("views", "date", None), ("by_code", "postcode", "AB7")]:
+        rows = delta_rs(table)
+        value = value or sorted(set(rows[column].to_pylist()))[1]
+        want = sum(v == value for v in rows[column].to_pylist())
+        have = polars.scan_delta(path(table)).filter(polars.col(column) == value).collect().height
+        if have != want:
+            fail(f"a filter of {table} gives {have} rows, and not {want}")
+    actions = DeltaTable(path("views")).get_add_actions(flatten=True)
+    least, most = (actions.column(f"{end}.window_start").to_pylist() for end in ("min", "max"))
+    if None in least or None in most or any(a > b for a, b in zip(least, most)):
+        fail(f"the bounds of views are {least} and {most}")
+    # Bounds beyond the file's own would still be right; each value has to lie in them.
+    for at, file in enumerate(files("views")):
+        import pyarrow.parquet as pq
+
+        values = pq.read_table(file, partitioning=None)
+        for name in values.column_names:
+            known = values[name].drop_null()
+            low, high = (actions.column(f"{end}.{name}").to_pylist() if f"{end}.{name}" in actions.schema.names else None for end in ("min", "max"))
+            by_path = [unquote(p) for p in actions.column("path").to_pylist()]
+            row = next(i for i, p in enumerate(by_path) if file.endswith(p))
+            for v in known.to_pylist():
+                if (low and low[row] is not None and v < low[row]) or (high and high[row] is not None and v > high[row]):
+                    fail(f"{file}: {name} is {v}, outside of {low[row]} to {high[row]}")
+    print("filters: partitions and statistics lead to all rows")
+
+
+def meddled(highwater, described, fail):
+    """Other programs commit; the next run refuses what changes rows, and goes on after a restore."""
+    ours = DeltaTable(path("views")).version()
+    checks = [
+        ("a delete", lambda table: table.delete("postcode = 'AB7'")),
+        ("a compaction", lambda table: table.optimize.z_order(["postcode"])),
+        ("an append", lambda table: __import__("deltalake").write_deltalake(table, table.to_pyarrow_table().slice(0, 1), mode="append")),
+    ]
+    for what, change in checks:
+        table = DeltaTable(path("views"))
+        version = table.version()
+        change(table)
+        if DeltaTable(path("views")).version() == version:
+            print(f"another program: {what} did nothing")
+            continue
+        lies = lambda: [p for p in sorted(map(str, Path("lake").rglob("*"))) if "lock" not in p]
+        before = lies()
+        for args in [("run", "table.toml"), ("backfill", "table.toml", "late/late.csv")]:
+            text = highwater(*args, code=4)
+            if "another program has changed the table" not in text or f"restore version {ours}" not in text:
+                fail(f"{args[0]} over {what} of another program says: {text}")
+        if lies() != before:
+            fail(f"a run that refuses {what} changed files")
+        if "another program" not in described()["views"].get("problem", ""):
+            fail("`tables` does not name the change")
+        DeltaTable(path("views")).restore(ours)
+        highwater("run", "table.toml")
+    table = DeltaTable(path("views"))
+    table.alter.set_table_properties({"owner": "somebody", "delta.logRetentionDuration": "interval 60 days"}, raise_if_not_exists=False)
+    table = DeltaTable(path("views"))
+    table.create_checkpoint()
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+    highwater("run", "table.toml")
+    highwater("backfill", "table.toml", "late/late.csv")
+    if DeltaTable(path("views")).metadata().configuration.get("owner") != "somebody":
+        fail("a property of another program is gone")
+    print("another program: deletes, compactions and appends are named, and not written over; a property, a checkpoint and a vacuum are borne")
