@@ -1,12 +1,11 @@
 //! Where a job writes, as far as its file says: outputs, late and rejected records, answers of services, pages.
 
 use super::document::At;
-use super::spec::{JobSpec, OutputSpec};
+use super::spec::{JobSpec, OutputSpec, table_kind};
 use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
 use crate::sink::{NamedPaths, OutputFormat, Target};
-use crate::table::TableFormat;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -38,9 +37,9 @@ pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
 
 /// The same as a commit has it: a file, or a table.
 pub fn late_target(spec: &JobSpec) -> Option<Target> {
-    let format = spec.late_table.as_ref().and_then(|name| TableFormat::named(&name.value));
-    late_path(spec).map(|path| match format {
-        Some(format) => Target::table(path, format),
+    let kind = table_kind(spec.late_table.as_ref(), spec.late_catalog.as_ref());
+    late_path(spec).map(|path| match kind {
+        Some(kind) => Target::table(path, kind),
         None => Target::file(path),
     })
 }
@@ -57,8 +56,8 @@ pub fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
     }
     let target = PathBuf::from(path);
     // A format that is not known has its fault where the output is planned.
-    if let Some(format) = spec.table.as_ref().and_then(|name| TableFormat::named(&name.value)) {
-        return Some(OutputTo::Table(target, format));
+    if let Some(kind) = table_kind(spec.table.as_ref(), spec.catalog.as_ref()) {
+        return Some(OutputTo::Table(target, kind));
     }
     Some(match OutputFormat::of_path(&target) {
         Some(_) if !path.ends_with('/') => OutputTo::File(target),
@@ -94,7 +93,7 @@ pub fn named(spec: &JobSpec) -> NamedPaths {
     let outputs = destinations(spec).into_iter().filter_map(|to| match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
-        OutputTo::Table(path, format) => Some(Target::table(path, format)),
+        OutputTo::Table(path, kind) => Some(Target::table(path, kind)),
         OutputTo::Terminal => None,
     });
     let late = late_target(spec);

@@ -441,11 +441,15 @@ impl Output {
 
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
-        self.old = self.target.manifest()?;
         let mut file = self.place.state.join(manifest::FILE);
         if self.target.is_table() {
-            self.base = LoadedTable::load(&self.target.path)?;
-            file = ledger::file(&self.target.path).unwrap_or(file);
+            // One look gives both: another writer may come between two.
+            self.base = self.target.loaded_table()?;
+            let ledger = self.base.as_ref().map_or(Ok(None), ledger::load)?;
+            self.old = ledger.map(|ledger| self.target.looked_at(ledger)).transpose()?;
+            file = self.base.as_ref().and_then(ledger::file).unwrap_or(file);
+        } else {
+            self.old = self.target.manifest()?;
         }
         let folder = self.place.state.join(STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);

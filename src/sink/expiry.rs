@@ -9,10 +9,10 @@ use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
-use super::snapshot::{PutSnapshot, metadata_below, put_version};
+use super::snapshot::{PutSnapshot, metadata_below, put_request, put_version};
 use super::{Target, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, ExpiredTable, KeepRule, LoadedTable, METADATA};
+use crate::table::{self, CommitStep, ExpiredTable, KeepRule, LoadedTable, METADATA};
 use std::fs;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ pub fn expire(
     target.refuse_linked_state()?;
     Ways::default().look(&target.path, &metadata_below())?;
     let ours = |table: &LoadedTable| table.has_ledger();
-    if !LoadedTable::load(&target.path)?.as_ref().is_some_and(ours) {
+    if !target.loaded_table()?.as_ref().is_some_and(ours) {
         return Ok(None);
     }
     let created = fsutil::create_folders(&target.state())?;
@@ -41,16 +41,22 @@ pub fn expire(
     if let Recovery::Busy(taken) = journal::recover(&place, std::slice::from_ref(&place.state), &known)? {
         return Err(taken);
     }
-    let Some(table) = LoadedTable::load(&target.path)? else { return Ok(None) };
+    let Some(table) = target.loaded_table()? else { return Ok(None) };
     let planned = table::expire(&table, rule, table::now())?;
     if !plan_only {
         let staging = place.state.join(STAGING);
-        if let Some((version, bytes)) = &planned.commit {
+        if let Some(step) = &planned.commit {
             fs::create_dir_all(&staging).map_err(|e| Error::io("create the folder", &staging, e))?;
             let staged = staging.join("version.metadata");
+            let (CommitStep::Version(_, bytes) | CommitStep::Request(bytes)) = step;
             fsutil::write_atomically(&staged, bytes)?;
             failpoint::step("put expired version")?;
-            let put = put_version(&table.folder.join(METADATA), &staged, *version);
+            let put = match step {
+                CommitStep::Version(version, _) => {
+                    put_version(&table.folder.join(METADATA), &staged, *version)
+                }
+                CommitStep::Request(_) => put_request(&place, &staged),
+            };
             fsutil::remove_folder(&staging)?;
             if let PutSnapshot::Conflict(error) = put? {
                 return Err(error);

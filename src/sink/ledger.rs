@@ -7,17 +7,19 @@ use crate::table::LoadedTable;
 use flate2::read::GzDecoder;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// No ledger is larger than this: a damaged file must not fill the memory.
 const LARGEST: u64 = 4 << 30;
 
-/// The manifest of the table in `folder`; `None` where no commit of Highwater wrote one there.
+/// The manifest of `table`; `None` where no commit of Highwater wrote one there.
 ///
 /// # Errors
 /// A machine error: the table was moved, or another program has changed it since; its ledger cannot be read.
-pub(super) fn load(folder: &Path) -> Result<Option<Manifest>> {
-    let Some(table) = LoadedTable::load(folder)?.filter(LoadedTable::has_ledger) else { return Ok(None) };
+pub(super) fn load(table: &LoadedTable) -> Result<Option<Manifest>> {
+    if !table.has_ledger() {
+        return Ok(None);
+    }
     let (path, hash) = table.ledger()?;
     let bytes = fs::read(&path).map_err(|e| Error::io("read the ledger", &path, e))?;
     if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {
@@ -32,7 +34,7 @@ pub(super) fn load(folder: &Path) -> Result<Option<Manifest>> {
     parse_versioned(&text, VERSION, "ledger", &path).map(Some)
 }
 
-/// The file of the ledger of the table in `folder`, if it has one.
-pub(super) fn file(folder: &Path) -> Option<PathBuf> {
-    LoadedTable::load(folder).ok().flatten()?.ledger().ok().map(|(path, _)| path)
+/// The file of the ledger of `table`, if it has one.
+pub(super) fn file(table: &LoadedTable) -> Option<PathBuf> {
+    table.ledger().ok().map(|(path, _)| path)
 }

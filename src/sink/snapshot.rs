@@ -3,7 +3,9 @@
 //! # Contract
 //! * Until the journal is in place, nothing of a table changes but its staging folder.
 //! * Then parts and metadata are put in place under new names, which no reader looks for, and then the version of the
-//!   metadata by a hard link, which fails where a file has the name: so of two writers one wins.
+//!   metadata by a hard link, which fails where a file has the name: so of two writers one wins. Of a table in a catalog, the
+//!   last step is a request in the place of the version. The journal has the request, and never where it goes: that, the job
+//!   says.
 //! * The hint comes last; readers and writers do without it.
 
 use super::journal_parts::Rename;
@@ -11,7 +13,10 @@ use super::place::RecoveredOutput;
 use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, DATA, LoadedTable, METADATA, TableFile, TableFileNames, TableShape};
+use crate::table::{
+    self, CatalogCommit, CatalogTable, CommitStep, DATA, LoadedTable, METADATA, TableFile, TableFileNames,
+    TableShape,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -32,10 +37,11 @@ pub(super) struct SnapshotOperations {
 pub(super) struct SnapshotFiles {
     /// Staged files of the metadata, and their names.
     pub files: Vec<Rename>,
-    /// The staged version of the metadata.
+    /// The staged version of the metadata, or the request to the catalog.
     pub staged: String,
-    /// Its number.
-    pub version: u64,
+    /// The number of that version; none of a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
 }
 
 /// What came of the attempt to put a version of the metadata in place.
@@ -73,20 +79,42 @@ pub(super) fn stage(
         statistics: staged.statistics.clone(),
     };
     let now: Vec<TableFile> = parts.iter().map(file).collect();
+    let begun = match (base, &place.catalog) {
+        (None, Some(catalog)) => {
+            Some(table::begin_in_catalog(catalog, folder, &table::blank(folder, shape)?)?)
+        }
+        _ => None,
+    };
+    if let Some(begun) = &begun
+        && table::column_ids(Some(begun), shape)? != table::column_ids(None, shape)?
+    {
+        // The ids stand in the parts, which are written.
+        return Err(Error::machine(format!(
+            "the catalog gives the columns of {} ids of its own",
+            folder.display()
+        )));
+    }
+    let base = base.or(begun.as_ref());
     let change = table::plan_commit(folder, base, shape, &before, &now, &manifest.to_json(), table::now())?;
-    is_next(place, change.version)?;
+    if let CommitStep::Version(version, _) = change.step {
+        is_next(place, version)?;
+    }
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
     let metadata = folder.join(METADATA);
     fsutil::create_folders(&metadata)?;
+    let note = begun.as_ref().and(place.catalog.as_ref()).map(|catalog| catalog.note());
     let mut files = vec![];
-    for (number, (name, bytes)) in change.files.into_iter().enumerate() {
+    for (number, (name, bytes)) in note.into_iter().chain(change.files).enumerate() {
         let staged = format!("{number}.metadata");
         write(&staging.join(&staged), &bytes)?;
         files.push(Rename { staged, part: name, bytes: bytes.len() as u64 });
     }
-    let staged = "version.metadata".to_string();
-    write(&staging.join(&staged), &change.metadata)?;
-    Ok(SnapshotFiles { files, staged, version: change.version })
+    let (name, bytes, version) = match change.step {
+        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
+        CommitStep::Request(request) => ("request.json", request, None),
+    };
+    write(&staging.join(name), &bytes)?;
+    Ok(SnapshotFiles { files, staged: name.to_string(), version })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -115,7 +143,9 @@ impl SnapshotOperations {
     /// The first name of a file that a commit has no business with.
     pub fn stray(&self) -> Option<&str> {
         let files = self.snapshot.iter().flat_map(|snapshot| &snapshot.files);
-        files.map(|file| file.part.as_str()).find(|name| !TableFileNames::is_ours(name))
+        files
+            .map(|file| file.part.as_str())
+            .find(|name| !TableFileNames::is_ours(name) && !CatalogTable::is_note(name))
     }
 
     /// Puts parts and metadata in place, all but the version.
@@ -160,9 +190,33 @@ impl SnapshotOperations {
             return Ok(PutSnapshot::Done);
         };
         failpoint::step("put version")?;
-        let metadata = folder(place).join(METADATA);
-        put_version(&metadata, &staging.join(staged), *version)
+        let step = staging.join(staged);
+        match version {
+            Some(version) => put_version(&folder(place).join(METADATA), &step, *version),
+            None => put_request(place, &step),
+        }
     }
+}
+
+/// Asks the catalog of the table at `place` for the commit that is staged at `staged`.
+///
+/// # Errors
+/// Whether the table has the commit is not known; the file system refuses.
+pub(super) fn put_request(place: &RecoveredOutput, staged: &Path) -> Result<PutSnapshot> {
+    let request = fs::read(staged).map_err(|e| Error::io("read", staged, e))?;
+    let request = serde_json::from_slice(&request)
+        .map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
+    let catalog = place.catalog.as_ref().ok_or_else(|| {
+        Error::machine(format!(
+            "{} is committed to a catalog, but the job names none",
+            folder(place).display()
+        ))
+        .hint("name the catalog in the job again, or remove the output")
+    })?;
+    Ok(match table::commit_to_catalog(catalog, &request)? {
+        CatalogCommit::Done => PutSnapshot::Done,
+        CatalogCommit::Refused(error) => PutSnapshot::Conflict(error),
+    })
 }
 
 /// Links `staged` as the version of the metadata in the folder `metadata`, and names it in the hint.

@@ -4,11 +4,12 @@ use super::guard::{Ways, is_kept, is_part};
 use super::place::{JOURNAL, Target, TargetKind};
 use super::{Manifest, STATE_FOLDER, ledger, manifest};
 use crate::error::{Error, Result};
-use crate::table;
+use crate::table::{self, CatalogTable};
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Target {
     /// The manifest that is in place, if there is one.
@@ -18,16 +19,23 @@ impl Target {
     /// the state folder, or a folder of parts, is a link.
     pub fn manifest(&self) -> Result<Option<Manifest>> {
         self.refuse_linked_state()?;
-        let (root, state) = (self.root(), self.state());
         let manifest = match self.kind {
-            TargetKind::Table(_) => ledger::load(&self.path)?,
-            TargetKind::Folder | TargetKind::File => Manifest::load(&state)?,
+            TargetKind::Table(_) => self.loaded_table()?.as_ref().map_or(Ok(None), ledger::load)?,
+            TargetKind::Folder | TargetKind::File => Manifest::load(&self.state())?,
         };
-        let Some(manifest) = manifest else { return Ok(None) };
+        manifest.map(|manifest| self.looked_at(manifest)).transpose()
+    }
+
+    /// The manifest, of which no path leads out of the output.
+    ///
+    /// # Errors
+    /// A machine error: one does.
+    pub(super) fn looked_at(&self, manifest: Manifest) -> Result<Manifest> {
+        let (root, state) = (self.root(), self.state());
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let below = self.state_below_root()?;
         let parts =
-            manifest.parts.iter().map(|part| (is_part(self.kind, &name, &part.path), part.path.clone()));
+            manifest.parts.iter().map(|part| (is_part(&self.kind, &name, &part.path), part.path.clone()));
         let kept = manifest.state.iter().map(|part| (is_kept(&part.path), format!("{below}/{}", part.path)));
         let mut ways = Ways::default();
         for (is_inside, path) in parts.chain(kept) {
@@ -41,7 +49,7 @@ impl Target {
             }
             ways.look(&root, &path)?;
         }
-        Ok(Some(manifest))
+        Ok(manifest)
     }
 
     /// Refuses a state folder that is a link, or lies in one.
@@ -93,7 +101,31 @@ impl Target {
             return Err(Error::job(format!("{} is an output of Highwater, but not a table", path.display()))
                 .hint(other));
         }
-        if table::TableFormat::of_folder(path).is_some() {
+        let of_folder = table::TableFormat::of_folder(path).is_some();
+        let names = names_in(&path.join(table::METADATA)).unwrap_or_default();
+        let is_note = |name: &&PathBuf| name.to_str().is_some_and(CatalogTable::is_note);
+        if let Some(note) = names.iter().filter(is_note).min() {
+            let note = path.join(table::METADATA).join(note);
+            return Err(Error::job(format!(
+                "refusing to write into {}, which is a table of another catalog: {} names it",
+                path.display(),
+                note.display()
+            ))
+            .hint(other)
+            .hint("if that catalog has another address now, remove that file"));
+        }
+        if let (Some(catalog), true) = (self.catalog(), of_folder) {
+            return Err(Error::job(format!(
+                "refusing to write the table {catalog} into {}, which is a table whose catalog is that folder",
+                path.display()
+            ))
+            .hint(other));
+        }
+        if let (Some(catalog), Some(_)) = (self.catalog(), self.loaded_table()?) {
+            return Err(Error::job(format!("refusing to write to {catalog}, which Highwater did not write"))
+                .hint("choose another table for the output"));
+        }
+        if of_folder {
             return Err(Error::job(format!(
                 "refusing to write into {}, which is a table that Highwater did not write",
                 path.display()
@@ -135,8 +167,14 @@ impl Target {
             // A folder that cannot be looked at counts as ours, so that its own error is shown later.
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
-        let is_table = || match table::LoadedTable::load(&self.path) {
-            Ok(loaded) => loaded.is_some_and(|loaded| loaded.has_ledger()),
+        // Of a table that its catalog does not have, a first commit may have been refused.
+        let is_noted = |catalog: &Arc<CatalogTable>| {
+            let note = self.path.join(table::METADATA).join(catalog.note().0);
+            note.symlink_metadata().is_ok_and(|there| there.is_file())
+        };
+        let is_table = || match self.loaded_table() {
+            Ok(Some(loaded)) => loaded.has_ledger(),
+            Ok(None) => self.catalog().is_some_and(is_noted),
             // What cannot be read shows its own error later.
             Err(_) => true,
         };
