@@ -1,7 +1,6 @@
 //! Where a job writes, as far as its file says: outputs, late and rejected records, answers of services, pages.
 
-use super::document::At;
-use super::spec::{JobSpec, OutputSpec, table_kind};
+use super::spec::{JobSpec, LogSpec, OutputSpec, table_kind};
 use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
@@ -16,8 +15,11 @@ pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
 
 /// What a job reads, as its file says: the paths and patterns of the source, then those of the tables.
 pub fn origins(spec: &JobSpec) -> (Vec<String>, Vec<String>) {
-    let of = |paths: &[At<String>]| paths.iter().map(|path| path.value.clone()).collect::<Vec<_>>();
-    (of(&spec.source.log.path), spec.tables.iter().flat_map(|table| of(&table.log.path)).collect())
+    let of = |log: &LogSpec| -> Vec<String> {
+        let table = log.catalog.as_ref().and_then(|catalog| catalog.named().ok());
+        log.path.iter().map(|path| path.value.clone()).chain(table.map(|table| table.to_string())).collect()
+    };
+    (of(&spec.source.log), spec.tables.iter().flat_map(|table| of(&table.log)).collect())
 }
 
 /// Where the answers of a job's services are recorded.

@@ -103,7 +103,11 @@ impl Target {
         }
         let of_folder = table::TableFormat::of_folder(path).is_some();
         let names = names_in(&path.join(table::METADATA)).unwrap_or_default();
-        let is_note = |name: &&PathBuf| name.to_str().is_some_and(CatalogTable::is_note);
+        let own = self.catalog().map(|catalog| catalog.note().0);
+        let is_note = |name: &&PathBuf| {
+            let name = name.to_str().filter(|name| Some(*name) != own.as_deref());
+            name.is_some_and(CatalogTable::is_note)
+        };
         if let Some(note) = names.iter().filter(is_note).min() {
             let note = path.join(table::METADATA).join(note);
             return Err(Error::job(format!(

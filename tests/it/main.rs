@@ -144,6 +144,7 @@ mod support;
 mod table_inputs;
 mod table_reader;
 mod tables;
+mod tables_at_work;
 mod theirs;
 mod tidy;
 mod time_faults;

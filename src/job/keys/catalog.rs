@@ -3,8 +3,8 @@
 use super::key::{Described, Key, KeySection, KeyType, Table, Text, about, json, keys};
 
 keys! {
-    /// Of a table of Iceberg: the REST catalog that knows it, which is asked for each commit. Without it the folder is the
-    /// catalog.
+    /// A table of Iceberg in a REST catalog: of an output with `table = "iceberg"`, the catalog that is asked for each commit; of
+    /// a log, the table that is read, in the place of `path`.
     CATALOG: Table = "catalog" {
         shared: true,
         of: Some(&IN_CATALOG),
@@ -32,9 +32,8 @@ keys! {
 
 /// A table in a catalog.
 pub const IN_CATALOG: KeySection = KeySection {
-    about: "A table of Iceberg in a REST catalog. Its files lie at the `path` of the output.",
+    about: "A table of Iceberg in a REST catalog. The files of an output lie at its `path` all the same.",
     sample: "catalog = { uri = \"https://host/iceberg\", table = \"lake.views\" }",
-    definition: "catalog",
     required: &[("uri", "the address of the catalog"), ("table", "the table, as namespace.name")],
     ..KeySection::new("`catalog`", about! { CATALOG_URI, CATALOG_NAME, WAREHOUSE, OAUTH2_SERVER_URI, SCOPE })
 };

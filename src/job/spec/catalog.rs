@@ -87,5 +87,9 @@ pub fn check_table(
             Error::job("`catalog` is for tables").hint("add table = \"iceberg\", or leave out `catalog`");
         return Err((error, catalog.span.clone()));
     }
+    if let Some(table) = table.filter(|table| table.value != TableFormat::Iceberg.name()) {
+        let error = Error::job("`catalog` is for tables of Iceberg").hint("leave out `catalog`");
+        return Err((error, table.span.clone()));
+    }
     catalog.named().map(drop)
 }

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::store::wait_before;
 use crate::table::catalog::CatalogTable;
 use crate::table::iceberg::{LoadedTable, TableHome, is_done};
+use crate::table::layout::local;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ pub fn load(table: &Arc<CatalogTable>, folder: &Path) -> Result<Option<LoadedTab
 /// As of [`load`].
 pub fn metadata_file(table: &CatalogTable) -> Result<Option<String>> {
     let Some(answer) = answered(table)? else { return Ok(None) };
-    let file = answer["metadata-location"].as_str().map(str::to_string);
+    let file = answer["metadata-location"].as_str().map(|location| local(location).to_string());
     let missing = || Error::machine(format!("the catalog does not name a file of metadata for {table}"));
     file.map(Some).ok_or_else(missing)
 }
