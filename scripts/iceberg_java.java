@@ -1,8 +1,11 @@
-// Apache Iceberg's own Java library, for scripts/catalogs.py: a REST catalog over files, and a program that deletes rows of a
-// table. Compiled and run with the jars of the PyPI package bodo-iceberg-connector:
+// Apache Iceberg's own Java library, for scripts/catalogs.py: a REST catalog over files, and programs
+// that change tables. Compiled and run with the jars of the PyPI package bodo-iceberg-connector:
 //
-//   java -cp 'JARS/*' iceberg_java.java serve PORT WAREHOUSE
-//   java -cp 'JARS/*' iceberg_java.java delete FOLDER COLUMN VALUE
+//   java … IcebergJava serve PORT WAREHOUSE         a catalog, until it is ended
+//   java … IcebergJava current FOLDER               the current snapshot of a table whose catalog is the folder
+//   java … IcebergJava files FOLDER                 how many files it has
+//   java … IcebergJava delete FOLDER FROM UNTIL     rows whose time `at` is from here until there go, in microseconds
+//   java … IcebergJava rollback FOLDER SNAPSHOT     an older snapshot becomes the current one
 //
 // The catalog answers as CatalogHandlers of the library does: which requirements hold, and what updates make of the metadata,
 // is decided there and not here. It wants the token `let-me-in`, or gives it for the client id and secret `me:secret`.
@@ -24,9 +27,11 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.*;
 import org.apache.iceberg.catalog.*;
 import org.apache.iceberg.exceptions.*;
+import org.apache.iceberg.expressions.Expression;
 import org.apache.iceberg.expressions.Expressions;
 import org.apache.iceberg.hadoop.HadoopFileIO;
 import org.apache.iceberg.hadoop.HadoopTables;
+import org.apache.iceberg.io.CloseableIterable;
 import org.apache.iceberg.io.FileIO;
 import org.apache.iceberg.rest.CatalogHandlers;
 import org.apache.iceberg.rest.RESTSerializers;
@@ -37,13 +42,28 @@ class IcebergJava {
   public static void main(String[] args) throws Exception {
     switch (args[0]) {
       case "serve" -> serve(Integer.parseInt(args[1]), args[2]);
+      case "current" -> System.out.println(table(args).currentSnapshot().snapshotId());
+      case "files" -> {
+        int files = 0;
+        try (CloseableIterable<FileScanTask> tasks = table(args).newScan().planFiles()) {
+          for (FileScanTask task : tasks) files++;
+        }
+        System.out.println(files);
+      }
       case "delete" -> {
-        Table table = new HadoopTables(new Configuration()).load(args[1]);
-        table.newDelete().deleteFromRowFilter(Expressions.equal(args[2], args[3])).commit();
+        Table table = table(args);
+        Expression from = Expressions.greaterThanOrEqual("at", Long.parseLong(args[2]));
+        table.newDelete().deleteFromRowFilter(Expressions.and(from, Expressions.lessThan("at", Long.parseLong(args[3])))).commit();
         System.out.println(table.currentSnapshot().operation() + " " + table.currentSnapshot().snapshotId());
       }
+      case "rollback" -> table(args).manageSnapshots().rollbackTo(Long.parseLong(args[2])).commit();
       default -> throw new IllegalArgumentException(args[0]);
     }
+  }
+
+  /** A table whose catalog is its folder. */
+  static Table table(String[] args) {
+    return new HadoopTables(new Configuration()).load(args[1]);
   }
 
   static final ObjectMapper JSON = new ObjectMapper();

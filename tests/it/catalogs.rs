@@ -434,5 +434,16 @@ fn what_is_wrong_with_the_keys_is_told() {
         iceberg("uri = \"http://h\", table = \"a.b\", oauth2_server_uri = \"login\""),
         iceberg("uri = \"http://h\", table = \"a.b\", token = \"x\""),
         said(&format!("table = \"iceberg\"\ncatalog = {{ uri = \"http://h/\", table = \"a.b\" }}\n{second}")),
-    ].join("\n"), @r"");
+    ].join("\n"), @r"
+    error: `catalog` is for tables
+    error: catalog has no `table`
+    error: catalog has no `uri`
+    error: `s3://h` is not the address of a catalog
+    error: the address of the catalog has a login
+    error: `http://h?x=y` is not the address of a catalog
+    error: `b` is not the name of a table in a catalog
+    error: `login` is not the address of a catalog
+    error: unknown key `token` in catalog
+    error: two outputs are the table `a.b`
+    ");
 }
