@@ -227,8 +227,9 @@ fn outputs(plan: &Plan) -> String {
     for (id, output) in plan.deliveries.with_ids() {
         let to = match &output.to {
             OutputTo::Folder(path) | OutputTo::File(path) | OutputTo::Table(path, _) => match &output.to {
-                OutputTo::Table(_, format) => {
-                    format!("{} (a table: {})", path.display(), format.name())
+                OutputTo::Table(_, kind) => {
+                    let catalog = kind.catalog.as_ref().map(|table| format!(", {table}")).unwrap_or_default();
+                    format!("{} (a table: {}{catalog})", path.display(), kind.format.name())
                 }
                 _ => format!("{} ({})", path.display(), output.format.name()),
             },

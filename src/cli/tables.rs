@@ -6,7 +6,7 @@ use crate::error::{Result, exit};
 use crate::job;
 use crate::sink::value::TimeText;
 use crate::sink::{Manifest, Target, TargetKind, recover};
-use crate::table::{TableDescription, TableInPlace};
+use crate::table::TableDescription;
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -57,10 +57,11 @@ impl TablesArgs {
 
 fn listed(target: &Target) -> Result<ListedOutput> {
     let path = target.path.display().to_string();
-    if let TargetKind::Table(format) = target.kind {
-        let table = TableInPlace::load(&target.path, format)?;
-        let format = format.name().to_string();
-        let Some(table) = table else { return Ok(ListedOutput { path, format, content: None }) };
+    if let TargetKind::Table(kind) = &target.kind {
+        let format = kind.format.name().to_string();
+        let Some(table) = target.loaded_table()? else {
+            return Ok(ListedOutput { path, format, content: None });
+        };
         let description = table.describe()?;
         let content = ListedContent {
             columns: description.columns.clone(),

@@ -25,7 +25,7 @@ pub fn target(to: &OutputTo) -> Option<Target> {
     match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
-        OutputTo::Table(path, format) => Some(Target::table(path, *format)),
+        OutputTo::Table(path, kind) => Some(Target::table(path, kind.clone())),
         OutputTo::Terminal => None,
     }
 }

@@ -24,15 +24,21 @@ pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
     let outputs = plan.deliveries.with_ids().filter(|(_, output)| target(&output.to).is_some());
     let outputs: Vec<OutputId> = outputs.map(|(id, _)| id).collect();
     if let Some(late) = &plan.deliveries.late
-        && let Some(format) = late.table
+        && let Some(kind) = &late.table
         // A backfill does not write late events, and has no target for them.
         && transaction.outputs() > outputs.len()
     {
         let schema = late_schema(late);
         let names: Vec<&str> = schema.names().collect();
-        let column = |field: &Field| TableField::new(format, &field.name, field.ty, &names);
+        let column = |field: &Field| TableField::new(kind.format, &field.name, field.ty, &names);
         let columns = schema.fields.iter().map(column).collect();
-        let shape = TableShape { format, job: plan.name.clone(), columns, partition: vec![], sort: vec![] };
+        let shape = TableShape {
+            format: kind.format,
+            job: plan.name.clone(),
+            columns,
+            partition: vec![],
+            sort: vec![],
+        };
         transaction.describe(outputs.len(), shape)?;
     }
     for (number, id) in outputs.into_iter().enumerate() {
@@ -46,11 +52,12 @@ pub(crate) fn describe(plan: &Plan, transaction: &Transaction) -> Result<()> {
 /// The table that the output `id` is; `None` where it is none.
 pub(crate) fn shape(plan: &Plan, id: OutputId) -> Option<TableShape> {
     let output = &plan.deliveries.outputs[id];
-    let OutputTo::Table(_, format) = output.to else { return None };
+    let OutputTo::Table(_, kind) = &output.to else { return None };
+    let format = kind.format;
     let names: Vec<&str> = output.columns.names().collect();
     let column = |at: usize| {
         let field = &output.columns.fields[at];
-        TableField::new(format, &field.name, field.ty, &names)
+        TableField::new(kind.format, &field.name, field.ty, &names)
     };
     let mut columns: Vec<TableField> = output.written().into_iter().map(column).collect();
     // Partitions of Delta Lake are columns, always.

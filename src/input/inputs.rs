@@ -7,7 +7,7 @@ use super::{shape, stream};
 use crate::error::{Error, Result};
 use crate::store;
 use crate::store::{ObjectState, StoreAddress, StoreFile, is_on_store};
-use crate::table::{SnapshotChoice, TableSnapshot, read_snapshot};
+use crate::table::{CatalogTable, SnapshotChoice, TableSnapshot, metadata_file, read_snapshot};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub struct Inputs {
     counted: Arc<Mutex<HashMap<PathBuf, CountedContent>>>,
     /// The snapshots of tables that are read; none where a path is not that of a table.
     tables: Arc<Mutex<KnownTables>>,
+    /// The files of metadata that catalogs named; none where there is no such table.
+    catalogs: Arc<Mutex<HashMap<CatalogTable, Option<String>>>>,
 }
 
 /// The content of a file of a store, as a manifest tells it.
@@ -77,6 +79,21 @@ impl Inputs {
         let read = read_snapshot(path, at)?;
         tables.insert(key, read.clone());
         Ok(read)
+    }
+
+    /// The file of the metadata of a table in a catalog, as it was first named: a commit in the meantime is for the next
+    /// command. None if there is no such table.
+    ///
+    /// # Errors
+    /// As of [`metadata_file`].
+    pub fn metadata_file(&self, table: &CatalogTable) -> Result<Option<String>> {
+        let mut catalogs = locked(&self.catalogs);
+        if let Some(known) = catalogs.get(table) {
+            return Ok(known.clone());
+        }
+        let file = metadata_file(table)?;
+        catalogs.insert(table.clone(), file.clone());
+        Ok(file)
     }
 
     /// What the job writes.

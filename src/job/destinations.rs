@@ -1,12 +1,10 @@
 //! Where a job writes, as far as its file says: outputs, late and rejected records, answers of services, pages.
 
-use super::document::At;
-use super::spec::{JobSpec, OutputSpec};
+use super::spec::{JobSpec, LogSpec, OutputSpec, table_kind};
 use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
 use crate::sink::{NamedPaths, OutputFormat, Target};
-use crate::table::TableFormat;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -17,8 +15,11 @@ pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
 
 /// What a job reads, as its file says: the paths and patterns of the source, then those of the tables.
 pub fn origins(spec: &JobSpec) -> (Vec<String>, Vec<String>) {
-    let of = |paths: &[At<String>]| paths.iter().map(|path| path.value.clone()).collect::<Vec<_>>();
-    (of(&spec.source.log.path), spec.tables.iter().flat_map(|table| of(&table.log.path)).collect())
+    let of = |log: &LogSpec| -> Vec<String> {
+        let table = log.catalog.as_ref().and_then(|catalog| catalog.named().ok());
+        log.path.iter().map(|path| path.value.clone()).chain(table.map(|table| table.to_string())).collect()
+    };
+    (of(&spec.source.log), spec.tables.iter().flat_map(|table| of(&table.log)).collect())
 }
 
 /// Where the answers of a job's services are recorded.
@@ -38,9 +39,9 @@ pub fn late_path(spec: &JobSpec) -> Option<PathBuf> {
 
 /// The same as a commit has it: a file, or a table.
 pub fn late_target(spec: &JobSpec) -> Option<Target> {
-    let format = spec.late_table.as_ref().and_then(|name| TableFormat::named(&name.value));
-    late_path(spec).map(|path| match format {
-        Some(format) => Target::table(path, format),
+    let kind = table_kind(spec.late_table.as_ref(), spec.late_catalog.as_ref());
+    late_path(spec).map(|path| match kind {
+        Some(kind) => Target::table(path, kind),
         None => Target::file(path),
     })
 }
@@ -57,8 +58,8 @@ pub fn goes_to(spec: &OutputSpec) -> Option<OutputTo> {
     }
     let target = PathBuf::from(path);
     // A format that is not known has its fault where the output is planned.
-    if let Some(format) = spec.table.as_ref().and_then(|name| TableFormat::named(&name.value)) {
-        return Some(OutputTo::Table(target, format));
+    if let Some(kind) = table_kind(spec.table.as_ref(), spec.catalog.as_ref()) {
+        return Some(OutputTo::Table(target, kind));
     }
     Some(match OutputFormat::of_path(&target) {
         Some(_) if !path.ends_with('/') => OutputTo::File(target),
@@ -94,7 +95,7 @@ pub fn named(spec: &JobSpec) -> NamedPaths {
     let outputs = destinations(spec).into_iter().filter_map(|to| match to {
         OutputTo::Folder(path) => Some(Target::folder(path)),
         OutputTo::File(path) => Some(Target::file(path)),
-        OutputTo::Table(path, format) => Some(Target::table(path, format)),
+        OutputTo::Table(path, kind) => Some(Target::table(path, kind)),
         OutputTo::Terminal => None,
     });
     let late = late_target(spec);

@@ -379,7 +379,8 @@ impl<'a> TableReader<'a> {
     /// Faults required keys that are not there, keys that belong elsewhere, and keys that nothing describes.
     pub fn finish(&self) {
         let known: Vec<&str> = self.section.names().collect();
-        let missing = self.section.required.iter().filter(|(key, _)| !self.has(key));
+        let stands = |key: &str| self.section.stands_for(key).is_some_and(|other| self.has(other));
+        let missing = self.section.required.iter().filter(|(key, _)| !self.has(key) && !stands(key));
         match self.section.missing {
             "" => missing.for_each(|(key, hint)| self.lacks(key, hint)),
             all if missing.count() > 0 => {

@@ -7,12 +7,14 @@ use crate::error::{Error, Result};
 use crate::input::Inputs;
 use std::path::PathBuf;
 
+mod catalog;
 mod log;
 mod output;
 mod step;
 mod variant;
 mod written;
 
+pub use catalog::{CatalogSpec, check_table, table_kind};
 pub use log::{LogSpec, ShapeSpec, SourceSpec, TableArrivalSpec, TableSpec};
 pub use output::{OutputSpec, PageSpec, WindowKind, WindowSpec, is_true};
 pub use step::{
@@ -39,6 +41,8 @@ pub struct JobSpec {
     pub(super) late: Option<At<String>>,
     /// `table` of `[late]`.
     pub(super) late_table: Option<At<String>>,
+    /// `catalog` of `[late]`.
+    pub(super) late_catalog: Option<CatalogSpec>,
     /// `key` of `[late]`.
     pub(super) late_key: Vec<At<String>>,
     /// The files that it reads, as they were first seen.
@@ -95,12 +99,13 @@ impl JobSpec {
             let late = (
                 table.get(keys::LATE_PATH),
                 table.get(keys::LATE_TABLE),
+                catalog::catalog(&table),
                 table.get(keys::LATE_KEY).unwrap_or_default(),
             );
             table.finish();
             late
         });
-        let (late, late_table, late_key) = late.unwrap_or_default();
+        let (late, late_table, late_catalog, late_key) = late.unwrap_or_default();
         top.finish();
         // Both borrow the document, which moves into the spec.
         drop(top);
@@ -119,6 +124,7 @@ impl JobSpec {
             pages,
             late,
             late_table,
+            late_catalog,
             late_key,
             inputs: Inputs::default(),
         })

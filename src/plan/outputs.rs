@@ -9,7 +9,7 @@ use crate::group::GroupPlan;
 use crate::pg::TableAddress;
 use crate::rows::PartitionPart;
 use crate::sink::{OutputFormat, Target};
-use crate::table::TableFormat;
+use crate::table::TableKind;
 use crate::window::Window;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ use std::path::PathBuf;
 pub struct LatePlan {
     /// The file, or the folder of the table.
     pub path: PathBuf,
-    /// The format of the table, where it is one.
-    pub table: Option<TableFormat>,
+    /// What it is as a table, where it is one.
+    pub table: Option<TableKind>,
     /// JSON Lines or Parquet.
     pub format: OutputFormat,
     /// Columns of the batch, with the names and types that they have in the file. Where the event time
@@ -45,16 +45,16 @@ impl std::fmt::Debug for LatePlan {
 impl LatePlan {
     /// Where it goes.
     pub fn to(&self) -> OutputTo {
-        match self.table {
-            Some(format) => OutputTo::Table(self.path.clone(), format),
+        match &self.table {
+            Some(kind) => OutputTo::Table(self.path.clone(), kind.clone()),
             None => OutputTo::File(self.path.clone()),
         }
     }
 
     /// The same, as a commit has it.
     pub fn target(&self) -> Target {
-        match self.table {
-            Some(format) => Target::table(&self.path, format),
+        match &self.table {
+            Some(kind) => Target::table(&self.path, kind.clone()),
             None => Target::file(&self.path),
         }
     }
@@ -90,7 +90,7 @@ pub enum OutputTo {
     /// One file.
     File(PathBuf),
     /// A table of other engines, in a folder.
-    Table(PathBuf, TableFormat),
+    Table(PathBuf, TableKind),
     /// A table on the terminal.
     Terminal,
 }

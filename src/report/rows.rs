@@ -33,7 +33,7 @@ impl<'a> OutputInPlace<'a> {
         let target = match &output.to {
             OutputTo::Folder(path) => Target::folder(path),
             OutputTo::File(path) => Target::file(path),
-            OutputTo::Table(path, format) => Target::table(path, *format),
+            OutputTo::Table(path, kind) => Target::table(path, kind.clone()),
             OutputTo::Terminal => return Err(Error::job("a table on the terminal is not in a file")),
         };
         let Some(manifest) = target.manifest()? else {

@@ -164,10 +164,10 @@ fn output(saved: &Saved, own: &Value) -> Option<OutputPlan> {
         own["partition_by"].as_array().into_iter().flatten().map(part).collect();
     let path = saved.target.path.clone();
     let output = OutputPlan {
-        to: match saved.target.kind {
+        to: match &saved.target.kind {
             TargetKind::Folder => OutputTo::Folder(path),
             TargetKind::File => OutputTo::File(path),
-            TargetKind::Table(format) => OutputTo::Table(path, format),
+            TargetKind::Table(kind) => OutputTo::Table(path, kind.clone()),
         },
         format: OutputFormat::named(own["format"].as_str()?)?,
         kind: OutputKind::Rows(vec![]),

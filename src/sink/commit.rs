@@ -441,11 +441,15 @@ impl Output {
 
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
-        self.old = self.target.manifest()?;
         let mut file = self.place.state.join(manifest::FILE);
-        if let TargetKind::Table(format) = self.target.kind {
-            self.base = TableInPlace::load(&self.target.path, format)?;
+        if self.target.is_table() {
+            // One look gives both: another writer may come between two.
+            self.base = self.target.loaded_table()?;
+            let ledger = self.base.as_ref().map_or(Ok(None), ledger::load)?;
+            self.old = ledger.map(|ledger| self.target.looked_at(ledger)).transpose()?;
             file = self.base.as_ref().and_then(ledger::file).unwrap_or(file);
+        } else {
+            self.old = self.target.manifest()?;
         }
         let folder = self.place.state.join(STAGING);
         let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
@@ -582,9 +586,9 @@ impl Output {
             fsutil::remove_empty_below(&self.place.root);
             fsutil::remove_empty_below(&self.place.state);
         }
-        if let TargetKind::Table(format) = self.target.kind {
+        if let TargetKind::Table(kind) = &self.target.kind {
             // Fails where it holds anything, as it should.
-            let _ = fs::remove_dir(self.target.path.join(format.metadata()));
+            let _ = fs::remove_dir(self.target.path.join(kind.format.metadata()));
         }
         self.lock = None;
         self.remove_created();

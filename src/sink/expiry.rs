@@ -9,10 +9,10 @@ use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
-use super::snapshot::{PutSnapshot, metadata_below, put_version};
+use super::snapshot::{PutSnapshot, metadata_below, put_request, put_version};
 use super::{Target, TargetKind, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, ExpiredTable, KeepRule, TableInPlace};
+use crate::table::{self, CommitStep, ExpiredTable, KeepRule, TableInPlace};
 use std::fs;
 use std::path::Path;
 
@@ -28,10 +28,11 @@ pub fn expire(
     rule: KeepRule,
     plan_only: bool,
 ) -> Result<Option<ExpiredTable>> {
-    let TargetKind::Table(format) = target.kind else { return Ok(None) };
+    let TargetKind::Table(kind) = &target.kind else { return Ok(None) };
+    let format = kind.format;
     target.refuse_linked_state()?;
     Ways::default().look(&target.path, &metadata_below(format))?;
-    if !TableInPlace::load(&target.path, format)?.as_ref().is_some_and(TableInPlace::has_ledger) {
+    if !target.loaded_table()?.as_ref().is_some_and(TableInPlace::has_ledger) {
         return Ok(None);
     }
     let created = fsutil::create_folders(&target.state())?;
@@ -41,7 +42,7 @@ pub fn expire(
     if let Recovery::Busy(taken) = journal::recover(&place, std::slice::from_ref(&place.state), &known)? {
         return Err(taken);
     }
-    let Some(table) = TableInPlace::load(&target.path, format)? else { return Ok(None) };
+    let Some(table) = target.loaded_table()? else { return Ok(None) };
     let planned = table::expire(&table, rule, table::now())?;
     if !plan_only {
         let staging = place.state.join(STAGING);
@@ -49,12 +50,16 @@ pub fn expire(
             failpoint::step("put checkpoint")?;
             fsutil::write_atomically(&table.folder().join(format.metadata()).join(name), bytes)?;
         }
-        if let Some((version, bytes)) = &planned.commit {
+        if let Some(step) = &planned.commit {
             fs::create_dir_all(&staging).map_err(|e| Error::io("create the folder", &staging, e))?;
             let staged = staging.join("version.metadata");
+            let (CommitStep::Version(_, bytes) | CommitStep::Request(bytes)) = step;
             fsutil::write_atomically(&staged, bytes)?;
             failpoint::step("put expired version")?;
-            let put = put_version(table.folder(), format, &staged, *version);
+            let put = match step {
+                CommitStep::Version(version, _) => put_version(table.folder(), format, &staged, *version),
+                CommitStep::Request(_) => put_request(&place, format, &staged),
+            };
             fsutil::remove_folder(&staging)?;
             if let PutSnapshot::Conflict(error) = put? {
                 return Err(error);

@@ -50,7 +50,7 @@ pub(super) fn is_plain(path: &str) -> bool {
 }
 
 /// Whether `path`, below the output's folder, is that of a part.
-pub(super) fn is_part(kind: TargetKind, name: &str, path: &str) -> bool {
+pub(super) fn is_part(kind: &TargetKind, name: &str, path: &str) -> bool {
     match kind {
         TargetKind::Folder | TargetKind::Table(_) => {
             // The log of a table of Delta Lake lies beside its parts.
@@ -80,8 +80,8 @@ impl RecoveredOutput {
         }
         // The state folder of a single file lies one level deeper, under the name of the file.
         match below.split_once('/') {
-            None => is_part(TargetKind::Folder, "", path),
-            Some((_, name)) => is_part(TargetKind::File, name, path),
+            None => is_part(&TargetKind::Folder, "", path),
+            Some((_, name)) => is_part(&TargetKind::File, name, path),
         }
     }
 
@@ -144,8 +144,8 @@ mod tests {
 
     #[test]
     fn a_commit_touches_parts_and_files_of_the_state_alone() {
-        let folder = RecoveredOutput { root: "/o".into(), state: "/o/_highwater".into() };
-        let file = RecoveredOutput { root: "/o".into(), state: "/o/_highwater/g.csv".into() };
+        let folder = RecoveredOutput { root: "/o".into(), state: "/o/_highwater".into(), catalog: None };
+        let file = RecoveredOutput { root: "/o".into(), state: "/o/_highwater/g.csv".into(), catalog: None };
         let of = |place: &RecoveredOutput, paths: &[&str]| {
             paths.iter().map(|p| place.holds(p)).collect::<Vec<_>>()
         };

@@ -235,12 +235,15 @@ fn checked(
     let mut places: Vec<RecoveredOutput> = vec![];
     let mut ways = Ways::default();
     for (number, operations) in operations.iter().enumerate() {
-        let place = place_of(primary, operations)?;
-        let is_primary = place == *primary;
-        if is_primary != (number == 0) || !(is_primary || known.places.contains(&place)) {
-            let root = place.root.display();
+        let (root, state) = folders_of(primary, operations)?;
+        let is_there = |place: &&RecoveredOutput| (&place.root, &place.state) == (&root, &state);
+        // Which catalog a table is in, the job says.
+        let of_job = std::iter::once(primary).chain(&known.places).find(is_there);
+        let of_job = of_job.filter(|place| (*place == primary) == (number == 0));
+        let Some(place) = of_job.cloned() else {
+            let root = root.display();
             return Err(astray(primary, &format!("leads to {root}, which is not an output of this job")));
-        }
+        };
         let staging = format!("{}/{STAGING}", place.state_below_root());
         let of_table = operations.table.iter().flat_map(SnapshotOperations::staged);
         let staged = operations.renames.iter().map(|rename| &rename.staged).chain(&operations.manifest);
@@ -305,7 +308,8 @@ fn stray(place: &RecoveredOutput, Beside { staged, to }: &Beside, known: &PathsO
     (!right).then_some(to)
 }
 
-fn place_of(primary: &RecoveredOutput, operations: &OutputOperations) -> Result<RecoveredOutput> {
+/// The folder of an output and its state folder, as a journal has them.
+fn folders_of(primary: &RecoveredOutput, operations: &OutputOperations) -> Result<(PathBuf, PathBuf)> {
     let absolute = |relative: &Path| {
         let path = primary.root.join(relative);
         fs::canonicalize(&path).map_err(|e| {
@@ -313,7 +317,7 @@ fn place_of(primary: &RecoveredOutput, operations: &OutputOperations) -> Result<
                 .hint(format!("the commit recorded in {} needs it.", primary.state.join(JOURNAL).display()))
         })
     };
-    Ok(RecoveredOutput { root: absolute(&operations.root)?, state: absolute(&operations.state)? })
+    Ok((absolute(&operations.root)?, absolute(&operations.state)?))
 }
 
 /// Nothing was committed: what was staged goes, and so do folders that were made for it.

@@ -3,22 +3,23 @@
 use super::Manifest;
 use super::manifest::{VERSION, parse_versioned};
 use crate::error::{Error, Result};
-use crate::table::{TableFormat, TableInPlace};
+use crate::table::TableInPlace;
 use flate2::read::GzDecoder;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// No ledger is larger than this: a damaged file must not fill the memory.
 const LARGEST: u64 = 4 << 30;
 
-/// The manifest of the table of `format` in `folder`; `None` where no commit of Highwater wrote one there.
+/// The manifest of `table`; `None` where no commit of Highwater wrote one there.
 ///
 /// # Errors
 /// A machine error: the table was moved, or another program has changed it since; its ledger cannot be read.
-pub(super) fn load(folder: &Path, format: TableFormat) -> Result<Option<Manifest>> {
-    let table = TableInPlace::load(folder, format)?.filter(TableInPlace::has_ledger);
-    let Some(table) = table else { return Ok(None) };
+pub(super) fn load(table: &TableInPlace) -> Result<Option<Manifest>> {
+    if !table.has_ledger() {
+        return Ok(None);
+    }
     let (path, hash) = table.ledger()?;
     let bytes = fs::read(&path).map_err(|e| Error::io("read the ledger", &path, e))?;
     if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {

@@ -2,9 +2,10 @@
 
 use super::STATE_FOLDER;
 use crate::error::{Error, Result};
-use crate::table::TableFormat;
+use crate::table::{self, CatalogTable, TableFormat, TableInPlace, TableKind};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The journal's file name in a state folder.
 pub(super) const JOURNAL: &str = "journal.json";
@@ -21,7 +22,7 @@ pub struct Target {
 }
 
 /// Whether an output is one file or a folder of parts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {
     /// A folder of parts. Its state lies in `PATH/_highwater`.
     Folder,
@@ -29,7 +30,7 @@ pub enum TargetKind {
     File,
     /// A table. Its format says in which folder its parts lie; its state lies in `_highwater` there, and its manifests are the
     /// ledgers of its snapshots.
-    Table(TableFormat),
+    Table(TableKind),
 }
 
 impl Target {
@@ -44,8 +45,8 @@ impl Target {
     }
 
     /// A table.
-    pub fn table(path: impl Into<PathBuf>, format: TableFormat) -> Target {
-        Target { path: path.into(), kind: TargetKind::Table(format) }
+    pub fn table(path: impl Into<PathBuf>, kind: impl Into<TableKind>) -> Target {
+        Target { path: path.into(), kind: TargetKind::Table(kind.into()) }
     }
 
     /// What Highwater has written as the folder `path`: a table, or a folder of parts.
@@ -62,10 +63,29 @@ impl Target {
         matches!(self.kind, TargetKind::Table(_))
     }
 
+    /// The catalog that knows it, if it is a table that has one.
+    pub fn catalog(&self) -> Option<&Arc<CatalogTable>> {
+        match &self.kind {
+            TargetKind::Table(kind) => kind.catalog.as_ref(),
+            TargetKind::Folder | TargetKind::File => None,
+        }
+    }
+
+    /// The table that is in place; `None` where there is none, or the output is not one.
+    ///
+    /// # Errors
+    /// As of [`table::load`].
+    pub fn loaded_table(&self) -> Result<Option<TableInPlace>> {
+        match &self.kind {
+            TargetKind::Table(kind) => table::load(&self.path, kind),
+            TargetKind::Folder | TargetKind::File => Ok(None),
+        }
+    }
+
     /// The folder that the output's parts lie in.
     pub fn root(&self) -> PathBuf {
-        let root = match self.kind {
-            TargetKind::Table(format) => return format.root(&self.path),
+        let root = match &self.kind {
+            TargetKind::Table(kind) => return kind.format.root(&self.path),
             TargetKind::Folder => Some(self.path.as_path()),
             TargetKind::File => self.path.parent(),
         };
@@ -81,10 +101,11 @@ impl Target {
         }
     }
 
-    /// The file that changes with each commit: the manifest, or of a table what names its newest version.
+    /// The file that changes with each commit: the manifest, or of a table what names its newest version. A table in a catalog
+    /// does not have one.
     pub fn manifest_file(&self) -> PathBuf {
-        match self.kind {
-            TargetKind::Table(format) => format.newest_file(&self.path),
+        match &self.kind {
+            TargetKind::Table(kind) => kind.format.newest_file(&self.path),
             TargetKind::Folder | TargetKind::File => self.state().join(super::manifest::FILE),
         }
     }
@@ -104,17 +125,24 @@ impl Target {
         let root = self.root();
         let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
         let state = root.join(self.state_below_root()?);
-        if state.to_str().is_some() { Ok(RecoveredOutput { root, state }) } else { Err(not_utf8(&root)) }
+        let catalog = self.catalog().cloned();
+        if state.to_str().is_some() {
+            Ok(RecoveredOutput { root, state, catalog })
+        } else {
+            Err(not_utf8(&root))
+        }
     }
 }
 
 /// One output as recovery sees it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecoveredOutput {
     /// The folder that the parts lie in, absolute.
     pub root: PathBuf,
     /// The state folder, absolute.
     pub state: PathBuf,
+    /// Of a table in a catalog: which one.
+    pub catalog: Option<Arc<CatalogTable>>,
 }
 
 fn not_utf8(path: &Path) -> Error {

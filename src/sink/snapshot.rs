@@ -3,7 +3,9 @@
 //! # Contract
 //! * Until the journal is in place, nothing of a table changes but its staging folder.
 //! * Then parts and metadata are put in place under new names, which no reader looks for, and then the version of the
-//!   metadata by a hard link, which fails where a file has the name: so of two writers one wins.
+//!   metadata by a hard link, which fails where a file has the name: so of two writers one wins. Of a table in a catalog, the
+//!   last step is a request in the place of the version. The journal has the request, and never where it goes: that, the job
+//!   says.
 //! * The hint of Iceberg, and a checkpoint of Delta Lake, come last; readers and writers do without them.
 
 use super::journal_parts::Rename;
@@ -11,7 +13,10 @@ use super::place::RecoveredOutput;
 use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, TableFile, TableFileNames, TableFormat, TableInPlace, TableShape};
+use crate::table::{
+    self, CatalogCommit, CatalogTable, CommitStep, TableFile, TableFileNames, TableFormat, TableInPlace,
+    TableShape,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -35,10 +40,11 @@ pub(super) struct SnapshotOperations {
 pub(super) struct SnapshotFiles {
     /// Staged files of the metadata, and their names.
     pub files: Vec<Rename>,
-    /// The staged version of the metadata.
+    /// The staged version of the metadata, or the request to the catalog.
     pub staged: String,
-    /// Its number.
-    pub version: u64,
+    /// The number of that version; none of a request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
     /// Staged files of the metadata that are put in place behind the version.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Rename>,
@@ -79,9 +85,25 @@ pub(super) fn stage(
         statistics: staged.statistics.clone(),
     };
     let now: Vec<TableFile> = parts.iter().map(file).collect();
+    let begun = match (base, &place.catalog) {
+        (None, Some(catalog)) => Some(table::begin_in_catalog(catalog, folder, shape)?),
+        _ => None,
+    };
+    if begun.is_some()
+        && table::column_ids(folder, begun.as_ref(), shape)? != table::column_ids(folder, None, shape)?
+    {
+        // The ids stand in the parts, which are written.
+        return Err(Error::machine(format!(
+            "the catalog gives the columns of {} ids of its own",
+            folder.display()
+        )));
+    }
+    let base = base.or(begun.as_ref());
     let parts = (&before, now.as_slice());
     let change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
-    is_next(folder, shape.format, change.version)?;
+    if let CommitStep::Version(version, _) = change.step {
+        is_next(folder, shape.format, version)?;
+    }
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
     let metadata = folder.join(shape.format.metadata());
     fsutil::create_folders(&metadata)?;
@@ -93,11 +115,15 @@ pub(super) fn stage(
         };
         all.into_iter().enumerate().map(stage).collect::<Result<Vec<_>>>()
     };
-    let files = stage_all(change.files, "metadata")?;
+    let note = begun.as_ref().and(place.catalog.as_ref()).map(|catalog| catalog.note());
+    let files = stage_all(note.into_iter().chain(change.files).collect(), "metadata")?;
     let behind = stage_all(change.behind, "behind")?;
-    let staged = "version.metadata".to_string();
-    write(&staging.join(&staged), &change.metadata)?;
-    Ok(SnapshotFiles { files, staged, version: change.version, behind })
+    let (name, bytes, version) = match change.step {
+        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
+        CommitStep::Request(request) => ("request.json", request, None),
+    };
+    write(&staging.join(name), &bytes)?;
+    Ok(SnapshotFiles { files, staged: name.to_string(), version, behind })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -128,8 +154,10 @@ impl SnapshotOperations {
     pub fn stray(&self) -> Option<String> {
         let snapshot = self.snapshot.as_ref()?;
         let name = |file: &Rename| file.part.clone();
-        let before = snapshot.files.iter().map(name).find(|name| !self.format.is_ours(name));
-        let is_behind = |name: &String| self.format.is_behind(name, snapshot.version);
+        let is_ours = |name: &String| self.format.is_ours(name) || CatalogTable::is_note(name);
+        let before = snapshot.files.iter().map(name).find(|name| !is_ours(name));
+        let is_behind =
+            |name: &String| snapshot.version.is_some_and(|version| self.format.is_behind(name, version));
         before.or_else(|| snapshot.behind.iter().map(name).find(|name| !is_behind(name)))
     }
 
@@ -176,8 +204,11 @@ impl SnapshotOperations {
             return Ok(PutSnapshot::Done);
         };
         failpoint::step("put version")?;
-        let folder = folder(place, self.format);
-        let put = put_version(folder, self.format, &staging.join(staged), *version)?;
+        let (folder, step) = (folder(place, self.format), staging.join(staged));
+        let put = match version {
+            Some(version) => put_version(folder, self.format, &step, *version)?,
+            None => put_request(place, self.format, &step)?,
+        };
         if matches!(put, PutSnapshot::Done) {
             let metadata = folder.join(self.format.metadata());
             for Rename { staged, part, .. } in behind {
@@ -192,6 +223,31 @@ impl SnapshotOperations {
         }
         Ok(put)
     }
+}
+
+/// Asks the catalog of the table at `place` for the commit that is staged at `staged`.
+///
+/// # Errors
+/// Whether the table has the commit is not known; the file system refuses.
+pub(super) fn put_request(
+    place: &RecoveredOutput,
+    format: TableFormat,
+    staged: &Path,
+) -> Result<PutSnapshot> {
+    let request = fs::read(staged).map_err(|e| Error::io("read", staged, e))?;
+    let request = serde_json::from_slice(&request)
+        .map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
+    let catalog = place.catalog.as_ref().ok_or_else(|| {
+        Error::machine(format!(
+            "{} is committed to a catalog, but the job names none",
+            folder(place, format).display()
+        ))
+        .hint("name the catalog in the job again, or remove the output")
+    })?;
+    Ok(match table::commit_to_catalog(catalog, &request)? {
+        CatalogCommit::Done => PutSnapshot::Done,
+        CatalogCommit::Refused(error) => PutSnapshot::Conflict(error),
+    })
 }
 
 /// Links `staged` as the version of the metadata of the table in `folder`, and names it in the hint, where the format has one.

@@ -4,11 +4,12 @@ use super::guard::{Ways, is_kept, is_part};
 use super::place::{JOURNAL, Target, TargetKind};
 use super::{Manifest, STATE_FOLDER, ledger, manifest};
 use crate::error::{Error, Result};
-use crate::table::{TableFormat, TableInPlace};
+use crate::table::{self, CatalogTable, TableFormat, TableKind};
 use std::collections::HashSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 impl Target {
     /// The manifest that is in place, if there is one.
@@ -18,16 +19,23 @@ impl Target {
     /// the state folder, or a folder of parts, is a link.
     pub fn manifest(&self) -> Result<Option<Manifest>> {
         self.refuse_linked_state()?;
-        let (root, state) = (self.root(), self.state());
         let manifest = match self.kind {
-            TargetKind::Table(format) => ledger::load(&self.path, format)?,
-            TargetKind::Folder | TargetKind::File => Manifest::load(&state)?,
+            TargetKind::Table(_) => self.loaded_table()?.as_ref().map_or(Ok(None), ledger::load)?,
+            TargetKind::Folder | TargetKind::File => Manifest::load(&self.state())?,
         };
-        let Some(manifest) = manifest else { return Ok(None) };
+        manifest.map(|manifest| self.looked_at(manifest)).transpose()
+    }
+
+    /// The manifest, of which no path leads out of the output.
+    ///
+    /// # Errors
+    /// A machine error: one does.
+    pub(super) fn looked_at(&self, manifest: Manifest) -> Result<Manifest> {
+        let (root, state) = (self.root(), self.state());
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let below = self.state_below_root()?;
         let parts =
-            manifest.parts.iter().map(|part| (is_part(self.kind, &name, &part.path), part.path.clone()));
+            manifest.parts.iter().map(|part| (is_part(&self.kind, &name, &part.path), part.path.clone()));
         let kept = manifest.state.iter().map(|part| (is_kept(&part.path), format!("{below}/{}", part.path)));
         let mut ways = Ways::default();
         for (is_inside, path) in parts.chain(kept) {
@@ -41,7 +49,7 @@ impl Target {
             }
             ways.look(&root, &path)?;
         }
-        Ok(Some(manifest))
+        Ok(manifest)
     }
 
     /// Refuses a state folder that is a link, or lies in one.
@@ -54,7 +62,7 @@ impl Target {
         self.refuse_linked_state()?;
         let path = &self.path;
         let Ok(there) = path.metadata() else { return Ok(()) };
-        match self.kind {
+        match &self.kind {
             TargetKind::Folder | TargetKind::Table(_) if !there.is_dir() => {
                 Err(Error::job(format!("the output {} is a file, not a folder", path.display())))
             }
@@ -62,7 +70,7 @@ impl Target {
                 Err(Error::job(format!("the output {} is a folder, not a file", path.display())))
             }
             TargetKind::Folder | TargetKind::Table(_) if self.is_ours() => Ok(()),
-            TargetKind::Table(format) => self.refuse_foreign_table(format),
+            TargetKind::Table(kind) => self.refuse_foreign_table(kind),
             // Whether it is ours is asked again after the listing: a first run that is under way makes it so before
             // it puts the first part in place.
             TargetKind::Folder => match foreign_entry(path)? {
@@ -86,15 +94,43 @@ impl Target {
     }
 
     /// Refuses a folder in which a table is to be made and other files lie.
-    fn refuse_foreign_table(&self, format: TableFormat) -> Result<()> {
+    fn refuse_foreign_table(&self, kind: &TableKind) -> Result<()> {
         let path = &self.path;
         let other = "choose another path for the output, or remove that folder";
         if path.join(STATE_FOLDER).join(manifest::FILE).is_file() {
             return Err(Error::job(format!("{} is an output of Highwater, but not a table", path.display()))
                 .hint(other));
         }
-        if let Some(found) = TableFormat::of_folder(path) {
-            let what = match found == format {
+        let found = TableFormat::of_folder(path);
+        let names = names_in(&path.join(table::METADATA)).unwrap_or_default();
+        let own = self.catalog().map(|catalog| catalog.note().0);
+        let is_note = |name: &&PathBuf| {
+            let name = name.to_str().filter(|name| Some(*name) != own.as_deref());
+            name.is_some_and(CatalogTable::is_note)
+        };
+        if let Some(note) = names.iter().filter(is_note).min() {
+            let note = path.join(table::METADATA).join(note);
+            return Err(Error::job(format!(
+                "refusing to write into {}, which is a table of another catalog: {} names it",
+                path.display(),
+                note.display()
+            ))
+            .hint(other)
+            .hint("if that catalog has another address now, remove that file"));
+        }
+        if let (Some(catalog), Some(_)) = (self.catalog(), found) {
+            return Err(Error::job(format!(
+                "refusing to write the table {catalog} into {}, which is a table whose catalog is that folder",
+                path.display()
+            ))
+            .hint(other));
+        }
+        if let (Some(catalog), Some(_)) = (self.catalog(), self.loaded_table()?) {
+            return Err(Error::job(format!("refusing to write to {catalog}, which Highwater did not write"))
+                .hint("choose another table for the output"));
+        }
+        if let Some(found) = found {
+            let what = match found == kind.format {
                 true => "a table that Highwater did not write".to_string(),
                 false => format!("a table of another format ({})", found.name()),
             };
@@ -103,7 +139,7 @@ impl Target {
             );
         }
         // A first run that was killed may have left the folder of parts, with nothing but its own state in it.
-        let data = format.root(path);
+        let data = kind.format.root(path);
         let is_data = |entry: &PathBuf| path.join(entry) == data;
         let is_below = data != *path && data.is_dir();
         let in_data = if is_below { foreign_entry(&data)?.map(|entry| data.join(entry)) } else { None };
@@ -138,14 +174,20 @@ impl Target {
             // A folder that cannot be looked at counts as ours, so that its own error is shown later.
             Err(e) => e.kind() == ErrorKind::PermissionDenied,
         };
-        let is_table = |format| match TableInPlace::load(&self.path, format) {
-            Ok(loaded) => loaded.is_some_and(|loaded| loaded.has_ledger()),
+        // Of a table that its catalog does not have, a first commit may have been refused.
+        let is_noted = |catalog: &Arc<CatalogTable>| {
+            let note = self.path.join(table::METADATA).join(catalog.note().0);
+            note.symlink_metadata().is_ok_and(|there| there.is_file())
+        };
+        let is_table = || match self.loaded_table() {
+            Ok(Some(loaded)) => loaded.has_ledger(),
+            Ok(None) => self.catalog().is_some_and(is_noted),
             // What cannot be read shows its own error later.
             Err(_) => true,
         };
         is_file(JOURNAL)
             || match self.kind {
-                TargetKind::Table(format) => is_table(format),
+                TargetKind::Table(_) => is_table(),
                 TargetKind::Folder | TargetKind::File => is_file(manifest::FILE),
             }
     }

@@ -15,6 +15,7 @@ mod listing;
 #[cfg(not(feature = "stores"))]
 mod no_bucket;
 mod object;
+mod service;
 #[cfg(test)]
 mod tests;
 mod web;
@@ -26,6 +27,7 @@ pub use address::{StoreAddress, StoreKind, is_on_store};
 pub use ahead::{set_capacity, window};
 pub use listing::{Depth, ListedObject, ObjectState, StoreListing};
 pub use object::StoreObject;
+pub use service::{ServiceReply, ServiceRequest, ask_service, wait_before};
 pub use wire::retries;
 
 use crate::error::Result;

@@ -1,12 +1,16 @@
 //! A table that lies in place, whatever its format.
 
+use super::catalog::CatalogTable;
 use super::delta::{self, DeltaTable};
 use super::format::TableFormat;
 use super::iceberg::{self, KeepRule, LoadedTable, PlannedExpiry, TableChange, TableDescription};
+use super::kind::TableKind;
+use super::rest;
 use super::shape::{TableFile, TableShape};
 use crate::error::Result;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A table that lies in place.
 #[derive(Debug, Clone)]
@@ -18,17 +22,6 @@ pub enum TableInPlace {
 }
 
 impl TableInPlace {
-    /// The table of `format` in `folder`; `None` if none lies there.
-    ///
-    /// # Errors
-    /// A machine error: its metadata cannot be read, or is of a version that is not known.
-    pub fn load(folder: &Path, format: TableFormat) -> Result<Option<TableInPlace>> {
-        Ok(match format {
-            TableFormat::Iceberg => LoadedTable::load(folder)?.map(TableInPlace::Iceberg),
-            TableFormat::Delta => DeltaTable::load(folder)?.map(TableInPlace::Delta),
-        })
-    }
-
     /// Its folder, absolute.
     pub fn folder(&self) -> &Path {
         match self {
@@ -88,6 +81,30 @@ impl TableInPlace {
             TableInPlace::Delta(table) => Some(table),
         }
     }
+}
+
+/// The table in `folder`, or that its catalog has there; `None` if there is none.
+///
+/// # Errors
+/// A machine error: its metadata cannot be read, or is of a version that is not known; its catalog cannot be reached.
+pub fn load(folder: &Path, kind: &TableKind) -> Result<Option<TableInPlace>> {
+    Ok(match (&kind.catalog, kind.format) {
+        (Some(catalog), _) => rest::load(catalog, folder)?.map(TableInPlace::Iceberg),
+        (None, TableFormat::Iceberg) => LoadedTable::load(folder)?.map(TableInPlace::Iceberg),
+        (None, TableFormat::Delta) => DeltaTable::load(folder)?.map(TableInPlace::Delta),
+    })
+}
+
+/// Has a catalog begin the table `shape` in `folder`.
+///
+/// # Errors
+/// A machine error: the catalog refuses, or begins another table than was asked for.
+pub fn begin_in_catalog(
+    catalog: &Arc<CatalogTable>,
+    folder: &Path,
+    shape: &TableShape,
+) -> Result<TableInPlace> {
+    rest::stage(catalog, folder, &iceberg::blank(folder, shape)?).map(TableInPlace::Iceberg)
 }
 
 /// The ids by which the parts of a table and the statistics of them name the columns of `shape`. `base` is the table at

@@ -24,6 +24,11 @@ pub fn now() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The path on the disk that a location in the metadata stands for.
+pub(super) fn local(location: &str) -> &str {
+    location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location)
+}
+
 /// Reads a file of the metadata of a table.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|e| Error::io("read", path, e))

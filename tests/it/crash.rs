@@ -112,20 +112,7 @@ impl Scene {
 
     /// Makes `out` what it was.
     pub fn restore(&self, to: &Snapshot) {
-        let out = self.lab.path("out");
-        if out.exists() {
-            fs::remove_dir_all(&out).unwrap();
-        }
-        if !to.is_empty() {
-            fs::create_dir(&out).unwrap();
-        }
-        for (path, content) in to {
-            let path = out.join(path);
-            match content {
-                None => fs::create_dir_all(path).unwrap(),
-                Some(content) => fs::write(path, content).unwrap(),
-            }
-        }
+        restore(&self.lab.path("out"), to);
     }
 
     /// The outputs, by their manifests in the new state.
@@ -244,6 +231,23 @@ fn plain(path: &str) -> String {
         }
     }
     names.join("/")
+}
+
+/// Makes `folder` what it was.
+pub fn restore(folder: &Path, to: &Snapshot) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).unwrap();
+    }
+    if !to.is_empty() {
+        fs::create_dir(folder).unwrap();
+    }
+    for (path, content) in to {
+        let path = folder.join(path);
+        match content {
+            None => fs::create_dir_all(path).unwrap(),
+            Some(content) => fs::write(path, content).unwrap(),
+        }
+    }
 }
 
 /// All that lies below `folder`.

@@ -3,16 +3,17 @@
 //!
 //! One thread per connection, which is kept alive; so answers to different connections overtake each other.
 
+use crate::listen::Port;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A server; dropped, it takes no further connection.
 pub struct Server {
-    address: SocketAddr,
+    port: Port,
     state: Arc<State>,
 }
 
@@ -52,37 +53,27 @@ struct State {
     asked: Mutex<BTreeMap<String, usize>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
-    stopped: AtomicBool,
 }
 
 impl Server {
     /// A server that answers by path and by how often that path was asked for before.
     pub fn new(answers: impl Fn(&str, usize) -> Reply + Send + Sync + 'static) -> Server {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             answers: Box::new(answers),
             asked: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
         });
         let shared = state.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if shared.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (shared, Ok(stream)) = (shared.clone(), stream) else { continue };
-                std::thread::spawn(move || serve(stream, &shared));
-            }
+        let port = Port::new(move |stream| {
+            let _ = serve(stream, &shared);
         });
-        Server { address, state }
+        Server { port, state }
     }
 
     /// `http://127.0.0.1:` and the port.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.port.url()
     }
 
     /// How often each path was asked for.
@@ -98,14 +89,6 @@ impl Server {
     /// How many requests were in flight at most.
     pub fn most_in_flight(&self) -> usize {
         self.state.most_in_flight.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.state.stopped.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then goes.
-        let _ = TcpStream::connect(self.address);
     }
 }
 
@@ -184,7 +167,7 @@ fn it_answers_as_it_is_told() {
         _ => Reply::ok(format!("{{\"path\":\"{path}\"}}")),
     });
     let ask = |paths: &[&str]| {
-        let mut stream = TcpStream::connect(server.address).unwrap();
+        let mut stream = TcpStream::connect(server.port.address()).unwrap();
         for path in paths {
             write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
         }

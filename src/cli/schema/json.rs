@@ -86,8 +86,16 @@ fn definitions() -> Value {
 fn table(section: &KeySection) -> Value {
     let mut table = object(json!({ "type": "object" }));
     if !section.required.is_empty() {
-        let names: Vec<&str> = section.required.iter().map(|(name, _)| *name).collect();
-        table.insert("required".into(), json!(names));
+        let (either, needed): (Vec<&str>, Vec<&str>) = section
+            .required
+            .iter()
+            .map(|(name, _)| *name)
+            .partition(|name| section.stands_for(name).is_some());
+        table.insert("required".into(), json!(needed));
+        for name in either {
+            let one_of = [Some(name), section.stands_for(name)].map(|name| json!({ "required": [name] }));
+            table.insert("oneOf".into(), json!(one_of));
+        }
     }
     // A key that the schema does not name is an error of the job too.
     table.insert("additionalProperties".into(), json!(false));

@@ -36,7 +36,10 @@ pub fn markdown() -> String {
 /// The cells of a key.
 fn row(key: &Described, section: &KeySection) -> [String; 5] {
     let default = match key.default_value() {
-        _ if section.requires(key.name) => "required".to_string(),
+        _ if section.requires(key.name) => match section.stands_for(key.name) {
+            Some(other) => format!("required, or `{other}`"),
+            None => "required".to_string(),
+        },
         Some(default) => format!("`{}`", toml(&default)),
         None => String::new(),
     };

@@ -1,5 +1,6 @@
 //! The keys of the job itself, and `[late]`.
 
+use super::catalog::CATALOG;
 use super::key::{
     Described, Key, KeySection, KeyType, NamedTables, Strings, Table, Tables, Text, Whole, Word, about, json,
     keys,
@@ -78,5 +79,5 @@ pub const LATE: KeySection = KeySection {
     sample: "[late]\npath = \"out/late.jsonl\"",
     definition: "late",
     required: &[("path", "a .jsonl, .parquet or .kcat file for late events")],
-    ..KeySection::new("`[late]`", &[LATE_PATH.about, LATE_TABLE.about, LATE_KEY.about])
+    ..KeySection::new("`[late]`", &[LATE_PATH.about, LATE_TABLE.about, CATALOG.about, LATE_KEY.about])
 };

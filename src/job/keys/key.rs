@@ -160,6 +160,8 @@ pub struct KeySection {
     pub keys: &'static [Described],
     /// Keys that must be there, with the hint for when they are not.
     pub required: &'static [(&'static str, &'static str)],
+    /// Required keys that another key stands for: the first of a pair may be left out where the second is there.
+    pub instead: &'static [(&'static str, &'static str)],
     /// The one error for all required keys that are missing; empty where each has its own.
     pub missing: &'static str,
     /// Keys that need another key: the first of a pair needs the second.
@@ -180,6 +182,7 @@ impl KeySection {
             definition: "",
             keys,
             required: &[],
+            instead: &[],
             missing: "",
             together: &[],
             elsewhere: &[],
@@ -190,6 +193,11 @@ impl KeySection {
     /// The names of its keys.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.keys.iter().map(|key| key.name)
+    }
+
+    /// The key that stands for the required key `key`, if there is one.
+    pub fn stands_for(&self, key: &str) -> Option<&'static str> {
+        self.instead.iter().find(|(required, _)| *required == key).map(|(_, other)| *other)
     }
 
     /// Whether a table must have `key`.

@@ -1,5 +1,6 @@
 //! `[source]`, `[table.NAME]` and `written`: the keys of logs.
 
+use super::catalog::CATALOG;
 use super::key::{
     Character, Counts, Delimiter, Described, Expressions, Filled, Flag, Key, KeySection, KeyType, Length,
     NamedTables, Sql, Strings, Table, Text, Types, Whole, Word, Words, about, json, keys,
@@ -175,10 +176,11 @@ pub const SOURCE: KeySection = KeySection {
         types = { price = \"decimal(12,2)\" }",
     definition: "source",
     required: &[("path", ""), ("time", "name the column that contains each event's time")],
+    instead: &[("path", "catalog")],
     ..KeySection::new(
         "`[source]`",
         about! {
-            PATH, SNAPSHOT, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
+            PATH, CATALOG, SNAPSHOT, FORMAT, TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, DERIVE, TYPES, COLUMNS,
             DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE, WRITTEN_BY_COLUMN,
             ON_BAD_RECORD, REJECTS, ARRIVAL, PARTITION, PARTITIONS, IDLE, MAX_AHEAD, OUT_OF_ORDERNESS, WATERMARK,
             CHANGELOG, CHANGE_KEY, DELETED,
@@ -245,6 +247,7 @@ pub const TABLE: KeySection = KeySection {
     sample: "[table.prices]\npath = \"prices.jsonl\"\ntime = \"valid_from\"",
     definition: "table",
     required: &[("path", "")],
+    instead: &[("path", "catalog")],
     together: &[("time_unit", "time"), ("time_format", "time")],
     elsewhere: &[(
         &["partitions", "max_ahead", "watermark"],
@@ -253,7 +256,7 @@ pub const TABLE: KeySection = KeySection {
     ..KeySection::new(
         "`[table.NAME]`",
         about! {
-            TABLE_PATH, SNAPSHOT, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
+            TABLE_PATH, CATALOG, SNAPSHOT, FORMAT, TABLE_TIME, TIME_UNIT, TIME_FORMAT, LOG, ENVELOPE, RECORDS, UNNEST, TYPES,
             COLUMNS, DELIMITER, ENCODING, SKIP, COMMENT, FOOTER, UNTIL, ESCAPE, WIDTHS, SHEET, RANGE,
             WRITTEN_BY_COLUMN, ON_BAD_RECORD, REJECTS, TABLE_DERIVE, TABLE_FILTER, TABLE_ARRIVAL, TABLE_PARTITION,
             TABLE_IDLE, TABLE_OUT_OF_ORDERNESS,

@@ -9,6 +9,7 @@
 //!
 //! A new key is a description here, and a field in `spec` that reads it.
 
+pub mod catalog;
 pub mod job;
 pub mod key;
 pub mod log;
@@ -18,7 +19,7 @@ pub mod step;
 use key::KeySection;
 
 /// All tables of the job file, in the order of the guide's page.
-pub const SECTIONS: [&KeySection; 11] = [
+pub const SECTIONS: [&KeySection; 12] = [
     &job::JOB,
     &log::SOURCE,
     &log::TABLE,
@@ -30,4 +31,5 @@ pub const SECTIONS: [&KeySection; 11] = [
     &output::WINDOW,
     &output::TOP,
     &job::LATE,
+    &catalog::IN_CATALOG,
 ];

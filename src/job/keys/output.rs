@@ -1,5 +1,6 @@
 //! `[[output]]`, `window` and `top`: the keys of outputs.
 
+use super::catalog::CATALOG;
 use super::key::{
     Columns, Described, Expressions, Flag, GlobalOrTable, Key, KeySection, KeyType, Length, NeededKey,
     SignedLength, Sql, Strings, Table, Text, Variant, Variants, Whole, Word, about, json, keys,
@@ -119,7 +120,7 @@ pub const OUTPUT: KeySection = KeySection {
     ..KeySection::new(
         "`[[output]]`",
         about! {
-            PATH, OF, TITLE, FORMAT, TABLE_FORMAT, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
+            PATH, OF, TITLE, FORMAT, TABLE_FORMAT, CATALOG, MIRROR, TABLE_TIMEZONE, KEY, WINDOWS, BY, SELECT, COLUMNS, HAVING, FIRST_GROUPS, PARTITION_BY, MODE,
             FIRINGS, EMIT, ARCHIVE, STATE,
         },
     )

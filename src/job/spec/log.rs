@@ -1,5 +1,6 @@
 //! `[source]` and `[table.NAME]`: the files of a log, and how its records are read.
 
+use super::catalog::{CatalogSpec, catalog};
 use super::written::{WrittenSpec, written};
 use crate::error::Error;
 use crate::job::document::{At, Document};
@@ -12,6 +13,8 @@ use std::ops::Range;
 pub struct LogSpec {
     pub span: Range<usize>,
     pub path: Vec<At<String>>,
+    /// The table that is read in the place of a path.
+    pub catalog: Option<CatalogSpec>,
     pub format: Option<At<String>>,
     /// `log`: what carries the records.
     pub wire_format: Option<At<String>>,
@@ -103,9 +106,15 @@ pub struct TableSpec {
 
 /// Reads the keys that all logs share; of a table too, which describes some of them in other words.
 fn log(table: &TableReader) -> LogSpec {
+    let (path, catalog) = (table.get(keys::PATH).unwrap_or_default(), catalog(table));
+    if catalog.is_some() && !path.is_empty() {
+        let error = Error::job("a log has `path` or `catalog`, but this one has both");
+        table.refuse("path", error.hint("the catalog says where the files of the table are"));
+    }
     LogSpec {
         span: table.span.clone(),
-        path: table.get(keys::PATH).unwrap_or_default(),
+        path,
+        catalog,
         format: table.get(keys::FORMAT),
         wire_format: table.get(keys::LOG),
         envelope: table.get(keys::ENVELOPE),

@@ -1,5 +1,6 @@
 //! `[[output]]`: windows, keys, and where the rows go.
 
+use super::catalog::{CatalogSpec, catalog};
 use super::variant::variant;
 use crate::error::Error;
 use crate::job::document::{At, Document};
@@ -13,6 +14,7 @@ pub struct OutputSpec {
     pub path: Option<At<String>>,
     pub format: Option<At<String>>,
     pub table: Option<At<String>>,
+    pub catalog: Option<CatalogSpec>,
     pub mirror: Option<At<String>>,
     pub table_timezone: Option<At<String>>,
     pub key: Vec<At<String>>,
@@ -115,6 +117,7 @@ pub(super) fn output(document: &Document, table: &TableReader) -> OutputSpec {
         path: table.get(keys::PATH),
         format: table.get(keys::FORMAT),
         table: table.get(keys::TABLE_FORMAT),
+        catalog: catalog(table),
         mirror: table.get(keys::MIRROR),
         table_timezone: table.get(keys::TABLE_TIMEZONE),
         key: table.get(keys::KEY).unwrap_or_default(),

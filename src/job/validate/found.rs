@@ -87,6 +87,10 @@ fn found(
 pub(super) fn form(document: &Document, spec: &LogSpec) {
     format(document, spec);
     snapshot(document, spec);
+    if let Some(catalog) = &spec.catalog {
+        // What it names is looked for when the job is planned.
+        let _ = catalog.named().map_err(|(error, span)| document.fault(error, &span));
+    }
     shape(document, spec, &mut []);
     declared_types(document, &spec.types);
     written::columns(document, spec);
@@ -119,16 +123,28 @@ pub(super) fn snapshot(document: &Document, spec: &LogSpec) -> Option<SnapshotCh
     SnapshotChoice::parse(&text.value).map_err(|error| document.fault(error, &text.span)).ok()
 }
 
+/// What the files of a log are found by: its paths, or the file of metadata that a catalog names; `None` after a fault.
+pub(super) fn patterns(job: &JobSpec, spec: &LogSpec) -> Option<Vec<String>> {
+    let document = &job.document;
+    let Some(catalog) = &spec.catalog else {
+        // Where there is none, that is told already.
+        let patterns: Vec<String> = spec.path.iter().map(|path| path.value.clone()).collect();
+        return (!patterns.is_empty()).then_some(patterns);
+    };
+    let table = catalog.named().map_err(|(error, span)| document.fault(error, &span)).ok()?;
+    let file = job
+        .inputs
+        .metadata_file(&table)
+        .and_then(|file| file.ok_or_else(|| Error::job(format!("there is no table {table}"))));
+    file.map(|file| vec![file]).map_err(|error| document.fault(error, &catalog.span)).ok()
+}
+
 /// The files that the patterns of a log stand for; `None` after a fault.
 pub(super) fn find_files(job: &JobSpec, spec: &LogSpec) -> Option<Expanded> {
     let document = &job.document;
     let format = format(document, spec)?;
     let at = snapshot(document, spec)?;
-    let patterns: Vec<String> = spec.path.iter().map(|p| p.value.clone()).collect();
-    if patterns.is_empty() {
-        // Which is told already.
-        return None;
-    }
+    let patterns = patterns(job, spec)?;
     match files::expand_at(&patterns, format, at, &job.inputs) {
         Ok(found) => Some(found),
         Err(error) => {

@@ -21,7 +21,7 @@ pub fn source_files(spec: &JobSpec) -> Result<Expanded> {
 /// # Errors
 /// A job error: there are none.
 pub fn source_paths(spec: &JobSpec) -> Result<Vec<PathBuf>> {
-    let patterns: Vec<String> = spec.source.log.path.iter().map(|path| path.value.clone()).collect();
+    let patterns = found::patterns(spec, &spec.source.log).ok_or_else(|| faults(spec))?;
     let at = found::snapshot(&spec.document, &spec.source.log).unwrap_or_default();
     crate::input::files::paths(&patterns, source_format(spec), at, &spec.inputs)
 }

@@ -10,12 +10,11 @@ use crate::error::Error;
 use crate::expr::Selection;
 use crate::job::destinations::goes_to;
 use crate::job::document::At;
-use crate::job::spec::{OutputSpec, is_true};
+use crate::job::spec::{OutputSpec, check_table, is_true};
 use crate::plan::{OutputKind, OutputPlan, OutputTo};
 use crate::rows::PartitionPart;
 use crate::sink::OutputFormat;
 use crate::store::is_on_store;
-use crate::table::TableFormat;
 use crate::window::Window;
 use std::path::Path;
 
@@ -145,16 +144,11 @@ impl Planner<'_> {
 
     /// Whether an output that is to be a table can be one.
     fn can_be_table(&self, spec: &OutputSpec, format: Option<Option<OutputFormat>>) -> bool {
-        let (Some(table), Some(path)) = (&spec.table, &spec.path) else { return true };
-        if TableFormat::named(&table.value).is_none() {
-            let error = Error::job(format!("unknown table format `{}`", table.value))
-                .nearest(&table.value, TableFormat::NAMES);
-            self.fault(
-                error.hint(format!("the table formats are: {}", TableFormat::NAMES.join(", "))),
-                &table.span,
-            );
+        if let Err((error, span)) = check_table(spec.table.as_ref(), spec.catalog.as_ref()) {
+            self.fault(error, &span);
             return false;
         }
+        let (Some(table), Some(path)) = (&spec.table, &spec.path) else { return true };
         let is_file = !path.value.ends_with('/') && OutputFormat::of_path(Path::new(&path.value)).is_some();
         let not_a_folder = crate::pg::is_url(&path.value) || path.value == "-" || is_file;
         let error = match format {

@@ -67,6 +67,7 @@ impl WrittenKind {
 impl Planner<'_> {
     /// Faults what does not have a place of its own.
     pub(super) fn places(&self) {
+        self.tables_of_catalogs();
         let written = self.written();
         let inputs = JobInputs::of(self, &written);
         for (number, one) in written.iter().enumerate() {
@@ -88,6 +89,20 @@ impl Planner<'_> {
                 ));
                 let (them, place) = if one.what.is_many() { ("them", "their") } else { ("it", "its") };
                 self.fault(error.hint(format!("give {them} {place} own place")), &one.span);
+            }
+        }
+    }
+
+    /// Faults a table of a catalog that two outputs name.
+    fn tables_of_catalogs(&self) {
+        let late = self.spec.late_catalog.as_ref();
+        let mut known = HashSet::new();
+        for catalog in self.spec.outputs.iter().filter_map(|output| output.catalog.as_ref()).chain(late) {
+            if let Ok(table) = catalog.named()
+                && !known.insert((table.uri, table.warehouse, table.namespace, table.name))
+            {
+                let error = Error::job(format!("two outputs are the table `{}`", catalog.table.value));
+                self.fault(error.hint("give each output its own table"), &catalog.table.span);
             }
         }
     }

@@ -8,10 +8,9 @@ use crate::batch::{ColumnId, DataType, Field};
 use crate::error::Error;
 use crate::job::document::{At, Document};
 use crate::job::lengths::length;
-use crate::job::spec::JobSpec;
+use crate::job::spec::{JobSpec, check_table, table_kind};
 use crate::plan::{LatePlan, LogPartition, Mode, WatermarkRule};
 use crate::sink::{LineKey, OutputFormat};
-use crate::table::TableFormat;
 use crate::time::TimeRule;
 use std::path::PathBuf;
 
@@ -90,7 +89,7 @@ impl Planner<'_> {
             let columns = self.late_columns();
             let Some(format) = self.late_key(format, path_at, &columns) else { return };
             self.rows.read(columns.iter().map(|(column, _)| *column));
-            let table = spec.late_table.as_ref().and_then(|name| TableFormat::named(&name.value));
+            let table = table_kind(spec.late_table.as_ref(), spec.late_catalog.as_ref());
             self.late = Some(LatePlan { path, table, format, columns });
         }
     }
@@ -123,17 +122,17 @@ impl Planner<'_> {
     /// The file of late events, and its format.
     pub(super) fn late_path(&self, path: &At<String>) -> Option<(PathBuf, OutputFormat)> {
         let file = PathBuf::from(&path.value);
-        if let Some(table) = &self.spec.late_table {
-            if OutputFormat::of_path(&file).is_some() && !path.value.ends_with('/') {
-                let error = Error::job(format!("`{}` is not a folder, and a table is one", path.value));
-                self.fault(error.hint("give a path without an extension, or leave out `table`"), &path.span);
-                return None;
-            }
-            if TableFormat::named(&table.value).is_none() {
-                let error = Error::job(format!("unknown table format `{}`", table.value));
-                self.fault(error.nearest(&table.value, TableFormat::NAMES), &table.span);
-                return None;
-            }
+        let is_file = OutputFormat::of_path(&file).is_some() && !path.value.ends_with('/');
+        if self.spec.late_table.is_some() && is_file {
+            let error = Error::job(format!("`{}` is not a folder, and a table is one", path.value));
+            self.fault(error.hint("give a path without an extension, or leave out `table`"), &path.span);
+            return None;
+        }
+        if let Err((error, span)) =
+            check_table(self.spec.late_table.as_ref(), self.spec.late_catalog.as_ref())
+        {
+            self.fault(error, &span);
+            return None;
         }
         let format = match OutputFormat::of_path(&file) {
             _ if self.spec.late_table.is_some() => OutputFormat::Parquet,

@@ -11,9 +11,9 @@ use super::log::{DeltaLog, commit_info, time_of};
 use super::{new_checkpoint, schema, statistics};
 use crate::batch::unescaped;
 use crate::error::{Error, Result};
-use crate::table::TableChange;
 use crate::table::own_names::{packed, uuid};
 use crate::table::shape::{TableFile, TableShape};
+use crate::table::{CommitStep, TableChange};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -70,7 +70,8 @@ pub fn plan_commit(
         after.commit(&text).map_err(|_| Error::fault("a commit cannot be read again"))?;
         behind.extend(new_checkpoint::files(&after, version, time)?);
     }
-    Ok(TableChange { files: vec![(name, ledger)], version, metadata: text.into_bytes(), behind })
+    let step = CommitStep::Version(version, text.into_bytes());
+    Ok(TableChange { files: vec![(name, ledger)], step, behind })
 }
 
 /// The numbers by which the statistics of parts name the columns of `shape`; `base` is the table at `folder`.

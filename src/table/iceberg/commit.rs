@@ -2,11 +2,12 @@
 
 use super::entry::{self, EntryStatus, ManifestEntry, partition_datum, rest_of};
 use super::manifest_list::{self, ManifestFile, bounds};
-use super::metadata::{LEDGER, LEDGER_HASH, LEDGER_SNAPSHOT, LoadedTable};
+use super::metadata::{LEDGER, LEDGER_HASH, LEDGER_SNAPSHOT, LoadedTable, TableHome, location};
+use super::request::request;
 use super::schema::{fields, numbered, partition_fields, sort_fields};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
-use crate::table::layout::{DATA, METADATA};
+use crate::table::layout::{DATA, METADATA, local};
 use crate::table::own_names::{packed, uuid};
 use crate::table::shape::{TableFile, TableShape};
 use crate::table::value::TableValue;
@@ -26,12 +27,32 @@ const REMEMBERED: usize = 100;
 pub struct TableChange {
     /// Files of the metadata under new names, by name, in the order in which they are put in place.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The version of the metadata that the commit makes.
-    pub version: u64,
-    /// The content of that file.
-    pub metadata: Vec<u8>,
+    /// What makes readers see them.
+    pub step: CommitStep,
     /// Files that are put in place behind it, over those that were there: readers are faster with them, and right without.
     pub behind: Vec<(String, Vec<u8>)>,
+}
+
+/// The last step of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CommitStep {
+    /// A version of the metadata, and its content: a file that is put in place if it is absent.
+    Version(u64, Vec<u8>),
+    /// A request to the catalog.
+    Request(Vec<u8>),
+}
+
+/// The metadata of a table at `folder` without a snapshot, as a catalog is asked to begin it.
+///
+/// # Errors
+/// A job error: the path is not UTF-8.
+pub fn blank(folder: &Path, shape: &TableShape) -> Result<Value> {
+    let ids = numbered(None, shape)?;
+    let mut metadata = first(shape, &location(folder)?, "");
+    schema_id(&mut metadata, shape, &ids);
+    spec_id(&mut metadata, shape, &ids);
+    order_id(&mut metadata, shape, &ids);
+    Ok(metadata)
 }
 
 /// The commit by which the table at `folder` has the files `now`, and the ledger `ledger`. `base` is what lies there, and
@@ -51,7 +72,7 @@ pub fn plan_commit(
 ) -> Result<TableChange> {
     let ids = numbered(base, shape)?;
     let (ledger_name, ledger, hash) = packed(ledger)?;
-    let location = location(folder)?;
+    let location = base.map_or_else(|| location(folder), LoadedTable::location)?;
     let mut metadata = base.map_or_else(|| first(shape, &location, &hash), |base| base.metadata.clone());
     let schema = schema_id(&mut metadata, shape, &ids);
     let (spec, spec_fields) = spec_id(&mut metadata, shape, &ids);
@@ -65,7 +86,7 @@ pub fn plan_commit(
     let mut manifests = match parent {
         Some(parent) => {
             let list = parent["manifest-list"].as_str().unwrap_or_default();
-            manifest_list::read(Path::new(list.strip_prefix("file://").unwrap_or(list)))?
+            manifest_list::read(Path::new(local(list)))?
         }
         None => vec![],
     };
@@ -82,12 +103,7 @@ pub fn plan_commit(
         order,
     };
     let divided = commit.divide(manifests, before, now)?;
-    let mut change = TableChange {
-        files: vec![],
-        version: base.map_or(1, |base| base.version + 1),
-        metadata: vec![],
-        behind: vec![],
-    };
+    let mut files = vec![];
     // Readers want a table's commits in the order of their times.
     let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
     let same = |key: &str| base.is_some_and(|base| base.metadata[key] == metadata[key]);
@@ -103,9 +119,8 @@ pub fn plan_commit(
             metadata["properties"] = json!({});
         }
         named.into_iter().for_each(|(key, value)| metadata["properties"][key] = json!(value));
-        change.files.push((ledger_name, ledger));
-        change.metadata = next_metadata(base, metadata, &location, time);
-        return Ok(change);
+        files.push((ledger_name, ledger));
+        return Ok(TableChange { files, step: last_step(base, metadata, &location, time), behind: vec![] });
     }
     let mut list = divided.kept;
     for (number, entries) in divided.written.iter().enumerate() {
@@ -113,7 +128,7 @@ pub fn plan_commit(
         let (manifest, bytes) =
             commit.manifest(&metadata, entries, &format!("{location}/{METADATA}/{name}"))?;
         list.push(manifest);
-        change.files.push((name, bytes));
+        files.push((name, bytes));
     }
     let mut records = vec![];
     list.iter().for_each(|manifest| manifest.push(&mut records));
@@ -124,9 +139,9 @@ pub fn plan_commit(
         ("parent-snapshot-id", parent_id.map_or("null".into(), |id| id.to_string())),
     ];
     let name = format!("snap-hw-{id:016x}.avro");
-    change.files.push((name.clone(), avro::file(&manifest_list::schema(), &entries, list.len(), &records)));
+    files.push((name.clone(), avro::file(&manifest_list::schema(), &entries, list.len(), &records)));
     // The ledger comes last: its time in the file system is behind that of all parts.
-    change.files.push((ledger_name.clone(), ledger));
+    files.push((ledger_name.clone(), ledger));
     let mut summary = divided.summary;
     summary.extend([(LEDGER.to_string(), json!(ledger_name)), (LEDGER_HASH.to_string(), json!(hash))]);
     let mut snapshot = json!({
@@ -144,12 +159,24 @@ pub fn plan_commit(
         metadata["refs"] = json!({});
     }
     metadata["refs"]["main"] = json!({ "snapshot-id": id, "type": "branch" });
-    change.metadata = next_metadata(base, metadata, &location, time);
-    Ok(change)
+    Ok(TableChange { files, step: last_step(base, metadata, &location, time), behind: vec![] })
+}
+
+/// What makes `metadata` the newest of the table whose newest is `base`.
+pub fn last_step(base: Option<&LoadedTable>, metadata: Value, location: &str, time: i64) -> CommitStep {
+    let request = |table, base| CommitStep::Request(request(table, base, &metadata).to_string().into_bytes());
+    match base.map(|base| (&base.home, &base.metadata)) {
+        Some((TableHome::Catalog(table), base)) => request(table, Some(base)),
+        Some((TableHome::Staged(table), _)) => request(table, None),
+        Some((TableHome::Folder, _)) | None => {
+            let version = base.map_or(1, |base| base.version + 1);
+            CommitStep::Version(version, next_metadata(base, metadata, location, time))
+        }
+    }
 }
 
 /// The next version of the metadata as it is written; the one before it goes into its log.
-pub fn next_metadata(base: Option<&LoadedTable>, mut metadata: Value, location: &str, time: i64) -> Vec<u8> {
+fn next_metadata(base: Option<&LoadedTable>, mut metadata: Value, location: &str, time: i64) -> Vec<u8> {
     if let Some(base) = base {
         let file = format!("{location}/{METADATA}/v{}.metadata.json", base.version);
         append(
@@ -166,12 +193,6 @@ pub fn next_metadata(base: Option<&LoadedTable>, mut metadata: Value, location: 
     let mut text = serde_json::to_vec_pretty(&metadata).unwrap_or_default();
     text.push(b'\n');
     text
-}
-
-/// The path of the table in its metadata.
-pub fn location(folder: &Path) -> Result<String> {
-    let text = folder.to_str().map(str::to_string);
-    text.ok_or_else(|| Error::job(format!("the output path {} is not UTF-8", folder.display())))
 }
 
 /// Appends to a list of the metadata, which may lack it.
@@ -212,13 +233,30 @@ fn id_of(
     new: impl Fn(i64) -> Value,
 ) -> i64 {
     let all = metadata[list].as_array().map_or(&[][..], Vec::as_slice);
-    if let Some(id) = all.iter().find(|item| item["fields"] == *fields).and_then(|item| item[key].as_i64()) {
+    let same = |item: &&Value| is_same(fields, &item["fields"]);
+    if let Some(id) = all.iter().find(same).and_then(|item| item[key].as_i64()) {
         return id;
     }
     let id =
         all.iter().filter_map(|item| item[key].as_i64()).max().map_or(first, |last| (last + 1).max(first));
     append(metadata, list, new(id));
     id
+}
+
+/// Whether fields of ours are those that another program has written: it may say more of them, and has its own spaces.
+fn is_same(ours: &Value, theirs: &Value) -> bool {
+    match (ours, theirs) {
+        (Value::Array(ours), Value::Array(theirs)) => {
+            ours.len() == theirs.len() && ours.iter().zip(theirs).all(|(ours, theirs)| is_same(ours, theirs))
+        }
+        (Value::Object(ours), Value::Object(_)) => {
+            ours.iter().all(|(key, value)| is_same(value, &theirs[key]))
+        }
+        (Value::String(ours), Value::String(theirs)) => {
+            ours == theirs || ours.starts_with("decimal(") && ours.replace(' ', "") == theirs.replace(' ', "")
+        }
+        _ => ours == theirs,
+    }
 }
 
 fn schema_id(metadata: &mut Value, shape: &TableShape, ids: &BTreeMap<String, i32>) -> i64 {
@@ -323,7 +361,7 @@ impl Commit<'_> {
                 kept.push(manifest);
                 continue;
             }
-            let path = manifest.path.strip_prefix("file://").unwrap_or(&manifest.path).to_string();
+            let path = local(&manifest.path).to_string();
             let mut entries = entry::read_live(Path::new(&path), manifest.sequence, manifest.snapshot)?;
             let mut changed = false;
             for entry in &mut entries {

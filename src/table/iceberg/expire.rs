@@ -7,12 +7,12 @@
 //! * A file goes that no snapshot of the new metadata reaches, and that has a name of ours: what another program is about to
 //!   commit is not touched.
 
-use super::commit::{location, next_metadata};
+use super::commit::{CommitStep, last_step};
 use super::entry::read_live;
 use super::manifest_list;
 use super::metadata::{LEDGER, LoadedTable, TableFileNames};
 use crate::error::Result;
-use crate::table::layout::{DATA, METADATA, listed, parts_below, size};
+use crate::table::layout::{DATA, METADATA, listed, local, parts_below, size};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -32,8 +32,8 @@ pub struct KeepRule {
 pub struct PlannedExpiry {
     /// Files of the metadata that are put in place first, by name.
     pub before: Vec<(String, Vec<u8>)>,
-    /// The new version of the metadata and its content; none where no snapshot goes.
-    pub commit: Option<(u64, Vec<u8>)>,
+    /// What drops the snapshots; none where no snapshot goes.
+    pub commit: Option<CommitStep>,
     /// The files that go then, absolute.
     pub files: Vec<PathBuf>,
     /// What it does, in numbers.
@@ -66,7 +66,7 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
     let id = |snapshot: &Value| snapshot["snapshot-id"].as_i64().unwrap_or_default();
     let stay: Vec<&Value> = snapshots.iter().filter(|snapshot| kept.contains(&id(snapshot))).collect();
     let dropped = snapshots.len() - stay.len();
-    let folder = location(&table.folder)?;
+    let location = table.location()?;
     let commit = (dropped > 0).then(|| {
         let mut metadata = table.metadata.clone();
         for list in ["snapshots", "snapshot-log"] {
@@ -88,7 +88,7 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
             log.retain(|item| item["timestamp-ms"].as_i64().unwrap_or(i64::MAX) >= rule.since);
         }
         let time = time.max(table.metadata["last-updated-ms"].as_i64().unwrap_or(0));
-        (table.version + 1, next_metadata(Some(table), metadata, &folder, time))
+        last_step(Some(table), metadata, &location, time)
     });
     let mut reached = reached(&stay)?;
     let later = table.later_ledger().and_then(|properties| properties[LEDGER].as_str());
@@ -144,7 +144,7 @@ fn kept(table: &LoadedTable, rule: KeepRule) -> BTreeSet<i64> {
 
 /// All files that these snapshots reach, absolute.
 fn reached(snapshots: &[&Value]) -> Result<HashSet<PathBuf>> {
-    let local = |path: &str| PathBuf::from(path.strip_prefix("file://").unwrap_or(path));
+    let local = |path: &str| PathBuf::from(local(path));
     let (mut reached, mut manifests) = (HashSet::new(), HashSet::new());
     for snapshot in snapshots {
         let list = local(snapshot["manifest-list"].as_str().unwrap_or_default());

@@ -1,11 +1,13 @@
 //! The newest metadata of a table, and what is ours in it.
 
 use crate::error::{Error, Result};
-use crate::table::layout::{HINT, METADATA};
+use crate::table::catalog::CatalogTable;
+use crate::table::layout::{HINT, METADATA, local};
 use crate::table::own_names::is_ledger;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where the summary of a snapshot names the ledger.
 pub const LEDGER: &str = "highwater.ledger";
@@ -24,6 +26,19 @@ pub struct LoadedTable {
     pub version: u64,
     /// The metadata.
     pub metadata: Value,
+    /// Who says so.
+    pub home: TableHome,
+}
+
+/// Who says what the newest metadata of a table is.
+#[derive(Debug, Clone)]
+pub enum TableHome {
+    /// The folder of the table.
+    Folder,
+    /// A REST catalog.
+    Catalog(Arc<CatalogTable>),
+    /// A REST catalog, which has begun the table for its first commit and shows it to nobody.
+    Staged(Arc<CatalogTable>),
 }
 
 /// The files of the metadata that a commit or a reader needs by name.
@@ -81,7 +96,7 @@ impl LoadedTable {
             let what = format!("another program has committed {name}, which is compressed");
             return Err(unreadable(&path, &what));
         }
-        Ok(Some(LoadedTable { metadata: parsed(&path)?, folder, version }))
+        Ok(Some(LoadedTable { metadata: parsed(&path)?, folder, version, home: TableHome::Folder }))
     }
 
     /// The table whose metadata is the file at `path`, in a folder of metadata. The version is not known.
@@ -92,7 +107,35 @@ impl LoadedTable {
         let whole = path.canonicalize().map_err(|e| Error::io("read", path, e))?;
         let folder = whole.parent().and_then(Path::parent);
         let folder = folder.ok_or_else(|| unreadable(path, "it does not lie in the folder of a table"))?;
-        Ok(LoadedTable { metadata: parsed(path)?, folder: folder.to_path_buf(), version: 0 })
+        let (metadata, folder) = (parsed(path)?, folder.to_path_buf());
+        Ok(LoadedTable { metadata, folder, version: 0, home: TableHome::Folder })
+    }
+
+    /// The table of a catalog, which has given this metadata for it, and whose files are to lie in `folder`. Its version is the
+    /// number of its commits that made a snapshot.
+    ///
+    /// # Errors
+    /// A machine error: the metadata is of a version that is not known.
+    pub fn of_catalog(folder: &Path, metadata: Value, home: TableHome) -> Result<LoadedTable> {
+        is_known(folder, &metadata)?;
+        let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder));
+        let folder = folder.map_err(|e| Error::io("find", Path::new("."), e))?;
+        let version = metadata["last-sequence-number"].as_u64().unwrap_or(0);
+        Ok(LoadedTable { folder, version, metadata, home })
+    }
+
+    /// The path of the table, as the paths of its files begin.
+    ///
+    /// # Errors
+    /// A job error: the path is not UTF-8.
+    pub fn location(&self) -> Result<String> {
+        match self.home {
+            TableHome::Folder => location(&self.folder),
+            TableHome::Catalog(_) | TableHome::Staged(_) => {
+                let location = self.metadata["location"].as_str().unwrap_or_default();
+                Ok(location.trim_end_matches('/').to_string())
+            }
+        }
     }
 
     /// The fields of the current schema.
@@ -156,7 +199,7 @@ impl LoadedTable {
     /// A machine error.
     pub fn is_at_home(&self) -> Result<()> {
         let location = self.metadata["location"].as_str().unwrap_or_default();
-        let path = Path::new(location.strip_prefix("file://").unwrap_or(location));
+        let path = Path::new(local(location).trim_end_matches('/'));
         if path == self.folder || path.canonicalize().is_ok_and(|path| path == self.folder) {
             return Ok(());
         }
@@ -211,11 +254,26 @@ fn unreadable(path: &Path, what: &str) -> Error {
 fn parsed(path: &Path) -> Result<Value> {
     let bytes = crate::table::layout::read(path)?;
     let metadata: Value = serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))?;
-    if metadata["format-version"].as_i64() != Some(2) {
-        let what = format!("its format has version {}", metadata["format-version"]);
-        return Err(unreadable(path, &what).hint("Highwater reads and writes version 2"));
-    }
+    is_known(path, &metadata)?;
     Ok(metadata)
+}
+
+/// Refuses metadata of another version of the format; `path` is its file, or the folder of the table.
+fn is_known(path: &Path, metadata: &Value) -> Result<()> {
+    if metadata["format-version"].as_i64() == Some(2) {
+        return Ok(());
+    }
+    let what = format!("its format has version {}", metadata["format-version"]);
+    Err(unreadable(path, &what).hint("Highwater reads and writes version 2"))
+}
+
+/// The path of a table, as its metadata has it.
+///
+/// # Errors
+/// A job error: it is not UTF-8.
+pub fn location(folder: &Path) -> Result<String> {
+    let text = folder.to_str().map(str::to_string);
+    text.ok_or_else(|| Error::job(format!("the output path {} is not UTF-8", folder.display())))
 }
 
 /// The newest version in a folder of metadata.

@@ -1,8 +1,9 @@
-//! Apache Iceberg, format version 2, with the folder of the table as its catalog.
+//! Apache Iceberg, format version 2, with the folder of the table as its catalog, or a REST catalog.
 //!
 //! # Contract
-//! * The newest `metadata/vN.metadata.json` is the table; `version-hint.text` names one that is not newer. Fields of it that
-//!   are not known here stay as they are.
+//! * Where the folder is the catalog, the newest `metadata/vN.metadata.json` is the table; `version-hint.text` names one that is
+//!   not newer. Fields of it that are not known here stay as they are.
+//! * Where there is a REST catalog, a commit is a request with what changes ([`request`]).
 //! * A manifest holds some hundred files. A commit writes those again of which a file goes, and one for what comes; it names
 //!   the others as they are.
 //! * Ids of columns never change their column. A column that an edit adds gets a new id; one that it drops stays in older
@@ -18,12 +19,14 @@ mod entry;
 mod expire;
 mod manifest_list;
 mod metadata;
+mod request;
 mod scan;
 mod schema;
 
-pub use commit::{TableChange, plan_commit};
+pub use commit::{CommitStep, TableChange, blank, plan_commit};
 pub use describe::{SnapshotFacts, TableDescription};
 pub use expire::{ExpiredTable, KeepRule, PlannedExpiry, expire};
-pub use metadata::{LoadedTable, TableFileNames};
+pub use metadata::{LoadedTable, TableFileNames, TableHome};
+pub use request::is_done;
 pub use scan::snapshot;
 pub use schema::numbered as column_ids;
