@@ -39,5 +39,5 @@ pub use iceberg::{
 pub use layout::{DATA, METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
-pub use snapshot::{SnapshotChoice, TableSnapshot};
+pub use snapshot::{SnapshotChoice, TableSnapshot, missing_file};
 pub use value::TableValue;
