@@ -2,6 +2,7 @@
 
 use super::STATE_FOLDER;
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use crate::table::{self, TableFormat};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,11 @@ impl Target {
         }
     }
 
+    /// Whether it lies on a store.
+    pub fn is_on_store(&self) -> bool {
+        is_on_store(&self.path)
+    }
+
     /// Whether it is a table.
     pub fn is_table(&self) -> bool {
         matches!(self.kind, TargetKind::Table(_))
@@ -102,7 +108,10 @@ impl Target {
     /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
     pub(super) fn place(&self) -> Result<RecoveredOutput> {
         let root = self.root();
-        let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
+        let root = match self.is_on_store() {
+            true => root,
+            false => fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?,
+        };
         let state = root.join(self.state_below_root()?);
         if state.to_str().is_some() { Ok(RecoveredOutput { root, state }) } else { Err(not_utf8(&root)) }
     }
@@ -115,6 +124,13 @@ pub(super) struct RecoveredOutput {
     pub root: PathBuf,
     /// The state folder, absolute.
     pub state: PathBuf,
+}
+
+impl RecoveredOutput {
+    /// Whether it lies on a store.
+    pub fn is_on_store(&self) -> bool {
+        is_on_store(&self.root)
+    }
 }
 
 fn not_utf8(path: &Path) -> Error {

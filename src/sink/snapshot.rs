@@ -11,7 +11,7 @@ use super::place::RecoveredOutput;
 use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, DATA, LoadedTable, METADATA, TableFile, TableFileNames, TableShape};
+use crate::table::{self, DATA, LoadedTable, METADATA, TableChange, TableFile, TableFileNames, TableShape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
@@ -64,17 +64,7 @@ pub(super) fn stage(
     parts: &[StagedPart],
 ) -> Result<SnapshotFiles> {
     let folder = folder(place);
-    let before: HashSet<&str> =
-        old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
-    let file = |staged: &StagedPart| TableFile {
-        path: staged.part.path.clone(),
-        rows: staged.part.rows,
-        bytes: staged.part.bytes,
-        statistics: staged.statistics.clone(),
-    };
-    let now: Vec<TableFile> = parts.iter().map(file).collect();
-    let change = table::plan_commit(folder, base, shape, &before, &now, &manifest.to_json(), table::now())?;
-    is_next(place, change.version)?;
+    let change = plan(place, base, shape, (old, manifest), parts)?;
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
     let metadata = folder.join(METADATA);
     fsutil::create_folders(&metadata)?;
@@ -89,6 +79,32 @@ pub(super) fn stage(
     Ok(SnapshotFiles { files, staged, version: change.version })
 }
 
+/// What a snapshot needs by which the table gets the parts and the ledger of `manifest`.
+///
+/// # Errors
+/// As of [`table::plan_commit`]; another writer has changed the table since `base` was read.
+pub(super) fn plan(
+    place: &RecoveredOutput,
+    base: Option<&LoadedTable>,
+    shape: &TableShape,
+    (old, manifest): (Option<&Manifest>, &Manifest),
+    parts: &[StagedPart],
+) -> Result<TableChange> {
+    let before: HashSet<&str> =
+        old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
+    let file = |staged: &StagedPart| TableFile {
+        path: staged.part.path.clone(),
+        rows: staged.part.rows,
+        bytes: staged.part.bytes,
+        statistics: staged.statistics.clone(),
+    };
+    let now: Vec<TableFile> = parts.iter().map(file).collect();
+    let ledger = manifest.to_json();
+    let change = table::plan_commit(folder(place), base, shape, &before, &now, &ledger, table::now())?;
+    is_next(place, change.version)?;
+    Ok(change)
+}
+
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     failpoint::step("stage metadata")?;
     let written = fsutil::create_new(path).and_then(|mut file| {
@@ -101,7 +117,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Fails where the version is there: another writer was faster.
 fn is_next(place: &RecoveredOutput, version: u64) -> Result<()> {
     let path = folder(place).join(METADATA).join(TableFileNames::version(version));
-    if path.symlink_metadata().is_ok() { Err(table::conflict(folder(place))) } else { Ok(()) }
+    // On a store the put tells it, so a question would only be one more request.
+    let is_there = !place.is_on_store() && path.symlink_metadata().is_ok();
+    if is_there { Err(table::conflict(folder(place))) } else { Ok(()) }
 }
 
 impl SnapshotOperations {

@@ -271,7 +271,11 @@ impl ObjectClient for StoreBucket {
         writes::upload(self, key, file, bytes)
     }
 
-    fn copy(&self, from: &str, to: &str) -> Result<()> {
+    fn version(&self, key: &str) -> Result<Option<String>> {
+        writes::version(self, key)
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Result<bool> {
         writes::copy(self, from, to)
     }
 

@@ -14,7 +14,7 @@ pub enum PutCondition<'a> {
     Always,
     /// There is no object of this name.
     Absent,
-    /// The object has this ETag.
+    /// The object is in this state, as its store tells it.
     Unchanged(&'a str),
 }
 
@@ -49,8 +49,13 @@ pub(super) trait ObjectClient: std::fmt::Debug + Send + Sync {
         Err(not_written(key))
     }
 
-    /// Has the store copy an object, over what is there.
-    fn copy(&self, _from: &str, to: &str) -> Result<()> {
+    /// What tells the state of the object `key`, for [`PutCondition::Unchanged`]; none if there is none.
+    fn version(&self, key: &str) -> Result<Option<String>> {
+        Err(not_written(key))
+    }
+
+    /// Has the store copy an object, over what is there. False if there is none.
+    fn copy(&self, _from: &str, to: &str) -> Result<bool> {
         Err(not_written(to))
     }
 

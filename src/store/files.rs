@@ -262,22 +262,36 @@ pub fn delete(paths: &[PathBuf]) -> Result<()> {
     })
 }
 
-/// Has the store copy an object to another name in the same bucket, over what is there.
+/// Has the store copy an object to another name in the same bucket, over what is there. False if there is no such object.
 ///
 /// # Errors
 /// Machine: the store refuses.
-pub fn copy(from: &Path, to: &Path) -> Result<()> {
+pub fn copy(from: &Path, to: &Path) -> Result<bool> {
     let (from, to) = (address(from)?, address(to)?);
     bucket(&to)?.copy(from.key(), to.key())
 }
 
-/// The ETag of the object at `path`; none if there is none, or if it is on the disk.
+/// What tells the state of the object at `path`, for [`PutCondition::Unchanged`]; none if there is none.
 ///
 /// # Errors
 /// Machine: the store does not say.
-pub fn etag(path: &Path) -> Result<Option<String>> {
-    let Some(address) = StoreAddress::of(path) else { return Ok(None) };
-    Ok(bucket(&address)?.state(address.key())?.and_then(|state| state.etag))
+pub fn version(path: &Path) -> Result<Option<String>> {
+    let address = address(path)?;
+    bucket(&address)?.version(address.key())
+}
+
+/// The size of the file at `path`; none if there is none.
+///
+/// # Errors
+/// Machine: the store does not say.
+pub fn size(path: &Path) -> Result<Option<u64>> {
+    let Some(address) = StoreAddress::of(path) else {
+        return Ok(path.metadata().ok().filter(|there| there.is_file()).map(|there| there.len()));
+    };
+    Ok(open(&address)?.map(|file| match file {
+        StoreFile::Object(object) => object.state().bytes,
+        StoreFile::Copied(_, bytes) => bytes,
+    }))
 }
 
 /// Does `work` for all of `items`, some of them at a time; the first error ends it.

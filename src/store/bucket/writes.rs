@@ -5,7 +5,7 @@
 //! * A write with a condition whose answer was lost is made again, and then meets its own object. So an object that is in the
 //!   way is compared before it is called a conflict.
 
-use super::{Error, PutCondition, PutOutcome, Result, StoreBucket, waited, wire};
+use super::{Error, PutCondition, PutOutcome, Result, StoreBucket, StoreKind, waited, wire};
 use crate::store::client::ObjectClient;
 use bytes::Bytes;
 use object_store::{Error as Cause, MultipartUpload, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
@@ -31,8 +31,10 @@ pub(super) fn put(
     let mode = match condition {
         PutCondition::Always => PutMode::Overwrite,
         PutCondition::Absent => PutMode::Create,
-        PutCondition::Unchanged(etag) => {
-            PutMode::Update(UpdateVersion { e_tag: Some(etag.to_string()), version: None })
+        PutCondition::Unchanged(state) => {
+            let (state, google) = (Some(state.to_string()), bucket.kind == StoreKind::Google);
+            let (e_tag, version) = if google { (None, state) } else { (state, None) };
+            PutMode::Update(UpdateVersion { e_tag, version })
         }
     };
     let (mut wait, mut tries) = (wire::FIRST_WAIT, 0);
@@ -159,10 +161,23 @@ fn piece(bucket: &StoreBucket, key: &str, file: &File, from: u64, len: u64) -> R
     read.map(|()| content).map_err(words)
 }
 
-pub(super) fn copy(bucket: &StoreBucket, from: &str, to: &str) -> Result<()> {
+/// Google tells states of an object by numbers of its own, the others by ETags.
+pub(super) fn version(bucket: &StoreBucket, key: &str) -> Result<Option<String>> {
+    match waited(bucket.store.head(&bucket.key(key)?)) {
+        Ok(meta) if bucket.kind == StoreKind::Google => Ok(meta.version),
+        Ok(meta) => Ok(meta.e_tag),
+        Err(Cause::NotFound { .. }) => Ok(None),
+        Err(cause) => Err(bucket.failure(key, &cause)),
+    }
+}
+
+pub(super) fn copy(bucket: &StoreBucket, from: &str, to: &str) -> Result<bool> {
     let (source, at) = (bucket.key(from)?, bucket.key(to)?);
-    waited(bucket.store.copy(&source, &at))
-        .map_err(|cause| bucket.refused_to("write", to, &cause, &wire::last_refusal()))
+    match waited(bucket.store.copy(&source, &at)) {
+        Ok(()) => Ok(true),
+        Err(Cause::NotFound { .. }) => Ok(false),
+        Err(cause) => Err(bucket.refused_to("write", to, &cause, &wire::last_refusal())),
+    }
 }
 
 pub(super) fn delete(bucket: &StoreBucket, key: &str) -> Result<()> {
