@@ -87,6 +87,8 @@ impl StoreBucket {
                 check_profile(&root)?;
                 let url = format!("s3://{}", root.rsplit_once("://").map_or("", |(_, bucket)| bucket));
                 let store = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
+                // Not all servers know how to remove several objects at once, and few are removed.
+                let store = store.with_disable_bulk_delete(true);
                 Arc::new(store.with_http_connector(Wire).build().map_err(wrong)?)
             }
             StoreKind::Google => {

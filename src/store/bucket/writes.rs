@@ -55,11 +55,7 @@ pub(super) fn put(
             },
             _ => {
                 // What has a condition `object_store` does not make again.
-                let passes = match refusal.status {
-                    Some(status) => wire::may_pass(status),
-                    None => !refusal.words.is_empty() && !refusal.of_machine,
-                };
-                if condition == PutCondition::Always || !passes || tries >= wire::RETRIES {
+                if condition == PutCondition::Always || !passes(&refusal) || tries >= wire::RETRIES {
                     return Err(bucket.refused_to("write", key, &cause, &refusal));
                 }
             }
@@ -181,8 +177,27 @@ pub(super) fn copy(bucket: &StoreBucket, from: &str, to: &str) -> Result<bool> {
 }
 
 pub(super) fn delete(bucket: &StoreBucket, key: &str) -> Result<()> {
-    match waited(bucket.store.delete(&bucket.key(key)?)) {
-        Ok(()) | Err(Cause::NotFound { .. }) => Ok(()),
-        Err(cause) => Err(bucket.refused_to("remove", key, &cause, &wire::last_refusal())),
+    let at = bucket.key(key)?;
+    let (mut wait, mut tries) = (wire::FIRST_WAIT, 0);
+    loop {
+        let cause = match waited(bucket.store.delete(&at)) {
+            Ok(()) | Err(Cause::NotFound { .. }) => return Ok(()),
+            Err(cause) => cause,
+        };
+        let refusal = wire::last_refusal();
+        // Where the answer was lost, `object_store` does not ask again.
+        if !passes(&refusal) || tries >= wire::RETRIES {
+            return Err(bucket.refused_to("remove", key, &cause, &refusal));
+        }
+        std::thread::sleep(wait);
+        (wait, tries) = ((wait * 2).min(wire::LONGEST_WAIT), tries + 1);
+    }
+}
+
+/// Whether a request that met this may do later.
+fn passes(refusal: &wire::Refusal) -> bool {
+    match refusal.status {
+        Some(status) => wire::may_pass(status),
+        None => !refusal.words.is_empty() && !refusal.of_machine,
     }
 }
