@@ -151,6 +151,10 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::begin_of`], but for those files.
     pub fn begin_adopting(targets: &[Target], named: &NamedPaths) -> Result<Transaction> {
+        if let Some(target) = targets.iter().find(|target| target.is_on_store()) {
+            return Err(Error::job(format!("{} cannot be adopted: it is on a store", target.path.display()))
+                .hint("copy the files to a folder, and adopt that"));
+        }
         Transaction::opened(targets, named)
     }
 

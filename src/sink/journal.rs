@@ -138,7 +138,13 @@ pub(super) fn commit(
     let journal = Journal { version: VERSION, id, role: JournalRole::Primary(operations) };
     let written = write(&primary.state, &journal);
     // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
-    *committed = written.is_ok() || path_of(&primary.state, &journal.id).exists();
+    let path = path_of(&primary.state, &journal.id);
+    *committed = match written {
+        Ok(()) => true,
+        // Where a store does not answer, it may have the journal.
+        Err(_) if primary.is_on_store() => files::delete(&[path]).is_err(),
+        Err(_) => path.exists(),
+    };
     written?;
     let id = journal.id;
     let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
