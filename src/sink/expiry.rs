@@ -82,9 +82,7 @@ fn expire_on_store(
     plan_only: bool,
 ) -> Result<Option<ExpiredTable>> {
     let known = PathsOnDisk::of(named, [target.place()?]);
-    for place in known.places_on_stores() {
-        journal::recover_on_store(place, &known, !plan_only)?;
-    }
+    journal::recover_on_stores(&known, !plan_only)?;
     let Some(table) = LoadedTable::load(&target.path)?.filter(LoadedTable::has_ledger) else {
         return Ok(None);
     };
