@@ -66,12 +66,18 @@ impl InPlace {
     }
 
     /// The first file of the outputs that is gone or was changed from outside.
-    pub fn altered(&self, targets: &[(OutputId, Target)]) -> Option<PathBuf> {
-        let each = targets.iter().zip(&self.manifests);
-        let mut files = each.flat_map(|((_, target), manifest)| {
-            [(target.root(), &manifest.parts), (target.state(), &manifest.state)]
-        });
-        files.find_map(|(folder, parts)| Some(folder.join(&first_altered(&folder, parts.as_slice())?.path)))
+    ///
+    /// # Errors
+    /// A store does not say.
+    pub fn altered(&self, targets: &[(OutputId, Target)]) -> Result<Option<PathBuf>> {
+        for ((_, target), manifest) in targets.iter().zip(&self.manifests) {
+            for (folder, parts) in [(target.root(), &manifest.parts), (target.state(), &manifest.state)] {
+                if let Some(part) = first_altered(&folder, parts.as_slice())? {
+                    return Ok(Some(folder.join(&part.path)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps all parts of target number `number` as they are, those of its state too.

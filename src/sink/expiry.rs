@@ -9,12 +9,15 @@ use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
-use super::snapshot::{PutSnapshot, metadata_below, put_request, put_version};
+use super::remote::{self, put_version as put_on_store};
+use super::snapshot::{self, PutSnapshot, metadata_below, put_request, put_version};
 use super::{Target, TargetKind, failpoint, fsutil};
 use crate::error::{Error, Result};
-use crate::table::{self, CommitStep, ExpiredTable, KeepRule, TableInPlace};
+use crate::store::{PutCondition, files};
+use crate::table::{self, CommitStep, ExpiredTable, KeepRule, TableFormat, TableInPlace};
+use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Drops the snapshots of a table that `rule` does not keep, and the files that no snapshot reaches then; says only what it
 /// would do if `plan_only`. `named` is as for [`super::Transaction::begin_of`]. `None` where no table lies there.
@@ -32,6 +35,9 @@ pub fn expire(
     let format = kind.format;
     target.refuse_linked_state()?;
     Ways::default().look(&target.path, &metadata_below(format))?;
+    if target.is_on_store() {
+        return expire_on_store(target, format, named, rule, plan_only);
+    }
     if !target.loaded_table()?.as_ref().is_some_and(TableInPlace::has_ledger) {
         return Ok(None);
     }
@@ -74,6 +80,49 @@ pub fn expire(
     for folder in created.iter().rev() {
         let _ = fs::remove_dir(folder);
     }
+    Ok(Some(planned.outcome))
+}
+
+/// The same of a table on a store, where the put of the version keeps other writers away from files that go.
+fn expire_on_store(
+    target: &Target,
+    format: TableFormat,
+    named: &NamedPaths,
+    rule: KeepRule,
+    plan_only: bool,
+) -> Result<Option<ExpiredTable>> {
+    let place = target.place()?;
+    let known = PathsOnDisk::of(named, [place.clone()]);
+    journal::recover_on_stores(&known, !plan_only)?;
+    let Some(table) = target.loaded_table()?.filter(TableInPlace::has_ledger) else {
+        return Ok(None);
+    };
+    let ledger = target.manifest()?;
+    let mut planned = table::expire(&table, rule, table::now())?;
+    if plan_only {
+        return Ok(Some(planned.outcome));
+    }
+    for (name, bytes) in std::mem::take(&mut planned.before) {
+        files::put(&target.path.join(format.metadata()).join(name), bytes, PutCondition::Always)?;
+    }
+    let put = match planned.commit {
+        Some(CommitStep::Version(version, bytes)) => {
+            put_on_store(&target.path, format, bytes, version, &mut false)?
+        }
+        Some(CommitStep::Request(bytes)) => snapshot::request(&place, format, &bytes)?,
+        None => PutSnapshot::Done,
+    };
+    if let PutSnapshot::Conflict(error) = put {
+        return Err(error);
+    }
+    // States of earlier commits: on the disk each commit removes them.
+    let state = target.state();
+    let names: HashSet<PathBuf> =
+        ledger.iter().flat_map(|ledger| &ledger.state).map(|part| state.join(&part.path)).collect();
+    let states = files::files_below(&state.join("state"))?.into_iter().map(|file| file.path);
+    let old = |path: &PathBuf| !names.contains(path) && remote::is_of_commit_until(path, table.version());
+    planned.files.extend(states.filter(old));
+    files::delete(&planned.files)?;
     Ok(Some(planned.outcome))
 }
 

@@ -14,8 +14,8 @@ use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::table::{
-    self, CatalogCommit, CatalogTable, CommitStep, TableFile, TableFileNames, TableFormat, TableInPlace,
-    TableShape,
+    self, CatalogCommit, CatalogTable, CommitStep, TableChange, TableFile, TableFileNames, TableFormat,
+    TableInPlace, TableShape,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -76,6 +76,40 @@ pub(super) fn stage(
     parts: &[StagedPart],
 ) -> Result<SnapshotFiles> {
     let folder = folder(place, shape.format);
+    let change = plan(place, base, shape, (old, manifest), parts)?;
+    fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
+    let metadata = folder.join(shape.format.metadata());
+    fsutil::create_folders(&metadata)?;
+    let stage_all = |all: Vec<(String, Vec<u8>)>, ending: &str| {
+        let stage = |(number, (part, bytes)): (usize, (String, Vec<u8>))| {
+            let staged = format!("{number}.{ending}");
+            write(&staging.join(&staged), &bytes)?;
+            Ok(Rename { staged, part, bytes: bytes.len() as u64 })
+        };
+        all.into_iter().enumerate().map(stage).collect::<Result<Vec<_>>>()
+    };
+    let files = stage_all(change.files, "metadata")?;
+    let behind = stage_all(change.behind, "behind")?;
+    let (name, bytes, version) = match change.step {
+        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
+        CommitStep::Request(request) => ("request.json", request, None),
+    };
+    write(&staging.join(name), &bytes)?;
+    Ok(SnapshotFiles { files, staged: name.to_string(), version, behind })
+}
+
+/// What a snapshot needs by which the table gets the parts and the ledger of `manifest`.
+///
+/// # Errors
+/// As of [`table::plan_commit`]; another writer has changed the table since `base` was read; its catalog refuses to begin it.
+pub(super) fn plan(
+    place: &RecoveredOutput,
+    base: Option<&TableInPlace>,
+    shape: &TableShape,
+    (old, manifest): (Option<&Manifest>, &Manifest),
+    parts: &[StagedPart],
+) -> Result<TableChange> {
+    let folder = folder(place, shape.format);
     let before: HashSet<&str> =
         old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
     let file = |staged: &StagedPart| TableFile {
@@ -100,30 +134,14 @@ pub(super) fn stage(
     }
     let base = base.or(begun.as_ref());
     let parts = (&before, now.as_slice());
-    let change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
+    let mut change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
     if let CommitStep::Version(version, _) = change.step {
-        is_next(folder, shape.format, version)?;
+        is_next(place, shape.format, version)?;
     }
-    fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
-    let metadata = folder.join(shape.format.metadata());
-    fsutil::create_folders(&metadata)?;
-    let stage_all = |all: Vec<(String, Vec<u8>)>, ending: &str| {
-        let stage = |(number, (part, bytes)): (usize, (String, Vec<u8>))| {
-            let staged = format!("{number}.{ending}");
-            write(&staging.join(&staged), &bytes)?;
-            Ok(Rename { staged, part, bytes: bytes.len() as u64 })
-        };
-        all.into_iter().enumerate().map(stage).collect::<Result<Vec<_>>>()
-    };
+    // The folder tells which catalog has it.
     let note = begun.as_ref().and(place.catalog.as_ref()).map(|catalog| catalog.note());
-    let files = stage_all(note.into_iter().chain(change.files).collect(), "metadata")?;
-    let behind = stage_all(change.behind, "behind")?;
-    let (name, bytes, version) = match change.step {
-        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
-        CommitStep::Request(request) => ("request.json", request, None),
-    };
-    write(&staging.join(name), &bytes)?;
-    Ok(SnapshotFiles { files, staged: name.to_string(), version, behind })
+    change.files.splice(0..0, note);
+    Ok(change)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -136,9 +154,12 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Fails where the version is there: another writer was faster.
-fn is_next(folder: &Path, format: TableFormat, version: u64) -> Result<()> {
+fn is_next(place: &RecoveredOutput, format: TableFormat, version: u64) -> Result<()> {
+    let folder = folder(place, format);
     let path = folder.join(format.metadata()).join(format.version_file(version));
-    if path.symlink_metadata().is_ok() { Err(table::conflict(folder)) } else { Ok(()) }
+    // On a store the put tells it, so a question would only be one more request.
+    let is_there = !place.is_on_store() && path.symlink_metadata().is_ok();
+    if is_there { Err(table::conflict(folder)) } else { Ok(()) }
 }
 
 impl SnapshotOperations {
@@ -234,8 +255,15 @@ pub(super) fn put_request(
     format: TableFormat,
     staged: &Path,
 ) -> Result<PutSnapshot> {
-    let request = fs::read(staged).map_err(|e| Error::io("read", staged, e))?;
-    let request = serde_json::from_slice(&request)
+    request(place, format, &fs::read(staged).map_err(|e| Error::io("read", staged, e))?)
+}
+
+/// As [`put_request`], of a request that has been read.
+///
+/// # Errors
+/// Whether the table has the commit is not known.
+pub(super) fn request(place: &RecoveredOutput, format: TableFormat, request: &[u8]) -> Result<PutSnapshot> {
+    let request = serde_json::from_slice(request)
         .map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
     let catalog = place.catalog.as_ref().ok_or_else(|| {
         Error::machine(format!(

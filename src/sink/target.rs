@@ -2,7 +2,7 @@
 
 use super::guard::{Ways, is_kept, is_part};
 use super::place::{JOURNAL, Target, TargetKind};
-use super::{Manifest, STATE_FOLDER, ledger, manifest};
+use super::{Manifest, STATE_FOLDER, ledger, manifest, remote_foreign};
 use crate::error::{Error, Result};
 use crate::table::{self, CatalogTable, TableFormat, TableKind};
 use std::collections::HashSet;
@@ -61,6 +61,9 @@ impl Target {
     pub(super) fn refuse_foreign(&self) -> Result<()> {
         self.refuse_linked_state()?;
         let path = &self.path;
+        if self.is_on_store() {
+            return remote_foreign::refuse(self);
+        }
         let Ok(there) = path.metadata() else { return Ok(()) };
         match &self.kind {
             TargetKind::Folder | TargetKind::Table(_) if !there.is_dir() => {

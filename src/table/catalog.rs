@@ -10,7 +10,7 @@ pub const TOKEN_VARIABLES: [&str; 2] = ["HIGHWATER_CATALOG_TOKEN", "HIGHWATER_CA
 const NOTE: &str = "catalog-";
 
 /// A table of a REST catalog.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CatalogTable {
     /// The address of the catalog, without a slash at its end.
     pub uri: String,

@@ -4,6 +4,7 @@ use super::delta;
 use super::iceberg::TableFileNames;
 use super::layout::{DATA, HINT, METADATA};
 use super::own_names::is_ledger;
+use crate::store::files;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -86,7 +87,8 @@ impl TableFormat {
     /// The format of the table in `folder`, if a table lies there.
     pub fn of_folder(folder: &Path) -> Option<TableFormat> {
         let metadata = folder.join(METADATA);
-        let there = [HINT, "v1.metadata.json"].iter().any(|name| metadata.join(name).is_file());
+        let is_there = |name: &&str| files::is_file(&metadata.join(name)).unwrap_or(false);
+        let there = [HINT, "v1.metadata.json"].iter().any(is_there);
         let is_delta = || delta::is_table(folder).then_some(TableFormat::Delta);
         there.then_some(TableFormat::Iceberg).or_else(is_delta)
     }

@@ -3,7 +3,7 @@
 use super::catalog::CatalogTable;
 use super::delta::{self, DeltaTable};
 use super::format::TableFormat;
-use super::iceberg::{self, KeepRule, LoadedTable, PlannedExpiry, TableChange, TableDescription};
+use super::iceberg::{self, KeepRule, LoadedTable, PlannedExpiry, TableChange, TableDescription, TableHome};
 use super::kind::TableKind;
 use super::rest;
 use super::shape::{TableFile, TableShape};
@@ -35,6 +35,16 @@ impl TableInPlace {
         match self {
             TableInPlace::Iceberg(table) => table.version,
             TableInPlace::Delta(table) => table.version,
+        }
+    }
+
+    /// The folder and the version that a hint in it should name, where the folder is the catalog of a table of Iceberg.
+    pub fn hinted(&self) -> Option<(&Path, u64)> {
+        match self {
+            TableInPlace::Iceberg(table) if matches!(table.home, TableHome::Folder) => {
+                Some((&table.folder, table.version))
+            }
+            _ => None,
         }
     }
 

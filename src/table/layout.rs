@@ -2,8 +2,10 @@
 
 use super::own_names::is_part_name;
 use crate::error::{Error, Result};
-use std::fs;
-use std::path::{Path, PathBuf};
+use crate::store::files;
+use crate::store::files::FoundFile;
+use bytes::Bytes;
+use std::path::Path;
 
 /// The folder of a table in which its parts lie.
 pub const DATA: &str = "data";
@@ -30,42 +32,26 @@ pub(super) fn local(location: &str) -> &str {
 }
 
 /// Reads a file of the metadata of a table.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Error::io("read", path, e))
+pub(super) fn read(path: &Path) -> Result<Bytes> {
+    files::read_whole(path)
 }
 
-/// The parts below the folder of parts, by the names that we give them.
-pub(super) fn parts_below(data: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut folders) = (vec![], vec![data.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for path in listed(&folder)? {
-            let Ok(there) = path.symlink_metadata() else { continue };
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if there.is_dir() && !(folder == data && name.starts_with('_') && !name.contains('=')) {
-                folders.push(path);
-            } else if there.is_file() && is_part_name(name) {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
+/// The parts below the folder of parts, by the names that we give them, sorted.
+pub(super) fn parts_below(data: &Path) -> Result<Vec<FoundFile>> {
+    let mut found = files::files_below(data)?;
+    found.retain(|file| {
+        let Ok(below) = file.path.strip_prefix(data) else { return false };
+        let first = below.iter().next().unwrap_or_default().to_string_lossy();
+        let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        (first.contains('=') || !first.starts_with('_')) && is_part_name(name)
+    });
+    found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-/// The entries of a folder, sorted; none where it is not there.
-pub(super) fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        Err(e) => return Err(Error::io("list", folder, e)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("list", folder, e))?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// The bytes of a file.
-pub(super) fn size(path: &Path) -> u64 {
-    path.symlink_metadata().map_or(0, |there| there.len())
+/// The files of a folder, sorted; none where it is not there.
+pub(super) fn listed(folder: &Path) -> Result<Vec<FoundFile>> {
+    let mut found = files::files_in(folder)?;
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
 }

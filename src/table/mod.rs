@@ -37,6 +37,7 @@ mod reading;
 mod rest;
 mod shape;
 mod snapshot;
+mod store_rule;
 mod value;
 
 pub use catalog::{CatalogTable, TOKEN_VARIABLES, checked as checked_address};
@@ -51,5 +52,6 @@ pub use layout::{METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use rest::{CatalogCommit, commit as commit_to_catalog, metadata_file};
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
-pub use snapshot::{SnapshotChoice, TableSnapshot};
+pub use snapshot::{SnapshotChoice, TableSnapshot, missing_file};
+pub use store_rule::LONGEST_COMMIT;
 pub use value::TableValue;

@@ -24,10 +24,12 @@ pub fn is_ledger(name: &str) -> bool {
     hash.is_some_and(|hash| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Whether a file of the folder of parts has the name of its content.
+/// Whether a file of the folder of parts has the name of its content; on a store the version of its commit stands behind it.
 pub(super) fn is_part_name(name: &str) -> bool {
-    let hash = name.strip_suffix(".parquet");
-    hash.is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+    let Some(stem) = name.strip_suffix(".parquet") else { return false };
+    let (hash, tag) = stem.split_once('-').unwrap_or((stem, "1"));
+    let digits = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
+    digits && hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The UUID that stands for `seed`.

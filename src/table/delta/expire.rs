@@ -12,12 +12,13 @@ use super::log::{LAST_CHECKPOINT, LOG, commit_info, time_of};
 use super::new_checkpoint;
 use crate::batch::unescaped;
 use crate::error::Result;
-use crate::table::layout::{listed, parts_below, size};
+use crate::store::{files, is_on_store};
+use crate::table::layout::{listed, parts_below};
 use crate::table::own_names::is_ledger;
+use crate::table::store_rule::StoreRule;
 use crate::table::{ExpiredTable, KeepRule, PlannedExpiry};
 use serde_json::Value;
 use std::collections::HashSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What an expiry of `table` by `rule` does; `time` is the clock.
@@ -52,21 +53,23 @@ pub fn expire(table: &DeltaTable, rule: KeepRule, time: i64) -> Result<PlannedEx
     let dropped = usize::try_from(first - oldest).unwrap_or(usize::MAX);
     let mut outcome = ExpiredTable { snapshots: dropped, kept, ..Default::default() };
     let (mut of_log, mut parts) = (vec![], vec![]);
-    for path in listed(&table.folder.join(LOG))? {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (on_store, version) = (is_on_store(&table.folder), table.version);
+    let rule = StoreRule { on_store, version, before: HashSet::new(), time };
+    for file in listed(&table.folder.join(LOG))? {
+        let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         // The oldest version that can be read does not need what lies before it.
         let is_old = last_version(name).is_some_and(|version| version < first);
-        if is_old || (is_ledger(name) && !reached.contains(&path)) {
+        if is_old || (is_ledger(name) && !reached.contains(&file.path) && rule.may_remove(&file, false)) {
             outcome.metadata += 1;
-            outcome.bytes += size(&path);
-            of_log.push(path);
+            outcome.bytes += file.bytes;
+            of_log.push(file.path);
         }
     }
-    for path in parts_below(&table.folder)? {
-        if !reached.contains(&path) {
+    for file in parts_below(&table.folder)? {
+        if !reached.contains(&file.path) && rule.may_remove(&file, true) {
             outcome.parts += 1;
-            outcome.bytes += size(&path);
-            parts.push(path);
+            outcome.bytes += file.bytes;
+            parts.push(file.path);
         }
     }
     let files: Vec<PathBuf> = of_log.into_iter().chain(parts).collect();
@@ -92,7 +95,7 @@ fn first_kept(table: &DeltaTable, oldest: u64, rule: KeepRule) -> Result<u64> {
 
 /// Whether readers are led to a checkpoint that is not before `version`, and that one has one.
 fn is_named(table: &DeltaTable, version: u64) -> bool {
-    let pointer = fs::read(table.folder.join(LOG).join(LAST_CHECKPOINT)).ok();
+    let pointer = files::read(&table.folder.join(LOG).join(LAST_CHECKPOINT)).ok().flatten();
     let pointer = pointer.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     let named = pointer.and_then(|pointer| pointer["version"].as_u64());
     table.log.checkpoints.contains_key(&version) && named.is_some_and(|named| named >= version)

@@ -8,6 +8,7 @@ use super::actions::{PartitionTexts, TableState};
 use super::log::{DeltaLog, LOG, commit_info};
 use super::schema::{binding_property, changed_columns};
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use crate::table::own_names::is_ledger;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -54,8 +55,8 @@ impl DeltaTable {
     /// # Errors
     /// A machine error: its log cannot be read.
     pub fn load(folder: &Path) -> Result<Option<DeltaTable>> {
-        let Ok(folder) = folder.canonicalize() else { return Ok(None) };
-        if !folder.join(LOG).is_dir() {
+        let Some(folder) = files::real_folder(folder) else { return Ok(None) };
+        if !is_on_store(&folder) && !folder.join(LOG).is_dir() {
             return Ok(None);
         }
         let log = DeltaLog::list(&folder)?;

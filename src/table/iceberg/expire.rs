@@ -12,11 +12,13 @@ use super::entry::read_live;
 use super::manifest_list;
 use super::metadata::{LEDGER, LoadedTable, TableFileNames};
 use crate::error::Result;
-use crate::table::layout::{DATA, METADATA, listed, local, parts_below, size};
+use crate::store::files::FoundFile;
+use crate::store::{files, is_on_store};
+use crate::table::layout::{DATA, METADATA, listed, local, parts_below};
+use crate::table::store_rule::StoreRule;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Which snapshots stay.
 #[derive(Debug, Clone, Copy)]
@@ -96,22 +98,26 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
     let (mut files, mut outcome) =
         (vec![], ExpiredTable { snapshots: dropped, kept: stay.len(), ..Default::default() });
     let data = table.folder.join(DATA);
-    for path in parts_below(&data)? {
-        if !reached.contains(&path) {
+    let on_store = is_on_store(&table.folder);
+    let store = StoreRule { on_store, version: table.version, before: all_reached(table, on_store)?, time };
+    for file in parts_below(&data)? {
+        if !reached.contains(&file.path) && store.may_remove(&file, true) {
             outcome.parts += 1;
-            outcome.bytes += size(&path);
-            files.push(path);
+            outcome.bytes += file.bytes;
+            files.push(file.path);
         }
     }
-    for path in listed(&table.folder.join(METADATA))? {
+    for file in listed(&table.folder.join(METADATA))? {
+        let path = &file.path;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let version: Option<u64> =
             name.strip_prefix('v').and_then(|name| name.strip_suffix(".metadata.json")?.parse().ok());
-        let old = version.is_some_and(|version| version < table.version && is_old(&path, rule.since));
-        if (TableFileNames::is_ours(name) && !reached.contains(&path)) || old {
+        let old = version.is_some_and(|version| version < table.version && is_old(&file, rule.since));
+        let unreached = TableFileNames::is_ours(name) && !reached.contains(path);
+        if unreached && store.may_remove(&file, false) || old {
             outcome.metadata += 1;
-            outcome.bytes += size(&path);
-            files.push(path);
+            outcome.bytes += file.bytes;
+            files.push(file.path);
         }
     }
     Ok(PlannedExpiry { before: vec![], commit, files, outcome })
@@ -164,8 +170,20 @@ fn reached(snapshots: &[&Value]) -> Result<HashSet<PathBuf>> {
     Ok(reached)
 }
 
+/// What all snapshots of the table reach; only on a store it is asked for.
+fn all_reached(table: &LoadedTable, on_store: bool) -> Result<HashSet<PathBuf>> {
+    match on_store {
+        true => reached(&table.list("snapshots").iter().collect::<Vec<_>>()),
+        false => Ok(HashSet::new()),
+    }
+}
+
 /// Whether a version of the metadata was written before `since`.
-fn is_old(path: &Path, since: i64) -> bool {
-    let read = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+fn is_old(file: &FoundFile, since: i64) -> bool {
+    if is_on_store(&file.path) {
+        return file.written < since;
+    }
+    let read =
+        files::read(&file.path).ok().flatten().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     read.and_then(|metadata| metadata["last-updated-ms"].as_i64()).is_some_and(|time| time < since)
 }
