@@ -19,7 +19,7 @@ impl RefereeLimits<'_> {
     /// Those of a command with so much memory.
     pub fn of(memory: u64, folder: &Path) -> RefereeLimits<'_> {
         // Polars takes several times the size of what it groups and joins; larger parts are no faster.
-        RefereeLimits { memory, folder, part: (memory / 16).clamp(4 << 20, 48 << 20) }
+        RefereeLimits { memory, folder, part: (memory / 16).clamp(4 << 20, 32 << 20) }
     }
 }
 

@@ -29,6 +29,11 @@ pub fn run_output(_: &Plan, _: Option<OutputId>, _: &str, _: RefereeLimits) -> R
     Err(missing())
 }
 
+/// Nothing: there is no statement that takes memory.
+pub fn past_memory(_: &Plan, _: u64, _: &str) -> Option<String> {
+    None
+}
+
 fn missing() -> Error {
     Error::job("this build of highwater has no embedded referee (Polars), so it cannot run SQL by itself")
         .hint("build it with `--features referee`, or install a package: all packages have it")

@@ -69,6 +69,7 @@ pub fn table(
         Against::Query(path) => {
             let query = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
             let query = query.trim().trim_end_matches(';').trim_end().to_string();
+            let mut notes = vec![];
             let rows = match &request.server {
                 Some(server) => {
                     // A query of the user may name columns that the job does not read, so this plan is
@@ -79,9 +80,14 @@ pub fn table(
                     let script = SqlScript { setup, query, notes: vec![] };
                     on_threads(request, || server::run_own(&plan, &script, server))?
                 }
-                None => on_threads(request, || referee::run_own(plan, &query))?,
+                None => {
+                    let memory = request.options.memory;
+                    notes.extend(referee::past_memory(plan, memory, "a statement of yours is not divided"));
+                    on_threads(request, || referee::run_own(plan, &query))?
+                }
             };
-            Ok(Theirs::of(rows_of(rows)?, format!("{} by {}", path.display(), engine(request))))
+            let name = format!("{} by {}", path.display(), engine(request));
+            Ok(Theirs { notes, ..Theirs::of(rows_of(rows)?, name) })
         }
         Against::Printed => {
             let script = sql::script(plan, index, dialect(request)?)?;

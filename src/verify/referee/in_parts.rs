@@ -25,11 +25,15 @@ use polars::prelude as pl;
 use std::collections::HashSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// The most parts that there are.
 const MOST: u64 = 1024;
+
+/// Parts that are worked on at once: while one is read back or written, Polars computes another.
+const AT_ONCE: usize = 2;
 
 /// What all records at once take, by the bytes of their text.
 const OF_TEXT: u64 = 3;
@@ -84,7 +88,12 @@ pub fn run_output(
     Ok(RefereeAnswer { rows, note })
 }
 
-/// That the statement takes all records at once, where these take more than the memory.
+/// That a statement over the relations of `plan` takes all records at once, where these take more than the memory.
+pub fn past_memory(plan: &Plan, memory: u64, why: &str) -> Option<String> {
+    note(bytes(&plan.pipeline.read), memory, why)
+}
+
+/// That a statement takes all records of so much text at once, where these take more than the memory.
 fn note(size: u64, memory: u64, why: &str) -> Option<String> {
     (size.saturating_mul(OF_TEXT) > memory).then(|| {
         format!(
@@ -165,11 +174,37 @@ impl InParts<'_> {
         results: &ResultWriter,
     ) -> Result<()> {
         let spilled = self.spilled(source, cut, parts)?;
-        for part in 0..parts {
-            let Some(rows) = spilled.rows(part)? else { return Ok(()) };
-            self.answer(source, &rows, spilled.times(), results)?;
+        let (next, first) = (AtomicUsize::new(0), Mutex::new(None::<(usize, Error)>));
+        let work = || {
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= parts {
+                    return;
+                }
+                let rows = spilled.rows(part);
+                let done = rows.and_then(|rows| match rows {
+                    Some(rows) => self.answer(source, &rows, spilled.times(), results),
+                    None => Ok(()),
+                });
+                if let Err(error) = done {
+                    next.store(parts, Ordering::Relaxed);
+                    let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+                    if first.as_ref().is_none_or(|(known, _)| part < *known) {
+                        *first = Some((part, error));
+                    }
+                }
+            }
+        };
+        let threads = rayon::current_num_threads().min(AT_ONCE).min(parts);
+        // Threads of no pool: a worker that waits for Polars would begin with further parts meanwhile.
+        std::thread::scope(|scope| {
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        match first.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Runs the statement over each piece of the source as it is read.

@@ -34,7 +34,7 @@ use crate::time::FirstAndLast;
 use crate::verify::{raw, wide};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use clock::Clock;
-pub use in_parts::run_output;
+pub use in_parts::{past_memory, run_output};
 use polars::prelude as pl;
 use polars::prelude::{IntoLazy, NamedFrom};
 use polars::sql::SQLContext;
