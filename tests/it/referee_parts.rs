@@ -86,7 +86,7 @@ fn law<S: Strategy>(
 
 #[test]
 fn parts_give_the_rows_of_the_whole() {
-    law(sql_laws::logs(), 60, |(job, log, format), part, seen| {
+    law(sql_laws::logs(), 40, |(job, log, format), part, seen| {
         let lab = Lab::new();
         laws::write(&lab, &format!("log.{format}"), log);
         alike(&lab, &job.toml("\"@/log*\"", ""), &near(job), part, seen)
@@ -95,7 +95,7 @@ fn parts_give_the_rows_of_the_whole() {
 
 #[test]
 fn parts_give_the_rows_of_the_whole_with_steps_and_tables() {
-    law(sql_laws::steps(), 40, |case, part, seen| {
+    law(sql_laws::steps(), 24, |case, part, seen| {
         let lab = Lab::new();
         laws::write(&lab, "log.csv", &case.log);
         case.write_tables(&lab);
@@ -105,7 +105,7 @@ fn parts_give_the_rows_of_the_whole_with_steps_and_tables() {
 
 #[test]
 fn parts_give_the_rows_of_the_whole_of_streamed_outputs() {
-    law(sql_laws::streams(&["csv", "jsonl", "parquet"]), 20, |(job, log, cuts, format), part, seen| {
+    law(sql_laws::streams(&["csv", "jsonl", "parquet"]), 12, |(job, log, cuts, format), part, seen| {
         let lab = Lab::new();
         stream_laws::write_files(&lab, log, &stream_laws::cut(log, cuts, format));
         alike(&lab, &job.toml("\"@/log*\"", ""), &near(job), part, seen)

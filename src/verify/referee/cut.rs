@@ -87,7 +87,7 @@ pub fn of(plan: &Plan, output: OutputId) -> std::result::Result<Cut, &'static st
     let columns: Vec<String> = together.into_iter().filter_map(of_source).collect();
     match columns.is_empty() && window.is_none() {
         true => {
-            Err("no column of the source and no tumbling window tells which of its events belong together")
+            Err("no column of the source and no tumbling window shows which of its events belong together")
         }
         false => Ok(Cut::Groups { columns, window }),
     }
