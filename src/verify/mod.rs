@@ -9,6 +9,7 @@
 //!   the same, in every row and value that is compared, or a property of the difference that was checked.
 
 mod allowed;
+pub mod answered;
 mod case;
 pub mod compare;
 mod explain;

@@ -1,5 +1,6 @@
 //! The side there: SQL by a referee, a file, stdin.
 
+use super::answered::{RefereeAnswer, RefereeLimits, RefereeRows};
 use super::compare::ResultTable;
 use super::on_engine::EngineTables;
 use super::{Against, VerifyRequest, on_engine, referee, server, wide};
@@ -14,7 +15,7 @@ use crate::sql::{self, Dialect, SqlScript};
 use arrow_array::RecordBatch;
 use std::io;
 use std::path::Path;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempDir};
 
 /// What is there.
 pub struct Theirs {
@@ -22,6 +23,14 @@ pub struct Theirs {
     /// In words.
     pub name: String,
     pub notes: Vec<String>,
+    /// Where the files of the table are, if it is in such that go with it.
+    _folder: Option<TempDir>,
+}
+
+impl Theirs {
+    fn of(table: ResultTable, name: String) -> Theirs {
+        Theirs { table, name, notes: vec![], _folder: None }
+    }
 }
 
 /// Stdin as a file, if that is what is there: it may be read more than once.
@@ -51,15 +60,16 @@ pub fn table(
     stdin: Option<&NamedTempFile>,
     again: &dyn Fn() -> Result<Plan>,
 ) -> Result<Theirs> {
-    let (table, name, notes) = match &request.against {
+    match &request.against {
         Against::Stdin => {
             let file = stdin.expect("stdin was read");
-            (ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".to_string(), vec![])
+            Ok(Theirs::of(ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".to_string()))
         }
-        Against::Result(path) => (files(path)?, path.display().to_string(), vec![]),
+        Against::Result(path) => Ok(Theirs::of(files(path)?, path.display().to_string())),
         Against::Query(path) => {
             let query = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
             let query = query.trim().trim_end_matches(';').trim_end().to_string();
+            let mut notes = vec![];
             let rows = match &request.server {
                 Some(server) => {
                     // A query of the user may name columns that the job does not read, so this plan is
@@ -70,21 +80,25 @@ pub fn table(
                     let script = SqlScript { setup, query, notes: vec![] };
                     on_threads(request, || server::run_own(&plan, &script, server))?
                 }
-                None => on_threads(request, || referee::run_own(plan, &query))?,
+                None => {
+                    let memory = request.options.memory;
+                    notes.extend(referee::past_memory(plan, memory, "a statement of yours is not divided"));
+                    on_threads(request, || referee::run_own(plan, &query))?
+                }
             };
-            (rows_of(rows)?, format!("{} by {}", path.display(), engine(request)), vec![])
+            let name = format!("{} by {}", path.display(), engine(request));
+            Ok(Theirs { notes, ..Theirs::of(rows_of(rows)?, name) })
         }
         Against::Printed => {
             let script = sql::script(plan, index, dialect(request)?)?;
-            return printed(plan, script, &plan.deliveries.outputs[index].columns, request);
+            printed(plan, Some(index), script, &plan.deliveries.outputs[index].columns, request)
         }
-    };
-    Ok(Theirs { table, name, notes })
+    }
 }
 
 /// What the late output is compared with: the rows of its statement, or a result. None where the job has no such output.
 pub fn late(plan: &Plan, request: &VerifyRequest, stdin: Option<&NamedTempFile>) -> Result<Option<Theirs>> {
-    let of = |table, name| Ok(Some(Theirs { table, name, notes: vec![] }));
+    let of = |table, name| Ok(Some(Theirs::of(table, name)));
     match (&request.against, stdin) {
         (Against::Printed, _) => {}
         (Against::Result(path), _) => return of(files(path)?, path.display().to_string()),
@@ -100,7 +114,7 @@ pub fn late(plan: &Plan, request: &VerifyRequest, stdin: Option<&NamedTempFile>)
     else {
         return Ok(None);
     };
-    printed(plan, script, &late_schema(late), request).map(Some)
+    printed(plan, None, script, &late_schema(late), request).map(Some)
 }
 
 /// The dialect of the engine that runs statements of ours.
@@ -121,22 +135,35 @@ fn engine<'a>(request: &'a VerifyRequest) -> &'a str {
     }
 }
 
-/// The rows of a statement of ours, whose columns are those of `columns`.
-fn printed(plan: &Plan, script: SqlScript, columns: &Schema, request: &VerifyRequest) -> Result<Theirs> {
-    let rows = on_threads(request, || match (&request.engine, &request.server) {
-        (Some(engine), _) => EngineTables::open(plan, engine, request.options)?.table(&script, columns),
-        (None, Some(server)) => server::run(plan, &script, server),
-        (None, None) => referee::run(plan, &script.query),
+/// The rows of a statement of ours, whose columns are those of `columns`: of an output, or of the late output.
+fn printed(
+    plan: &Plan,
+    output: Option<OutputId>,
+    script: SqlScript,
+    columns: &Schema,
+    request: &VerifyRequest,
+) -> Result<Theirs> {
+    let limits = RefereeLimits::of(request.options.memory, &request.options.spill_folder);
+    let answer = on_threads(request, || {
+        let in_memory = |rows| RefereeAnswer { rows: RefereeRows::Batch(rows), note: None };
+        Ok(match (&request.engine, &request.server) {
+            (Some(engine), _) => {
+                in_memory(EngineTables::open(plan, engine, request.options)?.table(&script, columns)?)
+            }
+            (None, Some(server)) => in_memory(server::run(plan, &script, server)?),
+            (None, None) => referee::run_output(plan, output, &script.query, limits)?,
+        })
     })?;
-    let name = format!("the job's SQL by {}", engine(request));
-    Ok(Theirs { table: rows_of(rows)?, name, notes: script.notes })
+    let (table, folder) = match answer.rows {
+        RefereeRows::Batch(rows) => (rows_of(rows)?, None),
+        RefereeRows::Files(folder, files) => (ResultTable::Files(files), Some(folder)),
+    };
+    let notes = script.notes.into_iter().chain(answer.note).collect();
+    Ok(Theirs { table, name: format!("the job's SQL by {}", engine(request)), notes, _folder: folder })
 }
 
 /// Does `work` on the threads that were asked for.
-fn on_threads(
-    request: &VerifyRequest,
-    work: impl FnOnce() -> Result<RecordBatch> + Send,
-) -> Result<RecordBatch> {
+fn on_threads<T: Send>(request: &VerifyRequest, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     // The raw readers use the current rayon pool. Without this call `--threads` would not bind them.
     process::pool(request.options.threads)?.install(work)
 }

@@ -117,6 +117,7 @@ mod postgres_lab;
 mod postgres_tables;
 mod postgres_words;
 mod referee;
+mod referee_parts;
 mod referee_postgres;
 mod report;
 mod reported;

@@ -3,6 +3,7 @@
 
 use crate::laws::cases;
 use crate::log;
+use crate::referee_parts::in_parts;
 use crate::sql_rows::Table;
 use crate::support::{Lab, PLAIN};
 use highwater::verify::referee;
@@ -39,6 +40,14 @@ fn reads_alike(lab: &Lab, job: &str) -> Result<usize, TestCaseError> {
         columns: picked.iter().map(|&i| ours.columns[i].clone()).collect(),
         rows: ours.rows.iter().map(|row| picked.iter().map(|&i| row[i].clone()).collect()).collect(),
     };
+    // The same records, of which some lines are one piece.
+    for part in [1, 400] {
+        let (parts, _) =
+            in_parts(&plan, 0, &query, part).map_err(|e| TestCaseError::fail(format!("{e}\n{job}")))?;
+        if let Some(why) = theirs.clone().sorted().difference(&parts.sorted()) {
+            return Err(TestCaseError::fail(format!("in pieces of {part} bytes: {why}\n{job}")));
+        }
+    }
     match ours.difference(&theirs) {
         None => Ok(ours.rows.len()),
         Some(why) => Err(TestCaseError::fail(format!("{why}\n{job}"))),

@@ -129,7 +129,7 @@ fn in_files(mut job: Job) -> Job {
 }
 
 /// By output, the variances of floats, and what is made of pairs.
-fn near(job: &Job) -> Vec<Vec<String>> {
+pub fn near(job: &Job) -> Vec<Vec<String>> {
     let of = |output: &jobs::Output| {
         let calls = output.groups.iter().flat_map(|groups| groups.aggregates.iter().enumerate());
         let spread = |(name, of): &(&str, Vec<&str>)| {
@@ -195,7 +195,7 @@ fn of_steps(case: &Case, engine: &Engine, seen: &mut Seen) -> Result<(), String>
 }
 
 /// A streamed job, its log, where the log is cut into files, and their format.
-type Streamed = (Job, Log, Vec<usize>, &'static str);
+pub type Streamed = (Job, Log, Vec<usize>, &'static str);
 
 fn of_streams((job, log, cuts, format): &Streamed, engine: &Engine, seen: &mut Seen) -> Result<(), String> {
     let lab = Lab::new();
@@ -206,7 +206,7 @@ fn of_streams((job, log, cuts, format): &Streamed, engine: &Engine, seen: &mut S
         .map_err(|e| format!("{e}\n{}", String::from_utf8_lossy(&log.csv())))
 }
 
-fn streams(formats: &[&'static str]) -> impl Strategy<Value = Streamed> + use<> {
+pub fn streams(formats: &[&'static str]) -> impl Strategy<Value = Streamed> + use<> {
     let cuts = proptest::collection::vec(0..60usize, 0..3);
     (event_time_jobs::streamed(60), cuts, select(formats.to_vec())).prop_map(|((job, log), cuts, format)| {
         let mut job = in_files(job);
@@ -222,13 +222,13 @@ fn streams(formats: &[&'static str]) -> impl Strategy<Value = Streamed> + use<> 
     })
 }
 
-fn logs() -> impl Strategy<Value = (Job, Log, &'static str)> {
+pub fn logs() -> impl Strategy<Value = (Job, Log, &'static str)> {
     let formats = select(vec!["csv", "jsonl", "parquet"]);
     (jobs::job(), jobs::log(60, false), formats)
         .prop_map(|(job, log, format)| (in_files(job), in_eighths(log), format))
 }
 
-fn steps() -> impl Strategy<Value = Case> {
+pub fn steps() -> impl Strategy<Value = Case> {
     enrich_random::complete(40).prop_map(|mut case| {
         case.job = in_files(case.job);
         case.log = in_eighths(case.log);

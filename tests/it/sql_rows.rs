@@ -57,6 +57,12 @@ impl Table {
         Table { columns, rows: self.rows.iter().map(row).collect() }
     }
 
+    /// The same with its rows in an order that does not depend on where they came from.
+    pub fn sorted(mut self) -> Table {
+        self.rows.sort();
+        self
+    }
+
     /// The first thing in which `other` is not the same.
     pub fn difference(&self, other: &Table) -> Option<String> {
         self.difference_but(other, &[])

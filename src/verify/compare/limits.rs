@@ -18,8 +18,11 @@ impl Limits {
     /// With less than this, nothing can be done in a reasonable time.
     pub(super) const LEAST: u64 = 64 << 20;
 
+    /// With more than this, a comparison is no faster.
+    const MOST: u64 = 1 << 30;
+
     pub fn of(rules: &ComparisonRules) -> Limits {
-        let memory = usize::try_from(rules.memory.max(Limits::LEAST)).unwrap_or(usize::MAX);
+        let memory = usize::try_from(rules.memory.clamp(Limits::LEAST, Limits::MOST)).unwrap_or(usize::MAX);
         // Each thread adds into cells of its own.
         let cell = size_of::<HashDifference>() * rules.threads.max(1);
         let buckets = (memory / 8 / cell).clamp(1 << 10, 1 << 21);

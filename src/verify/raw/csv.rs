@@ -16,18 +16,34 @@ use std::sync::Arc;
 /// The rows of a file.
 pub(super) fn read(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<RawFile> {
     let text = without_bom(text);
+    match header(file, text)? {
+        Some(header) => rows(file, &text[header.bytes..], &header.names, wanted),
+        // Without a header there are no columns and no records.
+        None => Ok(RawFile { columns: vec![None; wanted.len()], numbers: vec![], records: 0 }),
+    }
+}
+
+/// The names of the columns of a file.
+pub(super) struct CsvHeader {
+    pub(super) names: Vec<String>,
+    /// How many bytes of the text come before the records.
+    pub(super) bytes: usize,
+}
+
+/// The header of a file whose text is or begins with `text`; none where there is no record at all.
+pub(super) fn header(file: &File, text: &[u8]) -> Result<Option<CsvHeader>> {
     let mut records = CsvRecordIter::of(file, text);
-    let names = match &file.plan.names {
-        Some(names) => names.clone(),
+    let header = match &file.plan.names {
+        Some(names) => CsvHeader { names: names.clone(), bytes: 0 },
         None => match records.next()? {
-            // Without a header there are no columns and no records.
-            None => return Ok(RawFile { columns: vec![None; wanted.len()], numbers: vec![], records: 0 }),
+            None => return Ok(None),
             Some(Err(what)) => {
                 return Err(Error::data(format!("{}: the header line is {what}", file.path.display())));
             }
             Some(Ok(())) => {
                 let names = records.names();
-                let place = records.reader.position().clone();
+                let bytes = records.reader.position().byte() as usize;
+                // The first record helps to name the columns.
                 let first = matches!(records.next()?, Some(Ok(()))).then(|| {
                     let fields = records.record.len();
                     (
@@ -36,13 +52,37 @@ pub(super) fn read(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<Raw
                             && records.quoted.last() != Some(&true),
                     )
                 });
-                // The first record helps to name the columns, and has to be read again as data.
-                records.reader.seek(place).map_err(|e| records.failed(e))?;
-                unique_names(names, first)
+                CsvHeader { names: unique_names(names, first), bytes }
             }
         },
     };
-    file.check_times(|name| names.iter().any(|known| known == name))?;
+    file.check_times(|name| header.names.iter().any(|known| known == name))?;
+    Ok(Some(header))
+}
+
+/// How many bytes at the start of `text` are whole records, and how many records these are; `last` says that nothing
+/// follows it.
+pub(super) fn whole_records(file: &File, text: &[u8], last: bool) -> Result<(usize, u64)> {
+    if memchr::memchr(b'"', text).is_none() {
+        let bytes = if last { text.len() } else { memchr::memrchr(b'\n', text).map_or(0, |at| at + 1) };
+        let lines = text[..bytes].split(|&c| c == b'\n');
+        return Ok((bytes, lines.filter(|line| !matches!(*line, b"" | b"\r")).count() as u64));
+    }
+    let mut records = CsvRecordIter::of(file, text);
+    let (mut bytes, mut number) = (0, 0);
+    while records.next()?.is_some() {
+        // What reaches the end of the text may go on behind it.
+        if records.reached >= text.len() && !last {
+            return Ok((bytes, number));
+        }
+        (bytes, number) = (records.reader.position().byte() as usize, number + 1);
+    }
+    Ok((text.len(), number))
+}
+
+/// The rows of a text of whole records, without a header.
+pub(super) fn rows(file: &File, text: &[u8], names: &[String], wanted: &[RawColumn]) -> Result<RawFile> {
+    let mut records = CsvRecordIter::of(file, text);
     let fields: Vec<Option<usize>> =
         wanted.iter().map(|column| names.iter().position(|name| *name == column.name)).collect();
     let mut columns: Vec<StringViewBuilder> = fields.iter().map(|_| StringViewBuilder::new()).collect();
@@ -97,6 +137,8 @@ struct CsvRecordIter<'a> {
     carriage: bool,
     /// Whether some byte of the text is none of a text.
     suspect: bool,
+    /// Where the record ends, for the crate: of one whose quote is not closed that may be far behind its line.
+    reached: usize,
 }
 
 impl<'a> CsvRecordIter<'a> {
@@ -115,6 +157,7 @@ impl<'a> CsvRecordIter<'a> {
             carriage: false,
             // The whole text is checked once, so that clean files skip the check of each record.
             suspect: memchr::memchr(0, text).is_some() || std::str::from_utf8(text).is_err(),
+            reached: 0,
         }
     }
 
@@ -127,6 +170,7 @@ impl<'a> CsvRecordIter<'a> {
                 return Ok(None);
             }
             let end = self.reader.position().byte() as usize;
+            self.reached = end;
             // Empty lines before the record are passed over by the crate.
             let blank = self.text[start..end].iter().take_while(|&&c| c == b'\n').count();
             let start = start + blank;

@@ -13,11 +13,24 @@ use std::sync::Arc;
 
 /// The rows of a file.
 pub(super) fn read(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<RawFile> {
+    rows(file, without_bom(text), wanted)
+}
+
+/// How many bytes at the start of `text` are whole lines, and how many records these have; `last` says that nothing follows
+/// it.
+pub(super) fn whole_records(text: &[u8], last: bool) -> (usize, u64) {
+    let bytes = if last { text.len() } else { memchr::memrchr(b'\n', text).map_or(0, |at| at + 1) };
+    let lines = text[..bytes].split(|&c| c == b'\n');
+    (bytes, lines.filter(|line| !line.trim_ascii().is_empty()).count() as u64)
+}
+
+/// The rows of a text of whole lines.
+pub(super) fn rows(file: &File, text: &[u8], wanted: &[RawColumn]) -> Result<RawFile> {
     let paths: Vec<Vec<&str>> = wanted.iter().map(|column| column.name.split('.').collect()).collect();
     let keys = SoughtKeys::of(wanted, &paths);
     let mut columns: Vec<StringViewBuilder> = wanted.iter().map(|_| StringViewBuilder::new()).collect();
     let (mut numbers, mut number) = (vec![], 0);
-    for line in without_bom(text).split(|&c| c == b'\n') {
+    for line in text.split(|&c| c == b'\n') {
         let line = line.trim_ascii();
         if line.is_empty() {
             continue;

@@ -10,7 +10,7 @@
 //!   its rows. Only whole numbers that JSON writes with a fraction or exponent (`2.0`) are written plainly where an
 //!   integer is wanted, since JSON knows one kind of number.
 //! * Columns of Parquet keep their types, unless files differ in them: then all are text.
-//! * All of it is held in memory, which is what a referee of other people's code asks for.
+//! * [`read`] holds all of it in memory; [`pieces`] gives the same rows a part at a time.
 
 mod csv;
 mod documents;
@@ -19,6 +19,7 @@ mod logical;
 mod nested;
 mod parquet;
 mod part;
+pub(super) mod pieces;
 pub(super) mod shape;
 mod sheet;
 mod spelled;
@@ -83,19 +84,33 @@ pub fn read(relation: &Relation) -> Result<RawTable> {
     // Collected in file order first, so that the error is that of the first bad file on each run.
     let parts = parts.into_iter().collect::<Result<Vec<RawFile>>>()?;
     let mut first = Vec::with_capacity(parts.len());
-    let mut positions: Vec<i64> = Vec::with_capacity(parts.iter().map(|part| part.numbers.len()).sum());
     let mut records = 0;
     for part in &parts {
         first.push(records);
-        positions.extend(part.numbers.iter().map(|number| (records + number) as i64));
         records += part.records;
+    }
+    table(relation, &wanted, &plan.files, &parts, &first, first.clone())
+}
+
+/// The rows of `parts`, each of the file beside it; `before` says of each how many records come before it.
+fn table(
+    relation: &Relation,
+    wanted: &[RawColumn],
+    files: &[SourceFile],
+    parts: &[RawFile],
+    before: &[u64],
+    first: Vec<u64>,
+) -> Result<RawTable> {
+    let mut positions: Vec<i64> = Vec::with_capacity(parts.iter().map(|part| part.numbers.len()).sum());
+    for (part, before) in parts.iter().zip(before) {
+        positions.extend(part.numbers.iter().map(|number| (before + number) as i64));
     }
     let mut columns = Vec::with_capacity(wanted.len() + 1);
     for (i, column) in wanted.iter().enumerate() {
-        columns.push((column.name.clone(), joined(&parts, i)?));
+        columns.push((column.name.clone(), joined(parts, i)?));
     }
     if relation.fields.iter().any(|field| field.name == OF_FILE) {
-        columns.push((OF_FILE.to_string(), files(plan, &parts)));
+        columns.push((OF_FILE.to_string(), paths(files, parts)));
     }
     let rows = positions.len();
     columns.push((POSITION.to_string(), Arc::new(Int64Array::from(positions)) as ArrayRef));
@@ -103,11 +118,11 @@ pub fn read(relation: &Relation) -> Result<RawTable> {
 }
 
 /// The path of the file of each record.
-fn files(plan: &ReadPlan, parts: &[RawFile]) -> ArrayRef {
+fn paths(files: &[SourceFile], parts: &[RawFile]) -> ArrayRef {
     let of = |(file, part): (&SourceFile, &RawFile)| {
         std::iter::repeat_n(Some(file.path.display().to_string()), part.numbers.len())
     };
-    Arc::new(plan.files.iter().zip(parts).flat_map(of).collect::<StringViewArray>())
+    Arc::new(files.iter().zip(parts).flat_map(of).collect::<StringViewArray>())
 }
 
 /// Fails where a column is read as two types, and its values are not written the plain way.
@@ -155,7 +170,11 @@ fn raw_columns(plan: &ReadPlan) -> Vec<RawColumn> {
 }
 
 fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result<RawFile> {
-    let mut part = records(file, plan, wanted)?;
+    Ok(with_folders(file, plan, wanted, records(file, plan, wanted)?))
+}
+
+/// The rows with what the path of their file says of them.
+fn with_folders(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn], mut part: RawFile) -> RawFile {
     for (name, value) in partition_values(&file.path) {
         let Some(i) =
             wanted.iter().position(|column| column.name == name && file.partition_columns.contains(&name))
@@ -176,11 +195,11 @@ fn read_file(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result
             part.columns[i].get_or_insert_with(|| Arc::new(values));
         }
     }
-    Ok(part)
+    part
 }
 
 fn records(file: &SourceFile, plan: &ReadPlan, wanted: &[RawColumn]) -> Result<RawFile> {
-    let of = File { path: &file.path, plan };
+    let of = File { path: &file.path, plan, before: 0 };
     match file.format {
         InputFormat::Csv => csv::read(&of, &content(file)?, wanted),
         InputFormat::JsonLines => {

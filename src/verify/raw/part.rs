@@ -44,6 +44,8 @@ pub(super) struct RawFile {
 pub(super) struct File<'a> {
     pub(super) path: &'a Path,
     pub(super) plan: &'a ReadPlan,
+    /// How many of its records come before those that are read.
+    pub(super) before: u64,
 }
 
 impl File<'_> {
@@ -51,7 +53,7 @@ impl File<'_> {
     pub(super) fn bad(&self, number: u64, what: &str) -> Result<()> {
         match self.plan.on_bad_record {
             OnBadRecord::Reject => Ok(()),
-            OnBadRecord::Fail => Err(bad_record(self.path, number, what)),
+            OnBadRecord::Fail => Err(bad_record(self.path, self.before + number, what)),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::input::derived::{Derived, DerivedFrom};
 use crate::input::{OnBadRecord, ReadPlan};
 use crate::sql::{self, Dialect, POSITION, Relation, TIME};
 use crate::time::TimeRule;
-use crate::verify::raw::is_computed;
+use crate::verify::raw::{RawTable, is_computed};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
@@ -24,11 +24,11 @@ const RECORDS: &str = "_records";
 /// Gives the rows of a statement over relations of these names and columns.
 pub type RunStatement<'a> = &'a mut dyn FnMut(&str, &Typed, &str) -> Result<RecordBatch>;
 
-/// The rows of `relation`, as [`typed::rows`]; `run` computes a statement over one relation.
+/// The rows of `relation`, as [`typed::rows`]: `run` computes a statement over one relation.
 ///
 /// # Errors
 /// As of [`typed::rows`]; what Polars cannot compute.
-pub fn rows(relation: &Relation, more: usize, run: RunStatement) -> Result<Typed> {
+pub fn rows(relation: &Relation, raw: &RawTable, more: usize, run: RunStatement) -> Result<Typed> {
     let plan = relation.read;
     if plan.arrival.as_ref().is_some_and(|arrival| plan.derives(&arrival.column)) || plan.max_ahead.is_some()
     {
@@ -48,7 +48,7 @@ pub fn rows(relation: &Relation, more: usize, run: RunStatement) -> Result<Typed
         fields.push(Field::new(TIME, DataType::Timestamp));
     }
     let bare_relation = Relation { name: relation.name.clone(), read: &bare, fields };
-    let mut rows = typed::rows(&bare_relation, more)?;
+    let mut rows = typed::rows(&bare_relation, raw, more)?;
     for derived in &plan.derived {
         let DerivedFrom::Sql(expr) = &derived.from else { continue };
         let name = &plan.columns[derived.column].name;

@@ -7,16 +7,21 @@
 //!   the job's time zone: `EXTRACT(month FROM …)` is the month there.
 //! * The result has the types of [`DataType`]: integers of all widths are int64 (wider ones decimal), a `Datetime`
 //!   without a zone is UTC.
+//! * [`run`] holds all records at once. [`run_output`] gives the same rows, in no order, from parts of them where there are
+//!   many.
 
 mod bridge;
 mod clock;
 mod clocks;
+mod cut;
 mod days;
 mod derived;
 #[cfg(test)]
 mod expressions;
 mod formats;
+mod in_parts;
 mod instants;
+mod parts;
 mod stages;
 mod typed;
 
@@ -26,9 +31,10 @@ use crate::plan::Plan;
 use crate::process;
 use crate::sql::{self, Relation};
 use crate::time::FirstAndLast;
-use crate::verify::wide;
+use crate::verify::{raw, wide};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use clock::Clock;
+pub use in_parts::{past_memory, run_output};
 use polars::prelude as pl;
 use polars::prelude::{IntoLazy, NamedFrom};
 use polars::sql::SQLContext;
@@ -55,9 +61,7 @@ pub fn run_own(plan: &Plan, query: &str) -> Result<RecordBatch> {
 
 fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     start()?;
-    let registry = Arc::new(clocks::ClockFunctions::of(plan.zone.name()));
-    let mut context = SQLContext::new().with_function_registry(registry);
-    let zone = plan.zone.name();
+    let mut frames = vec![];
     let mut times: Option<FirstAndLast> = None;
     for relation in sql::relations(plan)? {
         let more = if own { wide::columns(plan, &relation.name, query) } else { vec![] };
@@ -67,19 +71,46 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
         // The columns of the statement alone come last: their number tells `rows` which they are.
         fields.splice(0..0, relation.fields.iter().cloned());
         let wide = Relation { name: relation.name.clone(), read: &read, fields };
-        let typed = match read.derived.is_empty() {
-            true => typed::rows(&wide, more.len())?,
-            false => derived::rows(&wide, more.len(), &mut |name, typed, statement| {
-                register(plan, &mut context, name, typed)?;
-                result(collect(plan, &mut context, statement)?)
-            })?,
-        };
+        let typed = rows(plan, &wide, &raw::read(&wide)?, more.len())?;
         // Calendar windows lie around events of the source; the times of tables may reach further.
         if relation.name == "source" {
             times = typed.times.or(times);
         }
-        register(plan, &mut context, &relation.name, &typed)?;
+        frames.push((relation.name.clone(), frame(plan, &typed)?));
     }
+    answer(plan, query, &frames, times)
+}
+
+/// The rows of `relation`, of which `raw` are the records. Its last `more` columns are none of the job's.
+fn rows(plan: &Plan, relation: &Relation, raw: &raw::RawTable, more: usize) -> Result<Typed> {
+    if relation.read.derived.is_empty() {
+        return typed::rows(relation, raw, more);
+    }
+    let mut context = empty(plan);
+    derived::rows(relation, raw, more, &mut |name, typed, statement| {
+        context.register(name, frame(plan, typed)?.lazy());
+        result(collect(plan, &mut context, statement)?)
+    })
+}
+
+/// A context that has the functions of ours, and no relation.
+fn empty(plan: &Plan) -> SQLContext {
+    let registry = Arc::new(clocks::ClockFunctions::of(plan.zone.name()));
+    SQLContext::new().with_function_registry(registry)
+}
+
+/// The rows of a statement over relations; `times` are those of the source.
+fn answer(
+    plan: &Plan,
+    query: &str,
+    relations: &[(String, pl::DataFrame)],
+    times: Option<FirstAndLast>,
+) -> Result<RecordBatch> {
+    let mut context = empty(plan);
+    for (name, frame) in relations {
+        context.register(name, frame.clone().lazy());
+    }
+    let zone = plan.zone.name();
     for (name, offset) in sql::day_relations(plan) {
         let days = days::days(
             &Clock::of(zone),
@@ -102,15 +133,13 @@ fn referee(plan: &Plan, query: &str, own: bool) -> Result<RecordBatch> {
     result(collect(plan, &mut context, &stages.last)?)
 }
 
-/// Makes rows known to statements by a name.
-fn register(plan: &Plan, context: &mut SQLContext, name: &str, rows: &Typed) -> Result<()> {
+/// Rows as Polars has them.
+fn frame(plan: &Plan, rows: &Typed) -> Result<pl::DataFrame> {
     let zone = plan.zone.name();
     let columns = rows.columns.iter();
     let columns = columns.map(|(field, array)| bridge::to_polars(&field.name, field.ty, array, zone));
     let frame = columns.collect::<pl::PolarsResult<Vec<_>>>();
-    let frame = frame.and_then(|columns| pl::DataFrame::new(rows.rows, columns));
-    context.register(name, frame.map_err(|e| refused(plan, &e))?.lazy());
-    Ok(())
+    frame.and_then(|columns| pl::DataFrame::new(rows.rows, columns)).map_err(|e| refused(plan, &e))
 }
 
 /// Starts the threads of Polars, once: it panics in any call where they cannot be started.

@@ -8,6 +8,8 @@ use crate::sql::expr::polars;
 use sqlparser::ast::{Cte, Query, Statement, With};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Token, Tokenizer};
+use std::collections::HashSet;
 
 /// What is to be computed before a statement.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +24,27 @@ pub struct SplitQuery {
 pub fn of(query: &str) -> SplitQuery {
     crate::expr::with_stack(|| cut(query))
         .unwrap_or_else(|| SplitQuery { first: vec![], last: query.to_string() })
+}
+
+/// `query` without the order of its rows, where that decides no row: results are compared in no order.
+pub fn in_no_order(query: &str) -> String {
+    let parsed = || {
+        let mut statements = Parser::parse_sql(&GenericDialect {}, query).ok()?;
+        let Some(Statement::Query(mut parsed)) = statements.pop().filter(|_| statements.is_empty()) else {
+            return None;
+        };
+        let whole = parsed.limit_clause.is_none() && parsed.fetch.is_none();
+        parsed.order_by.take().filter(|_| whole)?;
+        Some(parsed.to_string())
+    };
+    crate::expr::with_stack(parsed).unwrap_or_else(|| query.to_string())
+}
+
+/// All words of `query` that may be names of columns, as they are written; none where it cannot be told.
+pub fn words(query: &str) -> Option<HashSet<String>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, query).tokenize().ok()?;
+    let word = |token| if let Token::Word(word) = token { Some(word.value) } else { None };
+    Some(tokens.into_iter().filter_map(word).collect())
 }
 
 fn cut(query: &str) -> Option<SplitQuery> {
@@ -104,6 +127,23 @@ mod tests {
             [("a".to_string(), "SELECT highwater_local(x) AS x FROM source".to_string())]
         );
         assert_eq!(stages.last, "WITH b AS (SELECT x FROM a) SELECT x FROM b");
+    }
+
+    #[test]
+    fn the_order_of_the_last_rows_is_left_out() {
+        let query = "WITH a AS (SELECT x FROM source ORDER BY x LIMIT 3) SELECT x FROM a";
+        assert_eq!(in_no_order(&format!("{query} ORDER BY x NULLS LAST")), query);
+        for query in [query, "SELECT x FROM source ORDER BY x LIMIT 3", "SELEC 1"] {
+            assert_eq!(in_no_order(query), query);
+        }
+    }
+
+    #[test]
+    fn words_are_names_without_their_quotes() {
+        let found = words("SELECT \"a \"\"b\", c.d FROM source WHERE x = 'text'").unwrap();
+        let mut found: Vec<&str> = found.iter().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["FROM", "SELECT", "WHERE", "a \"b", "c", "d", "source", "x"]);
     }
 
     #[test]

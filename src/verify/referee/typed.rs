@@ -34,6 +34,16 @@ pub struct Typed {
 }
 
 impl Typed {
+    /// The columns alone that `is_wanted` names, or one where it names none: the rows are to be counted all the same.
+    pub fn with_columns(mut self, is_wanted: impl Fn(&str) -> bool) -> Typed {
+        let one = self.columns.iter().find(|(field, _)| field.name == POSITION).cloned();
+        self.columns.retain(|(field, _)| is_wanted(&field.name));
+        if self.columns.is_empty() {
+            self.columns.extend(one);
+        }
+        self
+    }
+
     /// Adds a column, of the rows that are kept alone.
     ///
     /// # Errors
@@ -54,24 +64,23 @@ impl Typed {
     }
 }
 
-/// The rows of `relation`. Its last `more` columns are none of the job's: they make no record a bad one, but are text
+/// The rows of `relation`, of which `raw` are the records. Its last `more` columns are none of the job's: they make no record a bad one, but are text
 /// where one of their values cannot be read.
 ///
 /// # Errors
-/// A data error: files that cannot be read, and bad records where the plan does not reject them.
-pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
+/// A data error: bad records where the plan does not reject them.
+pub fn rows(relation: &Relation, raw: &RawTable, more: usize) -> Result<Typed> {
     let plan = relation.read;
-    let raw = raw::read(relation)?;
     let clock = Clock::of(plan.zone.name());
     let event_time = match raw::time_column(plan) {
-        Some(_) => Some(times(&raw, &plan.time, &clock)?),
+        Some(_) => Some(times(raw, &plan.time, &clock)?),
         None => None,
     };
     // An arrival that is the event time itself is not read twice.
     let arrival = plan.arrival.as_ref().filter(|arrival| **arrival != plan.time);
-    let mut arrival = arrival.map(|arrival| times(&raw, arrival, &clock)).transpose()?;
+    let mut arrival = arrival.map(|arrival| times(raw, arrival, &clock)).transpose()?;
     if let (true, Some(arrival), Some(time)) = (plan.arrival_optional, &mut arrival, &event_time) {
-        arrive_with(arrival, time, &raw, plan);
+        arrive_with(arrival, time, raw, plan);
     }
 
     let read = |column: &ReadColumn| -> Result<TypedColumn> {
@@ -102,7 +111,7 @@ pub fn rows(relation: &Relation, more: usize) -> Result<Typed> {
     let named = plan.columns.iter().map(|column| column.name.as_str()).zip(&columns);
     let own = event_time.iter().map(|time| (plan.time.column.as_str(), time));
     let own = own.chain(plan.arrival.iter().map(|time| time.column.as_str()).zip(&arrival));
-    let keep = kept(plan, &raw, own.chain(named), event_time.as_ref(), arrival.as_ref())?;
+    let keep = kept(plan, raw, own.chain(named), event_time.as_ref(), arrival.as_ref())?;
 
     let mut out = Typed { columns: vec![], rows: raw.rows, times: None };
     for field in fields {
