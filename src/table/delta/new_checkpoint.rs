@@ -268,7 +268,7 @@ mod tests {
             (&json!(12), &json!(6), &json!(2))
         );
         let mut read = TableState::default();
-        checkpoint::read(bytes, &mut read).unwrap();
+        checkpoint::read(bytes.into(), &mut read).unwrap();
         // What went long ago is not told any more, and NULL stands for what the metadata leaves out.
         state.removed.remove("old.parquet");
         if let Some(metadata) = read.metadata.as_mut().and_then(Value::as_object_mut) {

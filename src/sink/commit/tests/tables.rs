@@ -6,7 +6,7 @@ use crate::error::{Kind, Result};
 use crate::sink::commit::{CommitReport, NamedPaths, Transaction, recover};
 use crate::sink::{Target, TargetKind, expire, failpoint};
 use crate::table::{
-    FolderValue, KeepRule, TableField, TableFormat, TableInPlace, TablePartition, TableShape, Transform,
+    FolderValue, KeepRule, TableField, TableFormat, TablePartition, TableShape, Transform,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -63,8 +63,8 @@ fn shape(format: TableFormat) -> TableShape {
 fn staged(targets: &[Target], parts: Parts) -> Result<Transaction> {
     let tx = Transaction::begin_of(targets, &named(targets))?;
     for (number, target) in targets.iter().enumerate() {
-        if let TargetKind::Table(format) = target.kind {
-            tx.describe(number, shape(format))?;
+        if let TargetKind::Table(kind) = &target.kind {
+            tx.describe(number, shape(kind.format))?;
         }
     }
     for (output, path, text) in parts {
@@ -93,10 +93,10 @@ fn seen(targets: &[Target]) -> Vec<BTreeSet<String>> {
 
 /// How many versions the metadata of a table has had.
 fn versions(target: &Target) -> Option<u64> {
-    let TargetKind::Table(format) = target.kind else { return None };
-    let version = TableInPlace::load(&target.path, format).unwrap()?.version();
+    let TargetKind::Table(kind) = &target.kind else { return None };
+    let version = target.loaded_table().unwrap()?.version();
     // Delta Lake counts from 0.
-    Some(version + u64::from(format == TableFormat::Delta))
+    Some(version + u64::from(kind.format == TableFormat::Delta))
 }
 
 /// The file that makes the second version of the table in `folder`.
