@@ -35,8 +35,8 @@ pub(super) struct SnapshotOperations {
 pub(super) struct SnapshotFiles {
     /// Staged files of the metadata, and their names.
     pub files: Vec<Rename>,
-    /// The staged version of the metadata.
-    pub staged: String,
+    /// The staged version of the metadata; none where the one in place stays.
+    pub staged: Option<String>,
     /// Its number.
     pub version: u64,
     /// Staged files of the metadata that are put in place behind the version.
@@ -81,7 +81,9 @@ pub(super) fn stage(
     let now: Vec<TableFile> = parts.iter().map(file).collect();
     let parts = (&before, now.as_slice());
     let change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
-    is_next(folder, shape.format, change.version)?;
+    if change.metadata.is_some() {
+        is_next(folder, shape.format, change.version)?;
+    }
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
     let metadata = folder.join(shape.format.metadata());
     fsutil::create_folders(&metadata)?;
@@ -95,8 +97,10 @@ pub(super) fn stage(
     };
     let files = stage_all(change.files, "metadata")?;
     let behind = stage_all(change.behind, "behind")?;
-    let staged = "version.metadata".to_string();
-    write(&staging.join(&staged), &change.metadata)?;
+    let staged = change.metadata.as_ref().map(|_| "version.metadata".to_string());
+    if let (Some(staged), Some(bytes)) = (&staged, &change.metadata) {
+        write(&staging.join(staged), bytes)?;
+    }
     Ok(SnapshotFiles { files, staged, version: change.version, behind })
 }
 
@@ -121,7 +125,7 @@ impl SnapshotOperations {
         let snapshot = self.snapshot.iter();
         let files = snapshot.clone().flat_map(|snapshot| snapshot.files.iter().chain(&snapshot.behind));
         let files = files.chain(&self.parts);
-        files.map(|rename| &rename.staged).chain(snapshot.map(|snapshot| &snapshot.staged))
+        files.map(|rename| &rename.staged).chain(snapshot.filter_map(|snapshot| snapshot.staged.as_ref()))
     }
 
     /// The first name of a file that a commit has no business with.
@@ -175,9 +179,14 @@ impl SnapshotOperations {
         let Some(SnapshotFiles { staged, version, behind, .. }) = &self.snapshot else {
             return Ok(PutSnapshot::Done);
         };
-        failpoint::step("put version")?;
         let folder = folder(place, self.format);
-        let put = put_version(folder, self.format, &staging.join(staged), *version)?;
+        let put = match staged {
+            Some(staged) => {
+                failpoint::step("put version")?;
+                put_version(folder, self.format, &staging.join(staged), *version)?
+            }
+            None => PutSnapshot::Done,
+        };
         if matches!(put, PutSnapshot::Done) {
             let metadata = folder.join(self.format.metadata());
             for Rename { staged, part, .. } in behind {

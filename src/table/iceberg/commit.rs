@@ -26,10 +26,10 @@ const REMEMBERED: usize = 100;
 pub struct TableChange {
     /// Files of the metadata under new names, by name, in the order in which they are put in place.
     pub files: Vec<(String, Vec<u8>)>,
-    /// The version of the metadata that the commit makes.
+    /// The version of the metadata that the commit makes; without `metadata`, the one that stays.
     pub version: u64,
-    /// The content of that file.
-    pub metadata: Vec<u8>,
+    /// The content of that file; none where a reader would find nothing new.
+    pub metadata: Option<Vec<u8>>,
     /// Files that are put in place behind it, over those that were there: readers are faster with them, and right without.
     pub behind: Vec<(String, Vec<u8>)>,
 }
@@ -85,7 +85,7 @@ pub fn plan_commit(
     let mut change = TableChange {
         files: vec![],
         version: base.map_or(1, |base| base.version + 1),
-        metadata: vec![],
+        metadata: None,
         behind: vec![],
     };
     // Readers want a table's commits in the order of their times.
@@ -104,7 +104,7 @@ pub fn plan_commit(
         }
         named.into_iter().for_each(|(key, value)| metadata["properties"][key] = json!(value));
         change.files.push((ledger_name, ledger));
-        change.metadata = next_metadata(base, metadata, &location, time);
+        change.metadata = Some(next_metadata(base, metadata, &location, time));
         return Ok(change);
     }
     let mut list = divided.kept;
@@ -144,7 +144,7 @@ pub fn plan_commit(
         metadata["refs"] = json!({});
     }
     metadata["refs"]["main"] = json!({ "snapshot-id": id, "type": "branch" });
-    change.metadata = next_metadata(base, metadata, &location, time);
+    change.metadata = Some(next_metadata(base, metadata, &location, time));
     Ok(change)
 }
 
