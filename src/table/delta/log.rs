@@ -41,7 +41,9 @@ impl LogFile {
     /// What a file of this name is, if it is either.
     fn named(name: &str) -> Option<LogFile> {
         let (version, rest) = name.split_once('.')?;
-        let version = Some(version).filter(|digits| digits.len() == 20)?.parse().ok()?;
+        let version: u64 = Some(version).filter(|digits| digits.len() == 20)?.parse().ok()?;
+        // The numbers of versions are of 63 bits.
+        let version = i64::try_from(version).ok().filter(|version| *version < i64::MAX).map(|_| version)?;
         match rest.split('.').collect::<Vec<_>>()[..] {
             ["json"] => Some(LogFile::Commit(version)),
             ["checkpoint", "parquet"] => Some(LogFile::Checkpoint(version, 1, 1)),
