@@ -79,6 +79,9 @@ def highwater(*args, code=0):
     return done.stdout + done.stderr
 
 
+highwater.binary = str(BINARY)
+
+
 def write_logs():
     """Two files of events, with NULLs and letters beyond ASCII, and a late one."""
     os.makedirs("logs"), os.makedirs("late")

@@ -128,4 +128,42 @@ def meddled(highwater, described, fail):
     highwater("backfill", "table.toml", "late/late.csv")
     if DeltaTable(path("views")).metadata().configuration.get("owner") != "somebody":
         fail("a property of another program is gone")
+    raced(highwater, fail)
     print("another program: deletes, compactions and appends are named, and not written over; a property, a checkpoint and a vacuum are borne")
+
+
+def raced(highwater, fail):
+    """Another program and a backfill commit at once: each commit is there at the end, once, or was refused and is made again."""
+    import subprocess
+    import threading
+
+    first = DeltaTable(path("views")).version()
+    again = {"theirs": 0, "ours": 0}
+    rounds = 20
+
+    def theirs(number):
+        while True:
+            try:
+                DeltaTable(path("views")).alter.set_table_properties({f"round{number}": "done"}, raise_if_not_exists=False)
+                return
+            except Exception:  # Their commit met ours.
+                again["theirs"] += 1
+
+    for number in range(rounds):
+        writer = threading.Thread(target=theirs, args=(number,))
+        writer.start()
+        args = ["backfill", "table.toml", "late/late.csv", *(["--retract"] if number % 2 == 0 else [])]
+        while True:
+            done = subprocess.run([highwater.binary, *args], capture_output=True, text=True)
+            if done.returncode == 0:
+                break
+            if done.returncode != 4 or "another program has committed" not in done.stderr:
+                fail(f"a backfill beside another writer ended with {done.returncode}: {done.stderr}")
+            again["ours"] += 1
+        writer.join()
+    table = DeltaTable(path("views"))
+    missing = [n for n in range(rounds) if table.metadata().configuration.get(f"round{n}") != "done"]
+    if missing or table.version() != first + 2 * rounds:
+        fail(f"after {rounds} rounds the version is {table.version()}, and not {first + 2 * rounds}; properties {missing} are missing")
+    highwater("run", "table.toml")
+    print(f"two writers: {rounds} rounds, {again['ours']} of our commits and {again['theirs']} of theirs were made again, none is lost")

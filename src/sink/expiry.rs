@@ -59,12 +59,20 @@ pub fn expire(
         if let Some(step) = &planned.commit {
             fs::create_dir_all(&staging).map_err(|e| Error::io("create the folder", &staging, e))?;
             let staged = staging.join("version.metadata");
-            let (CommitStep::Version(_, bytes) | CommitStep::Request(bytes)) = step;
-            fsutil::write_atomically(&staged, bytes)?;
-            failpoint::step("put expired version")?;
+            let write = |bytes: &[u8]| {
+                fsutil::write_atomically(&staged, bytes)?;
+                failpoint::step("put expired version")
+            };
             let put = match step {
-                CommitStep::Version(version, _) => put_version(table.folder(), format, &staged, *version),
-                CommitStep::Request(_) => put_request(&place, format, &staged),
+                CommitStep::Version(version, bytes) => {
+                    write(bytes)?;
+                    put_version(table.folder(), format, &staged, *version)
+                }
+                CommitStep::Request(bytes) => {
+                    write(bytes)?;
+                    put_request(&place, format, &staged)
+                }
+                CommitStep::Stays(_) => Ok(PutSnapshot::Done),
             };
             fsutil::remove_folder(&staging)?;
             if let PutSnapshot::Conflict(error) = put? {
@@ -110,7 +118,7 @@ fn expire_on_store(
             put_on_store(&target.path, format, bytes, version, &mut false)?
         }
         Some(CommitStep::Request(bytes)) => snapshot::request(&place, format, &bytes)?,
-        None => PutSnapshot::Done,
+        Some(CommitStep::Stays(_)) | None => PutSnapshot::Done,
     };
     if let PutSnapshot::Conflict(error) = put {
         return Err(error);

@@ -213,13 +213,14 @@ impl RemotePlan<'_> {
             uploads.push((from, metadata.join(name), bytes.len() as u64));
         }
         let (commit, content) = match change.step {
-            CommitStep::Version(version, content) => (StoreCommit::Version(version), content),
-            CommitStep::Request(content) => (StoreCommit::Request, content),
+            CommitStep::Version(version, content) => (Some(StoreCommit::Version(version)), content),
+            CommitStep::Request(content) => (Some(StoreCommit::Request), content),
+            CommitStep::Stays(_) => (None, vec![]),
         };
         // Only a format whose parts lie in the folder of the table itself has such files.
         let below = |(name, bytes)| (format!("{}/{name}", shape.format.metadata()), bytes);
         let behind = change.behind.into_iter().map(below).collect();
-        Ok(PlannedPut { commit: Some(commit), content, behind })
+        Ok(PlannedPut { commit, content, behind })
     }
 }
 
@@ -332,10 +333,11 @@ impl StoreOperations {
     /// Whether `part` is a file that its format puts behind the version of this commit.
     fn is_behind(&self, part: &str) -> bool {
         let name = part.strip_prefix(self.format.metadata()).and_then(|name| name.strip_prefix('/'));
-        match (&self.commit, name) {
-            (Some(StoreCommit::Version(version)), Some(name)) => self.format.is_behind(name, *version),
-            _ => false,
-        }
+        let version = match &self.commit {
+            Some(StoreCommit::Version(version)) => *version,
+            _ => 0,
+        };
+        name.is_some_and(|name| self.format.is_behind(name, version))
     }
 
     /// The first name of an object that a commit has no business with.

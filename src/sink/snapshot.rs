@@ -40,8 +40,8 @@ pub(super) struct SnapshotOperations {
 pub(super) struct SnapshotFiles {
     /// Staged files of the metadata, and their names.
     pub files: Vec<Rename>,
-    /// The staged version of the metadata, or the request to the catalog.
-    pub staged: String,
+    /// The staged version of the metadata, or the request to the catalog; none where the version in place stays.
+    pub staged: Option<String>,
     /// The number of that version; none of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -90,12 +90,13 @@ pub(super) fn stage(
     };
     let files = stage_all(change.files, "metadata")?;
     let behind = stage_all(change.behind, "behind")?;
-    let (name, bytes, version) = match change.step {
-        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
-        CommitStep::Request(request) => ("request.json", request, None),
+    let (staged, bytes, version) = match change.step {
+        CommitStep::Version(version, metadata) => (Some("version.metadata"), metadata, Some(version)),
+        CommitStep::Request(request) => (Some("request.json"), request, None),
+        CommitStep::Stays(version) => (None, vec![], Some(version)),
     };
-    write(&staging.join(name), &bytes)?;
-    Ok(SnapshotFiles { files, staged: name.to_string(), version, behind })
+    staged.map_or(Ok(()), |staged| write(&staging.join(staged), &bytes))?;
+    Ok(SnapshotFiles { files, staged: staged.map(str::to_string), version, behind })
 }
 
 /// What a snapshot needs by which the table gets the parts and the ledger of `manifest`.
@@ -168,7 +169,7 @@ impl SnapshotOperations {
         let snapshot = self.snapshot.iter();
         let files = snapshot.clone().flat_map(|snapshot| snapshot.files.iter().chain(&snapshot.behind));
         let files = files.chain(&self.parts);
-        files.map(|rename| &rename.staged).chain(snapshot.map(|snapshot| &snapshot.staged))
+        files.map(|rename| &rename.staged).chain(snapshot.filter_map(|snapshot| snapshot.staged.as_ref()))
     }
 
     /// The first name of a file that a commit has no business with.
@@ -224,11 +225,17 @@ impl SnapshotOperations {
         let Some(SnapshotFiles { staged, version, behind, .. }) = &self.snapshot else {
             return Ok(PutSnapshot::Done);
         };
-        failpoint::step("put version")?;
-        let (folder, step) = (folder(place, self.format), staging.join(staged));
-        let put = match version {
-            Some(version) => put_version(folder, self.format, &step, *version)?,
-            None => put_request(place, self.format, &step)?,
+        let folder = folder(place, self.format);
+        let put = match (staged, version) {
+            (Some(staged), Some(version)) => {
+                failpoint::step("put version")?;
+                put_version(folder, self.format, &staging.join(staged), *version)?
+            }
+            (Some(staged), None) => {
+                failpoint::step("put version")?;
+                put_request(place, self.format, &staging.join(staged))?
+            }
+            (None, _) => PutSnapshot::Done,
         };
         if matches!(put, PutSnapshot::Done) {
             let metadata = folder.join(self.format.metadata());

@@ -89,19 +89,16 @@ impl TableFormat {
         let metadata = folder.join(METADATA);
         let is_there = |name: &&str| files::is_file(&metadata.join(name)).unwrap_or(false);
         let there = [HINT, "v1.metadata.json"].iter().any(is_there);
-        let is_delta = || delta::is_table(folder).then_some(TableFormat::Delta);
+        // A first commit that was killed may have left a log without a version.
+        let is_delta = || delta::newest(folder).map(|_| TableFormat::Delta);
         there.then_some(TableFormat::Iceberg).or_else(is_delta)
     }
 
     /// The file that changes with each commit to the table in `folder`.
     pub fn newest_file(self, folder: &Path) -> PathBuf {
-        let metadata = folder.join(self.metadata());
         match self {
-            TableFormat::Iceberg => metadata.join(HINT),
-            TableFormat::Delta => {
-                let newest = delta::newest(folder).unwrap_or_default();
-                metadata.join(delta::commit_name(newest))
-            }
+            TableFormat::Iceberg => folder.join(METADATA).join(HINT),
+            TableFormat::Delta => delta::newest_file(folder),
         }
     }
 }
@@ -113,4 +110,49 @@ pub fn of_data(root: &Path) -> Option<PathBuf> {
         (TableFormat::of_folder(folder) == Some(format)).then(|| folder.to_path_buf())
     };
     [TableFormat::Iceberg, TableFormat::Delta].into_iter().find_map(is_format)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_puts_no_other_files_than_these() {
+        let ledger = "ledger-00ff.json.gz";
+        assert!(
+            TableFormat::Iceberg.is_ours("snap-hw-1a.avro") && !TableFormat::Delta.is_ours("snap-hw-1a.avro")
+        );
+        assert!(TableFormat::Iceberg.is_ours(ledger) && TableFormat::Delta.is_ours(ledger));
+        let checkpoint = "00000000000000000010.checkpoint.parquet";
+        assert!(
+            TableFormat::Delta.is_behind(checkpoint, 10) && !TableFormat::Delta.is_behind(checkpoint, 11)
+        );
+        assert!(TableFormat::Delta.is_behind("_last_checkpoint", 3));
+        for wrong in ["00000000000000000010.json", "../x", "ledger-.json.gz", ""] {
+            assert!(
+                !TableFormat::Delta.is_behind(wrong, 10) && !TableFormat::Delta.is_ours(wrong),
+                "{wrong}"
+            );
+        }
+        assert!(!TableFormat::Iceberg.is_behind(checkpoint, 10));
+    }
+
+    #[test]
+    fn folders_of_parts_lead_to_tables() {
+        let lab = tempfile::tempdir().unwrap();
+        let (ice, delta) = (lab.path().join("i"), lab.path().join("d"));
+        std::fs::create_dir_all(ice.join("data")).unwrap();
+        std::fs::create_dir_all(ice.join("metadata")).unwrap();
+        std::fs::create_dir_all(delta.join("_delta_log")).unwrap();
+        assert_eq!((of_data(&ice.join("data")), of_data(&delta)), (None, None));
+        std::fs::write(ice.join("metadata/version-hint.text"), "1").unwrap();
+        std::fs::write(delta.join("_delta_log/00000000000000000000.json"), "").unwrap();
+        assert_eq!(of_data(&ice.join("data")), Some(ice.clone()));
+        assert_eq!(of_data(&delta), Some(delta.clone()));
+        assert_eq!(of_data(&ice), None);
+        assert_eq!(
+            TableFormat::Delta.newest_file(&delta),
+            delta.join("_delta_log/00000000000000000000.json")
+        );
+    }
 }

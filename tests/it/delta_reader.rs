@@ -40,7 +40,7 @@ impl DeltaLogReader {
     /// The newest action of a kind up to a version.
     pub fn last(&self, version: u64, kind: &str) -> &Value {
         let actions = self.commits.range(..=version).flat_map(|(_, actions)| actions);
-        actions.filter_map(|action| action.get(kind)).last().unwrap()
+        actions.filter_map(|action| action.get(kind)).next_back().unwrap()
     }
 
     /// The names and types of the columns, and the partition columns.
@@ -62,8 +62,7 @@ impl DeltaLogReader {
         let mut files = BTreeMap::new();
         assert!(self.commits.contains_key(&0), "the log is cut");
         for actions in self.commits.range(..=version).map(|(_, actions)| actions) {
-            let of = |kind: &str| actions.iter().filter_map(move |action| action.get(kind.to_string()));
-            for remove in of("remove") {
+            for remove in actions.iter().filter_map(|action| action.get("remove")) {
                 let gone = files.remove(remove["path"].as_str().unwrap());
                 let gone: Value = gone.expect("only a file that is there can go");
                 assert_eq!(
@@ -71,7 +70,7 @@ impl DeltaLogReader {
                     (&remove["size"], &remove["partitionValues"])
                 );
             }
-            for add in of("add") {
+            for add in actions.iter().filter_map(|action| action.get("add")) {
                 let path = add["path"].as_str().unwrap();
                 let size = self.place(path).metadata().map(|there| there.len());
                 // A file of an old version may have expired.
@@ -123,6 +122,13 @@ impl DeltaLogReader {
             format!("{} +{} -{}", info["operation"].as_str().unwrap(), count("add"), count("remove"))
         };
         self.commits.values().map(of).collect()
+    }
+
+    /// The versions that have a checkpoint.
+    pub fn checkpoints(&self) -> Vec<u64> {
+        let names = fs::read_dir(self.folder.join("_delta_log")).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter_map(|name| name.strip_suffix(".checkpoint.parquet")?.parse().ok()).collect()
     }
 
     /// The paths of the files in the checkpoint of a version.

@@ -43,6 +43,7 @@ mod crash;
 mod crash_backfill;
 mod crash_load;
 mod daylight;
+mod delta_laws;
 mod delta_reader;
 mod delta_tables;
 mod derived;

@@ -106,11 +106,6 @@ impl TableState {
         self.removed.insert(file.path.clone(), file);
     }
 
-    /// Its rows, where each of its files tells them.
-    pub fn rows(&self) -> Option<u64> {
-        self.files.values().map(AddedFile::rows).sum()
-    }
-
     /// The bytes of its files.
     pub fn bytes(&self) -> u64 {
         self.files.values().filter_map(|file| u64::try_from(file.size).ok()).sum()
@@ -153,8 +148,11 @@ impl AddedFile {
         }
     }
 
-    /// Its rows, where its statistics tell them.
+    /// Its rows, where its statistics tell them: those of a file with a deletion vector count deleted rows too.
     pub fn rows(&self) -> Option<u64> {
+        if self.has_deletions {
+            return None;
+        }
         let stats: Value = serde_json::from_str(self.stats.as_deref()?).ok()?;
         stats["numRecords"].as_u64()
     }

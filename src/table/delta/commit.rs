@@ -1,12 +1,12 @@
 //! What one commit writes: the ledger, the actions, and now and then a checkpoint.
 //!
 //! # Contract
-//! * A commit names the files that come and those that go, and no other.
+//! * A commit names the files that come and those that go, and no other. Where there are none, the ledger alone is replaced.
 //! * It asks of readers and writers what the first versions of Delta Lake could do (protocol 1 and 2).
 //! * Paths are relative, so a table can be moved as a whole.
 
 use super::actions::{AddedFile, TableState};
-use super::loaded::{DeltaTable, LEDGER, LEDGER_HASH, PROGRAM};
+use super::loaded::{DeltaTable, LEDGER, LEDGER_HASH, OwnCommit, PROGRAM};
 use super::log::{DeltaLog, commit_info, time_of};
 use super::{new_checkpoint, schema, statistics};
 use crate::batch::unescaped;
@@ -50,6 +50,14 @@ pub fn plan_commit(
     let id = || uuid(&format!("{} {} {hash}", shape.job, folder.display()));
     let (metadata, is_new) = schema::metadata(state.metadata.as_ref(), shape, id, time);
     let divided = divide(folder, &state, (shape, &ids), files, time)?;
+    if let Some(own) = base.and_then(DeltaTable::own_version)
+        && !is_new
+        && divided.coming.is_empty()
+        && divided.leaving.is_empty()
+    {
+        let behind = vec![OwnCommit::later(own, &name, &hash)];
+        return Ok(TableChange { files: vec![(name, ledger)], step: CommitStep::Stays(own), behind });
+    }
     let mut info = divided.info(&metadata, time);
     (info[LEDGER], info[LEDGER_HASH]) = (json!(name), json!(hash));
     let mut actions = vec![json!({ "commitInfo": info })];

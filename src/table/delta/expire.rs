@@ -31,7 +31,7 @@ pub fn expire(table: &DeltaTable, rule: KeepRule, time: i64) -> Result<PlannedEx
     let log = &table.log;
     let oldest = log.oldest().unwrap_or(table.version);
     let first = first_kept(table, oldest, rule)?;
-    let (mut reached, mut before) = (HashSet::new(), vec![]);
+    let (mut reached, mut before): (HashSet<PathBuf>, _) = (table.own_ledger().into_iter().collect(), vec![]);
     let mut state = TableState::default();
     for version in first..=table.version {
         if version > first {

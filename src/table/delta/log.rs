@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub(super) const NAME: &str = "Delta Lake";
 /// The folder of the log.
 pub(in crate::table) const LOG: &str = "_delta_log";
+/// The file that names a ledger which is newer than that of our last commit: a change that readers do not see is no version.
+pub(super) const LATER_LEDGER: &str = "highwater.json";
 /// The file that names the newest checkpoint.
 pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
@@ -39,7 +41,9 @@ impl LogFile {
     /// What a file of this name is, if it is either.
     fn named(name: &str) -> Option<LogFile> {
         let (version, rest) = name.split_once('.')?;
-        let version = Some(version).filter(|digits| digits.len() == 20)?.parse().ok()?;
+        let version: u64 = Some(version).filter(|digits| digits.len() == 20)?.parse().ok()?;
+        // The numbers of versions are of 63 bits.
+        let version = i64::try_from(version).ok().filter(|version| *version < i64::MAX).map(|_| version)?;
         match rest.split('.').collect::<Vec<_>>()[..] {
             ["json"] => Some(LogFile::Commit(version)),
             ["checkpoint", "parquet"] => Some(LogFile::Checkpoint(version, 1, 1)),
@@ -214,12 +218,24 @@ pub(super) fn time_of(info: &Value) -> Option<i64> {
 
 /// Whether a commit of `version` puts a file of this name behind itself.
 pub(in crate::table) fn is_behind(name: &str, version: u64) -> bool {
-    name == LAST_CHECKPOINT || name == checkpoint_name(version)
+    [LAST_CHECKPOINT, LATER_LEDGER].contains(&name) || name == checkpoint_name(version)
 }
 
 /// The name of the checkpoint of a version.
 pub(super) fn checkpoint_name(version: u64) -> String {
     format!("{version:020}.checkpoint.parquet")
+}
+
+/// What names a ledger that is newer than that of our last commit, if there is one.
+pub(super) fn later_ledger(folder: &Path) -> Option<Value> {
+    serde_json::from_slice(&files::read(&folder.join(LOG).join(LATER_LEDGER)).ok()??).ok()
+}
+
+/// The file of the log that a commit to the table in `folder` made or changed last.
+pub(in crate::table) fn newest_file(folder: &Path) -> PathBuf {
+    let newest = newest(folder).unwrap_or_default();
+    let later = later_ledger(folder).is_some_and(|later| later["version"].as_u64() == Some(newest));
+    folder.join(LOG).join(if later { LATER_LEDGER.to_string() } else { commit_name(newest) })
 }
 
 /// The newest version of the table in `folder`, if it can be listed and has one.

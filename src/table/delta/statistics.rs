@@ -32,11 +32,11 @@ pub fn of(file: &TableFile, shape: &TableShape, ids: &BTreeMap<String, i32>) -> 
             _ => 0,
         };
         let lower = lower.clone().map(|value| value.lower(BOUND));
-        if let Some(value) = lower.and_then(|value| bound(&value, scale, End::Least)) {
+        if let Some(value) = lower.and_then(|value| bound(&value, scale, BoundEnd::Least)) {
             least.insert(name(), value);
         }
         let upper = upper.clone().and_then(|value| value.upper(BOUND));
-        if let Some(value) = upper.and_then(|value| bound(&value, scale, End::Most)) {
+        if let Some(value) = upper.and_then(|value| bound(&value, scale, BoundEnd::Most)) {
             most.insert(name(), value);
         }
     }
@@ -45,7 +45,7 @@ pub fn of(file: &TableFile, shape: &TableShape, ids: &BTreeMap<String, i32>) -> 
 
 /// Which bound is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum BoundEnd {
     /// One that no value is below.
     Least,
     /// One that no value is above.
@@ -53,13 +53,13 @@ enum End {
 }
 
 /// A bound as JSON; `scale` is that of a decimal.
-fn bound(value: &TableValue, scale: u8, end: End) -> Option<Value> {
+fn bound(value: &TableValue, scale: u8, end: BoundEnd) -> Option<Value> {
     Some(match value {
         // Readers have no bounds of these.
         TableValue::Bool(_) => return None,
         TableValue::Int(number) => json!(number),
         TableValue::Long(number) => json!(number),
-        TableValue::Double(number) if end == End::Least => Value::Number(Number::from_f64(*number)?),
+        TableValue::Double(number) if end == BoundEnd::Least => Value::Number(Number::from_f64(*number)?),
         TableValue::Double(_) => return None,
         TableValue::Decimal(digits, _) => Value::Number(decimal(*digits, scale.into())?),
         TableValue::Date(days) => {
@@ -68,7 +68,7 @@ fn bound(value: &TableValue, scale: u8, end: End) -> Option<Value> {
             (0..=9999).contains(&date.year()).then(|| json!(date.to_string()))?
         }
         TableValue::Time(micros) => {
-            let up = end == End::Most && micros.rem_euclid(1000) != 0;
+            let up = end == BoundEnd::Most && micros.rem_euclid(1000) != 0;
             let time = DateTime::from_timestamp_millis(micros.div_euclid(1000) + i64::from(up))?;
             let is_plain = (0..=9999).contains(&time.year());
             is_plain.then(|| json!(time.to_rfc3339_opts(SecondsFormat::Millis, true)))?
@@ -94,22 +94,25 @@ mod tests {
     fn bounds_hold_what_they_bound() {
         let of =
             |value: TableValue, end| bound(&value, 2, end).map_or("none".into(), |value| value.to_string());
-        assert_eq!(of(TableValue::Time(1_500), End::Least), "\"1970-01-01T00:00:00.001Z\"");
-        assert_eq!(of(TableValue::Time(1_500), End::Most), "\"1970-01-01T00:00:00.002Z\"");
-        assert_eq!(of(TableValue::Time(-1), End::Least), "\"1969-12-31T23:59:59.999Z\"");
-        assert_eq!(of(TableValue::Time(-1), End::Most), "\"1970-01-01T00:00:00.000Z\"");
-        assert_eq!(of(TableValue::Decimal(-5, 9), End::Most), "-0.05");
+        assert_eq!(of(TableValue::Time(1_500), BoundEnd::Least), "\"1970-01-01T00:00:00.001Z\"");
+        assert_eq!(of(TableValue::Time(1_500), BoundEnd::Most), "\"1970-01-01T00:00:00.002Z\"");
+        assert_eq!(of(TableValue::Time(-1), BoundEnd::Least), "\"1969-12-31T23:59:59.999Z\"");
+        assert_eq!(of(TableValue::Time(-1), BoundEnd::Most), "\"1970-01-01T00:00:00.000Z\"");
+        assert_eq!(of(TableValue::Decimal(-5, 9), BoundEnd::Most), "-0.05");
         let wide = 12_345_678_901_234_567_890_123_456_789_012_345_678;
-        assert_eq!(of(TableValue::Decimal(wide, 38), End::Most), "123456789012345678901234567890123456.78");
-        assert_eq!(of(TableValue::Date(-1), End::Most), "\"1969-12-31\"");
-        assert_eq!(of(TableValue::Long(i64::MIN), End::Least), "-9223372036854775808");
-        assert_eq!(of(TableValue::Double(0.1), End::Least), "0.1");
+        assert_eq!(
+            of(TableValue::Decimal(wide, 38), BoundEnd::Most),
+            "123456789012345678901234567890123456.78"
+        );
+        assert_eq!(of(TableValue::Date(-1), BoundEnd::Most), "\"1969-12-31\"");
+        assert_eq!(of(TableValue::Long(i64::MIN), BoundEnd::Least), "-9223372036854775808");
+        assert_eq!(of(TableValue::Double(0.1), BoundEnd::Least), "0.1");
         for (value, end) in [
-            (TableValue::Double(0.1), End::Most),
-            (TableValue::Double(f64::NEG_INFINITY), End::Least),
-            (TableValue::Bool(true), End::Most),
-            (TableValue::Date(i32::MAX), End::Most),
-            (TableValue::Time(i64::MAX), End::Most),
+            (TableValue::Double(0.1), BoundEnd::Most),
+            (TableValue::Double(f64::NEG_INFINITY), BoundEnd::Least),
+            (TableValue::Bool(true), BoundEnd::Most),
+            (TableValue::Date(i32::MAX), BoundEnd::Most),
+            (TableValue::Time(i64::MAX), BoundEnd::Most),
         ] {
             assert_eq!(of(value, end), "none");
         }

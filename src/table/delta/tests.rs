@@ -85,6 +85,7 @@ fn files_come_and_go_by_version_and_instant() {
     assert_eq!(of(SnapshotChoice::Number(1)), second);
     assert_eq!(of(SnapshotChoice::AsOf(1_999_999)).0, 0);
     assert_eq!(of(SnapshotChoice::AsOf(2_000_000)).0, 2);
+    fs::write(lab.path().join(LOG).join(format!("{:020}.json", u64::MAX)), "").unwrap();
     for (choice, said) in [
         (SnapshotChoice::Number(3), "does not have a version 3"),
         (SnapshotChoice::Number(-1), "does not have a version -1"),

@@ -40,6 +40,8 @@ pub enum CommitStep {
     Version(u64, Vec<u8>),
     /// A request to the catalog.
     Request(Vec<u8>),
+    /// None: the version in place stays, as a reader would find nothing new.
+    Stays(u64),
 }
 
 /// The metadata of a table at `folder` without a snapshot, as a catalog is asked to begin it.

@@ -5,9 +5,7 @@ use crate::batch::DataType;
 use crate::error::{Kind, Result};
 use crate::sink::commit::{CommitReport, NamedPaths, Transaction, recover};
 use crate::sink::{Target, TargetKind, expire, failpoint};
-use crate::table::{
-    FolderValue, KeepRule, TableField, TableFormat, TablePartition, TableShape, Transform,
-};
+use crate::table::{FolderValue, KeepRule, TableField, TableFormat, TablePartition, TableShape, Transform};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -289,4 +287,40 @@ fn a_dead_run_gives_way_to_a_writer_that_came_after_it_of(format: TableFormat) {
     assert_eq!(seen(&targets)[0], ["one".to_string()].into());
     run(&targets, &parts(&["three"])).unwrap();
     assert_eq!(versions(&targets[0]), Some(3));
+}
+
+#[test]
+fn a_ledger_that_is_new_alone_is_no_snapshot() {
+    FORMATS.into_iter().for_each(a_ledger_that_is_new_alone_is_no_snapshot_of);
+}
+
+fn a_ledger_that_is_new_alone_is_no_snapshot_of(format: TableFormat) {
+    for n in 0.. {
+        let tmp = tempfile::tempdir().unwrap();
+        let targets = targets(tmp.path(), format);
+        run(&targets, FIRST).unwrap();
+        let old = targets[0].manifest().unwrap().unwrap();
+        // The same parts of more input.
+        let again = || staged(&targets, FIRST)?.commit(targets.iter().map(|_| draft(99)).collect());
+        failpoint::testing::fail_at(Some(n));
+        let outcome = again();
+        failpoint::testing::fail_at(None);
+        drop(Transaction::begin_of(&targets, &named(&targets)).unwrap());
+        let now = targets[0].manifest().unwrap().unwrap();
+        assert!(now == old || now.account != old.account, "step {n}");
+        again().unwrap();
+        let new = targets[0].manifest().unwrap().unwrap();
+        assert!(new != old && (now == old || now == new), "step {n}");
+        assert_eq!(seen(&targets)[0].len(), 3);
+        // Iceberg has the ledger in a version of the metadata, without a snapshot.
+        assert_eq!(versions(&targets[0]), Some(if format == TableFormat::Delta { 1 } else { 2 }), "step {n}");
+        let rule = KeepRule { since: i64::MAX, newest: 1 };
+        let expired = expire(&targets[0], &named(&targets), rule, false).unwrap().unwrap();
+        assert_eq!((expired.snapshots, expired.kept, expired.parts), (0, 1, 0), "step {n}");
+        assert_eq!(targets[0].manifest().unwrap().unwrap(), new, "step {n}");
+        if outcome.is_ok() {
+            assert!(n > 5);
+            break;
+        }
+    }
 }
