@@ -21,6 +21,7 @@ mod altered;
 pub mod arrow;
 pub mod avro;
 pub mod commit;
+mod committed;
 pub mod csv;
 pub mod encode;
 mod expiry;
@@ -52,7 +53,8 @@ mod target;
 pub mod value;
 
 pub use altered::{ANEW, altered, first_altered};
-pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
+pub use commit::{Transaction, recover};
+pub use committed::{CommitReport, OutputReport, StateFile};
 pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
 pub use expiry::expire;
 pub use guard::NamedPaths;
