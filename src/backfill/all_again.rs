@@ -270,8 +270,10 @@ impl Correction<'_> {
         let altered = [(target.root(), &manifest.parts), (target.state(), &manifest.state)];
         // Values that were changed from outside were never published, so a comparison with them would
         // mislead.
-        if altered.iter().any(|(folder, parts)| first_altered(folder, parts.as_slice()).is_some()) {
-            return Err("its files were changed from outside".to_string());
+        for (folder, parts) in &altered {
+            if first_altered(folder, parts.as_slice()).map_err(|error| error.to_string())?.is_some() {
+                return Err("its files were changed from outside".to_string());
+            }
         }
         if manifest.parts.iter().any(|part| part.adopted.is_some()) {
             return Err("another program wrote some of its files".to_string());

@@ -56,7 +56,7 @@ pub fn late(plan: &Plan) -> Result<Option<String>> {
     if let Some(why) = unlike(&manifest, identity, &hash_before(plan)) {
         return Ok(Some(format!("for {path}, {why}")));
     }
-    if first_altered(&target.root(), &manifest.parts).is_some() {
+    if first_altered(&target.root(), &manifest.parts)?.is_some() {
         return Ok(Some(format!("{path} was changed since it was written")));
     }
     Ok((manifest.job.name != plan.name).then(|| format!("the job is now called {}", plan.name)))

@@ -11,6 +11,7 @@ use crate::job::identity;
 use crate::plan::{OutputId, OutputKind, Plan, archive_fields};
 use crate::sink;
 use crate::sink::{Identity, InputEntry, Manifest, Part, Target};
+use crate::store;
 use crate::time::{TimeRange, TimeRule};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,7 @@ impl Archive {
     /// It is no archive, or holds other files than those that the job has counted, or has not the columns
     /// that the job reads.
     fn other(path: &Path, plan: &Plan, in_place: &InPlace) -> Result<Archive> {
-        let target = if path.is_dir() { Target::found(path) } else { Target::file(path) };
+        let target = if store::files::is_folder(path)? { Target::found(path) } else { Target::file(path) };
         let no_archive = || {
             Error::job(format!("{} is not an archive", path.display()))
                 .hint("an archive is an output with `archive = true`, written by `highwater run`")
@@ -118,7 +119,7 @@ impl Archive {
             sink::OutputFormat::JsonLines | sink::OutputFormat::Keyed(_) => InputFormat::JsonLines,
         };
         // History that was changed from outside would give wrong windows without an error.
-        if let Some(part) = sink::first_altered(&self.root, parts.to_vec()) {
+        if let Some(part) = sink::first_altered(&self.root, parts.to_vec())? {
             return Err(sink::altered(&self.root.join(&part.path)));
         }
         let paths: Vec<PathBuf> = parts.iter().map(|part| self.root.join(&part.path)).collect();
@@ -239,7 +240,7 @@ pub fn is_whole(plan: &Plan, archives: &[Archive], given: &BackfillInput) -> Res
         return Ok(());
     };
     for archive in archives {
-        if let Some(part) = sink::first_altered(&archive.root, archive.parts.as_slice()) {
+        if let Some(part) = sink::first_altered(&archive.root, archive.parts.as_slice())? {
             return Err(sink::altered(&archive.root.join(&part.path))
                 .only_hint(format!("it cannot be written again: {}, which was counted, is missing", gone.path))
                 .hint("restore that file, or the part itself from a copy, and run again")

@@ -11,6 +11,7 @@
 use super::outcome::{GivenFile, GivenKind, Method};
 use crate::error::{Error, Result};
 use crate::sink::{StateFile, Target, Transaction};
+use crate::store::files;
 use serde_json::json;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -37,11 +38,7 @@ impl ChangeLog {
     ) -> Result<ChangeLog> {
         let folder = transaction.state_folder(number).join(FOLDER);
         // Logs are only added, so their number gives the next name.
-        let next = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries.count() + 1,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => 1,
-            Err(e) => return Err(Error::io("list", &folder, e)),
-        };
+        let next = files::files_in(&folder)?.len() + 1;
         let name = format!("{FOLDER}/{next:06}.log");
         let file = transaction.stage_state(number, &name)?;
         let mut log = ChangeLog { file: BufWriter::new(file), path: target.state().join(name) };

@@ -125,7 +125,7 @@ pub(crate) fn correct(
     let numbered = plan.deliveries.with_ids().filter_map(|(id, output)| Some((id, target(&output.to)?)));
     let targets: Vec<(OutputId, Target)> = numbered.collect();
     let altered = match request.of_run {
-        true => pool(options.threads)?.install(|| in_place.altered(&targets)),
+        true => pool(options.threads)?.install(|| in_place.altered(&targets))?,
         false => None,
     };
     let reason = in_place.apart.as_ref().map(|error| error.message().to_string());

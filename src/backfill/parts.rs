@@ -13,9 +13,10 @@ mod rows;
 mod text;
 
 use crate::batch::{DataType, Schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::sink;
 use crate::sink::{ANEW, OutputFormat, Part};
+use crate::store::files;
 use crate::time::Zone;
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
@@ -55,7 +56,7 @@ impl PartReader {
     /// A machine error: the file cannot be read, or is not the one that the manifest describes.
     pub fn read(&self, part: &Part) -> Result<RecordBatch> {
         let path = self.root.join(&part.path);
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("read", &path, e).hint(ANEW))?;
+        let bytes: Vec<u8> = files::read_whole(&path).map_err(|error| error.hint(ANEW))?.into();
         // The hash is compared before a value is used: a changed part must not flow into a correction.
         if bytes.len() as u64 != part.bytes || format!("{:032x}", xxh3_128(&bytes)) != part.hash {
             return Err(sink::altered(&path));

@@ -88,10 +88,7 @@ pub(super) fn not_a_table(folder: &Path, inputs: &Inputs) -> Result<()> {
     let refused =
         |kind: &str| Error::job(format!("{shown} is a table of {kind}, which cannot be read as loose files"));
     let why = "its log says which of its files count: some may be deleted, or written twice";
-    let read_as_table = match is_on_store(folder) {
-        true => "tables on stores are not read: copy the table to a folder".to_string(),
-        false => format!("name the folder of the table itself: path = \"{shown}\""),
-    };
+    let read_as_table = format!("name the folder of the table itself: path = \"{shown}\"");
     if inputs.is_folder(&folder.join("_delta_log")) {
         return Err(refused("Delta Lake").hint(why).hint(read_as_table));
     }

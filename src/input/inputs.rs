@@ -7,7 +7,9 @@ use super::{shape, stream};
 use crate::error::{Error, Result};
 use crate::store;
 use crate::store::{ObjectState, StoreAddress, StoreFile, is_on_store};
-use crate::table::{CatalogTable, SnapshotChoice, TableSnapshot, metadata_file, read_snapshot};
+use crate::table::{
+    CatalogTable, METADATA, SnapshotChoice, TableSnapshot, metadata_file, missing_file, read_snapshot,
+};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,7 +78,14 @@ impl Inputs {
         if let Some(known) = tables.get(&key) {
             return Ok(known.clone());
         }
-        let read = read_snapshot(path, at)?;
+        // Where none of their folders is there, no more has to be asked of a store.
+        let may_be = !is_on_store(path)
+            || path.extension().is_some_and(|ending| ending == "json")
+            || ["_delta_log", METADATA].iter().any(|name| self.is_folder(&path.join(name)));
+        let read = if may_be { read_snapshot(path, at)? } else { None };
+        if let Some(snapshot) = read.as_ref().filter(|snapshot| is_on_store(&snapshot.folder)) {
+            self.all_there(path, snapshot)?;
+        }
         tables.insert(key, read.clone());
         Ok(read)
     }
@@ -94,6 +103,16 @@ impl Inputs {
         let file = metadata_file(table)?;
         catalogs.insert(table.clone(), file.clone());
         Ok(file)
+    }
+
+    /// Learns what lies in the folder of a table on a store, and checks that the files of a snapshot are there.
+    fn all_there(&self, path: &Path, snapshot: &TableSnapshot) -> Result<()> {
+        self.learn(&snapshot.folder)?;
+        let inside = snapshot.files.iter().filter(|file| file.starts_with(&snapshot.folder));
+        match inside.filter(|file| self.listed_state(file).is_none()).min() {
+            Some(missing) => Err(missing_file(path, missing)),
+            None => Ok(()),
+        }
     }
 
     /// What the job writes.

@@ -2,6 +2,7 @@
 //! names that are not UTF-8; and what another job has written, which is read.
 
 use super::entries::{FolderStep, STATE_FOLDER};
+use crate::store::{files, is_on_store};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufReader;
@@ -32,6 +33,9 @@ impl Own {
 
 /// The path without links, as far as it is there.
 fn whole(path: &Path) -> PathBuf {
+    if is_on_store(path) {
+        return files::real_folder(path).unwrap_or_else(|| path.to_path_buf());
+    }
     // `canonicalize` fails for a path that is not there, such as an output before its first run.
     for above in path.ancestors() {
         let at = if above.as_os_str().is_empty() { Path::new(".") } else { above };

@@ -41,19 +41,16 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
         return walk.named(path);
     }
     if let Some(address) = StoreAddress::of(path) {
-        if walk.snapshot != SnapshotChoice::Current {
-            return Err(Error::job(format!("{pattern} is on a store, and tables on stores are not read"))
-                .hint("copy the table to a folder: its log, its metadata and its files"));
+        if address.can_list() && !has_wildcards(pattern) && walk.table(path)? {
+            return Ok(());
         }
+        only_of_tables(pattern, walk)?;
         return on_store(pattern, &address, walk);
     }
     if walk.table(path)? {
         return Ok(());
     }
-    if walk.snapshot != SnapshotChoice::Current {
-        return Err(Error::job(format!("`snapshot` is of a table, and {pattern} is not one"))
-            .hint("a table is named by its folder, or by a file of Iceberg's metadata"));
-    }
+    only_of_tables(pattern, walk)?;
     // A file may have `*` or `[` in its name: what exists is taken before the text is read as a glob.
     match std::fs::metadata(path) {
         Ok(there) if there.is_dir() => return walk.folder(path),
@@ -84,6 +81,15 @@ pub(super) fn expand(pattern: &str, walk: &mut Walk) -> Result<()> {
     match walk.place(&base)? {
         Some(place) => walk.matches(&place, &segments),
         None => Ok(()),
+    }
+}
+
+/// Refuses to read a snapshot of what is not a table.
+fn only_of_tables(pattern: &str, walk: &Walk) -> Result<()> {
+    match walk.snapshot {
+        SnapshotChoice::Current => Ok(()),
+        _ => Err(Error::job(format!("`snapshot` is of a table, and {pattern} is not one"))
+            .hint("a table is named by its folder, or by a file of Iceberg's metadata")),
     }
 }
 

@@ -162,6 +162,7 @@ mod tests {
         let object = |(key, bytes): &(&str, u64)| ListedObject {
             key: key.to_string(),
             state: ObjectState { bytes: *bytes, ..ObjectState::default() },
+            written: 0,
         };
         StoreListing {
             objects: keys.iter().map(object).collect(),

@@ -5,8 +5,9 @@ use crate::input::Inputs;
 use crate::pg;
 use crate::plan::OutputTo;
 use crate::sink::{NamedPaths, OutputFormat, Target};
+use crate::store::is_on_store;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where the outputs of a job go, in its order.
 pub fn destinations(spec: &JobSpec) -> Vec<OutputTo> {
@@ -78,9 +79,11 @@ fn mirror(spec: &OutputSpec) -> Option<OutputTo> {
     }))
 }
 
-/// What the names of files begin with that lie beside the first output: its path, or the job's name.
+/// What the names of files begin with that lie beside the first output on the disk: its path, or the job's name.
 pub fn beside(spec: &JobSpec) -> String {
-    let first = spec.outputs.iter().find(|o| o.path.as_ref().is_some_and(|path| path.value != "-"));
+    // What lies beside an output lies on the disk.
+    let on_disk = |path: &str| path != "-" && !is_on_store(Path::new(path));
+    let first = spec.outputs.iter().find(|o| o.path.as_ref().is_some_and(|path| on_disk(&path.value)));
     // A table of a server has a mirror, which is a path; its URL is not.
     let path = first.and_then(|output| match mirror(output) {
         Some(OutputTo::Folder(mirror)) => Some(mirror.display().to_string()),

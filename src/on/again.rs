@@ -119,7 +119,7 @@ fn in_place(plan: &Plan, manifests: &[&Manifest]) -> bool {
                 && manifest.output == draft.output
                 && manifest.source == draft.source
                 && manifest.parts.iter().all(|part| part.adopted.is_none())
-                && first_altered(&target.root(), manifest.parts.as_slice()).is_none()
+                && matches!(first_altered(&target.root(), manifest.parts.as_slice()), Ok(None))
         })
 }
 

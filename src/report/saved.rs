@@ -137,7 +137,7 @@ fn one(saved: &Saved, form: Option<&Value>, room: usize, charted: u64) -> Result
         return section::first_rows(&rows, words, (ROWS, room));
     }
     // Rows that another program wrote are not rows of the job.
-    if let Some(part) = first_altered(&root, &saved.manifest.parts) {
+    if let Some(part) = first_altered(&root, &saved.manifest.parts)? {
         return Err(altered(&root.join(&part.path)));
     }
     section::json(&rows, frame, &zone, words, (ROWS, room))

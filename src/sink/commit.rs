@@ -16,11 +16,14 @@ use super::lock::Lock;
 use super::manifest::{Manifest, ManifestDraft, Part};
 use super::owner::{self, Made};
 use super::place::{JOURNAL, RecoveredOutput, STAGING, Target, TargetKind};
+use super::remote::{self, RemotePlan, RemoteWork};
+use super::remote_names::RemoteNames;
 use super::snapshot::{self, SnapshotOperations};
 use super::stage::{StagedFile, StagedPart, Staging};
 use super::{RejectsWriter, failpoint, fsutil, ledger, manifest};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
+use crate::store::files;
 use crate::table::{self, LoadedTable, METADATA, TableShape};
 use std::collections::BTreeMap;
 use std::fs;
@@ -108,6 +111,8 @@ struct Output {
     base: Option<LoadedTable>,
     /// Of a table what the job makes of it, and the ids of its columns.
     shape: OnceLock<(TableShape, BTreeMap<String, i32>)>,
+    /// Of an output on a store.
+    remote: Option<RemoteWork>,
     /// Whether recovery is done: until then what lies in the state folder is a dead run's, not ours.
     ready: bool,
     /// Folders that were not there before, outermost first.
@@ -156,13 +161,21 @@ impl Transaction {
             let output = Output::open(target, &tx.outputs)?;
             tx.outputs.push(output);
             let output = tx.outputs.last_mut().expect("just pushed");
-            output.lock = Some(Lock::take(&output.place.state)?);
+            if output.remote.is_none() {
+                output.lock = Some(Lock::take(&output.place.state)?);
+            }
         }
         // Recovery of one output can complete a commit over several, so all locks are taken before it.
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
         let known = PathsOnDisk::of(named, tx.outputs.iter().map(|output| output.place.clone()));
+        // The journal of a commit may lie in any output on a store.
+        for place in known.places_on_stores() {
+            journal::recover_on_store(place, &known, true)?;
+        }
         for output in &mut tx.outputs {
-            if let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)? {
+            if output.remote.is_none()
+                && let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)?
+            {
                 return Err(taken);
             }
             // Recovery may have put another manifest in place, so it is read only now.
@@ -353,24 +366,29 @@ impl Transaction {
         }
         last()?;
         // An output that stays as it is takes no part in the commit, and none is made if all do.
-        planned.retain(|(_, o)| {
-            !o.renames.is_empty() || !o.deletions.is_empty() || o.manifest.is_some() || o.table.is_some()
-        });
+        planned.retain(|(_, operations)| !operations.is_empty());
+        // A journal lies on the disk where it can: it leads to paths of this machine.
+        planned.sort_by_key(|(place, _)| place.is_on_store());
         if let Some((primary, _)) = planned.first().cloned() {
             let (places, operations): (Vec<RecoveredOutput>, Vec<OutputOperations>) =
                 planned.into_iter().unzip();
             // Paths from the primary let a tree of outputs be moved as a whole.
             let mut operations = relative_to(&primary.root, &places, operations);
-            operations[0].beside =
-                self.beside.iter().map(|rejects| rejects.beside(&primary.root)).collect::<Result<_>>()?;
-            let gone = self.gone.drain(..).map(|path| fsutil::relative_path(&primary.root, &path));
-            operations[0].beside.extend(gone.map(|to| Beside { staged: None, to }));
+            // A journal on a store does not lead to files of this machine: they come when the commit is done.
+            if !primary.is_on_store() {
+                operations[0].beside =
+                    self.beside.iter().map(|rejects| rejects.beside(&primary.root)).collect::<Result<_>>()?;
+                let gone = self.gone.drain(..).map(|path| fsutil::relative_path(&primary.root, &path));
+                operations[0].beside.extend(gone.map(|to| Beside { staged: None, to }));
+            }
             let mut committed = false;
             let outcome = journal::commit(&places, operations, &mut committed);
             // From here on the journal needs these files, so a drop must not remove them.
             if committed {
                 self.phase = Phase::Committed;
-                self.beside.drain(..).for_each(RejectsWriter::hand_over);
+                if !primary.is_on_store() {
+                    self.beside.drain(..).for_each(RejectsWriter::hand_over);
+                }
             }
             let conflict = outcome.map_err(|e| if committed { e.only_hint(UNFINISHED) } else { e })?;
             conflict.map_or(Ok(()), Err)?;
@@ -378,7 +396,7 @@ impl Transaction {
         // Where all outputs stay as they are there is not a journal, and these files are put in place alone.
         self.beside.drain(..).try_for_each(RejectsWriter::finish)?;
         self.gone.drain(..).try_for_each(|path| fsutil::remove_file(&path))?;
-        for output in &self.outputs {
+        for output in self.outputs.iter().filter(|output| output.remote.is_none()) {
             fsutil::remove_folder(&output.place.state.join(STAGING))?;
         }
         self.phase = Phase::Committed;
@@ -422,16 +440,17 @@ impl Output {
     /// Creates the folders of `target`, which must not be one of `others`.
     fn open(target: &Target, others: &[Output]) -> Result<Output> {
         target.refuse_linked_state()?;
-        let created = fsutil::create_folders(&target.state())?;
+        let remote = target.is_on_store().then(RemoteWork::begin).transpose()?;
+        let created = if remote.is_some() { vec![] } else { fsutil::create_folders(&target.state())? };
         let place = target.place()?;
         let folder = place.state.join(STAGING);
         let none = place.state.join(manifest::FILE);
         let by_content = target.is_table();
         let below = target.state_below_root()?;
-        let staging = Staging::new(folder, place.root.clone(), below, (None, &none), by_content);
+        let staging = Staging::new(folder, place.root.clone(), below, (None, &none), by_content, None);
         let (target, staging) = (target.clone(), Arc::new(staging));
-        let (old, base, shape, lock) = (None, None, OnceLock::new(), None);
-        let output = Output { target, place, staging, old, base, shape, ready: false, created, lock };
+        let (old, base, shape, lock, ready) = (None, None, OnceLock::new(), None, false);
+        let output = Output { target, place, staging, remote, old, base, shape, ready, created, lock };
         // Places are compared as they lie on the disk: two paths can lead to one folder.
         if others.iter().any(|other| other.place.state == output.place.state) {
             return Err(Error::job(format!("two outputs are written to {}", output.target.path.display())));
@@ -442,19 +461,33 @@ impl Output {
     /// Reads the manifest in place, after recovery.
     fn load(&mut self) -> Result<()> {
         let mut file = self.place.state.join(manifest::FILE);
+        let mut folder = self.place.state.join(STAGING);
+        if let Some(remote) = self.remote.as_mut().filter(|_| !self.target.is_table()) {
+            // Before the manifest is read, so that one that comes in between is noticed by the commit.
+            remote.version = files::version(&file)?;
+        }
         if self.target.is_table() {
             // One look gives both: another writer may come between two.
             self.base = self.target.loaded_table()?;
             let ledger = self.base.as_ref().map_or(Ok(None), ledger::load)?;
             self.old = ledger.map(|ledger| self.target.looked_at(ledger)).transpose()?;
-            file = self.base.as_ref().and_then(ledger::file).unwrap_or(file);
+            if self.remote.is_none() {
+                file = self.base.as_ref().and_then(ledger::file).unwrap_or(file);
+            }
         } else {
             self.old = self.target.manifest()?;
         }
-        let folder = self.place.state.join(STAGING);
-        let (root, state) = (self.place.root.clone(), self.target.state_below_root()?);
-        self.staging =
-            Arc::new(Staging::new(folder, root, state, (self.old.as_ref(), &file), self.target.is_table()));
+        let root = self.place.root.clone();
+        let mut names = None;
+        if let Some(remote) = &self.remote {
+            folder = remote.folder.path().to_path_buf();
+            let tag = remote::tag(self.base.as_ref(), self.old.as_ref());
+            names = Some(RemoteNames::new(tag, root.clone(), self.old.as_ref()));
+            self.base.as_ref().map_or(Ok(()), remote::repair_hint)?;
+        }
+        let state = self.target.state_below_root()?;
+        let (old, by_content) = ((self.old.as_ref(), file.as_path()), self.target.is_table());
+        self.staging = Arc::new(Staging::new(folder, root, state, old, by_content, names));
         self.ready = true;
         Ok(())
     }
@@ -462,6 +495,12 @@ impl Output {
     /// What a commit will do to this output. Everything that may fail for want of space is done here:
     /// the manifest is staged, and the partition folders are made.
     fn plan(&self, draft: ManifestDraft) -> Result<(OutputOperations, OutputReport)> {
+        if let Some(work) = &self.remote {
+            let Output { target, place, staging, .. } = self;
+            let (old, base) = (self.old.as_ref(), self.base.as_ref());
+            let shape = self.shape.get().map(|(shape, _)| shape);
+            return RemotePlan { target, place, work, staging, old, base, shape }.put(draft);
+        }
         let parts = self.staging.all_parts()?;
         // The file of a part of an older snapshot has the content that its name says.
         let of_older =
@@ -505,7 +544,8 @@ impl Output {
         let mut deletions = if self.target.is_table() { vec![] } else { report.removed.clone() };
         deletions.extend(self.staging.removed_kept().iter().map(|path| self.staging.of_state(path)));
         let (root, state) = (PathBuf::new(), PathBuf::new());
-        Ok((OutputOperations { root, state, renames, deletions, manifest, table, beside: vec![] }, report))
+        let (store, beside) = (None, vec![]);
+        Ok((OutputOperations { root, state, renames, deletions, manifest, table, store, beside }, report))
     }
 
     /// What a commit does to this table, which gets the ledger `manifest`; nothing where it is as it was.
@@ -576,6 +616,9 @@ impl Output {
             self.lock = None;
             return self.remove_created();
         }
+        if let Some(remote) = &self.remote {
+            return remote.take_back(&self.place.state);
+        }
         // In the order of recovery: no pointer may outlive what was staged.
         let _ = fsutil::remove_file(&self.place.state.join(JOURNAL));
         let _ = fsutil::remove_file(&self.place.state.join("journal.tmp"));
@@ -609,7 +652,11 @@ impl Output {
 /// places that the job does not name.
 pub fn recover(targets: &[Target], named: &NamedPaths) -> Result<()> {
     let known = || PathsOnDisk::of(named, targets.iter().filter_map(|target| target.place().ok()));
-    for target in targets {
+    let known_now = known();
+    for place in known_now.places_on_stores() {
+        journal::recover_on_store(place, &known_now, false)?;
+    }
+    for target in targets.iter().filter(|target| !target.is_on_store()) {
         target.refuse_linked_state()?;
         let state = target.state();
         let there = |name: &str| state.join(name).symlink_metadata().is_ok();

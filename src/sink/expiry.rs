@@ -9,12 +9,15 @@ use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
-use super::snapshot::{PutSnapshot, metadata_below, put_request, put_version};
+use super::remote::{self, put_version as put_on_store};
+use super::snapshot::{PutSnapshot, ask_catalog, metadata_below, put_request, put_version};
 use super::{Target, failpoint, fsutil};
 use crate::error::{Error, Result};
+use crate::store::files;
 use crate::table::{self, CommitStep, ExpiredTable, KeepRule, LoadedTable, METADATA};
+use std::collections::HashSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Drops the snapshots of a table that `rule` does not keep, and the files that no snapshot reaches then; says only what it
 /// would do if `plan_only`. `named` is as for [`super::Transaction::begin_of`]. `None` where no table lies there.
@@ -31,6 +34,9 @@ pub fn expire(
     target.refuse_linked_state()?;
     Ways::default().look(&target.path, &metadata_below())?;
     let ours = |table: &LoadedTable| table.has_ledger();
+    if target.is_on_store() {
+        return expire_on_store(target, named, rule, plan_only);
+    }
     if !target.loaded_table()?.as_ref().is_some_and(ours) {
         return Ok(None);
     }
@@ -71,6 +77,44 @@ pub fn expire(
     for folder in created.iter().rev() {
         let _ = fs::remove_dir(folder);
     }
+    Ok(Some(planned.outcome))
+}
+
+/// The same of a table on a store, where the put of the version keeps other writers away from files that go.
+fn expire_on_store(
+    target: &Target,
+    named: &NamedPaths,
+    rule: KeepRule,
+    plan_only: bool,
+) -> Result<Option<ExpiredTable>> {
+    let known = PathsOnDisk::of(named, [target.place()?]);
+    for place in known.places_on_stores() {
+        journal::recover_on_store(place, &known, !plan_only)?;
+    }
+    let Some(table) = target.loaded_table()?.filter(LoadedTable::has_ledger) else { return Ok(None) };
+    let ledger = target.manifest()?;
+    let mut planned = table::expire(&table, rule, table::now())?;
+    if plan_only {
+        return Ok(Some(planned.outcome));
+    }
+    let put = match planned.commit {
+        Some(CommitStep::Version(version, bytes)) => {
+            put_on_store(&table.folder.join(METADATA), bytes, version, &mut false)?
+        }
+        Some(CommitStep::Request(request)) => ask_catalog(&target.place()?, &request)?,
+        None => PutSnapshot::Done,
+    };
+    if let PutSnapshot::Conflict(error) = put {
+        return Err(error);
+    }
+    // States of earlier commits: on the disk each commit removes them.
+    let state = target.state();
+    let names: HashSet<PathBuf> =
+        ledger.iter().flat_map(|ledger| &ledger.state).map(|part| state.join(&part.path)).collect();
+    let states = files::files_below(&state.join("state"))?.into_iter().map(|file| file.path);
+    let old = |path: &PathBuf| !names.contains(path) && remote::is_of_commit_until(path, table.version);
+    planned.files.extend(states.filter(old));
+    files::delete(&planned.files)?;
     Ok(Some(planned.outcome))
 }
 

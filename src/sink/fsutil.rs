@@ -5,6 +5,7 @@
 //! written is a new file, never one that was there.
 
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -155,7 +156,11 @@ pub(super) fn remove_empty_below(root: &Path) {
 }
 
 /// The path that leads from the folder `base` to `to`. Both are absolute and free of `.` and `..`.
+/// What is on a store keeps its address.
 pub(super) fn relative_path(base: &Path, to: &Path) -> PathBuf {
+    if is_on_store(to) {
+        return to.to_path_buf();
+    }
     let shared = base.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = base.components().skip(shared).map(|_| Component::ParentDir);
     let path: PathBuf = up.chain(to.components().skip(shared)).collect();

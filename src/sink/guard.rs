@@ -8,7 +8,8 @@
 use super::STATE_FOLDER;
 use super::place::{RecoveredOutput, Target, TargetKind};
 use crate::error::{Error, Result};
-use std::collections::HashSet;
+use crate::store::is_on_store;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The outputs that a job names, whatever its mode, and the files that a commit puts beside them: a journal leads to
@@ -40,6 +41,13 @@ impl PathsOnDisk {
             Some(folder.canonicalize().ok()?.join(path.file_name()?))
         });
         PathsOnDisk { beside: beside.collect(), places: known }
+    }
+}
+
+impl PathsOnDisk {
+    /// The outputs that lie on stores, each once.
+    pub fn places_on_stores(&self) -> BTreeSet<&RecoveredOutput> {
+        self.places.iter().filter(|place| place.is_on_store()).collect()
     }
 }
 
@@ -99,6 +107,10 @@ impl Ways {
     /// # Errors
     /// A machine error: one is a link.
     pub fn look(&mut self, root: &Path, path: &str) -> Result<()> {
+        // A store has no links.
+        if is_on_store(root) {
+            return Ok(());
+        }
         let mut at = root.to_path_buf();
         let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
         for name in folders.split('/').filter(|name| !name.is_empty()) {

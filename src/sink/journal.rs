@@ -9,6 +9,8 @@
 //! * A pointer whose primary is not in place, or is another commit's, means: not committed.
 //! * Pointers are removed before the primary, so a pointer never outlives what it points to unread.
 //! * Paths are relative to the primary output's folder, so a tree of outputs can be moved as a whole.
+//! * Outputs on stores have no pointers: each command of a job looks for journals in all of its outputs. The journal of a
+//!   commit lies on the disk where one of its outputs does, else in the first one on a store (see `remote`).
 //! * A journal is data from outside. It is followed where it leads to outputs that the job names and to files that a
 //!   commit may touch there (see `guard`); else nothing of it is done, and the error names the journal.
 
@@ -16,9 +18,11 @@ use super::guard::{PathsOnDisk, Ways, is_plain};
 use super::journal_parts::Rename;
 use super::lock::Lock;
 use super::place::{JOURNAL, RecoveredOutput, STAGING};
+use super::remote::{self, StoreOperations};
 use super::snapshot::{self, PutSnapshot, SnapshotOperations};
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
+use crate::store::{PutCondition, files, is_on_store};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -59,9 +63,34 @@ pub(super) struct OutputOperations {
     /// Of a table: its parts and its snapshot, in the place of renames of parts and of a manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<SnapshotOperations>,
+    /// Of an output on a store: all that is done there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreOperations>,
     /// Of the primary output: files that lie beside outputs and come with the commit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
+}
+
+impl OutputOperations {
+    /// What a commit does to an output on a store.
+    pub fn on_store(store: Option<StoreOperations>) -> OutputOperations {
+        OutputOperations {
+            root: PathBuf::new(),
+            state: PathBuf::new(),
+            renames: vec![],
+            deletions: vec![],
+            manifest: None,
+            table: None,
+            store,
+            beside: vec![],
+        }
+    }
+
+    /// Whether nothing is done.
+    pub fn is_empty(&self) -> bool {
+        let none = self.renames.is_empty() && self.deletions.is_empty() && self.manifest.is_none();
+        none && self.table.is_none() && self.store.is_none()
+    }
 }
 
 /// A file that is no output, and its place: paths from the primary output's folder.
@@ -86,8 +115,21 @@ pub(super) fn commit(
 ) -> Result<Option<Error>> {
     let id = commit_id();
     let primary = &places[0];
+    if let ([one], [OutputOperations { store: Some(store), .. }]) = (places, &operations[..])
+        && store.is_one_put()
+    {
+        return Ok(match store.put(one, committed)? {
+            PutSnapshot::Done => None,
+            PutSnapshot::Conflict(error) => Some(error),
+        });
+    }
+    for (place, operations) in places.iter().zip(&operations) {
+        if let Some(store) = &operations.store {
+            store.stage(place)?;
+        }
+    }
     // Pointers first: once the primary is in place, every output must lead to it.
-    for place in &places[1..] {
+    for place in places[1..].iter().filter(|place| !place.is_on_store()) {
         failpoint::step("write pointer")?;
         let role = JournalRole::Pointer(fsutil::relative_path(&place.root, &primary.state));
         write(&place.state, &Journal { version: VERSION, id: id.clone(), role })?;
@@ -96,10 +138,11 @@ pub(super) fn commit(
     let journal = Journal { version: VERSION, id, role: JournalRole::Primary(operations) };
     let written = write(&primary.state, &journal);
     // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
-    *committed = written.is_ok() || primary.state.join(JOURNAL).exists();
+    *committed = written.is_ok() || path_of(&primary.state, &journal.id).exists();
     written?;
+    let id = journal.id;
     let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
-    let completed = complete(places, &operations)?;
+    let completed = complete(places, &operations, &id)?;
     if let Some(Conflicted { taken_back: true, .. }) = completed {
         *committed = false;
     }
@@ -107,14 +150,26 @@ pub(super) fn commit(
 }
 
 /// A name that no other commit has had: it only has to differ from those of dead runs.
-fn commit_id() -> String {
+pub(super) fn commit_id() -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{:x}-{:x}", now.as_nanos(), std::process::id())
 }
 
 fn write(state: &Path, journal: &Journal) -> Result<()> {
     let text = serde_json::to_string(journal).expect("paths of outputs are UTF-8");
-    fsutil::write_atomically(&state.join(JOURNAL), text.as_bytes())
+    let path = path_of(state, &journal.id);
+    match is_on_store(state) {
+        true => files::put(&path, text.into_bytes(), PutCondition::Always).map(drop),
+        false => fsutil::write_atomically(&path, text.as_bytes()),
+    }
+}
+
+/// Where the journal of a commit lies. On a store there may be those of several writers.
+fn path_of(state: &Path, id: &str) -> PathBuf {
+    match is_on_store(state) {
+        true => state.join(format!("journal-{id}.json")),
+        false => state.join(JOURNAL),
+    }
 }
 
 fn read(state: &Path) -> Result<Option<Journal>> {
@@ -140,13 +195,36 @@ pub(super) enum Recovery {
 pub(super) fn recover(place: &RecoveredOutput, held: &[PathBuf], known: &PathsOnDisk) -> Result<Recovery> {
     match read(&place.state)? {
         None => roll_back(place),
-        Some(Journal { role: JournalRole::Primary(operations), .. }) => {
-            complete_alone(place, operations, held, known)
+        Some(Journal { role: JournalRole::Primary(operations), id, .. }) => {
+            complete_alone(place, operations, &id, held, known)
         }
         Some(Journal { role: JournalRole::Pointer(to), id, .. }) => {
             recover_by_pointer(place, &to, &id, held, known)
         }
     }
+}
+
+/// Brings the commits to their end whose journals lie in outputs on a store. What dead writers have staged there goes, if
+/// `clean`.
+///
+/// # Errors
+/// As of [`recover`].
+pub(super) fn recover_on_store(place: &RecoveredOutput, known: &PathsOnDisk, clean: bool) -> Result<()> {
+    for path in remote::journals(place, clean)? {
+        // Another command may have brought it to its end in the meantime.
+        let Some(bytes) = files::read(&path)? else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        let journal: Journal = manifest::parse_versioned(&text, VERSION, "journal", &path)?;
+        let of_this = path_of(&place.state, &journal.id) == path;
+        let JournalRole::Primary(operations) = journal.role else {
+            return Err(astray(place, "is a pointer, and outputs on stores do not have one"));
+        };
+        if !of_this || operations.iter().any(|operations| operations.store.is_none()) {
+            return Err(astray(place, "is not one of an output on a store"));
+        }
+        complete_alone(place, operations, &journal.id, &[], known)?;
+    }
+    Ok(())
 }
 
 fn recover_by_pointer(
@@ -180,7 +258,7 @@ fn recover_by_pointer(
     match read(&state)? {
         Some(Journal { id: found, role: JournalRole::Primary(operations), .. }) if found == id => {
             let held: Vec<PathBuf> = held.iter().cloned().chain([state]).collect();
-            complete_alone(primary, operations, &held, known)
+            complete_alone(primary, operations, id, &held, known)
         }
         // The primary is gone or is of another commit, so this one did not reach its commit point.
         _ => {
@@ -194,13 +272,14 @@ fn recover_by_pointer(
 fn complete_alone(
     primary: &RecoveredOutput,
     operations: Vec<OutputOperations>,
+    id: &str,
     held: &[PathBuf],
     known: &PathsOnDisk,
 ) -> Result<Recovery> {
     let places = checked(primary, &operations, known)?;
     let mut locks = vec![];
     for place in &places {
-        if place != primary && !held.contains(&place.state) {
+        if place != primary && !place.is_on_store() && !held.contains(&place.state) {
             match Lock::try_take(&place.state)? {
                 Ok(lock) => locks.push(lock),
                 Err(taken) => return Ok(Recovery::Busy(taken)),
@@ -208,7 +287,7 @@ fn complete_alone(
         }
     }
     // A table that another writer has changed since keeps that change; its next look at the table names it.
-    complete(&places, &operations).map(|_| Recovery::Done)
+    complete(&places, &operations, id).map(|_| Recovery::Done)
 }
 
 /// The error for a journal that cannot be one of this job's.
@@ -244,6 +323,12 @@ fn checked(
             let root = root.display();
             return Err(astray(primary, &format!("leads to {root}, which is not an output of this job")));
         };
+        if place.is_on_store() != operations.store.is_some() {
+            return Err(astray(primary, "is not as its outputs lie"));
+        }
+        if let Some(name) = operations.store.as_ref().and_then(|store| store.stray(&place)) {
+            return Err(astray(primary, &format!("names `{name}`, which is not an object of a commit")));
+        }
         let staging = format!("{}/{STAGING}", place.state_below_root());
         let of_table = operations.table.iter().flat_map(SnapshotOperations::staged);
         let staged = operations.renames.iter().map(|rename| &rename.staged).chain(&operations.manifest);
@@ -311,6 +396,9 @@ fn stray(place: &RecoveredOutput, Beside { staged, to }: &Beside, known: &PathsO
 /// The folder of an output and its state folder, as a journal has them.
 fn folders_of(primary: &RecoveredOutput, operations: &OutputOperations) -> Result<(PathBuf, PathBuf)> {
     let absolute = |relative: &Path| {
+        if is_on_store(relative) {
+            return Ok(relative.to_path_buf());
+        }
         let path = primary.root.join(relative);
         fs::canonicalize(&path).map_err(|e| {
             Error::io("open", &path, e)
@@ -341,7 +429,11 @@ struct Conflicted {
 
 /// Does all that a committed journal says, from wherever an earlier attempt stopped; then forgets it.
 /// The first place is the primary.
-fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Result<Option<Conflicted>> {
+fn complete(
+    places: &[RecoveredOutput],
+    operations: &[OutputOperations],
+    id: &str,
+) -> Result<Option<Conflicted>> {
     let all = || places.iter().zip(operations);
     // What readers of a table cannot see yet comes first, of all tables; then their versions, one after another.
     for (place, operations) in all() {
@@ -351,8 +443,12 @@ fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Resu
     }
     let (mut errors, mut lost, mut is_put) = (vec![], vec![], false);
     for (number, (place, operations)) in all().enumerate() {
-        let Some(table) = &operations.table else { continue };
-        match table.put(place, &place.state.join(STAGING))? {
+        let put = match (&operations.store, &operations.table) {
+            (Some(store), _) => store.put(place, &mut false)?,
+            (None, Some(table)) => table.put(place, &place.state.join(STAGING))?,
+            (None, None) => continue,
+        };
+        match put {
             PutSnapshot::Done => is_put = true,
             PutSnapshot::Conflict(error) => {
                 lost.push(number);
@@ -366,7 +462,7 @@ fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Resu
             apply(place, operations)?;
         }
     }
-    forget(places)?;
+    forget(places, operations, id)?;
     let error = Error::all(errors).map(|error| match taken_back {
         true => error,
         false => {
@@ -377,26 +473,37 @@ fn complete(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Resu
 }
 
 /// Removes the journals of a commit and what was staged for it.
-fn forget(places: &[RecoveredOutput]) -> Result<()> {
+fn forget(places: &[RecoveredOutput], operations: &[OutputOperations], id: &str) -> Result<()> {
     // Pointers go before the primary: after a crash here it is still there, and all is done again.
-    for place in &places[1.min(places.len())..] {
+    for place in places[1.min(places.len())..].iter().filter(|place| !place.is_on_store()) {
         failpoint::step("remove pointer")?;
         fsutil::remove_file(&place.state.join(JOURNAL))?;
         fsutil::sync_folder(&place.state)?;
     }
     failpoint::step("remove journal")?;
     if let Some(primary) = places.first() {
-        fsutil::remove_file(&primary.state.join(JOURNAL))?;
-        fsutil::sync_folder(&primary.state)?;
+        let journal = path_of(&primary.state, id);
+        if primary.is_on_store() {
+            files::delete(&[journal])?;
+        } else {
+            fsutil::remove_file(&journal)?;
+            fsutil::sync_folder(&primary.state)?;
+        }
     }
-    for place in places {
+    for (place, operations) in places.iter().zip(operations) {
         failpoint::step("remove staging")?;
-        fsutil::remove_folder(&place.state.join(STAGING))?;
+        match &operations.store {
+            Some(store) => store.forget(place)?,
+            None => fsutil::remove_folder(&place.state.join(STAGING))?,
+        }
     }
     Ok(())
 }
 
 fn apply(place: &RecoveredOutput, operations: &OutputOperations) -> Result<()> {
+    if let Some(store) = &operations.store {
+        return store.apply(place);
+    }
     let staging = place.state.join(STAGING);
     let mut touched = BTreeSet::new();
     for rename in &operations.renames {

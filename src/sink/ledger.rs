@@ -3,9 +3,9 @@
 use super::Manifest;
 use super::manifest::{VERSION, parse_versioned};
 use crate::error::{Error, Result};
+use crate::store::files;
 use crate::table::LoadedTable;
 use flate2::read::GzDecoder;
-use std::fs;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -21,13 +21,13 @@ pub(super) fn load(table: &LoadedTable) -> Result<Option<Manifest>> {
         return Ok(None);
     }
     let (path, hash) = table.ledger()?;
-    let bytes = fs::read(&path).map_err(|e| Error::io("read the ledger", &path, e))?;
+    let bytes = files::read_whole(&path)?;
     if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {
         return Err(Error::machine(format!("{} was changed from outside", path.display()))
             .hint("restore it from a copy, or remove the table and run the job again"));
     }
     let mut text = String::new();
-    GzDecoder::new(bytes.as_slice())
+    GzDecoder::new(&bytes[..])
         .take(LARGEST)
         .read_to_string(&mut text)
         .map_err(|e| Error::io("read the ledger", &path, e))?;

@@ -7,6 +7,7 @@
 use super::{TOOL, fsutil};
 use crate::batch::DataType;
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -289,8 +290,11 @@ impl Manifest {
     /// The file cannot be read, is no manifest, or is one of a version that is not known.
     pub(super) fn load(state: &Path) -> Result<Option<Manifest>> {
         let path = state.join(FILE);
-        let Some(text) = fsutil::read_own(&path)? else { return Ok(None) };
-        parse_versioned(&text, VERSION, "manifest", &path).map(Some)
+        let text = match is_on_store(&path) {
+            true => files::read(&path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+            false => fsutil::read_own(&path)?,
+        };
+        text.map(|text| parse_versioned(&text, VERSION, "manifest", &path)).transpose()
     }
 
     /// The manifest as it is written: pretty JSON with a line end.

@@ -17,6 +17,7 @@
 //! * **Trust.** What lies in place may have been changed by anybody: it is compared by its content before it is kept,
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
+mod altered;
 pub mod arrow;
 pub mod avro;
 pub mod commit;
@@ -40,6 +41,9 @@ mod part;
 pub mod place;
 pub mod publish;
 pub mod rejects;
+mod remote;
+mod remote_foreign;
+mod remote_names;
 mod snapshot;
 pub mod stage;
 pub mod stream;
@@ -47,6 +51,7 @@ pub mod table;
 mod target;
 pub mod value;
 
+pub use altered::{ANEW, altered, first_altered};
 pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
 pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
 pub use expiry::expire;
@@ -58,7 +63,7 @@ pub use manifest::{
 pub use part::{PartWriter, encoder};
 pub use place::{Target, TargetKind};
 pub use rejects::{RejectedRecord, RejectsWriter};
-pub use stage::{ANEW, StagedFile, altered, first_altered};
+pub use stage::StagedFile;
 pub use stream::{StreamFormat, StreamWriter, stream_encoder};
 pub use target::foreign_files;
 

@@ -6,6 +6,7 @@
 //! other file has by accident. An empty file holds nothing, and is anybody's.
 
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -159,6 +160,10 @@ fn beside(path: &Path) -> Result<tempfile::NamedTempFile> {
 
 /// Where a path leads: absolute, without `.` and `..`, and with links followed, as far as anything is there.
 pub fn place(path: &Path) -> PathBuf {
+    // A store has no links, and no folder that a path could be relative to.
+    if is_on_store(path) {
+        return files::real_folder(path).unwrap_or_else(|| path.to_path_buf());
+    }
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let mut missing = vec![];
     let mut at = whole.as_path();

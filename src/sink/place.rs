@@ -2,6 +2,7 @@
 
 use super::STATE_FOLDER;
 use crate::error::{Error, Result};
+use crate::store::is_on_store;
 use crate::table::{self, CatalogTable, LoadedTable, TableFormat, TableKind};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,11 @@ impl Target {
             Some(format) => Target::table(path, format),
             None => Target::folder(path),
         }
+    }
+
+    /// Whether it lies on a store.
+    pub fn is_on_store(&self) -> bool {
+        is_on_store(&self.path)
     }
 
     /// Whether it is a table.
@@ -123,7 +129,10 @@ impl Target {
     /// Where it lies, with the links on the way to it followed. The output's folder has to be there.
     pub(super) fn place(&self) -> Result<RecoveredOutput> {
         let root = self.root();
-        let root = fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?;
+        let root = match self.is_on_store() {
+            true => root,
+            false => fs::canonicalize(&root).map_err(|e| Error::io("open", &root, e))?,
+        };
         let state = root.join(self.state_below_root()?);
         let catalog = self.catalog().cloned();
         if state.to_str().is_some() {
@@ -135,7 +144,7 @@ impl Target {
 }
 
 /// One output as recovery sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct RecoveredOutput {
     /// The folder that the parts lie in, absolute.
     pub root: PathBuf,
@@ -143,6 +152,13 @@ pub(super) struct RecoveredOutput {
     pub state: PathBuf,
     /// Of a table in a catalog: which one.
     pub catalog: Option<Arc<CatalogTable>>,
+}
+
+impl RecoveredOutput {
+    /// Whether it lies on a store.
+    pub fn is_on_store(&self) -> bool {
+        is_on_store(&self.root)
+    }
 }
 
 fn not_utf8(path: &Path) -> Error {

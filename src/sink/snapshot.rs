@@ -14,14 +14,15 @@ use super::stage::StagedPart;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::table::{
-    self, CatalogCommit, CatalogTable, CommitStep, DATA, LoadedTable, METADATA, TableFile, TableFileNames,
-    TableShape,
+    self, CatalogCommit, CatalogTable, CommitStep, DATA, LoadedTable, METADATA, TableChange, TableFile,
+    TableFileNames, TableShape,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a commit does to a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,41 +71,12 @@ pub(super) fn stage(
     parts: &[StagedPart],
 ) -> Result<SnapshotFiles> {
     let folder = folder(place);
-    let before: HashSet<&str> =
-        old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
-    let file = |staged: &StagedPart| TableFile {
-        path: staged.part.path.clone(),
-        rows: staged.part.rows,
-        bytes: staged.part.bytes,
-        statistics: staged.statistics.clone(),
-    };
-    let now: Vec<TableFile> = parts.iter().map(file).collect();
-    let begun = match (base, &place.catalog) {
-        (None, Some(catalog)) => {
-            Some(table::begin_in_catalog(catalog, folder, &table::blank(folder, shape)?)?)
-        }
-        _ => None,
-    };
-    if let Some(begun) = &begun
-        && table::column_ids(Some(begun), shape)? != table::column_ids(None, shape)?
-    {
-        // The ids stand in the parts, which are written.
-        return Err(Error::machine(format!(
-            "the catalog gives the columns of {} ids of its own",
-            folder.display()
-        )));
-    }
-    let base = base.or(begun.as_ref());
-    let change = table::plan_commit(folder, base, shape, &before, &now, &manifest.to_json(), table::now())?;
-    if let CommitStep::Version(version, _) = change.step {
-        is_next(place, version)?;
-    }
+    let change = plan(place, base, shape, (old, manifest), parts)?;
     fs::create_dir_all(staging).map_err(|e| Error::io("create the folder", staging, e))?;
     let metadata = folder.join(METADATA);
     fsutil::create_folders(&metadata)?;
-    let note = begun.as_ref().and(place.catalog.as_ref()).map(|catalog| catalog.note());
     let mut files = vec![];
-    for (number, (name, bytes)) in note.into_iter().chain(change.files).enumerate() {
+    for (number, (name, bytes)) in change.files.into_iter().enumerate() {
         let staged = format!("{number}.metadata");
         write(&staging.join(&staged), &bytes)?;
         files.push(Rename { staged, part: name, bytes: bytes.len() as u64 });
@@ -115,6 +87,54 @@ pub(super) fn stage(
     };
     write(&staging.join(name), &bytes)?;
     Ok(SnapshotFiles { files, staged: name.to_string(), version })
+}
+
+/// What a snapshot needs by which the table gets the parts and the ledger of `manifest`.
+///
+/// # Errors
+/// As of [`table::plan_commit`]; another writer has changed the table since `base` was read.
+pub(super) fn plan(
+    place: &RecoveredOutput,
+    base: Option<&LoadedTable>,
+    shape: &TableShape,
+    (old, manifest): (Option<&Manifest>, &Manifest),
+    parts: &[StagedPart],
+) -> Result<TableChange> {
+    let before: HashSet<&str> =
+        old.iter().flat_map(|old| &old.parts).map(|part| part.path.as_str()).collect();
+    let file = |staged: &StagedPart| TableFile {
+        path: staged.part.path.clone(),
+        rows: staged.part.rows,
+        bytes: staged.part.bytes,
+        statistics: staged.statistics.clone(),
+    };
+    let now: Vec<TableFile> = parts.iter().map(file).collect();
+    let (folder, ledger) = (folder(place), manifest.to_json());
+    let begun = match (base, &place.catalog) {
+        (None, Some(catalog)) => Some(begin(catalog, folder, shape)?),
+        _ => None,
+    };
+    let base = base.or(begun.as_ref());
+    let mut change = table::plan_commit(folder, base, shape, &before, &now, &ledger, table::now())?;
+    if let CommitStep::Version(version, _) = change.step {
+        is_next(place, version)?;
+    }
+    if begun.is_some() {
+        change.files.extend(place.catalog.as_ref().map(|catalog| catalog.note()));
+    }
+    Ok(change)
+}
+
+/// Has a catalog begin a table, whose columns have the ids that stand in parts which are written.
+fn begin(catalog: &Arc<CatalogTable>, folder: &Path, shape: &TableShape) -> Result<LoadedTable> {
+    let begun = table::begin_in_catalog(catalog, folder, &table::blank(folder, shape)?)?;
+    match table::column_ids(Some(&begun), shape)? == table::column_ids(None, shape)? {
+        true => Ok(begun),
+        false => Err(Error::machine(format!(
+            "the catalog gives the columns of {} ids of its own",
+            folder.display()
+        ))),
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -129,7 +149,9 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Fails where the version is there: another writer was faster.
 fn is_next(place: &RecoveredOutput, version: u64) -> Result<()> {
     let path = folder(place).join(METADATA).join(TableFileNames::version(version));
-    if path.symlink_metadata().is_ok() { Err(table::conflict(folder(place))) } else { Ok(()) }
+    // On a store the put tells it, so a question would only be one more request.
+    let is_there = !place.is_on_store() && path.symlink_metadata().is_ok();
+    if is_there { Err(table::conflict(folder(place))) } else { Ok(()) }
 }
 
 impl SnapshotOperations {
@@ -203,9 +225,16 @@ impl SnapshotOperations {
 /// # Errors
 /// Whether the table has the commit is not known; the file system refuses.
 pub(super) fn put_request(place: &RecoveredOutput, staged: &Path) -> Result<PutSnapshot> {
-    let request = fs::read(staged).map_err(|e| Error::io("read", staged, e))?;
-    let request = serde_json::from_slice(&request)
-        .map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
+    ask_catalog(place, &fs::read(staged).map_err(|e| Error::io("read", staged, e))?)
+}
+
+/// The same for a request at hand.
+///
+/// # Errors
+/// Whether the table has the commit is not known.
+pub(super) fn ask_catalog(place: &RecoveredOutput, request: &[u8]) -> Result<PutSnapshot> {
+    let request = serde_json::from_slice(request);
+    let request = request.map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
     let catalog = place.catalog.as_ref().ok_or_else(|| {
         Error::machine(format!(
             "{} is committed to a catalog, but the job names none",

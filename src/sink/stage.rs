@@ -5,12 +5,13 @@
 //! times say. A part that a correction does not look at is kept without reading it where nothing has touched the file
 //! since the manifest was put in place (its ctime, which no program sets, is before that of the manifest).
 
+use super::altered::{altered, is_as};
 use super::manifest::{AdoptedFile, Manifest, Part};
+use super::remote_names::RemoteNames;
 use super::{failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::table::PartStatistics;
 use crate::time::FirstAndLast;
-use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Write};
@@ -41,6 +42,8 @@ pub(super) struct Staging {
     next: AtomicU64,
     /// Whether parts are named by their content.
     by_content: bool,
+    /// Of an output on a store its names; those of states tell their content too.
+    remote: Option<RemoteNames>,
     /// By the part's path; `None` while the file is being written.
     parts: Mutex<BTreeMap<String, Option<StagedPart>>>,
     /// Files of the state folder, by their paths below the output's folder, in the same way.
@@ -87,13 +90,14 @@ enum Look {
 impl Staging {
     /// Stages in `folder` what goes below `root` or the state folder, which lies at `state` below that, and takes the
     /// place of `old`, the manifest that is in place, in the file `manifest`. Parts are named by their content, or as they are
-    /// called when they are staged.
+    /// called when they are staged; `remote` has the names of an output on a store.
     pub fn new(
         folder: PathBuf,
         root: PathBuf,
         state: String,
         (old, manifest): (Option<&Manifest>, &Path),
         by_content: bool,
+        remote: Option<RemoteNames>,
     ) -> Staging {
         let by_path =
             |parts: &Vec<Part>| parts.iter().map(|part| (part.path.clone(), part.clone())).collect();
@@ -105,7 +109,21 @@ impl Staging {
         let since = manifest.symlink_metadata().ok().map(|there| (there.ctime(), there.ctime_nsec()));
         let next = AtomicU64::new(0);
         let foreign = Mutex::default();
-        Staging { folder, root, state, old, old_kept, since, next, by_content, parts, states, kept, foreign }
+        Staging {
+            folder,
+            root,
+            state,
+            old,
+            old_kept,
+            since,
+            next,
+            by_content,
+            remote,
+            parts,
+            states,
+            kept,
+            foreign,
+        }
     }
 
     fn files(&self, kind: StagedKind) -> MutexGuard<'_, BTreeMap<String, Option<StagedPart>>> {
@@ -175,8 +193,10 @@ impl Staging {
 
     fn keep_as_it_is(&self, path: &str, kind: StagedKind) -> Result<Part> {
         let old = self.old(path, kind);
-        let part = old.filter(|part| self.in_place(part, kind, Look::Touched)).cloned();
-        let part = part.ok_or_else(|| altered(&self.on_disk(path, kind)))?;
+        let Some(part) = old.cloned() else { return Err(altered(&self.on_disk(path, kind))) };
+        if !self.in_place(&part, kind, Look::Touched)? {
+            return Err(altered(&self.on_disk(path, kind)));
+        }
         self.reserve(path, kind)?;
         self.done(StagedPart { part: part.clone(), staged: None, restored: false, statistics: vec![] }, kind);
         Ok(part)
@@ -190,11 +210,23 @@ impl Staging {
     }
 
     /// The path of a part that was staged as `path`, after its content.
-    fn named_by_content(&self, path: String, hash: &str) -> String {
-        self.files(StagedKind::Part).remove(&path);
+    fn named_by_content(&self, path: String, kind: StagedKind, hash: &str) -> String {
+        self.files(kind).remove(&path);
         let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
         let folder = path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
-        format!("{folder}{hash}.{extension}")
+        match &self.remote {
+            Some(names) => names.path(&folder, hash, extension),
+            None => format!("{folder}{hash}.{extension}"),
+        }
+    }
+
+    /// Whether parts of a kind are named by their content.
+    fn names_by_content(&self, kind: StagedKind) -> bool {
+        match kind {
+            StagedKind::Part => self.by_content,
+            StagedKind::Kept => self.remote.is_some(),
+            StagedKind::File => false,
+        }
     }
 
     fn done(&self, part: StagedPart, kind: StagedKind) {
@@ -232,13 +264,16 @@ impl Staging {
     }
 
     /// Whether the file of `part`, which the manifest in place names, is as it says.
-    fn in_place(&self, part: &Part, kind: StagedKind, look: Look) -> bool {
+    fn in_place(&self, part: &Part, kind: StagedKind, look: Look) -> Result<bool> {
         let path = self.on_disk(&part.path, kind);
-        let Ok(there) = path.symlink_metadata() else { return false };
+        if let Some(names) = &self.remote {
+            return names.has(&path, part);
+        }
+        let Ok(there) = path.symlink_metadata() else { return Ok(false) };
         let since = Some((there.ctime(), there.ctime_nsec()));
         // Within the same instant a change cannot be told from the commit itself, so `<` and not `<=`.
         let untouched = look == Look::Touched && since < self.since;
-        there.is_file() && there.len() == part.bytes && (untouched || is_as(&path, part))
+        Ok(there.is_file() && there.len() == part.bytes && (untouched || is_as(&path, part)))
     }
 
     /// The paths of parts, those of before and those of now.
@@ -306,32 +341,6 @@ impl Staging {
         self.old.contains_key(path) || self.foreign().contains(path)
     }
 }
-
-/// Whether the file at `path` has the bytes of `part`.
-fn is_as(path: &Path, part: &Part) -> bool {
-    // A wrong size tells enough, and spares the read of the file.
-    let size = || path.symlink_metadata().is_ok_and(|there| there.len() == part.bytes);
-    size() && fsutil::content(path).is_ok_and(|(bytes, hash)| bytes == part.bytes && hash == part.hash)
-}
-
-/// The first of `parts`, whose paths are below `folder`, that does not have the bytes that it was written with: it is
-/// gone, or was changed from outside. The files are read, on all threads.
-pub fn first_altered<'p, P>(folder: &Path, parts: P) -> Option<&'p Part>
-where
-    P: IntoParallelIterator<Item = &'p Part, Iter: IndexedParallelIterator>,
-{
-    // `find_first` names the same part in every run, unlike `find_any`.
-    parts.into_par_iter().find_first(|part| !is_as(&folder.join(&part.path), part))
-}
-
-/// The error for a file in place that is not as its manifest says.
-pub fn altered(path: &Path) -> Error {
-    let what = if path.symlink_metadata().is_ok() { "was changed from outside" } else { "is gone" };
-    Error::machine(format!("{} {what}: it does not match its manifest", path.display())).hint(ANEW)
-}
-
-/// What repairs a file in place that is not as its manifest says.
-pub const ANEW: &str = "run the job again: it rewrites files that were changed";
 
 fn gone(old: &HashMap<String, Part>, now: &BTreeMap<String, Option<StagedPart>>) -> Vec<String> {
     let mut gone: Vec<String> = old.keys().filter(|path| !now.contains_key(*path)).cloned().collect();
@@ -424,14 +433,14 @@ impl StagedFile {
         let hash = format!("{:032x}", self.hasher.digest128());
         let (first, last) = span.map(|span| (span.first, span.last)).unzip();
         let mut path = std::mem::take(&mut self.path);
-        if self.staging.by_content && self.kind == StagedKind::Part {
-            path = self.staging.named_by_content(path, &hash);
+        if self.staging.names_by_content(self.kind) {
+            path = self.staging.named_by_content(path, self.kind, &hash);
         }
         let part = Part { path, rows, bytes: self.bytes, hash, first, last, adopted: self.adopted.take() };
         let old = self.staging.old(&part.path, self.kind);
         let same = old.is_some_and(|old| old.hash == part.hash && old.bytes == part.bytes);
         // A file can be changed without a trace in the manifest, so its bytes are hashed.
-        let stays = same && self.staging.in_place(&part, self.kind, Look::Content);
+        let stays = same && self.staging.in_place(&part, self.kind, Look::Content)?;
         let staged = if stays {
             // A small part is still in the buffer and does not have a file yet.
             if self.file.take().is_some() {
@@ -441,7 +450,10 @@ impl StagedFile {
         } else {
             self.flush_buffer().map_err(|e| self.failed(e))?;
             failpoint::step("sync staged file")?;
-            self.open_file().and_then(|file| file.sync_all()).map_err(|e| self.failed(e))?;
+            // Of an output on a store it is a temporary file.
+            let sync = |file: &mut File, remote| if remote { Ok(()) } else { file.sync_all() };
+            let remote = self.staging.remote.is_some();
+            self.open_file().and_then(|file| sync(file, remote)).map_err(|e| self.failed(e))?;
             Some(std::mem::take(&mut self.name))
         };
         let restored = same && !stays;

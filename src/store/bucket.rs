@@ -1,12 +1,12 @@
 //! Buckets of S3, Google Cloud Storage and Azure, through `object_store`: it signs requests, finds credentials and reads
-//! listings. Its requests go through [`super::wire`].
+//! listings. What is written is in [`writes`]. Its requests go through [`super::wire`].
 //!
 //! # Contract
 //! Requests are made in the thread that asks: to await one is to make it. So there is no thread that drives them, and what
 //! the rest of the program sees is blocking. The runtime is for the waits between retries alone.
 
 use super::address::{StoreAddress, StoreKind};
-use super::client::{ObjectClient, changed};
+use super::client::{ObjectClient, PutCondition, PutOutcome, changed};
 use super::listing::{Depth, ListedObject, ObjectState, StoreListing};
 use super::wire::{self, Refusal};
 use crate::error::{Error, Result};
@@ -26,12 +26,15 @@ use object_store::path::Path as Key;
 use object_store::{
     BackoffConfig, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
 };
+use std::fs::File;
 use std::future::Future;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+
+mod writes;
 
 /// The most bytes of an answer: a range, or a page of a listing.
 const LONGEST: u64 = 256 << 20;
@@ -84,6 +87,8 @@ impl StoreBucket {
                 check_profile(&root)?;
                 let url = format!("s3://{}", root.rsplit_once("://").map_or("", |(_, bucket)| bucket));
                 let store = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
+                // Not all servers know how to remove several objects at once, and few are removed.
+                let store = store.with_disable_bulk_delete(true);
                 Arc::new(store.with_http_connector(Wire).build().map_err(wrong)?)
             }
             StoreKind::Google => {
@@ -123,12 +128,17 @@ impl StoreBucket {
     }
 
     fn refused(&self, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
+        self.refused_to("read", key, cause, refusal)
+    }
+
+    /// The error for what a store does not let be done, in a verb.
+    fn refused_to(&self, what: &str, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
         let words = match (refusal.words.is_empty(), refusal.of_machine) {
             (_, true) => "no credentials were found".to_string(),
             (true, _) => plain(cause),
             (false, _) => refusal.words.clone(),
         };
-        let error = Error::machine(format!("cannot read {}", self.path(key))).caused_by(words);
+        let error = Error::machine(format!("cannot {what} {}", self.path(key))).caused_by(words);
         self.hints(refusal).into_iter().fold(error, Error::hint)
     }
 
@@ -254,13 +264,33 @@ impl ObjectClient for StoreBucket {
             false => Err(changed(Path::new(&self.path(key)))),
         }
     }
+
+    fn put(&self, key: &str, bytes: &Bytes, condition: PutCondition) -> Result<PutOutcome> {
+        writes::put(self, key, bytes, condition)
+    }
+
+    fn upload(&self, key: &str, file: &File, bytes: u64) -> Result<()> {
+        writes::upload(self, key, file, bytes)
+    }
+
+    fn version(&self, key: &str) -> Result<Option<String>> {
+        writes::version(self, key)
+    }
+
+    fn copy(&self, from: &str, to: &str) -> Result<bool> {
+        writes::copy(self, from, to)
+    }
+
+    fn delete(&self, key: &str) -> Result<()> {
+        writes::delete(self, key)
+    }
 }
 
 fn listed(meta: ObjectMeta) -> ListedObject {
     // The listings of Azure leave out the quotes that its headers have.
     let quoted = |etag: String| if etag.ends_with('"') { etag } else { format!("\"{etag}\"") };
     let state = ObjectState { bytes: meta.size, etag: meta.e_tag.map(quoted), modified: None };
-    ListedObject { key: meta.location.to_string(), state }
+    ListedObject { key: meta.location.to_string(), state, written: meta.last_modified.timestamp_millis() }
 }
 
 thread_local! {
@@ -306,8 +336,9 @@ impl std::error::Error for Failed {}
 #[async_trait]
 impl HttpService for Wire {
     async fn call(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
-        // Nothing is written to stores, so no body is in pieces.
-        let request = request.map(|body| body.as_bytes().map_or_else(Vec::new, |bytes| bytes.to_vec()));
+        let (head, body) = request.into_parts();
+        let body = http_body_util::BodyExt::collect(body).await?.to_bytes();
+        let request = http::Request::from_parts(head, body.to_vec());
         match wire::ask(request, LONGEST) {
             Ok(answer) => {
                 let status = answer.head.status.as_u16();

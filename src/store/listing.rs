@@ -29,6 +29,8 @@ pub struct ListedObject {
     pub key: String,
     /// What the store tells of it.
     pub state: ObjectState,
+    /// When it was written, in milliseconds since 1970, by the clock of the store.
+    pub written: i64,
 }
 
 /// What a store holds.

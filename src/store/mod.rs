@@ -1,4 +1,4 @@
-//! Files that lie on stores: S3, Google Cloud Storage, Azure, and servers of HTTP. They are read and never written.
+//! Files that lie on stores: S3, Google Cloud Storage, Azure, and servers of HTTP. Those of HTTP are read and never written.
 //!
 //! # Contract
 //! * What the rest of the program sees is blocking: a listing, and objects that are read at any byte ([`StoreObject`]).
@@ -11,6 +11,7 @@ mod ahead;
 #[cfg(feature = "stores")]
 mod bucket;
 mod client;
+pub mod files;
 mod listing;
 #[cfg(not(feature = "stores"))]
 mod no_bucket;
@@ -25,6 +26,7 @@ mod wire;
 
 pub use address::{StoreAddress, StoreKind, is_on_store};
 pub use ahead::{set_capacity, window};
+pub use client::{PutCondition, PutOutcome};
 pub use listing::{Depth, ListedObject, ObjectState, StoreListing};
 pub use object::StoreObject;
 pub use service::{ServiceReply, ServiceRequest, ask_service, wait_before};

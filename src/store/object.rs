@@ -77,6 +77,14 @@ impl StoreObject {
         ahead::read(self.as_ref(), out, at).map_err(std::io::Error::other)
     }
 
+    /// These bytes, in one request: for who reads all of it once.
+    ///
+    /// # Errors
+    /// The store does not give them; it has changed.
+    pub(super) fn whole_range(&self, range: Range<u64>) -> Result<Bytes> {
+        self.fetch(range)
+    }
+
     /// Has bytes fetched that will soon be read.
     pub fn expect(self: &Arc<Self>, range: Range<u64>) {
         ahead::expect(self, range.start..range.end.min(self.state.bytes));

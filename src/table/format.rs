@@ -1,6 +1,7 @@
 //! The formats of tables, and which one lies in a folder.
 
 use super::layout::{DATA, HINT, METADATA};
+use crate::store::files;
 use std::path::{Path, PathBuf};
 
 /// The format of a table.
@@ -29,7 +30,9 @@ impl TableFormat {
     /// The format of the table in `folder`, if a table lies there.
     pub fn of_folder(folder: &Path) -> Option<TableFormat> {
         let metadata = folder.join(METADATA);
-        let there = [HINT, "v1.metadata.json"].iter().any(|name| metadata.join(name).is_file());
+        let there = [HINT, "v1.metadata.json"]
+            .iter()
+            .any(|name| files::is_file(&metadata.join(name)).unwrap_or(false));
         there.then_some(TableFormat::Iceberg)
     }
 }

@@ -1,6 +1,8 @@
 //! Where the files of a table lie, and small pieces that all of them share.
 
 use crate::error::{Error, Result};
+use crate::store::files;
+use bytes::Bytes;
 use std::path::Path;
 
 /// The folder of a table in which its parts lie.
@@ -28,6 +30,6 @@ pub(super) fn local(location: &str) -> &str {
 }
 
 /// Reads a file of the metadata of a table.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, e))
+pub(super) fn read(path: &Path) -> Result<Bytes> {
+    files::read_whole(path)
 }

@@ -39,12 +39,12 @@ pub use catalog::{CatalogTable, TOKEN_VARIABLES, checked as checked_address};
 pub use format::{TableFormat, of_data};
 pub use iceberg::{
     CommitStep, ExpiredTable, KeepRule, LoadedTable, PlannedExpiry, SnapshotFacts, TableChange,
-    TableDescription, TableFileNames, blank, column_ids, expire, plan_commit,
+    TableDescription, TableFileNames, TableHome, blank, column_ids, expire, plan_commit,
 };
 pub use kind::{TableKind, load};
 pub use layout::{DATA, METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use rest::{CatalogCommit, commit as commit_to_catalog, metadata_file, stage as begin_in_catalog};
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
-pub use snapshot::{SnapshotChoice, TableSnapshot};
+pub use snapshot::{SnapshotChoice, TableSnapshot, missing_file};
 pub use value::TableValue;

@@ -132,7 +132,9 @@ mod sql_streamed;
 mod state_files;
 mod step_faults;
 #[cfg(feature = "stores")]
+mod store_outputs;
 mod store_server;
+mod store_writes;
 #[cfg(feature = "stores")]
 mod stores;
 mod stream_laws;

@@ -1,9 +1,11 @@
-//! A store on loopback, which speaks the protocol of S3 as far as readers need it, and serves the same files to plain
-//! HTTP: listings by pages, ranges, ETags and conditions. It fails as a test says, at any request.
+//! A store on loopback, which speaks the protocol of S3 as far as Highwater needs it, and serves the same files to plain
+//! HTTP: listings by pages, ranges, ETags and conditions; what is written is in `store_writes`. It fails as a test says, at
+//! any request.
 
 use super::http_server::decoded;
+use super::store_writes;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,7 +24,7 @@ pub struct StoreServer {
 /// A request, as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// `list`, `head` or `get`.
+    /// `list`, `head` or `get`; of what writes `put`, `copy`, `delete`, or `begin`, `part`, `end`, `abort` of an upload.
     pub what: &'static str,
     /// The prefix of a listing, or the name of the object.
     pub name: String,
@@ -39,8 +41,10 @@ pub enum Fate {
     Answered,
     /// It is answered with this status and code of S3.
     Refused(u16, &'static str),
-    /// The connection is closed without an answer.
+    /// The connection is closed without an answer. What was asked for is done.
     HungUp,
+    /// The connection is closed, and nothing is done.
+    Dropped,
     /// The connection is closed in the middle of the answer.
     Cut,
     /// The answer comes in small pieces, with a pause before each.
@@ -51,16 +55,28 @@ pub enum Fate {
     Redirected(String),
 }
 
+/// A request as it came, with its body.
+pub struct FullRequest {
+    pub method: String,
+    pub asked: Asked,
+    pub query: BTreeMap<String, String>,
+    pub body: Vec<u8>,
+}
+
 type Fates = dyn Fn(&Asked, usize) -> Fate + Send + Sync;
 
-struct State {
+pub struct State {
     /// By bucket and name.
-    objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    /// Parts of uploads that are not ended, by upload and number.
+    pub uploads: Mutex<BTreeMap<(String, u32), Vec<u8>>>,
     fates: Mutex<Box<Fates>>,
     asked: Mutex<Vec<Asked>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
     stopped: AtomicBool,
+    /// Objects of a page of a listing.
+    page: AtomicUsize,
 }
 
 impl StoreServer {
@@ -69,11 +85,13 @@ impl StoreServer {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             objects: Mutex::default(),
+            uploads: Mutex::default(),
             fates: Mutex::new(Box::new(|_, _| Fate::Answered)),
             asked: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
+            page: AtomicUsize::new(PAGE),
         });
         let shared = state.clone();
         std::thread::spawn(move || {
@@ -91,6 +109,31 @@ impl StoreServer {
     /// Puts an object: `bucket/name`.
     pub fn put(&self, name: &str, bytes: impl Into<Vec<u8>>) {
         self.state.objects.lock().unwrap().insert(name.to_string(), bytes.into());
+    }
+
+    /// All objects of a bucket, by name.
+    pub fn objects(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.state.objects.lock().unwrap();
+        let of = objects.iter().filter_map(|(name, bytes)| Some((name.strip_prefix(bucket)?, bytes)));
+        of.filter_map(|(name, bytes)| Some((name.strip_prefix('/')?.to_string(), bytes.clone()))).collect()
+    }
+
+    /// Makes a bucket what `objects` says, and ends all uploads.
+    pub fn restore(&self, bucket: &str, objects: &BTreeMap<String, Vec<u8>>) {
+        let mut all = self.state.objects.lock().unwrap();
+        all.retain(|name, _| !name.starts_with(&format!("{bucket}/")));
+        all.extend(objects.iter().map(|(name, bytes)| (format!("{bucket}/{name}"), bytes.clone())));
+        self.state.uploads.lock().unwrap().clear();
+    }
+
+    /// How many uploads were begun and neither ended nor taken back.
+    pub fn open_uploads(&self) -> usize {
+        self.state.uploads.lock().unwrap().len()
+    }
+
+    /// Has pages of listings so many objects.
+    pub fn pages(&self, objects: usize) {
+        self.state.page.store(objects, Ordering::SeqCst);
     }
 
     /// Says what becomes of requests, by the request and by how many came before it.
@@ -141,12 +184,20 @@ pub fn etag(bytes: &[u8]) -> String {
 }
 
 /// An answer on its way.
-struct Said {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
+pub struct Said {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
     /// Of HEAD: the length of a body that is not sent.
-    length: Option<usize>,
+    pub length: Option<usize>,
+}
+
+impl Said {
+    /// A refusal by this code of S3.
+    pub fn refused(status: u16, code: &str) -> Said {
+        let body = format!("<Error><Code>{code}</Code><Message>as the test says</Message></Error>");
+        Said { status, headers: vec![], body: body.into_bytes(), length: None }
+    }
 }
 
 /// Answers the requests of one connection, until either side closes it.
@@ -154,7 +205,8 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut lines = BufReader::new(stream.try_clone().ok()?);
     loop {
-        let (method, asked, query) = request(&mut lines)?;
+        let request = request(&mut lines)?;
+        let asked = request.asked.clone();
         let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         state.most_in_flight.fetch_max(now, Ordering::SeqCst);
         let before = {
@@ -163,8 +215,11 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
             all.len() - 1
         };
         let fate = (state.fates.lock().unwrap())(&asked, before);
-        let mut said = answer(state, &method, &asked, &query, &fate);
-        if method == "HEAD" {
+        let mut said = match fate {
+            Fate::Dropped => Said::refused(500, "Dropped"),
+            _ => answer(state, &request, &fate),
+        };
+        if request.method == "HEAD" {
             // An answer to it has no body, also where it refuses.
             said.length = said.length.or(Some(std::mem::take(&mut said.body).len()));
         }
@@ -174,7 +229,7 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
     }
 }
 
-fn request(lines: &mut BufReader<TcpStream>) -> Option<(String, Asked, BTreeMap<String, String>)> {
+fn request(lines: &mut BufReader<TcpStream>) -> Option<FullRequest> {
     let mut first = String::new();
     if lines.read_line(&mut first).ok()? == 0 {
         return None;
@@ -192,8 +247,13 @@ fn request(lines: &mut BufReader<TcpStream>) -> Option<(String, Asked, BTreeMap<
     let (method, target) = (words.next()?.to_string(), words.next()?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    let query: BTreeMap<String, String> =
+    let mut query: BTreeMap<String, String> =
         pairs.map(|(name, value)| (name.to_string(), decoded(&value.replace('+', " ")))).collect();
+    let bare = query_names(target).filter(|name| !query.contains_key(name));
+    query.extend(bare.collect::<Vec<_>>().into_iter().map(|name| (name, String::new())));
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    lines.read_exact(&mut body).ok()?;
     let path = decoded(path).trim_start_matches('/').to_string();
     let range = headers.get("range").and_then(|range| {
         let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
@@ -205,18 +265,23 @@ fn request(lines: &mut BufReader<TcpStream>) -> Option<(String, Asked, BTreeMap<
         }
         ("HEAD", _) => ("head", path),
         ("GET", _) => ("get", path),
-        _ => panic!("the store is only read, and was asked to {first}"),
+        (method, _) => (store_writes::kind(method, &headers, &query), path),
     };
-    Some((method, Asked { what, name, range, headers }, query))
+    Some(FullRequest { method, asked: Asked { what, name, range, headers }, query, body })
 }
 
-fn answer(state: &State, method: &str, asked: &Asked, query: &BTreeMap<String, String>, fate: &Fate) -> Said {
-    let refused = |status: u16, code: &str| Said {
-        status,
-        headers: vec![],
-        body: format!("<Error><Code>{code}</Code><Message>as the test says</Message></Error>").into_bytes(),
-        length: None,
-    };
+/// The names of the pairs of a query, also of those without a value.
+fn query_names(target: &str) -> impl Iterator<Item = String> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    query
+        .split('&')
+        .filter(|name| !name.is_empty())
+        .map(|pair| pair.split('=').next().unwrap_or(pair).to_string())
+}
+
+fn answer(state: &State, request: &FullRequest, fate: &Fate) -> Said {
+    let FullRequest { method, asked, query, .. } = request;
+    let refused = Said::refused;
     match fate {
         Fate::Refused(status, code) => return refused(*status, code),
         Fate::Redirected(to) => {
@@ -225,13 +290,16 @@ fn answer(state: &State, method: &str, asked: &Asked, query: &BTreeMap<String, S
         }
         _ => {}
     }
+    if !matches!(asked.what, "list" | "head" | "get") {
+        return store_writes::answer(state, request);
+    }
     let objects = state.objects.lock().unwrap();
     if asked.what == "list" {
         let (bucket, _) = asked.name.split_once('/').unwrap();
         if !objects.keys().any(|name| name.starts_with(&format!("{bucket}/"))) {
             return refused(404, "NoSuchBucket");
         }
-        let body = listing(&objects, bucket, query).into_bytes();
+        let body = listing(&objects, bucket, query, state.page.load(Ordering::SeqCst)).into_bytes();
         return Said {
             status: 200,
             headers: vec![("Content-Type", "application/xml".into())],
@@ -262,10 +330,15 @@ fn answer(state: &State, method: &str, asked: &Asked, query: &BTreeMap<String, S
 }
 
 /// A page of a listing.
-fn listing(objects: &BTreeMap<String, Vec<u8>>, bucket: &str, query: &BTreeMap<String, String>) -> String {
+fn listing(
+    objects: &BTreeMap<String, Vec<u8>>,
+    bucket: &str,
+    query: &BTreeMap<String, String>,
+    page: usize,
+) -> String {
     let text = |name: &str| query.get(name).cloned().unwrap_or_default();
     let (prefix, delimiter, token) = (text("prefix"), text("delimiter"), text("continuation-token"));
-    let most = text("max-keys").parse().unwrap_or(PAGE).min(PAGE);
+    let most = text("max-keys").parse().unwrap_or(page).min(page);
     let (mut contents, mut folders, mut last, mut truncated) =
         (String::new(), BTreeSet::new(), String::new(), false);
     let mut count = 0;
@@ -320,7 +393,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn send(mut stream: &TcpStream, said: &Said, fate: &Fate) -> Option<()> {
-    if *fate == Fate::HungUp {
+    if matches!(fate, Fate::HungUp | Fate::Dropped) {
         return None;
     }
     let mut head = format!("HTTP/1.1 {} Said\r\n", said.status);

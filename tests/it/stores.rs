@@ -411,24 +411,6 @@ fn a_profile_is_refused_with_the_way_to_export_it() {
 }
 
 #[test]
-fn an_output_on_a_store_is_refused_with_the_reason() {
-    let lab = Lab::new();
-    lab.write("log.csv", csv(0, 5));
-    let late = |path: &str| job("\"log.csv\"") + &format!("[late]\npath = \"{path}\"\n");
-    for (text, path) in [
-        (job("\"log.csv\"").replace("out/days", "s3://bucket/days"), "s3://bucket/days"),
-        (job("\"log.csv\"").replace("out/events.jsonl", "gs://b/events.jsonl"), "gs://b/events.jsonl"),
-        (late("az://bucket/late.jsonl"), "az://bucket/late.jsonl"),
-    ] {
-        lab.write("job.toml", text);
-        let answer = lab.highwater(&["check", "job.toml"]);
-        assert_eq!(answer.code, 2, "{}", answer.err);
-        let said = format!("`{path}` cannot be written: it is on a store");
-        assert!(answer.err.contains(&said), "{}", answer.err);
-    }
-}
-
-#[test]
 fn a_table_on_a_store_is_not_read_as_loose_files() {
     let (server, lab) = (StoreServer::new(), Lab::new());
     server.put("bucket/lake/t/_delta_log/00000000000000000000.json", "{}");

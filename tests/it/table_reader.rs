@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 pub struct Table {
     pub folder: PathBuf,
     pub metadata: Value,
+    /// Of a table that was copied from a store: where its buckets lie.
+    stores: Option<PathBuf>,
 }
 
 /// A file of a snapshot.
@@ -30,7 +32,25 @@ impl Table {
         let version: u64 = hint.parse().unwrap();
         assert!(!metadata.join(format!("v{}.metadata.json", version + 1)).exists());
         let text = fs::read(metadata.join(format!("v{version}.metadata.json"))).unwrap();
-        Table { folder: folder.to_path_buf(), metadata: serde_json::from_slice(&text).unwrap() }
+        Table { folder: folder.to_path_buf(), metadata: serde_json::from_slice(&text).unwrap(), stores: None }
+    }
+
+    /// A table of a catalog, which has this metadata for it.
+    pub fn of_catalog(folder: PathBuf, metadata: Value) -> Table {
+        Table { folder, metadata, stores: None }
+    }
+
+    /// The table at `path` in a bucket of S3, whose copy lies in the folder of its name below `stores`.
+    pub fn of_store(stores: &Path, path: &str) -> Table {
+        Table { stores: Some(stores.to_path_buf()), ..Table::open(&stores.join(path)) }
+    }
+
+    /// Where a file of the table lies.
+    fn at(&self, path: &str) -> PathBuf {
+        match &self.stores {
+            Some(stores) => stores.join(path.strip_prefix("s3://").expect("an address of S3")),
+            None => PathBuf::from(path),
+        }
     }
 
     /// The ids of the snapshots, the oldest first.
@@ -50,16 +70,16 @@ impl Table {
 
     /// The manifests of a snapshot.
     pub fn manifests(&self, id: i64) -> Vec<Value> {
-        avro(Path::new(self.snapshot(id)["manifest-list"].as_str().unwrap()))
+        avro(&self.at(self.snapshot(id)["manifest-list"].as_str().unwrap()))
     }
 
     /// The files of a snapshot; the counts of manifests have to be those of their entries.
     pub fn files(&self, id: i64) -> Vec<DataFile> {
         let mut files = vec![];
         for manifest in self.manifests(id) {
-            let path = Path::new(manifest["manifest_path"].as_str().unwrap());
+            let path = self.at(manifest["manifest_path"].as_str().unwrap());
             assert_eq!(manifest["manifest_length"], json!(path.metadata().unwrap().len()));
-            let entries = avro(path);
+            let entries = avro(&path);
             for (status, count) in
                 [(1, "added_files_count"), (0, "existing_files_count"), (2, "deleted_files_count")]
             {
@@ -69,7 +89,7 @@ impl Table {
             for entry in entries.into_iter().filter(|entry| entry["status"] != json!(2)) {
                 let file = &entry["data_file"];
                 let path = file["file_path"].as_str().unwrap().to_string();
-                assert_eq!(file["file_size_in_bytes"], json!(Path::new(&path).metadata().unwrap().len()));
+                assert_eq!(file["file_size_in_bytes"], json!(self.at(&path).metadata().unwrap().len()));
                 files.push(DataFile { path, entry: file.clone() });
             }
         }
@@ -80,7 +100,7 @@ impl Table {
     /// The rows of a snapshot as text, sorted; the columns that the files have.
     pub fn rows(&self, id: i64) -> Vec<String> {
         let mut rows: Vec<String> =
-            self.files(id).iter().flat_map(|file| parquet_rows(Path::new(&file.path))).collect();
+            self.files(id).iter().flat_map(|file| parquet_rows(&self.at(&file.path))).collect();
         rows.sort();
         rows
     }

@@ -8,8 +8,8 @@ use super::rows::{batch, unreadable};
 use super::{PartReader, text};
 use crate::error::{Error, Result};
 use crate::sink::{OutputFormat, Part, csv};
+use crate::store::files;
 use arrow_array::RecordBatch;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl PartReader {
     }
 
     fn batches(&self, path: &Path, see: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-        let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+        let file = files::open_file(path)?;
         let reader = crate::sink::parquet::reader(file, &self.schema)
             .and_then(|builder| builder.with_batch_size(ROWS).build())
             .map_err(|e| unreadable(path).caused_by(e))?;
@@ -67,7 +67,7 @@ impl PartReader {
         see: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let failed = |e| Error::io("read", path, e);
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = files::open_file(path)?;
         let header = if self.format == OutputFormat::Csv { csv::header(&self.schema) } else { vec![] };
         let mut block = vec![];
         loop {

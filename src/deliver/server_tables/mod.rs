@@ -230,7 +230,7 @@ impl<'a> Mirror<'a> {
     /// # Errors
     /// It is not as it was left, and so does not tell which rows of the table are the output's.
     fn left(&self, part: &Part) -> Result<PathBuf> {
-        match first_altered(&self.root, [part]) {
+        match first_altered(&self.root, [part])? {
             None => Ok(self.root.join(&part.path)),
             Some(part) => Err(altered(&self.root.join(&part.path))
                 .only_hint("it records which rows of the table belong to the output: restore it from a copy")

@@ -8,10 +8,10 @@
 
 use super::planner::Planner;
 use crate::error::Error;
-use crate::job::destinations::{answers, goes_to, rejects};
+use crate::job::destinations::{answers, goes_to, late_target, rejects};
 use crate::plan::OutputTo;
 use crate::sink::owner::{identity, place};
-use crate::store::is_on_store;
+use crate::store::{StoreAddress, StoreKind};
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -28,6 +28,7 @@ struct WrittenPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WrittenKind {
     Folder,
+    Table,
     File,
     Late,
     Rejects,
@@ -39,12 +40,27 @@ impl WrittenKind {
     /// As the subject of a sentence.
     fn name(self) -> &'static str {
         match self {
-            WrittenKind::Folder | WrittenKind::File => "the output",
+            WrittenKind::Folder | WrittenKind::Table | WrittenKind::File => "the output",
             WrittenKind::Late => "late events",
             WrittenKind::Rejects => "rejected records",
             WrittenKind::Page => "the page",
             WrittenKind::Answers => "answers of services",
         }
+    }
+
+    /// Whether it is an output of the job.
+    fn is_output(self) -> bool {
+        self.is_folder() || self == WrittenKind::File
+    }
+
+    /// The name of several.
+    fn plural(self) -> &'static str {
+        if self == WrittenKind::Page { "pages" } else { self.name() }
+    }
+
+    /// Whether it is a folder.
+    fn is_folder(self) -> bool {
+        matches!(self, WrittenKind::Folder | WrittenKind::Table)
     }
 
     /// Whether it is a matter of several.
@@ -55,7 +71,9 @@ impl WrittenKind {
     /// Why nothing else can have its place.
     fn taken(self) -> &'static str {
         match self {
-            WrittenKind::Folder | WrittenKind::File => "an output is written to the same file",
+            WrittenKind::Folder | WrittenKind::Table | WrittenKind::File => {
+                "an output is written to the same file"
+            }
             WrittenKind::Late => "late events are written to the same file",
             WrittenKind::Rejects => "rejected records are written to the same file",
             WrittenKind::Page => "another page is written to the same file",
@@ -71,11 +89,8 @@ impl Planner<'_> {
         let written = self.written();
         let inputs = JobInputs::of(self, &written);
         for (number, one) in written.iter().enumerate() {
-            if is_on_store(&one.path) {
-                let error =
-                    Error::job(format!("`{}` cannot be written: it is on a store", one.path.display()))
-                        .hint("a store has no rename, so readers could see half of a change");
-                self.fault(error.hint("write to the disk, and copy that"), &one.span);
+            if let Some(error) = refused_on_store(one) {
+                self.fault(error, &one.span);
                 continue;
             }
             // Places are given away in order, so only the later of two is told.
@@ -118,9 +133,8 @@ impl Planner<'_> {
             let span =
                 output.mirror.as_ref().or(output.path.as_ref()).map_or(&output.span, |path| &path.span);
             match goes_to(output) {
-                Some(OutputTo::Folder(path) | OutputTo::Table(path, _)) => {
-                    add(WrittenKind::Folder, path, span)
-                }
+                Some(OutputTo::Folder(path)) => add(WrittenKind::Folder, path, span),
+                Some(OutputTo::Table(path, _)) => add(WrittenKind::Table, path, span),
                 Some(OutputTo::File(path)) => add(WrittenKind::File, path, span),
                 Some(OutputTo::Terminal) | None => {}
             }
@@ -132,7 +146,12 @@ impl Planner<'_> {
             }
         }
         if let Some(late) = &spec.late {
-            add(WrittenKind::Late, PathBuf::from(&late.value), &late.span);
+            let on_store = late_target(spec).is_some_and(|target| target.is_on_store());
+            let what = match (on_store, spec.late_table.is_some()) {
+                (true, true) => WrittenKind::Table,
+                _ => WrittenKind::Late,
+            };
+            add(what, PathBuf::from(&late.value), &late.span);
         }
         for page in &spec.pages {
             add(WrittenKind::Page, PathBuf::from(&page.path.value), &page.path.span);
@@ -146,18 +165,38 @@ impl Planner<'_> {
     }
 }
 
+/// Why `one` cannot be written to a store, if it lies on one.
+fn refused_on_store(one: &WrittenPath) -> Option<Error> {
+    let address = StoreAddress::of(&one.path)?;
+    let shown = address.path();
+    let error = |why: &str| Error::job(format!("`{}` cannot be written: {why}", shown.display()));
+    if address.kind() == StoreKind::Web {
+        return Some(
+            error("a web server is only read").hint("write to the disk, or to s3://, gs:// or az://"),
+        );
+    }
+    match one.what {
+        WrittenKind::Table | WrittenKind::File => None,
+        WrittenKind::Folder => Some(
+            error("a folder of files on a store")
+                .hint("a store has no rename, so readers could see half of a change")
+                .hint("write a table, `table = \"iceberg\"`, or one file, such as `report.csv`"),
+        ),
+        WrittenKind::Late | WrittenKind::Rejects | WrittenKind::Page | WrittenKind::Answers => Some(
+            error(&format!("{} are written to the disk", one.what.plural()))
+                .hint("write to the disk, and copy that"),
+        ),
+    }
+}
+
 /// Why `one` cannot be written where it is said to, as `other` is.
 fn clash(one: &WrittenPath, other: &WrittenPath) -> Option<String> {
     let inside = |file: &WrittenPath, folder: &WrittenPath| {
-        folder.what == WrittenKind::Folder
-            && file.place.starts_with(&folder.place)
-            && file.place != folder.place
+        folder.what.is_folder() && file.place.starts_with(&folder.place) && file.place != folder.place
     };
     if one.place == other.place {
         return Some(match (one.what, other.what) {
-            (WrittenKind::Folder | WrittenKind::File, WrittenKind::Folder | WrittenKind::File) => {
-                "another output is written there".into()
-            }
+            (one, other) if one.is_output() && other.is_output() => "another output is written there".into(),
             (_, other) => other.taken().into(),
         });
     }
@@ -190,7 +229,7 @@ impl JobInputs {
         let job = std::iter::once((JOB, Path::new(&planner.spec.document.file)));
         // There may be very many: of each no more is asked than is needed.
         let there: HashSet<(u64, u64)> = written.iter().filter_map(|one| identity(&one.path)).collect();
-        let any_folder = written.iter().any(|one| one.what == WrittenKind::Folder);
+        let any_folder = written.iter().any(|one| one.what.is_folder());
         let spec = planner.spec;
         let tables_named = spec.tables.iter().flat_map(|table| &table.log.path).map(|path| (TABLE, path));
         let named = spec.source.log.path.iter().map(|path| (SOURCE, path)).chain(tables_named);
@@ -223,7 +262,7 @@ impl JobInputs {
         if let Some(what) = identity(&one.path).and_then(|id| self.written.get(&id)) {
             return Some(format!("it is {what}"));
         }
-        if one.what != WrittenKind::Folder {
+        if !one.what.is_folder() {
             let named = self.named.iter().find(|(place, _)| *place == one.place);
             return named.map(|(_, what)| format!("it is {what}"));
         }

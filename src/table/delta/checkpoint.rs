@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// Why it cannot be read, in words.
-pub(super) fn read(bytes: Vec<u8>, state: &mut TableState) -> Result<(), String> {
+pub(super) fn read(bytes: Bytes, state: &mut TableState) -> Result<(), String> {
     let words = |e: &dyn std::fmt::Display| e.to_string();
-    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).map_err(|e| words(&e))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(|e| words(&e))?;
     let parquet = builder.parquet_schema();
     let roots = parquet.root_schema().get_fields().iter().enumerate();
     let wanted =

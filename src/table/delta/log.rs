@@ -3,10 +3,10 @@
 use super::actions::TableState;
 use super::checkpoint;
 use crate::error::{Error, Result};
+use crate::store::files;
 use crate::table::snapshot::{SnapshotChoice, refused, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The format, as people call it.
@@ -55,15 +55,13 @@ impl DeltaLog {
     /// A machine error: it cannot be listed.
     pub fn list(table: &Path) -> Result<DeltaLog> {
         let folder = table.join(LOG);
-        let failed = |e| Error::io("read the folder", &folder, e);
         let mut commits = BTreeSet::new();
         let mut parts: BTreeMap<(u64, usize), BTreeMap<usize, PathBuf>> = BTreeMap::new();
-        for entry in fs::read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            match entry.file_name().to_str().and_then(LogFile::named) {
+        for file in files::files_in(&folder)? {
+            match file.path.file_name().and_then(|name| name.to_str()).and_then(LogFile::named) {
                 Some(LogFile::Commit(version)) => drop(commits.insert(version)),
                 Some(LogFile::Checkpoint(version, part, of)) => {
-                    parts.entry((version, of)).or_default().insert(part, entry.path());
+                    parts.entry((version, of)).or_default().insert(part, file.path);
                 }
                 None => {}
             }
@@ -143,7 +141,7 @@ impl DeltaLog {
         let mut state = TableState::default();
         let base = self.checkpoints.range(..=version).next_back();
         for path in base.into_iter().flat_map(|(_, parts)| parts) {
-            let bytes = fs::read(path).map_err(|e| Error::io("read", path, e))?;
+            let bytes = files::read_whole(path)?;
             checkpoint::read(bytes, &mut state).map_err(|why| {
                 Error::data(format!("{} is not a checkpoint that can be read: {why}", path.display()))
             })?;
@@ -170,6 +168,8 @@ impl DeltaLog {
 
     fn text(&self, version: u64) -> Result<String> {
         let path = self.path(version);
-        fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))
+        let bytes = files::read_whole(&path)?;
+        String::from_utf8(bytes.into())
+            .map_err(|_| Error::data(format!("{} is not text in UTF-8", path.display())))
     }
 }

@@ -140,7 +140,7 @@ fn what_files_do_not_hold_is_refused_by_name() {
         json!({ "delta.coordinatedCommits.commitCoordinator-preview": "x" });
     let said = with(vec![protocol(), coordinated, add("a.parquet")]);
     assert!(said.contains("known to its coordinator alone"), "{said}");
-    let said = with(vec![protocol(), metadata(&[]), add("s3://bucket/a.parquet")]);
+    let said = with(vec![protocol(), metadata(&[]), add("hdfs://host/a.parquet")]);
     assert!(said.contains("is on a store"), "{said}");
 }
 

@@ -4,6 +4,7 @@ use super::actions::{AddedFile, TableState};
 use super::log::{DeltaLog, LOG, NAME};
 use crate::batch::{partition_values, unescaped};
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use crate::table::snapshot::{SnapshotChoice, TableSnapshot, all_there, refused};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,7 @@ const FEATURES: [&str; 8] = [
 
 /// Whether a folder is that of a table.
 pub fn is_table(folder: &Path) -> bool {
-    folder.join(LOG).is_dir()
+    files::is_folder(&folder.join(LOG)).unwrap_or(false)
 }
 
 /// The snapshot of the table in `folder`.
@@ -45,7 +46,7 @@ pub fn snapshot(folder: &Path, choice: SnapshotChoice) -> Result<TableSnapshot> 
         files.push(place(folder, &state, file)?);
     }
     all_there(folder, &files)?;
-    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
+    let whole = files::real_folder(folder).unwrap_or_else(|| folder.to_path_buf());
     Ok(TableSnapshot { format: NAME, folder: whole, number: version as i64, files })
 }
 
@@ -98,8 +99,13 @@ fn place(folder: &Path, state: &TableState, file: &AddedFile) -> Result<PathBuf>
     let decoded = String::from_utf8(unescaped(&file.path)).unwrap_or_else(|_| file.path.clone());
     let path = match decoded.split_once(":/") {
         Some(("file", rest)) => PathBuf::from(format!("/{}", rest.trim_start_matches('/'))),
+        _ if is_on_store(Path::new(&decoded)) => PathBuf::from(&decoded),
         Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) && scheme.len() > 1 => {
-            return Err(refused(folder, NAME, &format!("its file {decoded} is on a store")));
+            return Err(refused(
+                folder,
+                NAME,
+                &format!("its file {decoded} is on a store that is not known"),
+            ));
         }
         _ => folder.join(&decoded),
     };

@@ -11,7 +11,9 @@ use super::commit::{CommitStep, last_step};
 use super::entry::read_live;
 use super::manifest_list;
 use super::metadata::{LEDGER, LoadedTable, TableFileNames};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::store::files::FoundFile;
+use crate::store::{files, is_on_store};
 use crate::table::layout::{DATA, METADATA, local};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
@@ -94,22 +96,26 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
     let (mut files, mut outcome) =
         (vec![], ExpiredTable { snapshots: dropped, kept: stay.len(), ..Default::default() });
     let data = table.folder.join(DATA);
-    for path in parts_below(&data)? {
-        if !reached.contains(&path) {
+    let on_store = is_on_store(&table.folder);
+    let store = StoreRule { on_store, version: table.version, before: all_reached(table, on_store)?, time };
+    for file in parts_below(&data)? {
+        if !reached.contains(&file.path) && store.may_remove(&file, true) {
             outcome.parts += 1;
-            outcome.bytes += size(&path);
-            files.push(path);
+            outcome.bytes += file.bytes;
+            files.push(file.path);
         }
     }
-    for path in listed(&table.folder.join(METADATA))? {
+    for file in listed(&table.folder.join(METADATA))? {
+        let path = &file.path;
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let version: Option<u64> =
             name.strip_prefix('v').and_then(|name| name.strip_suffix(".metadata.json")?.parse().ok());
-        let old = version.is_some_and(|version| version < table.version && is_old(&path, rule.since));
-        if (TableFileNames::is_ours(name) && !reached.contains(&path)) || old {
+        let old = version.is_some_and(|version| version < table.version && is_old(&file, rule.since));
+        let unreached = TableFileNames::is_ours(name) && !reached.contains(path);
+        if unreached && store.may_remove(&file, false) || old {
             outcome.metadata += 1;
-            outcome.bytes += size(&path);
-            files.push(path);
+            outcome.bytes += file.bytes;
+            files.push(file.path);
         }
     }
     Ok(PlannedExpiry { commit, files, outcome })
@@ -162,48 +168,76 @@ fn reached(snapshots: &[&Value]) -> Result<HashSet<PathBuf>> {
     Ok(reached)
 }
 
-/// The parts below the folder of parts, by the names that we give them.
-fn parts_below(data: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut folders) = (vec![], vec![data.to_path_buf()]);
-    while let Some(folder) = folders.pop() {
-        for path in listed(&folder)? {
-            let Ok(there) = path.symlink_metadata() else { continue };
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if there.is_dir() && !(folder == data && name.starts_with('_') && !name.contains('=')) {
-                folders.push(path);
-            } else if there.is_file() && is_part_name(name) {
-                found.push(path);
-            }
+/// What may be removed on a store, where no lock keeps other writers away.
+struct StoreRule {
+    on_store: bool,
+    /// The version of the table.
+    version: u64,
+    /// What its snapshots reached until now.
+    before: HashSet<PathBuf>,
+    /// The clock.
+    time: i64,
+}
+
+/// How old a file of the metadata on a store is that no writer is about to name any more, in milliseconds.
+const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
+
+impl StoreRule {
+    /// Whether a file that no snapshot reaches may go. A writer whose commit comes before this one takes its files along; one
+    /// whose commit comes later may have put them already, under the number of that commit.
+    fn may_remove(&self, file: &FoundFile, part: bool) -> bool {
+        if !self.on_store || self.before.contains(&file.path) {
+            return true;
+        }
+        match part {
+            true => tag_of(&file.path).is_none_or(|tag| tag <= self.version),
+            false => file.written < self.time.saturating_sub(LONGEST_COMMIT),
         }
     }
-    found.sort();
+}
+
+/// What all snapshots of the table reach; only on a store it is asked for.
+fn all_reached(table: &LoadedTable, on_store: bool) -> Result<HashSet<PathBuf>> {
+    match on_store {
+        true => reached(&table.list("snapshots").iter().collect::<Vec<_>>()),
+        false => Ok(HashSet::new()),
+    }
+}
+
+/// The parts below the folder of parts, by the names that we give them.
+fn parts_below(data: &Path) -> Result<Vec<FoundFile>> {
+    let mut found = files::files_below(data)?;
+    found.retain(|file| {
+        let Ok(below) = file.path.strip_prefix(data) else { return false };
+        let first = below.iter().next().unwrap_or_default().to_string_lossy();
+        let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        (first.contains('=') || !first.starts_with('_')) && is_part_name(name)
+    });
     Ok(found)
 }
 
-/// Whether a file of the folder of parts has the name of its content.
+/// Whether a file of the folder of parts has the name of its content; on a store the version of its commit stands behind it.
 fn is_part_name(name: &str) -> bool {
-    let hash = name.strip_suffix(".parquet");
-    hash.is_some_and(|hash| hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+    let Some(stem) = name.strip_suffix(".parquet") else { return false };
+    let (hash, tag) = stem.split_once('-').unwrap_or((stem, "1"));
+    let digits = !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_digit());
+    digits && hash.len() == 32 && hash.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-fn listed(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(vec![]),
-        Err(e) => return Err(Error::io("list", folder, e)),
-    };
-    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-    let mut paths = paths.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("list", folder, e))?;
-    paths.sort();
-    Ok(paths)
+/// The version of the commit that put a part on a store.
+fn tag_of(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.split_once('-')?.1.parse().ok()
 }
 
-fn size(path: &Path) -> u64 {
-    path.symlink_metadata().map_or(0, |there| there.len())
+fn listed(folder: &Path) -> Result<Vec<FoundFile>> {
+    files::files_in(folder)
 }
 
 /// Whether a version of the metadata was written before `since`.
-fn is_old(path: &Path, since: i64) -> bool {
-    let read = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+fn is_old(file: &FoundFile, since: i64) -> bool {
+    if is_on_store(&file.path) {
+        return file.written < since;
+    }
+    let read = fs::read(&file.path).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     read.and_then(|metadata| metadata["last-updated-ms"].as_i64()).is_some_and(|time| time < since)
 }

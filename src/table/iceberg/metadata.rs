@@ -1,9 +1,11 @@
 //! The newest metadata of a table, and what is ours in it.
 
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use crate::table::catalog::CatalogTable;
 use crate::table::layout::{HINT, METADATA, local};
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,25 +76,36 @@ impl LoadedTable {
     /// # Errors
     /// A machine error: its metadata cannot be read, or is of a version that is not known.
     pub fn load(folder: &Path) -> Result<Option<LoadedTable>> {
-        let Ok(folder) = folder.canonicalize() else { return Ok(None) };
+        let Some(folder) = files::real_folder(folder) else { return Ok(None) };
         let metadata = folder.join(METADATA);
-        let file = |version: u64| metadata.join(TableFileNames::version(version));
-        let hint = fs::read_to_string(metadata.join(HINT)).ok().and_then(|text| text.trim().parse().ok());
+        // On a store a listing costs less than a question for each name.
+        let listed = is_on_store(&folder).then(|| names(&metadata)).transpose()?;
+        let is_there = |name: &str| match &listed {
+            Some(names) => names.contains(name),
+            None => metadata.join(name).is_file(),
+        };
+        let hint = match &listed {
+            Some(_) => None,
+            None => fs::read_to_string(metadata.join(HINT)).ok().and_then(|text| text.trim().parse().ok()),
+        };
         // A hint may be older than the metadata, and is not a promise that the file is there.
         let mut version = match hint {
-            Some(hint) if file(hint).is_file() => hint,
-            _ => match newest(&metadata)? {
-                Some(version) => version,
-                None => return Ok(None),
-            },
+            Some(hint) if is_there(&TableFileNames::version(hint)) => hint,
+            _ => {
+                let names = listed.clone().map_or_else(|| names(&metadata), Ok)?;
+                match names.iter().filter_map(|name| version_of(name)).max() {
+                    Some(version) => version,
+                    None => return Ok(None),
+                }
+            }
         };
-        while file(version + 1).is_file() {
+        while is_there(&TableFileNames::version(version + 1)) {
             version += 1;
         }
-        let path = file(version);
+        let path = metadata.join(TableFileNames::version(version));
         let packed =
             [format!("v{}.gz.metadata.json", version + 1), format!("v{}.metadata.json.gz", version + 1)];
-        if let Some(name) = packed.iter().find(|name| metadata.join(name).exists()) {
+        if let Some(name) = packed.iter().find(|name| is_there(name)) {
             let what = format!("another program has committed {name}, which is compressed");
             return Err(unreadable(&path, &what));
         }
@@ -104,7 +117,8 @@ impl LoadedTable {
     /// # Errors
     /// As of [`LoadedTable::load`].
     pub fn of_file(path: &Path) -> Result<LoadedTable> {
-        let whole = path.canonicalize().map_err(|e| Error::io("read", path, e))?;
+        let missing = || Error::io("read", path, std::io::ErrorKind::NotFound.into());
+        let whole = files::real_folder(path).ok_or_else(missing)?;
         let folder = whole.parent().and_then(Path::parent);
         let folder = folder.ok_or_else(|| unreadable(path, "it does not lie in the folder of a table"))?;
         let (metadata, folder) = (parsed(path)?, folder.to_path_buf());
@@ -118,8 +132,11 @@ impl LoadedTable {
     /// A machine error: the metadata is of a version that is not known.
     pub fn of_catalog(folder: &Path, metadata: Value, home: TableHome) -> Result<LoadedTable> {
         is_known(folder, &metadata)?;
-        let folder = folder.canonicalize().or_else(|_| std::path::absolute(folder));
-        let folder = folder.map_err(|e| Error::io("find", Path::new("."), e))?;
+        let folder = match files::real_folder(folder) {
+            Some(real) => real,
+            None if is_on_store(folder) => folder.to_path_buf(),
+            None => std::path::absolute(folder).map_err(|e| Error::io("find", Path::new("."), e))?,
+        };
         let version = metadata["last-sequence-number"].as_u64().unwrap_or(0);
         Ok(LoadedTable { folder, version, metadata, home })
     }
@@ -276,16 +293,15 @@ pub fn location(folder: &Path) -> Result<String> {
     text.ok_or_else(|| Error::job(format!("the output path {} is not UTF-8", folder.display())))
 }
 
-/// The newest version in a folder of metadata.
-fn newest(metadata: &Path) -> Result<Option<u64>> {
-    let Ok(entries) = fs::read_dir(metadata) else { return Ok(None) };
-    let mut newest = None;
-    for entry in entries {
-        let name = entry.map_err(|e| Error::io("list", metadata, e))?.file_name();
-        let version = name.to_str().and_then(|name| name.strip_prefix('v')?.strip_suffix(".metadata.json"));
-        newest = newest.max(version.and_then(|version| version.parse().ok()));
-    }
-    Ok(newest)
+/// The names of the versions in a folder of metadata.
+fn names(metadata: &Path) -> Result<HashSet<String>> {
+    let found = files::files_beginning(&metadata.join("v"))?;
+    Ok(found.iter().filter_map(|file| Some(file.path.file_name()?.to_str()?.to_string())).collect())
+}
+
+/// The version of the metadata that a file of this name is.
+fn version_of(name: &str) -> Option<u64> {
+    name.strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok()
 }
 
 #[cfg(test)]

@@ -10,11 +10,11 @@ use super::entry::{self, DATA_CONTENT};
 use super::manifest_list;
 use super::metadata::LoadedTable;
 use crate::error::{Error, Result};
+use crate::store::{files, is_on_store};
 use crate::table::METADATA;
 use crate::table::snapshot::{SnapshotChoice, TableSnapshot, all_there, refused, shown};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The format, as people call it.
@@ -53,7 +53,7 @@ pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnaps
 /// The metadata of the table.
 fn load(path: &Path) -> Result<Option<LoadedTable>> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    if name.ends_with(".metadata.json") && path.is_file() {
+    if name.ends_with(".metadata.json") && files::is_file(path)? {
         return LoadedTable::of_file(path).map(Some);
     }
     let found = LoadedTable::load(path)?;
@@ -62,8 +62,8 @@ fn load(path: &Path) -> Result<Option<LoadedTable>> {
     }
     // What a catalog elsewhere names.
     let metadata = path.join(METADATA);
-    let entries = fs::read_dir(&metadata).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let found = files::files_in(&metadata)?;
+    let names = found.iter().filter_map(|file| Some(file.path.file_name()?.to_string_lossy().into_owned()));
     let Some(newest) = names.filter(|name| name.ends_with(".metadata.json")).max() else { return Ok(None) };
     Err(refused(path, NAME, "a catalog says which of its metadata files counts, and not the folder").hint(
         format!(
@@ -121,7 +121,10 @@ fn placed(path: &Path, table: &LoadedTable, location: &str) -> Result<PathBuf> {
     match (inside, local(location)) {
         (Some(inside), _) => Ok(table.folder.join(inside)),
         (None, Some(file)) => Ok(PathBuf::from(file)),
-        (None, None) => Err(refused(path, NAME, &format!("its file {location} is on a store"))),
+        (None, None) if is_on_store(Path::new(location)) => Ok(PathBuf::from(location)),
+        (None, None) => {
+            Err(refused(path, NAME, &format!("its file {location} is on a store that is not known")))
+        }
     }
 }
 
@@ -173,6 +176,7 @@ mod tests {
     use super::*;
     use crate::table::avro::{self, AvroDatum};
     use serde_json::json;
+    use std::fs;
 
     /// A table with one snapshot, whose list names one manifest with this content.
     fn table(content: i64, schemas: &Value) -> tempfile::TempDir {

@@ -1,0 +1,379 @@
+//! Outputs on stores: what a commit puts there, and in which order.
+//!
+//! ```text
+//! <parts, states, metadata>          objects under names that no commit before had
+//! _highwater/staged-<commit>-<n>     what gets the name of an object that may be there: logs, the file of an output
+//! _highwater/journal-<commit>.json   what is left to do, where that is more than one put
+//! ```
+//! # Contract
+//! * A store has no lock and no rename. All that readers cannot see is put first. Then one put with a condition is the commit
+//!   of an output: `metadata/vN.metadata.json` of a table if there is none, or a request to its catalog; the manifest of a file
+//!   if it is the one that was read. So of two writers one wins.
+//! * A commit of one table is that put alone. Another one has a journal, whose put is the commit point: what it says is done
+//!   by who wrote it, and by the next command that meets it. Doing it twice changes nothing.
+//! * Names of parts and states end in the version that the commit makes, so that a name never comes back: who removes old ones
+//!   cannot remove one that another writer has just put.
+//! * What a killed command has put and no commit names stays. `expire` removes it, and staged objects go after a day.
+
+use super::journal::OutputOperations;
+use super::journal_parts::Rename;
+use super::place::{RecoveredOutput, Target};
+use super::snapshot::{self, PutSnapshot};
+use super::stage::{StagedPart, Staging};
+use super::{Manifest, ManifestDraft, OutputReport, manifest};
+use crate::error::{Error, Result};
+use crate::store::{PutCondition, PutOutcome, files};
+use crate::table::{self, CommitStep, LoadedTable, METADATA, TableFileNames, TableHome, TableShape};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What the names of staged objects begin with.
+const STAGED: &str = "staged-";
+/// How long a staged object may wait for its commit, in milliseconds.
+const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
+
+/// The work of a command on an output on a store.
+#[derive(Debug)]
+pub(super) struct RemoteWork {
+    /// Where parts are written before they are put.
+    pub folder: tempfile::TempDir,
+    /// What tells the staged objects from those of other commands.
+    id: String,
+    /// The state of the manifest that was read, where the output is a file that has one.
+    pub version: Option<String>,
+    /// Whether there may be staged objects.
+    staged: AtomicBool,
+}
+
+/// What a commit does to an output on a store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoreOperations {
+    /// The put that readers see; none where nothing changes for them.
+    commit: Option<StoreCommit>,
+    /// The staged object with its content.
+    staged: String,
+    /// The same, where it was made by this command.
+    #[serde(skip)]
+    content: Vec<u8>,
+    /// Staged objects that get their names after the commit.
+    renames: Vec<Rename>,
+    /// Objects of the state that go then.
+    deletions: Vec<String>,
+}
+
+/// The put by which an output gets its new content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StoreCommit {
+    /// A version of the metadata of a table.
+    Version(u64),
+    /// A request to the catalog of a table.
+    Request,
+    /// The manifest of a file, and the state of the one that it replaces.
+    Manifest(Option<String>),
+}
+
+impl RemoteWork {
+    /// The work on an output that nothing is known of.
+    ///
+    /// # Errors
+    /// A machine error: there is no room for temporary files.
+    pub fn begin() -> Result<RemoteWork> {
+        let folder =
+            tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
+        let id = super::journal::commit_id();
+        Ok(RemoteWork { folder, id, version: None, staged: AtomicBool::new(false) })
+    }
+
+    /// Removes what was staged for a commit that is not made.
+    pub fn take_back(&self, state: &Path) {
+        if self.staged.load(Ordering::Relaxed)
+            && let Ok(found) = files::files_beginning(&state.join(format!("{STAGED}{}", self.id)))
+        {
+            // Where it fails, the next command removes them, a day later.
+            let _ = files::delete(&found.into_iter().map(|file| file.path).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// What a commit of an output is planned by.
+pub(super) struct RemotePlan<'a> {
+    pub target: &'a Target,
+    pub place: &'a RecoveredOutput,
+    pub work: &'a RemoteWork,
+    pub staging: &'a Staging,
+    /// The manifest in place, and the table.
+    pub old: Option<&'a Manifest>,
+    pub base: Option<&'a LoadedTable>,
+    pub shape: Option<&'a TableShape>,
+}
+
+impl RemotePlan<'_> {
+    /// Puts all that no reader sees, and says what is left to do.
+    ///
+    /// # Errors
+    /// The store refuses or cannot be reached; as of [`table::plan_commit`].
+    pub fn put(&self, draft: ManifestDraft) -> Result<(OutputOperations, OutputReport)> {
+        let (parts, kept) = (self.staging.all_parts()?, self.staging.all_kept()?);
+        let of = |files: &[StagedPart]| files.iter().map(|file| file.part.clone()).collect();
+        let manifest = Manifest::new(draft, of(&parts), of(&kept));
+        let report = OutputReport {
+            written: parts
+                .iter()
+                .filter(|part| part.staged.is_some())
+                .map(|part| part.part.path.clone())
+                .collect(),
+            unchanged: parts.iter().filter(|part| part.staged.is_none()).count(),
+            removed: self.staging.removed(),
+            restored: parts.iter().chain(&kept).filter(|part| part.restored).count(),
+        };
+        let (mut uploads, mut renames) = (vec![], vec![]);
+        let place = self.place;
+        let mut later = |file: &StagedPart, from: PathBuf| {
+            let staged = self.staged_name(renames.len() + 1);
+            renames.push(Rename {
+                staged: staged.clone(),
+                part: file.part.path.clone(),
+                bytes: file.part.bytes,
+            });
+            (from, place.state.join(staged), file.part.bytes)
+        };
+        for part in &parts {
+            let Some(from) = self.on_disk(part) else { continue };
+            uploads.push(match self.target.is_table() {
+                true => (from, place.root.join(&part.part.path), part.part.bytes),
+                // A file has one name, so its new content waits beside it.
+                false => later(part, from),
+            });
+        }
+        for log in &self.staging.all_states()? {
+            uploads.extend(self.on_disk(log).map(|from| later(log, from)));
+        }
+        for state in &kept {
+            let to = place.state.join(&state.part.path);
+            uploads.extend(self.on_disk(state).map(|from| (from, to, state.part.bytes)));
+        }
+        let (commit, content) = self.commit(&manifest, &parts, &mut uploads)?;
+        self.work.staged.store(true, Ordering::Relaxed);
+        files::upload(&uploads)?;
+        // Those of a table go with `expire`, and those of a file have nobody else.
+        let deletions = match commit {
+            Some(StoreCommit::Manifest(_)) => self.staging.removed_kept(),
+            _ => vec![],
+        };
+        let nothing = commit.is_none() && renames.is_empty();
+        let staged = self.staged_name(0);
+        let store = StoreOperations { commit, staged, content, renames, deletions };
+        let operations = OutputOperations::on_store((!nothing).then_some(store));
+        Ok((operations, report))
+    }
+
+    fn staged_name(&self, number: usize) -> String {
+        format!("{STAGED}{}-{number}", self.work.id)
+    }
+
+    fn on_disk(&self, file: &StagedPart) -> Option<PathBuf> {
+        Some(self.work.folder.path().join(file.staged.as_ref()?))
+    }
+
+    /// The put that is the commit, and its content.
+    fn commit(
+        &self,
+        manifest: &Manifest,
+        parts: &[StagedPart],
+        uploads: &mut Vec<(PathBuf, PathBuf, u64)>,
+    ) -> Result<(Option<StoreCommit>, Vec<u8>)> {
+        if self.old == Some(manifest) {
+            return Ok((None, vec![]));
+        }
+        if !self.target.is_table() {
+            let commit = StoreCommit::Manifest(self.work.version.clone());
+            return Ok((Some(commit), manifest.to_json().into_bytes()));
+        }
+        let shape = self.shape.ok_or_else(|| Error::fault("a table is committed that was not described"))?;
+        let change = snapshot::plan(self.place, self.base, shape, (self.old, manifest), parts)?;
+        let metadata = self.target.path.join(METADATA);
+        for (number, (name, bytes)) in change.files.into_iter().enumerate() {
+            let from = self.work.folder.path().join(format!("{number}.metadata"));
+            std::fs::write(&from, &bytes).map_err(|e| Error::io("write", &from, e))?;
+            uploads.push((from, metadata.join(name), bytes.len() as u64));
+        }
+        Ok(match change.step {
+            CommitStep::Version(version, metadata) => (Some(StoreCommit::Version(version)), metadata),
+            CommitStep::Request(request) => (Some(StoreCommit::Request), request),
+        })
+    }
+}
+
+impl StoreOperations {
+    /// Whether one put does all of it.
+    pub fn is_one_put(&self) -> bool {
+        matches!(self.commit, Some(StoreCommit::Version(_) | StoreCommit::Request)) && self.renames.is_empty()
+    }
+
+    /// Puts the content of the commit where the next command finds it.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub fn stage(&self, place: &RecoveredOutput) -> Result<()> {
+        match self.commit {
+            Some(_) => {
+                let to = place.state.join(&self.staged);
+                files::put(&to, self.content.clone(), PutCondition::Always).map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts what readers see.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub fn put(&self, place: &RecoveredOutput, committed: &mut bool) -> Result<PutSnapshot> {
+        let Some(commit) = &self.commit else { return Ok(PutSnapshot::Done) };
+        let content = match self.content.is_empty() {
+            false => self.content.clone().into(),
+            true => match files::read(&place.state.join(&self.staged))? {
+                Some(content) => content,
+                // Another command has met the journal too, and has done all of it.
+                None => return Ok(PutSnapshot::Done),
+            },
+        };
+        match commit {
+            StoreCommit::Version(version) => {
+                let folder = place.root.parent().unwrap_or(&place.root);
+                put_version(&folder.join(METADATA), content.into(), *version, committed)
+            }
+            StoreCommit::Request => {
+                let put = snapshot::ask_catalog(place, &content)?;
+                *committed |= matches!(put, PutSnapshot::Done);
+                Ok(put)
+            }
+            StoreCommit::Manifest(before) => {
+                let to = place.state.join(manifest::FILE);
+                let condition = before.as_deref().map_or(PutCondition::Absent, PutCondition::Unchanged);
+                Ok(match files::put(&to, content, condition)? {
+                    PutOutcome::Done => {
+                        *committed = true;
+                        PutSnapshot::Done
+                    }
+                    PutOutcome::Lost => PutSnapshot::Conflict(table::conflict(&to)),
+                })
+            }
+        }
+    }
+
+    /// Does what comes after the commit.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub fn apply(&self, place: &RecoveredOutput) -> Result<()> {
+        for Rename { staged, part, .. } in &self.renames {
+            // Where it is gone, another command has done this.
+            files::copy(&place.state.join(staged), &place.root.join(part))?;
+        }
+        let gone: Vec<PathBuf> = self.deletions.iter().map(|path| place.state.join(path)).collect();
+        files::delete(&gone)
+    }
+
+    /// Removes what was staged.
+    ///
+    /// # Errors
+    /// The store refuses.
+    pub fn forget(&self, place: &RecoveredOutput) -> Result<()> {
+        let staged = self.renames.iter().map(|rename| &rename.staged).chain([&self.staged]);
+        files::delete(&staged.map(|name| place.state.join(name)).collect::<Vec<_>>())
+    }
+
+    /// The first name of an object that a commit has no business with.
+    pub fn stray<'a>(&'a self, place: &RecoveredOutput) -> Option<&'a str> {
+        let is_staged = |name: &str| name.starts_with(STAGED) && !name.contains('/');
+        let staged = self.renames.iter().map(|rename| rename.staged.as_str()).chain([self.staged.as_str()]);
+        let parts = self.renames.iter().map(|rename| rename.part.as_str());
+        let in_state = |path: &str| super::guard::is_kept(path);
+        let mut stray = staged.filter(|name| !is_staged(name)).chain(parts.filter(|part| !place.holds(part)));
+        stray.next().or_else(|| self.deletions.iter().map(String::as_str).find(|path| !in_state(path)))
+    }
+}
+
+/// Puts a version of the metadata of a table on a store in place, and names it in the hint.
+///
+/// # Errors
+/// The store refuses.
+pub(super) fn put_version(
+    metadata: &Path,
+    content: Vec<u8>,
+    version: u64,
+    committed: &mut bool,
+) -> Result<PutSnapshot> {
+    let to = metadata.join(TableFileNames::version(version));
+    if files::put(&to, content, PutCondition::Absent)? == PutOutcome::Lost {
+        return Ok(PutSnapshot::Conflict(table::conflict(metadata.parent().unwrap_or(metadata))));
+    }
+    *committed = true;
+    // A later version may have come since a first attempt, and the hint does not go back.
+    if !files::is_file(&metadata.join(TableFileNames::version(version + 1)))? {
+        put_hint(metadata, version)?;
+    }
+    Ok(PutSnapshot::Done)
+}
+
+fn put_hint(metadata: &Path, version: u64) -> Result<()> {
+    let hint = metadata.join(TableFileNames::hint());
+    files::put(&hint, version.to_string().into_bytes(), PutCondition::Always).map(drop)
+}
+
+/// What the names of a commit end in: the version of the table that it makes, or the hash of the manifest that it replaces.
+pub(super) fn tag(base: Option<&LoadedTable>, old: Option<&Manifest>) -> String {
+    match (base, old) {
+        (Some(base), _) => (base.version + 1).to_string(),
+        (None, Some(old)) => format!("{:016x}", xxhash_rust::xxh3::xxh3_64(old.to_json().as_bytes())),
+        (None, None) => "1".to_string(),
+    }
+}
+
+/// Whether a state was put by a commit that made this version of a table, or an earlier one: who makes a later one may be about
+/// to name its own.
+pub(super) fn is_of_commit_until(path: &Path, version: u64) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let tag = stem.split_once('-').and_then(|(_, tag)| tag.parse::<u64>().ok());
+    tag.is_some_and(|tag| tag <= version)
+}
+
+/// Brings the hint of a table to the version that is there: a command that was killed may not have come that far, and other
+/// programs believe the hint.
+///
+/// # Errors
+/// The store refuses.
+pub(super) fn repair_hint(base: &LoadedTable) -> Result<()> {
+    if !matches!(base.home, TableHome::Folder) {
+        return Ok(());
+    }
+    let metadata = base.folder.join(METADATA);
+    let hint = files::read(&metadata.join(TableFileNames::hint()))?;
+    match hint.as_deref() == Some(base.version.to_string().as_bytes()) {
+        true => Ok(()),
+        false => put_hint(&metadata, base.version),
+    }
+}
+
+/// The journals in the state folder of an output on a store. Staged objects that no commit will take go, if `clean`.
+///
+/// # Errors
+/// The store refuses.
+pub(super) fn journals(place: &RecoveredOutput, clean: bool) -> Result<Vec<PathBuf>> {
+    let found = files::files_in(&place.state)?;
+    let name =
+        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_journal = |path: &Path| name(path).starts_with("journal-") && name(path).ends_with(".json");
+    let journals: Vec<PathBuf> =
+        found.iter().filter(|file| is_journal(&file.path)).map(|file| file.path.clone()).collect();
+    if clean && journals.is_empty() {
+        let since = table::now().saturating_sub(LONGEST_COMMIT);
+        let old =
+            found.into_iter().filter(|file| name(&file.path).starts_with(STAGED) && file.written < since);
+        files::delete(&old.map(|file| file.path).collect::<Vec<_>>())?;
+    }
+    Ok(journals)
+}
