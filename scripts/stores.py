@@ -96,7 +96,7 @@ class Servers:
         config = {"identities": [{"name": "test", "credentials": [{"accessKey": "test", "secretKey": "testtest"}], "actions": ["Admin", "Read", "Write", "List"]}]}
         (folder / "s3.json").write_text(json.dumps(config))
         self.start([weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder / 'weed'}", "-master.telemetry=false", f"-master.port={master}",
-                    f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={self.s3}", f"-s3.config={folder / 's3.json'}", "-volume.max=20"],
+                    f"-volume.port={volume}", "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={self.s3}", "-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={folder / 's3.json'}", "-volume.max=20"],
                    folder / "weed.log")
         self.start([azurite, "--silent", "--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort", str(self.blob), "--location", folder / "azurite"], folder / "azurite.log")
         try:
@@ -160,6 +160,11 @@ def ask(request):
             # A server that has just started may not be ready inside.
             if e.code < 500 or attempt == 49:
                 raise SystemExit(f"{request.get_method()} {request.full_url}: {e.code} {e.read()[:500]}")
+            time.sleep(0.2)
+        except urllib.error.URLError as e:
+            # A port may be open before the server behind it is.
+            if attempt == 49:
+                raise SystemExit(f"{request.get_method()} {request.full_url}: {e}")
             time.sleep(0.2)
 
 

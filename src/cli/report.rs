@@ -11,6 +11,7 @@ use crate::error::{Error, Result, exit};
 use crate::job::{self, JobSpec, Overrides};
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo, Plan};
 use crate::report::{self, JobText, OutputLink, PageContent, ReportedOutput};
+use crate::store::files;
 use crate::verify::VerifyRequest;
 use clap::Args;
 use serde_json::json;
@@ -66,7 +67,7 @@ impl ReportArgs {
         progress.finish();
         let same = done?;
         if !self.format.is_text() {
-            let bytes = std::fs::metadata(&path).map_or(0, |file| file.len());
+            let bytes = files::size(&path).ok().flatten().unwrap_or(0);
             let json = json!({ "path": path.display().to_string(), "bytes": bytes, "same": same });
             self.format.print(|| json, || ReportDocument::titled(written(&path)))?;
         } else if !self.quiet {
@@ -199,6 +200,6 @@ pub(super) fn pages(spec: &JobSpec, plan: &Plan) -> Result<Vec<String>> {
 
 fn written(path: &Path) -> String {
     // The page has been written, so a failure here is not worth an error.
-    let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    let bytes = files::size(path).ok().flatten().unwrap_or(0);
     format!("{}: a page, {}", path.display(), ui::human_bytes(bytes))
 }

@@ -151,6 +151,10 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::begin_of`], but for those files.
     pub fn begin_adopting(targets: &[Target], named: &NamedPaths) -> Result<Transaction> {
+        if let Some(target) = targets.iter().find(|target| target.is_on_store()) {
+            return Err(Error::job(format!("{} cannot be adopted: it is on a store", target.path.display()))
+                .hint("copy the files to a folder, and adopt that"));
+        }
         Transaction::opened(targets, named)
     }
 
@@ -169,9 +173,7 @@ impl Transaction {
         let held: Vec<PathBuf> = tx.outputs.iter().map(|o| o.place.state.clone()).collect();
         let known = PathsOnDisk::of(named, tx.outputs.iter().map(|output| output.place.clone()));
         // The journal of a commit may lie in any output on a store.
-        for place in known.places_on_stores() {
-            journal::recover_on_store(place, &known, true)?;
-        }
+        journal::recover_on_stores(&known, true)?;
         for output in &mut tx.outputs {
             if output.remote.is_none()
                 && let Recovery::Busy(taken) = journal::recover(&output.place, &held, &known)?
@@ -181,7 +183,26 @@ impl Transaction {
             // Recovery may have put another manifest in place, so it is read only now.
             output.load()?;
         }
+        tx.read_one_state(&known)?;
         Ok(tx)
+    }
+
+    /// Reads outputs on stores again while they seem to be of several runs: no lock keeps a writer from committing between two
+    /// reads.
+    fn read_one_state(&mut self, known: &PathsOnDisk) -> Result<()> {
+        for _ in 0..READS {
+            let remote = self.outputs.iter().any(|output| output.remote.is_some());
+            let mut inputs = self.outputs.iter().map(|output| output.old.as_ref().map(|old| &old.inputs));
+            let first = inputs.next();
+            if !remote || inputs.all(|inputs| Some(inputs) == first) {
+                return Ok(());
+            }
+            journal::recover_on_stores(known, false)?;
+            for output in self.outputs.iter_mut().filter(|output| output.remote.is_some()) {
+                output.load()?;
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of all parts that are finished by now, those among them that are in place as they are.
@@ -403,6 +424,9 @@ impl Transaction {
         Ok(report)
     }
 }
+
+/// How often outputs on stores are read again.
+const READS: usize = 2;
 
 const UNFINISHED: &str =
     "the commit is recorded: remove the cause of this error, and the next run completes it.";
@@ -652,10 +676,7 @@ impl Output {
 /// places that the job does not name.
 pub fn recover(targets: &[Target], named: &NamedPaths) -> Result<()> {
     let known = || PathsOnDisk::of(named, targets.iter().filter_map(|target| target.place().ok()));
-    let known_now = known();
-    for place in known_now.places_on_stores() {
-        journal::recover_on_store(place, &known_now, false)?;
-    }
+    journal::recover_on_stores(&known(), false)?;
     for target in targets.iter().filter(|target| !target.is_on_store()) {
         target.refuse_linked_state()?;
         let state = target.state();

@@ -88,9 +88,7 @@ fn expire_on_store(
     plan_only: bool,
 ) -> Result<Option<ExpiredTable>> {
     let known = PathsOnDisk::of(named, [target.place()?]);
-    for place in known.places_on_stores() {
-        journal::recover_on_store(place, &known, !plan_only)?;
-    }
+    journal::recover_on_stores(&known, !plan_only)?;
     let Some(table) = target.loaded_table()?.filter(LoadedTable::has_ledger) else { return Ok(None) };
     let ledger = target.manifest()?;
     let mut planned = table::expire(&table, rule, table::now())?;

@@ -138,7 +138,13 @@ pub(super) fn commit(
     let journal = Journal { version: VERSION, id, role: JournalRole::Primary(operations) };
     let written = write(&primary.state, &journal);
     // A rename that cannot be made durable may still stand: then the commit is not ours to undo.
-    *committed = written.is_ok() || path_of(&primary.state, &journal.id).exists();
+    let path = path_of(&primary.state, &journal.id);
+    *committed = match written {
+        Ok(()) => true,
+        // Where a store does not answer, it may have the journal.
+        Err(_) if primary.is_on_store() => files::delete(&[path]).is_err(),
+        Err(_) => path.exists(),
+    };
     written?;
     let id = journal.id;
     let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
@@ -204,27 +210,50 @@ pub(super) fn recover(place: &RecoveredOutput, held: &[PathBuf], known: &PathsOn
     }
 }
 
-/// Brings the commits to their end whose journals lie in outputs on a store. What dead writers have staged there goes, if
+/// Brings the commits to their end whose journals lie in outputs on stores. What dead writers have staged there goes, if
 /// `clean`.
 ///
 /// # Errors
 /// As of [`recover`].
-pub(super) fn recover_on_store(place: &RecoveredOutput, known: &PathsOnDisk, clean: bool) -> Result<()> {
-    for path in remote::journals(place, clean)? {
-        // Another command may have brought it to its end in the meantime.
-        let Some(bytes) = files::read(&path)? else { continue };
-        let text = String::from_utf8_lossy(&bytes);
-        let journal: Journal = manifest::parse_versioned(&text, VERSION, "journal", &path)?;
-        let of_this = path_of(&place.state, &journal.id) == path;
-        let JournalRole::Primary(operations) = journal.role else {
-            return Err(astray(place, "is a pointer, and outputs on stores do not have one"));
-        };
-        if !of_this || operations.iter().any(|operations| operations.store.is_none()) {
-            return Err(astray(place, "is not one of an output on a store"));
-        }
-        complete_alone(place, operations, &journal.id, &[], known)?;
+pub(super) fn recover_on_stores(known: &PathsOnDisk, clean: bool) -> Result<()> {
+    let (mut old, mut none) = (vec![], true);
+    for place in known.places_on_stores() {
+        let (journals, staged) = remote::journals(place)?;
+        none &= journals.is_empty();
+        old.extend(staged);
+        journals.iter().try_for_each(|path| recover_journal(place, path, known))?;
     }
-    Ok(())
+    // The journal in one output needs what is staged in the others.
+    if clean && none { files::delete(&old) } else { Ok(()) }
+}
+
+/// Brings the commit to its end whose journal lies at `path` in an output on a store.
+fn recover_journal(place: &RecoveredOutput, path: &Path, known: &PathsOnDisk) -> Result<()> {
+    // Another command may have brought it to its end in the meantime.
+    let Some(bytes) = files::read(path)? else { return Ok(()) };
+    let text = String::from_utf8_lossy(&bytes);
+    let journal: Journal = manifest::parse_versioned(&text, VERSION, "journal", path)?;
+    let of_this = path_of(&place.state, &journal.id) == path;
+    let JournalRole::Primary(operations) = journal.role else {
+        return Err(astray(place, "is a pointer, and outputs on stores do not have one"));
+    };
+    if !of_this || operations.iter().any(|operations| operations.store.is_none()) {
+        return Err(astray(place, "is not one of an output on a store"));
+    }
+    for (place, operations) in checked(place, &operations, known)?.iter().zip(&operations) {
+        let Some(store) = &operations.store else { continue };
+        let Some(missing) = store.missing(place)? else { continue };
+        if !files::is_file(path)? {
+            return Ok(());
+        }
+        return Err(Error::machine(format!(
+            "{} is missing, which {} needs",
+            missing.display(),
+            path.display()
+        ))
+        .hint("it was removed from outside: remove that journal too, and run the job again"));
+    }
+    complete_alone(place, operations, &journal.id, &[], known).map(drop)
 }
 
 fn recover_by_pointer(
@@ -451,8 +480,12 @@ fn complete(
         match put {
             PutSnapshot::Done => is_put = true,
             PutSnapshot::Conflict(error) => {
-                lost.push(number);
                 errors.push(error);
+                lost.push(number);
+                // Commits of one job have one first output: who loses it leaves all others to the one who won.
+                if !is_put {
+                    break;
+                }
             }
         }
     }

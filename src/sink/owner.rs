@@ -6,7 +6,7 @@
 //! other file has by accident. An empty file holds nothing, and is anybody's.
 
 use crate::error::{Error, Result};
-use crate::store::{files, is_on_store};
+use crate::store::{PutCondition, files, is_on_store};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -94,6 +94,11 @@ fn object(head: &str, first: &str, second: &str) -> bool {
 /// # Errors
 /// A job error: something lies there that Highwater did not write as such; a machine error: it cannot be read.
 pub fn may_replace(path: &Path, made: Made) -> Result<()> {
+    if is_on_store(path) {
+        let there = files::read(path)?.unwrap_or_default();
+        let head = &there[..there.len().min(HEAD as usize)];
+        return refuse_other(path, made, head);
+    }
     let there = match path.metadata() {
         Ok(there) => there,
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
@@ -108,8 +113,13 @@ pub fn may_replace(path: &Path, made: Made) -> Result<()> {
     let mut head = vec![];
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.map_err(|e| Error::io("read", path, e))?;
+    refuse_other(path, made, &head)
+}
+
+/// Refuses a file that begins so, if it is not `made`.
+fn refuse_other(path: &Path, made: Made, head: &[u8]) -> Result<()> {
     // An empty file does not hold anything that could be lost.
-    if head.is_empty() || made.begins(&String::from_utf8_lossy(&head)) {
+    if head.is_empty() || made.begins(&String::from_utf8_lossy(head)) {
         return Ok(());
     }
     Err(Error::job(format!(
@@ -126,7 +136,10 @@ pub fn may_replace(path: &Path, made: Made) -> Result<()> {
 /// As [`may_replace`]; a machine error: a folder cannot be made, or no file in it.
 pub fn check(path: &Path, made: Made) -> Result<()> {
     may_replace(path, made)?;
-    beside(path).map(drop)
+    match is_on_store(path) {
+        true => Ok(()),
+        false => beside(path).map(drop),
+    }
 }
 
 /// Puts a whole file in its place; gives whether it was not the same before.
@@ -136,8 +149,11 @@ pub fn check(path: &Path, made: Made) -> Result<()> {
 pub fn put(path: &Path, made: Made, content: &[u8]) -> Result<bool> {
     may_replace(path, made)?;
     // An equal file is not touched, so a second run changes nothing.
-    if fs::read(path).is_ok_and(|before| before == content) {
+    if files::read(path)?.is_some_and(|before| before == content) {
         return Ok(false);
+    }
+    if is_on_store(path) {
+        return files::put(path, content.to_vec(), PutCondition::Always).map(|_| true);
     }
     let mut file = beside(path)?;
     let failed = |e| Error::io("write", path, e);

@@ -22,6 +22,7 @@ use super::snapshot::{self, PutSnapshot};
 use super::stage::{StagedPart, Staging};
 use super::{Manifest, ManifestDraft, OutputReport, manifest};
 use crate::error::{Error, Result};
+use crate::store::files::FoundFile;
 use crate::store::{PutCondition, PutOutcome, files};
 use crate::table::{self, CommitStep, LoadedTable, METADATA, TableFileNames, TableHome, TableShape};
 use serde::{Deserialize, Serialize};
@@ -286,6 +287,21 @@ impl StoreOperations {
         files::delete(&staged.map(|name| place.state.join(name)).collect::<Vec<_>>())
     }
 
+    /// The first staged object that is not there.
+    ///
+    /// # Errors
+    /// The store does not say.
+    pub fn missing(&self, place: &RecoveredOutput) -> Result<Option<PathBuf>> {
+        let of_commit = self.commit.iter().map(|_| &self.staged);
+        for name in self.renames.iter().map(|rename| &rename.staged).chain(of_commit) {
+            let path = place.state.join(name);
+            if !files::is_file(&path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
+
     /// The first name of an object that a commit has no business with.
     pub fn stray<'a>(&'a self, place: &RecoveredOutput) -> Option<&'a str> {
         let is_staged = |name: &str| name.starts_with(STAGED) && !name.contains('/');
@@ -358,22 +374,20 @@ pub(super) fn repair_hint(base: &LoadedTable) -> Result<()> {
     }
 }
 
-/// The journals in the state folder of an output on a store. Staged objects that no commit will take go, if `clean`.
+/// The journals in the state folder of an output on a store, and old staged objects: those that no commit will take, where no
+/// output of the job has a journal.
 ///
 /// # Errors
 /// The store refuses.
-pub(super) fn journals(place: &RecoveredOutput, clean: bool) -> Result<Vec<PathBuf>> {
+pub(super) fn journals(place: &RecoveredOutput) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let found = files::files_in(&place.state)?;
     let name =
         |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let is_journal = |path: &Path| name(path).starts_with("journal-") && name(path).ends_with(".json");
     let journals: Vec<PathBuf> =
         found.iter().filter(|file| is_journal(&file.path)).map(|file| file.path.clone()).collect();
-    if clean && journals.is_empty() {
-        let since = table::now().saturating_sub(LONGEST_COMMIT);
-        let old =
-            found.into_iter().filter(|file| name(&file.path).starts_with(STAGED) && file.written < since);
-        files::delete(&old.map(|file| file.path).collect::<Vec<_>>())?;
-    }
-    Ok(journals)
+    let since = table::now().saturating_sub(LONGEST_COMMIT);
+    let is_old = |file: &FoundFile| name(&file.path).starts_with(STAGED) && file.written < since;
+    let old = found.into_iter().filter(is_old).map(|file| file.path);
+    Ok((journals, old.collect()))
 }

@@ -30,6 +30,13 @@ fn job(out: &str, more: &str) -> String {
 
 const ON_STORE: &str = "s3://bucket/lake";
 
+/// A store with a bucket that has something else in it.
+fn bucket() -> StoreServer {
+    let server = StoreServer::new();
+    server.put("bucket/other", "precious");
+    server
+}
+
 /// A machine that has the log and the job, and nothing else.
 fn machine(out: &str, more: &str) -> Lab {
     let lab = Lab::new();
@@ -103,7 +110,7 @@ fn is_read(asked: &Asked) -> bool {
 
 #[test]
 fn a_store_has_what_the_disk_has_from_any_machine() {
-    let (server, disk) = (StoreServer::new(), machine("out", ""));
+    let (server, disk) = (bucket(), machine("out", ""));
     // Each command of the store runs on a machine that knows nothing of the others.
     let step = |args: &[&str], more: &str| {
         disk.write("job.toml", job("out", more));
@@ -122,14 +129,21 @@ fn a_store_has_what_the_disk_has_from_any_machine() {
     step(&["run", "job.toml"], ", most = \"max(price)\"");
     let logs = |objects: BTreeMap<String, Vec<u8>>| {
         let logs = objects.into_iter().filter(|(name, _)| name.contains("/changes/"));
-        logs.map(|(name, bytes)| (name.replace("lake/", ""), bytes)).collect::<BTreeMap<_, _>>()
+        // They name parts, which have the version of the table behind their hash.
+        let text = |bytes| {
+            (1..9).fold(String::from_utf8(bytes).unwrap(), |text, version| {
+                text.replace(&format!("-{version}.parquet"), ".parquet")
+            })
+        };
+        logs.map(|(name, bytes)| (name.replace("lake/", ""), text(bytes))).collect::<BTreeMap<_, _>>()
     };
-    assert_eq!(logs(server.objects("bucket")), logs(disk.files("out")));
+    let (there, here) = (logs(server.objects("bucket")), logs(disk.files("out")));
+    assert!(there == here && there.len() == 8, "{there:#?}\n{here:#?}");
     for args in [
         &["tables", "job.toml"][..],
         &["verify", "job.toml"],
         &["explain", "job.toml"],
-        &["report", "job.toml", "--out", "page.html"],
+        &["report", "job.toml", "--output", "page.html"],
         &["inspect", "job.toml", "--at", "2024-02-29T00:00:00Z"],
     ] {
         server.asked();
@@ -167,7 +181,7 @@ fn killed(server: &StoreServer, args: &[&str], at: usize, done: bool) {
 
 #[test]
 fn killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings() {
-    let server = StoreServer::new();
+    let server = bucket();
     for args in [&["run", "job.toml"][..], &["backfill", "job.toml", "late.csv"]] {
         let before = server.objects("bucket");
         server.asked();
@@ -177,10 +191,16 @@ fn killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings() {
         for at in 0..count {
             for done in [false, true] {
                 server.restore("bucket", &before);
+                server.asked();
                 killed(&server, args, at, done);
-                ok(on(&server, &machine(ON_STORE, ""), args));
-                assert_eq!(content(&server), wanted, "{args:?}, killed at {at}, done: {done}");
+                // A day later what was staged is old, and a journal still needs it.
+                server.written(if at % 2 == 0 { "2015-10-21" } else { "2099-01-01" });
+                let answer = on(&server, &machine(ON_STORE, ""), args);
+                let request = server.asked().into_iter().filter(|asked| !is_read(asked)).nth(at);
+                assert_eq!(answer.code, 0, "{args:?}, killed at {request:?}, done: {done}: {}", answer.err);
+                assert!(content(&server) == wanted, "{args:?}, killed at {request:?}, done: {done}");
                 let left = server.objects("bucket");
+                server.written("2099-01-01");
                 assert!(!left.keys().any(|name| name.contains("/journal-")), "{left:?}", left = left.keys());
             }
         }
@@ -189,7 +209,7 @@ fn killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings() {
 
 #[test]
 fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_conflict() {
-    let server = StoreServer::new();
+    let server = bucket();
     ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
     let before = server.objects("bucket");
     let args = ["backfill", "job.toml", "late.csv"];
@@ -210,8 +230,8 @@ fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_confl
             });
             let answer = ok(on(&server, &machine(ON_STORE, ""), &args));
             server.fates(|_, _| Fate::Answered);
-            assert_eq!(content(&server), wanted, "{fate:?} at {at}");
-            assert!(answer.err.contains("made again"), "{fate:?} at {at}: {}", answer.err);
+            assert!(content(&server) == wanted, "{fate:?} at {at}");
+            assert!(!answer.err.contains("has committed"), "{fate:?} at {at}: {}", answer.err);
             is_clean(&server);
         }
     }
@@ -219,7 +239,7 @@ fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_confl
 
 #[test]
 fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
-    let server = StoreServer::new();
+    let server = bucket();
     ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
     let (mut all, mut lost) = (LOG.to_string(), 0);
     for round in 0..12 {
@@ -229,17 +249,17 @@ fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
         };
         let write = |writer: usize| {
             let lab = machine(ON_STORE, "");
-            lab.write("late.csv", format!("at,user,code,price\n{}", late(writer)));
+            let file = format!("late-{round}-{writer}.csv");
+            lab.write(&file, format!("at,user,code,price\n{}", late(writer)));
             both.wait();
             let mut tries = 0;
             loop {
-                let answer = on(&server, &lab, &["backfill", "job.toml", "late.csv"]);
+                let answer = on(&server, &lab, &["backfill", "job.toml", &file]);
                 if answer.code == 0 {
                     return tries;
                 }
                 assert_eq!(answer.code, 4, "{}", answer.err);
-                let words = ["has committed to", "are not from the same run"];
-                assert!(words.iter().any(|words| answer.err.contains(words)), "{}", answer.err);
+                assert!(answer.err.contains("has committed to"), "{}", answer.err);
                 tries += 1;
                 assert!(tries < 8, "{}", answer.err);
             }
@@ -259,7 +279,8 @@ fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
         let rows = views.max_by_key(|rows| total(rows)).unwrap().clone();
         (rows, content["days.csv"].clone(), content["codes.jsonl"].clone())
     };
-    assert_eq!(newest(content(&server)), newest(local(&disk)));
+    let (there, here) = (newest(content(&server)), newest(local(&disk)));
+    assert!(there == here, "{there:#?}\n{here:#?}");
     assert!(lost > 0, "no two writers met");
 }
 
@@ -298,7 +319,7 @@ fn a_large_file_is_written_in_parts_and_a_failed_one_leaves_nothing() {
 
 #[test]
 fn an_object_that_was_changed_from_outside_is_noticed() {
-    let server = StoreServer::new();
+    let server = bucket();
     ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
     let right = content(&server);
     let days = server.objects("bucket")["lake/days.csv"].clone();
@@ -317,8 +338,36 @@ fn an_object_that_was_changed_from_outside_is_noticed() {
 }
 
 #[test]
+fn what_a_dead_command_has_staged_goes_a_day_later_and_pages_are_put_whole() {
+    let server = bucket();
+    let paged = |lab: Lab| {
+        let page = "[[output]]\npath = \"s3://bucket/page.html\"\nof = [\"s3://bucket/lake/views\"]\n";
+        lab.write("job.toml", job(ON_STORE, "") + page);
+        lab
+    };
+    ok(on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]));
+    let page = server.objects("bucket")["page.html"].clone();
+    assert!(String::from_utf8(page).unwrap().contains("<html"));
+    let staged = ["lake/views/data/_highwater/staged-x-1", "lake/_highwater/days.csv/staged-x-1"];
+    staged.iter().for_each(|name| server.put(&format!("bucket/{name}"), "left"));
+    let run = || {
+        ok(on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]));
+        let objects = server.objects("bucket");
+        staged.iter().filter(|name| objects.contains_key(**name)).count()
+    };
+    assert_eq!(run(), 2, "another command may be about to need them");
+    server.written("2015-10-21");
+    assert_eq!(run(), 0);
+    // A page takes the place of a page alone.
+    server.put("bucket/page.html", "precious");
+    let answer = on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]);
+    assert_eq!(answer.code, 2, "{}", answer.err);
+    assert!(answer.err.contains("refusing to replace s3://bucket/page.html"), "{}", answer.err);
+}
+
+#[test]
 fn what_cannot_be_on_a_store_is_refused_by_name() {
-    let (server, lab) = (StoreServer::new(), machine("out", ""));
+    let (server, lab) = (bucket(), machine("out", ""));
     let of = |outputs: &str| format!("[source]\npath = \"log/*.csv\"\ntime = \"at\"\n{outputs}");
     for (outputs, words) in [
         (
@@ -350,16 +399,16 @@ fn what_cannot_be_on_a_store_is_refused_by_name() {
     let answer = on(&server, &lab, &["run", "job.toml"]);
     assert_eq!(answer.code, 2, "{}", answer.err);
     for words in
-        ["refusing to replace s3://bucket/lake/days.csv", "which Highwater did not write (precious.txt)"]
+        ["refusing to replace s3://bucket/lake/days.csv", "files that Highwater did not write (precious.txt)"]
     {
         assert!(answer.err.contains(words), "{}", answer.err);
     }
-    assert_eq!(server.objects("bucket").len(), 2);
+    assert_eq!(server.objects("bucket").len(), 3);
 }
 
 #[test]
 fn a_table_on_a_store_is_an_input() {
-    let (server, writer) = (StoreServer::new(), machine(ON_STORE, ""));
+    let (server, writer) = (bucket(), machine(ON_STORE, ""));
     ok(on(&server, &writer, &["run", "job.toml"]));
     ok(on(&server, &writer, &["backfill", "job.toml", "late.csv"]));
     let lab = Lab::new();
@@ -378,7 +427,7 @@ fn a_table_on_a_store_is_an_input() {
         ok(read(path, snapshot));
         lab.text("out/n.csv")
     };
-    let (old, new) = ("code,n\n,1\nA,3\nB,1\nC,1\n", "code,n\n,1\nA,4\nB,1\nC,2\n");
+    let (old, new) = ("code,n\nA,3\nB,1\nC,1\n,1\n", "code,n\nA,4\nB,1\nC,2\n,1\n");
     assert_eq!(sums("s3://bucket/lake/views", ""), new);
     assert_eq!(sums("s3://bucket/lake/views/", ""), new);
     assert_eq!(sums("s3://bucket/lake/views/metadata/v1.metadata.json", ""), old);
@@ -406,6 +455,8 @@ fn a_table_on_a_store_is_an_input() {
     server.put("bucket/delta/_delta_log/00000000000000000001.json", more);
     let all = sums("s3://bucket/delta", "");
     assert_ne!(sums("s3://bucket/delta", "snapshot = \"0\"\n"), all);
+    // A run over the log and the late file has the rows that the table has by now.
+    writer.write("log/2.csv", LATE);
     ok(on(
         &server,
         &writer,
@@ -449,11 +500,11 @@ fn a_listing_of_50_000_objects_takes_a_request_for_each_1_000() {
     }
     lab.write(
         "job.toml",
-        "[source]\npath = \"s3://bucket/log\"\ntime = \"at\"\n[[output]]\npath = \"out/n.csv\"\nselect = { n = \"count(*)\" }\n",
+        "[source]\npath = \"s3://bucket/log/**/7.csv\"\ntime = \"at\"\n[[output]]\npath = \"out/n.csv\"\nselect = { n = \"count(*)\" }\n",
     );
     let answer = ok(on(&server, &lab, &["explain", "job.toml"]));
     let asked = server.asked();
     let lists = asked.iter().filter(|asked| asked.what == "list").count();
     assert!(lists <= 50 + 12, "{lists}: {}", answer.out);
-    assert!(asked.len() < 50 + 100, "{}", asked.len());
+    assert!(asked.len() <= 50 + 16, "{}", asked.len());
 }

@@ -77,6 +77,8 @@ pub struct State {
     stopped: AtomicBool,
     /// Objects of a page of a listing.
     page: AtomicUsize,
+    /// When objects were written, as listings tell it.
+    written: Mutex<&'static str>,
 }
 
 impl StoreServer {
@@ -92,6 +94,7 @@ impl StoreServer {
             most_in_flight: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
             page: AtomicUsize::new(PAGE),
+            written: Mutex::new("2099-01-01"),
         });
         let shared = state.clone();
         std::thread::spawn(move || {
@@ -129,6 +132,11 @@ impl StoreServer {
     /// How many uploads were begun and neither ended nor taken back.
     pub fn open_uploads(&self) -> usize {
         self.state.uploads.lock().unwrap().len()
+    }
+
+    /// Has all objects look as if they were written on this day.
+    pub fn written(&self, day: &'static str) {
+        *self.state.written.lock().unwrap() = day;
     }
 
     /// Has pages of listings so many objects.
@@ -299,7 +307,7 @@ fn answer(state: &State, request: &FullRequest, fate: &Fate) -> Said {
         if !objects.keys().any(|name| name.starts_with(&format!("{bucket}/"))) {
             return refused(404, "NoSuchBucket");
         }
-        let body = listing(&objects, bucket, query, state.page.load(Ordering::SeqCst)).into_bytes();
+        let body = listing(&objects, bucket, query, state).into_bytes();
         return Said {
             status: 200,
             headers: vec![("Content-Type", "application/xml".into())],
@@ -334,8 +342,9 @@ fn listing(
     objects: &BTreeMap<String, Vec<u8>>,
     bucket: &str,
     query: &BTreeMap<String, String>,
-    page: usize,
+    state: &State,
 ) -> String {
+    let (page, written) = (state.page.load(Ordering::SeqCst), *state.written.lock().unwrap());
     let text = |name: &str| query.get(name).cloned().unwrap_or_default();
     let (prefix, delimiter, token) = (text("prefix"), text("delimiter"), text("continuation-token"));
     let most = text("max-keys").parse().unwrap_or(page).min(page);
@@ -366,7 +375,7 @@ fn listing(
         match folder {
             Some(folder) => drop(folders.insert(folder)),
             None => contents.push_str(&format!(
-                "<Contents><Key>{}</Key><LastModified>2015-10-21T07:28:00.000Z</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
+                "<Contents><Key>{}</Key><LastModified>{written}T07:28:00.000Z</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>",
                 escaped(key),
                 escaped(&etag(bytes)),
                 bytes.len()

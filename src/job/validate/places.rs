@@ -53,11 +53,6 @@ impl WrittenKind {
         self.is_folder() || self == WrittenKind::File
     }
 
-    /// The name of several.
-    fn plural(self) -> &'static str {
-        if self == WrittenKind::Page { "pages" } else { self.name() }
-    }
-
     /// Whether it is a folder.
     fn is_folder(self) -> bool {
         matches!(self, WrittenKind::Folder | WrittenKind::Table)
@@ -176,14 +171,14 @@ fn refused_on_store(one: &WrittenPath) -> Option<Error> {
         );
     }
     match one.what {
-        WrittenKind::Table | WrittenKind::File => None,
+        WrittenKind::Table | WrittenKind::File | WrittenKind::Page => None,
         WrittenKind::Folder => Some(
             error("a folder of files on a store")
                 .hint("a store has no rename, so readers could see half of a change")
                 .hint("write a table, `table = \"iceberg\"`, or one file, such as `report.csv`"),
         ),
-        WrittenKind::Late | WrittenKind::Rejects | WrittenKind::Page | WrittenKind::Answers => Some(
-            error(&format!("{} are written to the disk", one.what.plural()))
+        WrittenKind::Late | WrittenKind::Rejects | WrittenKind::Answers => Some(
+            error(&format!("{} are written to the disk", one.what.name()))
                 .hint("write to the disk, and copy that"),
         ),
     }
