@@ -1,5 +1,6 @@
 """Iceberg tables in a REST catalog, with Iceberg's own Java library as the catalog and PyIceberg as the reader; and tables whose
-catalog is the folder, on which Java and Sail delete rows. Then the same commands with the catalog and the store of SeaweedFS.
+catalog is the folder, on which Java and Sail delete rows. Then the same commands with
+files and metadata on the store of SeaweedFS, where scripts/stores.py has put that.
 
     python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow,pyiceberg-core]' && V/bin/pip install --no-deps bodo-iceberg-connector
     V/bin/pip install pysail pyspark-client      # optional: without them Sail is left out
@@ -24,6 +25,7 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 from pyiceberg.catalog import load_catalog
 
@@ -73,9 +75,9 @@ def both(*args):
         highwater(*(job if arg == "JOB" else arg for arg in args))
 
 
-def jobs(uri, more="", out="lake", namespace="lake.deep", warehouse=""):
+def jobs(uri, more="", out="lake"):
     def table(name):
-        where = f'catalog = {{ uri = "{uri}", table = "{namespace}.{name}"{warehouse} }}' if uri else ""
+        where = f'catalog = {{ uri = "{uri}", table = "lake.deep.{name}" }}' if uri else ""
         return f'table = "iceberg"\n{where}'
 
     tables = {name: table(name) for name in TABLES}
@@ -133,9 +135,9 @@ class Java:
             fail(f"Java: {' '.join(args)}: {done.stdout}{done.stderr}")
         return done.stdout.split()
 
-    def serve(self):
+    def serve(self, *store):
         at = port()
-        server = subprocess.Popen(["java", "-cp", self.path, "IcebergJava", "serve", str(at), os.getcwd() + "/warehouse"], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(["java", "-cp", self.path, "IcebergJava", "serve", str(at), os.getcwd() + "/warehouse", *store], stdout=subprocess.PIPE, text=True)
         if server.stdout.readline().strip() != "serving":
             fail("the catalog does not start")
         return server, f"http://127.0.0.1:{at}"
@@ -200,8 +202,8 @@ def in_a_catalog(java):
         server.kill()
 
 
-def in_seaweedfs():
-    """A catalog that writes its metadata to a store, where the files of the tables lie too."""
+def on_a_store(java):
+    """The catalog writes its metadata to a store, where the files of the tables are too."""
     weed = Path(os.environ.get("HIGHWATER_STORES", Path.home() / ".cache/highwater-stores"), "seaweedfs/bin/weed")
     if not weed.exists():
         print(f"SeaweedFS is left out: scripts/stores.py puts it at {weed}")
@@ -209,28 +211,29 @@ def in_seaweedfs():
     shutil.rmtree("lake", ignore_errors=True), shutil.rmtree("plain", ignore_errors=True)
     os.makedirs("weed")
     Path("s3.json").write_text(json.dumps({"identities": [{"name": "test", "credentials": [{"accessKey": "test", "secretKey": "testtest"}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}))
-    master, volume, filer, s3, rest = (port() for _ in range(5))
-    server = subprocess.Popen([weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=weed", "-master.telemetry=false", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=20",
-                               "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", f"-s3.port.iceberg={rest}", "-s3.config=s3.json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    master, volume, filer, s3 = (port() for _ in range(4))
+    running = [subprocess.Popen([weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=weed", "-master.telemetry=false", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=20",
+                                 "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", "-s3.config=s3.json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)]
+    variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1", "HIGHWATER_CATALOG_TOKEN": "let-me-in"}
     try:
         for _ in range(60):
             with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", rest)) == 0:
+                if probe.connect_ex(("127.0.0.1", s3)) == 0:
                     break
             time.sleep(0.5)
-        made = subprocess.run([weed, "shell", f"-master=127.0.0.1:{master}"], input="s3tables.bucket -create -name ice -account admin\n", capture_output=True, text=True, timeout=60)
-        if "bucket/ice" not in made.stdout:
-            fail(f"SeaweedFS does not make a bucket for tables: {made.stdout}{made.stderr}")
-        variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1", "HIGHWATER_CATALOG_CREDENTIAL": "test:testtest"}
+        store = pyarrow.fs.S3FileSystem(access_key="test", secret_key="testtest", region="us-east-1", endpoint_override=variables["AWS_ENDPOINT_URL"], allow_bucket_creation=True)
+        store.create_dir("bucket")
         os.environ.update(variables)
-        uri = f"http://127.0.0.1:{rest}"
-        catalog = load_catalog("w", **{"type": "rest", "uri": uri, "warehouse": "s3://ice", "credential": "test:testtest", "s3.endpoint": variables["AWS_ENDPOINT_URL"],
-                                       "s3.access-key-id": "test", "s3.secret-access-key": "testtest", "s3.region": "us-east-1"})
-        checks = Checks(catalog, ("lake",), "SeaweedFS, on its store")
-        checks.commands(lambda more: jobs(uri, more, "s3://ice/lake", "lake", ', warehouse = "s3://ice"'))
+        server, uri = java.serve(variables["AWS_ENDPOINT_URL"])
+        running.append(server)
+        catalog = load_catalog("w", **{"type": "rest", "uri": uri, "token": "let-me-in", "s3.endpoint": variables["AWS_ENDPOINT_URL"], "s3.access-key-id": "test",
+                                       "s3.secret-access-key": "testtest", "s3.region": "us-east-1"})
+        checks = Checks(catalog, ("lake", "deep"), "Iceberg's Java library, on the store of SeaweedFS")
+        checks.commands(lambda more: jobs(uri, more, "s3://bucket/lake"))
     finally:
-        server.kill()
-        for name in ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "HIGHWATER_CATALOG_CREDENTIAL"]:
+        for process in running:
+            process.kill()
+        for name in variables:
             os.environ.pop(name, None)
 
 
@@ -346,7 +349,7 @@ def main():
         in_a_catalog(java)
         in_a_folder(java)
         by_sail()
-        in_seaweedfs()
+        on_a_store(java)
     finally:
         os.chdir("/")
         shutil.rmtree(home)
