@@ -1,5 +1,6 @@
 """Iceberg tables in a REST catalog, with Iceberg's own Java library as the catalog and PyIceberg as the reader; and tables whose
-catalog is the folder, on which Java and Sail delete rows.
+catalog is the folder, on which Java and Sail delete rows. Then the same commands with
+files and metadata on the store of SeaweedFS, where scripts/stores.py has put that.
 
     python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow,pyiceberg-core]' && V/bin/pip install --no-deps bodo-iceberg-connector
     V/bin/pip install pysail pyspark-client      # optional: without them Sail is left out
@@ -14,6 +15,7 @@ import glob
 import importlib.util
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -23,6 +25,7 @@ import time
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs
 import pyarrow.parquet as pq
 from pyiceberg.catalog import load_catalog
 
@@ -42,7 +45,7 @@ path = "{out}/events"
 partition_by = ["date", "hour"]
 
 [[output]]
-path = "{out}/archive"
+path = "{archive}"
 archive = true
 
 [[output]]
@@ -72,14 +75,14 @@ def both(*args):
         highwater(*(job if arg == "JOB" else arg for arg in args))
 
 
-def jobs(uri, more=""):
+def jobs(uri, more="", out="lake"):
     def table(name):
         where = f'catalog = {{ uri = "{uri}", table = "lake.deep.{name}" }}' if uri else ""
         return f'table = "iceberg"\n{where}'
 
     tables = {name: table(name) for name in TABLES}
-    Path("table.toml").write_text(JOB.format(out="lake", more=more, **tables))
-    Path("plain.toml").write_text(JOB.format(out="plain", more=more, **{name: "" for name in TABLES}))
+    Path("table.toml").write_text(JOB.format(out=out, archive="lake/archive", more=more, **tables))
+    Path("plain.toml").write_text(JOB.format(out="plain", archive="plain/archive", more=more, **{name: "" for name in TABLES}))
 
 
 def write_logs():
@@ -132,26 +135,27 @@ class Java:
             fail(f"Java: {' '.join(args)}: {done.stdout}{done.stderr}")
         return done.stdout.split()
 
-    def serve(self):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        server = subprocess.Popen(["java", "-cp", self.path, "IcebergJava", "serve", str(port), os.getcwd() + "/warehouse"], stdout=subprocess.PIPE, text=True)
+    def serve(self, *store):
+        at = port()
+        server = subprocess.Popen(["java", "-cp", self.path, "IcebergJava", "serve", str(at), os.getcwd() + "/warehouse", *store], stdout=subprocess.PIPE, text=True)
         if server.stdout.readline().strip() != "serving":
             fail("the catalog does not start")
-        return server, f"http://127.0.0.1:{port}"
+        return server, f"http://127.0.0.1:{at}"
 
 
 class Checks:
-    def __init__(self, catalog):
-        self.catalog = catalog
+    def __init__(self, catalog, namespace, who):
+        self.catalog, self.namespace, self.who = catalog, namespace, who
         self.snapshots = 0
+
+    def table(self, name):
+        return self.catalog.load_table((*self.namespace, name))
 
     def now(self, what, more=1):
         """Each table has the rows of the plain folder, by so many more snapshots."""
         self.snapshots += more
         for name in TABLES:
-            table = self.catalog.load_table(("lake", "deep", name))
+            table = self.table(name)
             want = plain(name)
             columns = [field.name for field in table.schema().fields]
             have, rows = ordered(table.scan().to_arrow(), columns), ordered(want, columns)
@@ -159,29 +163,36 @@ class Checks:
                 fail(f"{what}: {name}: {len(have)} rows, and not {len(rows)}; {[pair for pair in zip(have, rows) if pair[0] != pair[1]][:3]}")
             if len(table.metadata.snapshots) != self.snapshots:
                 fail(f"{what}: {name} has {len(table.metadata.snapshots)} snapshots, and not {self.snapshots}")
-        print(f"{what}: PyIceberg reads {len(TABLES)} tables alike, through the catalog of Iceberg's Java library")
+        print(f"{what}: PyIceberg reads {len(TABLES)} tables alike, through the catalog of {self.who}")
+
+    def commands(self, job):
+        """Each command, and what it has to leave; `job` writes the jobs."""
+        job("")
+        both("run", "JOB")
+        self.now("run")
+        both("run", "JOB")
+        self.now("run again", 0)
+        both("backfill", "JOB", "late/late.csv")
+        self.now("backfill")
+        both("backfill", "JOB", "late/late.csv", "--retract")
+        self.now("retraction")
+        # The edit is of one output: the other gets no snapshot.
+        job(', most = "max(price)"')
+        both("run", "JOB")
+        highwater("expire", "table.toml", "--older-than", "0d")
+        self.snapshots = 1
+        self.now("edit and expiry", 0)
+        both("run", "JOB")
+        self.now("after an expiry", 0)
 
 
 def in_a_catalog(java):
     server, uri = java.serve()
     try:
         os.environ["HIGHWATER_CATALOG_CREDENTIAL"] = "me:secret"
-        checks = Checks(load_catalog("c", type="rest", uri=uri, token="let-me-in"))
-        jobs(uri)
-        both("run", "JOB")
-        checks.now("run")
-        both("run", "JOB")
-        checks.now("run again", 0)
-        both("backfill", "JOB", "late/late.csv")
-        checks.now("backfill")
-        both("backfill", "JOB", "late/late.csv", "--retract")
-        checks.now("retraction")
-        # The edit is of one output: the other gets no snapshot.
-        jobs(uri, ', most = "max(price)"')
-        both("run", "JOB")
-        highwater("expire", "table.toml", "--older-than", "0d")
-        checks.snapshots = 1
-        checks.now("edit and expiry", 0)
+        catalog = load_catalog("c", type="rest", uri=uri, token="let-me-in")
+        checks = Checks(catalog, ("lake", "deep"), "Iceberg's Java library")
+        checks.commands(lambda more: jobs(uri, more))
         read_back(uri)
         meddled(checks)
         for path in Path(".").rglob("*"):
@@ -189,6 +200,54 @@ def in_a_catalog(java):
                 fail(f"{path} has a credential")
     finally:
         server.kill()
+
+
+def on_a_store(java):
+    """The catalog writes its metadata to a store, where the files of the tables are too."""
+    weed = Path(os.environ.get("HIGHWATER_STORES", Path.home() / ".cache/highwater-stores"), "seaweedfs/bin/weed")
+    if not weed.exists():
+        print(f"SeaweedFS is left out: scripts/stores.py puts it at {weed}")
+        return
+    shutil.rmtree("lake", ignore_errors=True), shutil.rmtree("plain", ignore_errors=True)
+    os.makedirs("weed")
+    Path("s3.json").write_text(json.dumps({"identities": [{"name": "test", "credentials": [{"accessKey": "test", "secretKey": "testtest"}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}))
+    master, volume, filer, s3 = (port() for _ in range(4))
+    running = [subprocess.Popen([weed, "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-dir=weed", "-master.telemetry=false", f"-master.port={master}", f"-volume.port={volume}", "-volume.max=20",
+                                 "-filer", f"-filer.port={filer}", "-s3", f"-s3.port={s3}", "-s3.config=s3.json"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)]
+    variables = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{s3}", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "testtest", "AWS_REGION": "us-east-1", "HIGHWATER_CATALOG_TOKEN": "let-me-in"}
+    try:
+        for _ in range(60):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", s3)) == 0:
+                    break
+            time.sleep(0.5)
+        store = pyarrow.fs.S3FileSystem(access_key="test", secret_key="testtest", region="us-east-1", endpoint_override=variables["AWS_ENDPOINT_URL"], allow_bucket_creation=True)
+        store.create_dir("bucket")
+        os.environ.update(variables)
+        server, uri = java.serve(variables["AWS_ENDPOINT_URL"])
+        running.append(server)
+        catalog = load_catalog("w", **{"type": "rest", "uri": uri, "token": "let-me-in", "s3.endpoint": variables["AWS_ENDPOINT_URL"], "s3.access-key-id": "test",
+                                       "s3.secret-access-key": "testtest", "s3.region": "us-east-1"})
+        checks = Checks(catalog, ("lake", "deep"), "Iceberg's Java library, on the store of SeaweedFS")
+        checks.commands(lambda more: jobs(uri, more, "s3://bucket/lake"))
+    finally:
+        for process in running:
+            process.kill()
+        for name in variables:
+            os.environ.pop(name, None)
+
+
+def port():
+    # SeaweedFS takes the port 10,000 higher too.
+    while True:
+        at = random.randrange(20000, 50000)
+        try:
+            for one in (at, at + 10000):
+                with socket.socket() as free:
+                    free.bind(("127.0.0.1", one))
+            return at
+        except OSError:
+            continue
 
 
 def read_back(uri):
@@ -202,7 +261,7 @@ def read_back(uri):
 
 def meddled(checks):
     """PyIceberg deletes rows through the catalog; the next run refuses, and after its roll back goes on."""
-    table = checks.catalog.load_table(("lake", "deep", "views"))
+    table = checks.table("views")
     ours = table.metadata.current_snapshot_id
     table.delete("code == 'AB7'")
     text = highwater("run", "table.toml", code=4)
@@ -216,8 +275,8 @@ def meddled(checks):
         manage.rollback_to_snapshot(ours)
     both("backfill", "JOB", "late/late.csv")
     for name in TABLES:
-        columns = [field.name for field in checks.catalog.load_table(("lake", "deep", name)).schema().fields]
-        have = ordered(checks.catalog.load_table(("lake", "deep", name)).scan().to_arrow(), columns)
+        columns = [field.name for field in checks.table(name).schema().fields]
+        have = ordered(checks.table(name).scan().to_arrow(), columns)
         if have != ordered(plain(name), columns):
             fail(f"after a roll back: {name} has other rows than the plain folder")
     print("PyIceberg: its delete is named and not written over; after its roll back a backfill goes on")
@@ -290,6 +349,7 @@ def main():
         in_a_catalog(java)
         in_a_folder(java)
         by_sail()
+        on_a_store(java)
     finally:
         os.chdir("/")
         shutil.rmtree(home)

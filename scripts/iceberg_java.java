@@ -1,7 +1,7 @@
 // Apache Iceberg's own Java library, for scripts/catalogs.py: a REST catalog over files, and programs
 // that change tables. Compiled and run with the jars of the PyPI package bodo-iceberg-connector:
 //
-//   java … IcebergJava serve PORT WAREHOUSE         a catalog, until it is ended
+//   java … IcebergJava serve PORT WAREHOUSE [STORE] a catalog, until it is ended; its metadata is on the disk, or on the S3 at STORE
 //   java … IcebergJava current FOLDER               the current snapshot of a table whose catalog is the folder
 //   java … IcebergJava files FOLDER                 how many files it has
 //   java … IcebergJava delete FOLDER FROM UNTIL     rows whose time `at` is from here until there go, in microseconds
@@ -25,6 +25,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executors;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.iceberg.*;
+import org.apache.iceberg.aws.s3.S3FileIO;
 import org.apache.iceberg.catalog.*;
 import org.apache.iceberg.exceptions.*;
 import org.apache.iceberg.expressions.Expression;
@@ -41,7 +42,7 @@ import org.apache.iceberg.rest.responses.ErrorResponse;
 class IcebergJava {
   public static void main(String[] args) throws Exception {
     switch (args[0]) {
-      case "serve" -> serve(Integer.parseInt(args[1]), args[2]);
+      case "serve" -> serve(Integer.parseInt(args[1]), args[2], args.length > 3 ? args[3] : "");
       case "current" -> System.out.println(table(args).currentSnapshot().snapshotId());
       case "files" -> {
         int files = 0;
@@ -68,12 +69,12 @@ class IcebergJava {
 
   static final ObjectMapper JSON = new ObjectMapper();
 
-  static void serve(int port, String warehouse) throws Exception {
+  static void serve(int port, String warehouse, String store) throws Exception {
     JSON.setVisibility(PropertyAccessor.FIELD, JsonAutoDetect.Visibility.ANY);
     JSON.configure(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, false);
     JSON.setPropertyNamingStrategy(new PropertyNamingStrategies.KebabCaseStrategy());
     RESTSerializers.registerAll(JSON);
-    Files catalog = new Files(warehouse);
+    Files catalog = new Files(warehouse, store);
     HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", port), 0);
     server.setExecutor(Executors.newFixedThreadPool(4));
     server.createContext("/", exchange -> {
@@ -146,8 +147,15 @@ class IcebergJava {
     final String warehouse;
     final FileIO io;
 
-    Files(String warehouse) {
+    Files(String warehouse, String store) {
       this.warehouse = warehouse;
+      if (!store.isEmpty()) {
+        S3FileIO s3 = new S3FileIO();
+        s3.initialize(Map.of("s3.endpoint", store, "s3.access-key-id", "test", "s3.secret-access-key", "testtest", "s3.path-style-access", "true", "client.region", "us-east-1"));
+        io = s3;
+        initialize("files", Map.of());
+        return;
+      }
       Configuration configuration = new Configuration();
       configuration.set("fs.file.impl", "org.apache.hadoop.fs.RawLocalFileSystem");
       io = new HadoopFileIO(configuration);

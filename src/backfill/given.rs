@@ -207,7 +207,9 @@ impl BackfillInput {
         let tables: HashMap<PathBuf, &String> =
             of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
         let late = LateOutput::of(spec)?;
-        let (paths, notes) = expanded(&request.files, format, inputs)?;
+        let files = request.files.iter().map(|file| late.as_ref().map_or(file, |late| late.file_of(file)));
+        let files: Vec<PathBuf> = files.cloned().collect();
+        let (paths, notes) = expanded(&files, format, inputs)?;
         given.notes.extend(notes);
         for path in paths {
             // A file that is taken out may be gone from the disk, so it is not opened here.
@@ -440,6 +442,8 @@ impl BackfillInput {
 /// The late output of a job.
 struct LateOutput {
     path: PathBuf,
+    /// Its folder, where it is a table that has a file.
+    folder: Option<PathBuf>,
     /// The hash of its file, if its manifest is there.
     hash: Option<String>,
 }
@@ -448,14 +452,20 @@ impl LateOutput {
     fn of(spec: &JobSpec) -> Result<Option<LateOutput>> {
         let Some(target) = job::late_target(spec) else { return Ok(None) };
         let manifest = target.manifest()?;
-        let path = match manifest.as_ref().and_then(|manifest| manifest.parts.first()) {
+        let (path, folder) = match manifest.as_ref().and_then(|manifest| manifest.parts.first()) {
             // The file of a table has the name of its content.
-            Some(part) if target.is_table() => target.root().join(&part.path),
-            _ => target.path,
+            Some(part) if target.is_table() => (target.root().join(&part.path), Some(target.path)),
+            _ => (target.path, None),
         };
         // Hashes of inputs carry the name of the algorithm, and those of parts do not.
         let hash = manifest.and_then(|manifest| Some(format!("xxh3:{}", manifest.parts.first()?.hash)));
-        Ok(Some(LateOutput { path, hash }))
+        Ok(Some(LateOutput { path, folder, hash }))
+    }
+
+    /// The file that is meant by `given`, which may be the folder of the table.
+    fn file_of<'a>(&'a self, given: &'a PathBuf) -> &'a PathBuf {
+        let is_table = self.folder.as_ref().is_some_and(|folder| whole(folder) == whole(given));
+        if is_table { &self.path } else { given }
     }
 
     fn is_keyed(&self) -> bool {

@@ -10,7 +10,7 @@ use super::journal::{self, Recovery};
 use super::lock::Lock;
 use super::place::STAGING;
 use super::remote::{self, put_version as put_on_store};
-use super::snapshot::{self, PutSnapshot, metadata_below, put_request, put_version};
+use super::snapshot::{PutSnapshot, ask_catalog, metadata_below, put_request, put_version};
 use super::{Target, TargetKind, failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::store::{PutCondition, files};
@@ -117,7 +117,7 @@ fn expire_on_store(
         Some(CommitStep::Version(version, bytes)) => {
             put_on_store(&target.path, format, bytes, version, &mut false)?
         }
-        Some(CommitStep::Request(bytes)) => snapshot::request(&place, format, &bytes)?,
+        Some(CommitStep::Request(bytes)) => ask_catalog(&place, format, &bytes)?,
         Some(CommitStep::Stays(_)) | None => PutSnapshot::Done,
     };
     if let PutSnapshot::Conflict(error) = put {

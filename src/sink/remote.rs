@@ -7,8 +7,8 @@
 //! ```
 //! # Contract
 //! * A store has no lock and no rename. All that readers cannot see is put first. Then one put with a condition is the commit
-//!   of an output: `metadata/vN.metadata.json` of a table if there is none, the manifest of a file if it is the one that was
-//!   read. So of two writers one wins.
+//!   of an output: `metadata/vN.metadata.json` of a table if there is none, or a request to its catalog; the manifest of a file
+//!   if it is the one that was read. So of two writers one wins.
 //! * A commit of one table is that put alone. Another one has a journal, whose put is the commit point: what it says is done
 //!   by who wrote it, and by the next command that meets it. Doing it twice changes nothing.
 //! * Names of parts and states end in the version that the commit makes, so that a name never comes back: who removes old ones
@@ -263,7 +263,7 @@ impl StoreOperations {
                 put_version(folder, self.format, content.into(), *version, committed)
             }
             StoreCommit::Request => {
-                let put = snapshot::request(place, self.format, &content)?;
+                let put = snapshot::ask_catalog(place, self.format, &content)?;
                 *committed |= matches!(put, PutSnapshot::Done);
                 Ok(put)
             }

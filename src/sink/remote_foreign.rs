@@ -4,7 +4,7 @@ use super::place::{Target, TargetKind};
 use super::remote_names::is_part_name;
 use super::{STATE_FOLDER, manifest};
 use crate::error::{Error, Result};
-use crate::store::files;
+use crate::store::files::{self, FoundFile};
 use crate::table::{CatalogTable, TableFormat};
 use std::path::Path;
 
@@ -32,18 +32,25 @@ pub(super) fn refuse(target: &Target) -> Result<()> {
                     path.display()
                 ))
                 .hint(hint)),
-                None => match files::files_below(path)?
-                    .iter()
-                    .find(|file| !may_be_ours(kind.format, path, &file.path))
-                {
-                    None => Ok(()),
-                    Some(file) => Err(Error::job(format!(
-                        "refusing to write into {}, which contains files that Highwater did not write ({})",
-                        path.display(),
-                        file.path.strip_prefix(path).unwrap_or(&file.path).display()
-                    ))
-                    .hint(hint)),
-                },
+                None => {
+                    let found = files::files_below(path)?;
+                    target.refuse_note_of_another(found.iter().map(|file| file.path.as_path()))?;
+                    let is_note = |file: &FoundFile| {
+                        let name = file.path.file_name().and_then(|name| name.to_str());
+                        name.is_some_and(CatalogTable::is_note)
+                    };
+                    // Where the catalog has refused a first commit, its files are there.
+                    let foreign = found.iter().find(|file| !may_be_ours(kind.format, path, &file.path));
+                    match foreign.filter(|_| !found.iter().any(is_note)) {
+                        None => Ok(()),
+                        Some(file) => Err(Error::job(format!(
+                            "refusing to write into {}, which contains files that Highwater did not write ({})",
+                            path.display(),
+                            file.path.strip_prefix(path).unwrap_or(&file.path).display()
+                        ))
+                        .hint(hint)),
+                    }
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a commit does to a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,18 +122,9 @@ pub(super) fn plan(
     };
     let now: Vec<TableFile> = parts.iter().map(file).collect();
     let begun = match (base, &place.catalog) {
-        (None, Some(catalog)) => Some(table::begin_in_catalog(catalog, folder, shape)?),
+        (None, Some(catalog)) => Some(begin(catalog, folder, shape)?),
         _ => None,
     };
-    if begun.is_some()
-        && table::column_ids(folder, begun.as_ref(), shape)? != table::column_ids(folder, None, shape)?
-    {
-        // The ids stand in the parts, which are written.
-        return Err(Error::machine(format!(
-            "the catalog gives the columns of {} ids of its own",
-            folder.display()
-        )));
-    }
     let base = base.or(begun.as_ref());
     let parts = (&before, now.as_slice());
     let mut change = table::plan_commit(folder, base, shape, parts, &manifest.to_json(), table::now())?;
@@ -143,6 +135,18 @@ pub(super) fn plan(
     let note = begun.as_ref().and(place.catalog.as_ref()).map(|catalog| catalog.note());
     change.files.splice(0..0, note);
     Ok(change)
+}
+
+/// Has a catalog begin a table, whose columns have the ids that stand in parts which are written.
+fn begin(catalog: &Arc<CatalogTable>, folder: &Path, shape: &TableShape) -> Result<TableInPlace> {
+    let begun = table::begin_in_catalog(catalog, folder, shape)?;
+    match table::column_ids(folder, Some(&begun), shape)? == table::column_ids(folder, None, shape)? {
+        true => Ok(begun),
+        false => Err(Error::machine(format!(
+            "the catalog gives the columns of {} ids of its own",
+            folder.display()
+        ))),
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -262,14 +266,18 @@ pub(super) fn put_request(
     format: TableFormat,
     staged: &Path,
 ) -> Result<PutSnapshot> {
-    request(place, format, &fs::read(staged).map_err(|e| Error::io("read", staged, e))?)
+    ask_catalog(place, format, &fs::read(staged).map_err(|e| Error::io("read", staged, e))?)
 }
 
 /// As [`put_request`], of a request that has been read.
 ///
 /// # Errors
 /// Whether the table has the commit is not known.
-pub(super) fn request(place: &RecoveredOutput, format: TableFormat, request: &[u8]) -> Result<PutSnapshot> {
+pub(super) fn ask_catalog(
+    place: &RecoveredOutput,
+    format: TableFormat,
+    request: &[u8],
+) -> Result<PutSnapshot> {
     let request = serde_json::from_slice(request)
         .map_err(|e| Error::fault("a staged request is not JSON").caused_by(e))?;
     let catalog = place.catalog.as_ref().ok_or_else(|| {

@@ -96,6 +96,25 @@ impl Target {
         }
     }
 
+    /// Refuses a table that another catalog has, as one of the files `names` of the metadata tells.
+    pub(super) fn refuse_note_of_another<'a>(&self, names: impl Iterator<Item = &'a Path>) -> Result<()> {
+        let own = self.catalog().map(|catalog| catalog.note().0);
+        let is_of_another = |path: &&Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.filter(|name| Some(*name) != own.as_deref()).is_some_and(CatalogTable::is_note)
+        };
+        match names.filter(is_of_another).min() {
+            None => Ok(()),
+            Some(note) => Err(Error::job(format!(
+                "refusing to write into {}, which is a table of another catalog: {} names it",
+                self.path.display(),
+                note.display()
+            ))
+            .hint("choose another path for the output, or remove that folder")
+            .hint("if that catalog has another address now, remove that file")),
+        }
+    }
+
     /// Refuses a folder in which a table is to be made and other files lie.
     fn refuse_foreign_table(&self, kind: &TableKind) -> Result<()> {
         let path = &self.path;
@@ -106,21 +125,8 @@ impl Target {
         }
         let found = TableFormat::of_folder(path);
         let names = names_in(&path.join(table::METADATA)).unwrap_or_default();
-        let own = self.catalog().map(|catalog| catalog.note().0);
-        let is_note = |name: &&PathBuf| {
-            let name = name.to_str().filter(|name| Some(*name) != own.as_deref());
-            name.is_some_and(CatalogTable::is_note)
-        };
-        if let Some(note) = names.iter().filter(is_note).min() {
-            let note = path.join(table::METADATA).join(note);
-            return Err(Error::job(format!(
-                "refusing to write into {}, which is a table of another catalog: {} names it",
-                path.display(),
-                note.display()
-            ))
-            .hint(other)
-            .hint("if that catalog has another address now, remove that file"));
-        }
+        let notes: Vec<PathBuf> = names.iter().map(|name| path.join(table::METADATA).join(name)).collect();
+        self.refuse_note_of_another(notes.iter().map(PathBuf::as_path))?;
         if let (Some(catalog), Some(_)) = (self.catalog(), found) {
             return Err(Error::job(format!(
                 "refusing to write the table {catalog} into {}, which is a table whose catalog is that folder",

@@ -6,9 +6,6 @@ use std::fmt;
 /// The environment variables with a token, and with a client id and secret for one.
 pub const TOKEN_VARIABLES: [&str; 2] = ["HIGHWATER_CATALOG_TOKEN", "HIGHWATER_CATALOG_CREDENTIAL"];
 
-/// What the name of a note begins with.
-const NOTE: &str = "catalog-";
-
 /// A table of a REST catalog.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CatalogTable {
@@ -27,6 +24,9 @@ pub struct CatalogTable {
 }
 
 impl CatalogTable {
+    /// What the name of a note begins with.
+    pub const NOTE: &str = "catalog-";
+
     /// The table `table`, as `namespace.name`, of the catalog at `uri`.
     ///
     /// # Errors
@@ -48,12 +48,12 @@ impl CatalogTable {
         let text = serde_json::json!({ "uri": self.uri, "warehouse": self.warehouse, "table": table });
         let text = format!("{text:#}\n");
         let hash = xxhash_rust::xxh3::xxh3_64(text.as_bytes());
-        (format!("{NOTE}{hash:016x}.json"), text.into_bytes())
+        (format!("{}{hash:016x}.json", CatalogTable::NOTE), text.into_bytes())
     }
 
     /// Whether a file of the metadata has the name of such a note.
     pub fn is_note(name: &str) -> bool {
-        let hash = name.strip_prefix(NOTE).and_then(|rest| rest.strip_suffix(".json"));
+        let hash = name.strip_prefix(CatalogTable::NOTE).and_then(|rest| rest.strip_suffix(".json"));
         hash.is_some_and(|hash| hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
     }
 

@@ -71,7 +71,7 @@ fn both(lab: &Lab, server: &CatalogServer, args: &[&str]) {
 
 fn table(lab: &Lab, server: &CatalogServer, name: &str) -> Table {
     let metadata = server.metadata(&format!("a b.lake.{name}")).unwrap();
-    Table { folder: lab.path(&format!("out/{name}")), metadata }
+    Table::of_catalog(lab.path(&format!("out/{name}")), metadata)
 }
 
 /// The tables have the rows of the plain folders, and so many snapshots.

@@ -30,6 +30,7 @@ mod bad_input;
 mod both_modes;
 mod catalog_server;
 mod catalogs;
+mod catalogs_on_stores;
 mod change_logs;
 mod change_tables;
 mod checked;

@@ -35,6 +35,16 @@ impl Table {
         Table { folder: folder.to_path_buf(), metadata: serde_json::from_slice(&text).unwrap(), stores: None }
     }
 
+    /// A table of a catalog, which has this metadata for it.
+    pub fn of_catalog(folder: PathBuf, metadata: Value) -> Table {
+        Table { folder, metadata, stores: None }
+    }
+
+    /// The same, whose files were copied from S3: the buckets lie in its folder.
+    pub fn on_store(self) -> Table {
+        Table { stores: Some(self.folder.clone()), ..self }
+    }
+
     /// The table at `path` in a bucket of S3, whose copy lies in the folder of its name below `stores`.
     pub fn of_store(stores: &Path, path: &str) -> Table {
         Table { stores: Some(stores.to_path_buf()), ..Table::open(&stores.join(path)) }

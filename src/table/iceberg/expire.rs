@@ -10,7 +10,7 @@
 use super::commit::{CommitStep, last_step};
 use super::entry::read_live;
 use super::manifest_list;
-use super::metadata::{LEDGER, LoadedTable, TableFileNames};
+use super::metadata::{LEDGER, LoadedTable, TableFileNames, TableHome};
 use crate::error::Result;
 use crate::store::files::FoundFile;
 use crate::store::{files, is_on_store};
@@ -112,6 +112,8 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let version: Option<u64> =
             name.strip_prefix('v').and_then(|name| name.strip_suffix(".metadata.json")?.parse().ok());
+        // A catalog looks after the metadata that it has written.
+        let version = version.filter(|_| matches!(table.home, TableHome::Folder));
         let old = version.is_some_and(|version| version < table.version && is_old(&file, rule.since));
         let unreached = TableFileNames::is_ours(name) && !reached.contains(path);
         if unreached && store.may_remove(&file, false) || old {

@@ -132,10 +132,10 @@ impl LoadedTable {
     /// A machine error: the metadata is of a version that is not known.
     pub fn of_catalog(folder: &Path, metadata: Value, home: TableHome) -> Result<LoadedTable> {
         is_known(folder, &metadata)?;
-        let absolute = || folder.canonicalize().or_else(|_| std::path::absolute(folder));
-        let folder = match is_on_store(folder) {
-            true => folder.to_path_buf(),
-            false => absolute().map_err(|e| Error::io("find", Path::new("."), e))?,
+        let folder = match files::real_folder(folder) {
+            Some(real) => real,
+            None if is_on_store(folder) => folder.to_path_buf(),
+            None => std::path::absolute(folder).map_err(|e| Error::io("find", Path::new("."), e))?,
         };
         let version = metadata["last-sequence-number"].as_u64().unwrap_or(0);
         Ok(LoadedTable { folder, version, metadata, home })

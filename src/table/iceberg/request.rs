@@ -147,3 +147,68 @@ pub fn is_done(request: &Value, metadata: &Value) -> bool {
     });
     tells && came && list("requirements").iter().all(of_table)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metadata(snapshots: &[i64], fields: &[&str]) -> Value {
+        let field = |(at, name): (usize, &&str)| json!({ "id": at + 1, "name": name });
+        let fields: Vec<Value> = fields.iter().enumerate().map(field).collect();
+        let snapshots: Vec<Value> = snapshots.iter().map(|id| json!({ "snapshot-id": id })).collect();
+        let current = snapshots.last().map(|last| last["snapshot-id"].clone());
+        let main = current.clone().map(|id| json!({ "main": { "snapshot-id": id, "type": "branch" } }));
+        json!({
+            "format-version": 2, "table-uuid": "u", "location": "/l", "last-column-id": fields.len(),
+            "schemas": [{ "schema-id": fields.len(), "fields": fields }], "current-schema-id": fields.len(),
+            "partition-specs": [{ "spec-id": 0, "fields": [] }], "default-spec-id": 0, "last-partition-id": 999,
+            "sort-orders": [{ "order-id": 0, "fields": [] }], "default-sort-order-id": 0, "properties": {},
+            "current-snapshot-id": current, "refs": main.unwrap_or_else(|| json!({})), "snapshots": snapshots,
+        })
+    }
+
+    fn actions(base: Option<&Value>, new: &Value) -> String {
+        let table = CatalogTable::new("http://h", "a.b").unwrap();
+        let request = request(&table, base, new);
+        let names = |key: &str, name: &str| -> Vec<String> {
+            let all = request[key].as_array().unwrap().iter();
+            all.map(|one| one[name].as_str().unwrap().to_string()).collect()
+        };
+        format!("{}: {}", names("requirements", "type").len(), names("updates", "action").join(" "))
+    }
+
+    #[test]
+    fn a_commit_says_what_changes_and_what_it_was_planned_on() {
+        let (first, second) = (metadata(&[1], &["a"]), metadata(&[1, 2], &["a"]));
+        insta::assert_snapshot!([
+            actions(None, &first),
+            actions(Some(&first), &second),
+            actions(Some(&second), &metadata(&[2], &["a"])),
+            actions(Some(&first), &metadata(&[1, 2], &["a", "b"])),
+            actions(Some(&first), &first),
+        ].join("\n"), @r"
+        1: assign-uuid upgrade-format-version set-location add-schema set-current-schema add-spec set-default-spec add-sort-order set-default-sort-order add-snapshot set-snapshot-ref
+        7: add-snapshot set-snapshot-ref
+        7: remove-snapshots
+        7: add-schema set-current-schema add-snapshot set-snapshot-ref
+        7: 
+        ");
+        // A table that was dropped and made again is another one, whatever its snapshots are.
+        let table = CatalogTable::new("http://h", "a.b").unwrap();
+        let change = request(&table, Some(&first), &second);
+        assert!(is_done(&change, &second) && !is_done(&change, &first));
+        let mut other = second.clone();
+        other["table-uuid"] = json!("v");
+        assert!(!is_done(&change, &other));
+        assert_eq!(change["requirements"][1]["snapshot-id"], json!(1));
+        // Of a table without a snapshot there is none on `main`, which has to be said.
+        let blank = metadata(&[], &["a"]);
+        assert_eq!(request(&table, Some(&blank), &first)["requirements"][1]["snapshot-id"], Value::Null);
+        let mut ledger = first.clone();
+        ledger["properties"]["highwater.ledger-xxh3"] = json!("00");
+        let change = request(&table, Some(&first), &ledger);
+        assert!(is_done(&change, &ledger) && !is_done(&change, &first));
+        let expired = request(&table, Some(&second), &metadata(&[2], &["a"]));
+        assert!(!is_done(&expired, &second) && is_done(&expired, &metadata(&[2], &["a"])));
+    }
+}

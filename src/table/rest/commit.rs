@@ -108,8 +108,8 @@ pub fn commit(table: &CatalogTable, request: &Value) -> Result<CatalogCommit> {
     loop {
         let why = match session.once("POST", &CatalogSession::table(table), request)? {
             Said::Answer(answer) if answer.is_success() => return Ok(CatalogCommit::Done),
-            // The first try of a request may have been heard, and its repetition is then refused.
-            Said::Answer(_) if tries > 0 && has(table, request)? => return Ok(CatalogCommit::Done),
+            // An earlier try may have been heard late, also that of a command that was killed: this one is then refused.
+            Said::Answer(_) if has(table, request)? => return Ok(CatalogCommit::Done),
             Said::Answer(answer) if answer.status == 409 => {
                 return Ok(CatalogCommit::Refused(conflict(table)));
             }
