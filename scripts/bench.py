@@ -6,10 +6,11 @@
     python3 scripts/bench.py                        # all works, 20 M rows: about 5 GB of data, made once
     python3 scripts/bench.py --works W1,W4 --runs 5
     python3 scripts/bench.py --works L --scaling    # 1, 4 and 16 times the input
+    python3 scripts/bench.py --works Z,F,FJ,FP      # half of the rows of one key; 50,000 small files of three formats
     python3 scripts/bench.py --rows 200000          # a smoke test
 
-The data is made by gen.py of the peers' folder where there is one, else by `highwater generate`; the peers run by its peers.py,
-and in works L, W7 and W8 by window_peers.py beside this file.
+The data is made by gen.py of the peers' folder where there is one, else by `highwater generate`, and that of Z and F by
+bench_logs.py; the peers run by its peers.py, and in works L, W7, W8, Z and F by window_peers.py beside this file.
 Every run is a fresh process and the whole of it is measured. Runs are interleaved (each engine once, then each again, the first
 one changing), and the inputs are read through once before each run, outside the clock, so that all read from the page cache.
 The peak is the larger of the kernel's ru_maxrss and the sampled sum over the process tree; input that an engine maps into
@@ -17,6 +18,7 @@ memory counts. Results are compared by rows, total and an order-free hash, which
 Exit code 1: some results differ, or an engine failed.
 """
 import argparse
+import bench_logs
 import importlib.util
 import json
 import os
@@ -40,7 +42,7 @@ class Work:
     """One piece of work: what is read, the job for Highwater, and what the results must agree on."""
     name: str
     text: str
-    log: str                      # whose rows are read: pageviews or transactions
+    log: str                      # whose rows are read: pageviews, transactions, money, zipf or small
     files: list
     job: str = ""                 # TOML; {inputs} {out} {threshold}
     out: str = "result.parquet"
@@ -144,6 +146,38 @@ having = "total > {threshold}"
 """
 
 
+PER_KEY = """
+[source]
+path = {inputs}
+time = "at"
+time_unit = "s"
+types = {{ amount = "decimal(18,2)" }}
+
+[[output]]
+path = "{out}"
+window = {{ tumbling = "1h" }}
+by = ["key"]
+select = {{ total = "sum(amount)" }}
+"""
+SMALL_FILES = """
+[source]
+path = {inputs}
+time = "at"
+time_unit = "s"
+
+[[output]]
+path = "{out}"
+window = {{ tumbling = "1 day" }}
+by = ["postcode"]
+select = {{ n = "count(*)", total = "sum(n)" }}
+"""
+
+
+def small(name, form):
+    return Work(name, f"50,000 small files ({form}), count and sum per postcode and day", "small", [f"small_{form}"], SMALL_FILES,
+                facts="F", peers=("duckdb", "polars"), own_peers=True, times=2)
+
+
 def low(copies):
     name = "L" if copies == 1 else f"L{copies}"
     return Work(name, f"count per page and hour, {copies}x the CSV", "pageviews", ["pageviews.csv"], PER_PAGE, facts="L",
@@ -169,6 +203,9 @@ WORKS = {w.name: w for w in [
     Work("W9", "W1 streamed, with a file of late events", "pageviews", ["pageviews.csv"], STREAMED, facts="W1", peers=(),
          beside="W1"),
     low(1), low(4), low(16),
+    Work("Z", "CSV, decimal sum per key and hour, one key has half of the rows", "zipf", ["zipf.csv"], PER_KEY, facts="Z", times=3,
+         peers=("duckdb", "polars"), own_peers=True),
+    small("F", "csv"), small("FJ", "jsonl"), small("FP", "parquet"),
     Work("floor", "newline scan of the CSV (`wc -l`)", "pageviews", ["pageviews.csv"], peers=()),
 ]}
 
@@ -187,6 +224,10 @@ FACTS = {
           "sum(hash(user_id::BIGINT, postcode::VARCHAR, webpage::VARCHAR, {ts}) % 1000003)::VARCHAR AS h FROM {src}",
     "W7": "count(*) AS rows, sum(n)::BIGINT::VARCHAR AS total, "
           "bit_xor(hash({ws}, {we}, user_id::BIGINT, n::BIGINT))::VARCHAR AS h FROM {src}",
+    "Z": "count(*) AS rows, sum(total::DECIMAL(38,2))::VARCHAR AS total, "
+         "bit_xor(hash({ws}, key::VARCHAR, total::DECIMAL(38,2)))::VARCHAR AS h FROM {src}",
+    "F": "count(*) AS rows, sum(total)::BIGINT::VARCHAR AS total, "
+         "bit_xor(hash({ws}, postcode::VARCHAR, n::BIGINT, total::BIGINT))::VARCHAR AS h FROM {src}",
     # Of k copies every count is k times that of one.
     "L": "count(*) AS rows, (sum(n) / {copies})::BIGINT::VARCHAR AS total, "
          "bit_xor(hash({ws}, webpage::VARCHAR, (n / {copies})::DOUBLE))::VARCHAR AS h FROM {src}",
@@ -197,6 +238,8 @@ SORTED = {
           "FROM {src}) WHERE lw > w OR (lw = w AND lk >= k)",
     "W4": "SELECT count(*) = 0 FROM (SELECT window_start AS w, account_no AS k, lag(window_start) OVER () AS lw, "
           "lag(account_no) OVER () AS lk FROM {src}) WHERE lw > w OR (lw = w AND lk >= k)",
+    "Z": "SELECT count(*) = 0 FROM (SELECT ({ws}, key) AS k, lag(({ws}, key)) OVER () AS lk FROM {src}) WHERE lk >= k",
+    "F": "SELECT count(*) = 0 FROM (SELECT ({ws}, postcode) AS k, lag(({ws}, postcode)) OVER () AS lk FROM {src}) WHERE lk >= k",
     "W7": "SELECT count(*) = 0 FROM (SELECT ({ws}, {we}, user_id) AS k, lag(({ws}, {we}, user_id)) OVER () AS lk FROM {src}) "
           "WHERE lk >= k",
     "L": "SELECT count(*) = 0 FROM (SELECT {ws} AS w, webpage AS k, lag({ws}) OVER () AS lw, lag(webpage) OVER () AS lk "
@@ -375,7 +418,8 @@ class Bench:
                     continue
                 command, cwd, result = self.command(work, engine)
                 for name in work.files:
-                    subprocess.run(["cat", self.data / name], stdout=subprocess.DEVNULL, check=True)
+                    warm = ["find", self.data / name, "-type", "f", "-exec", "cat", "{}", "+"]
+                    subprocess.run(warm, stdout=subprocess.DEVNULL, check=True)
                 done = measure([str(c) for c in command], env, cwd, self.limit)
                 seen = self.results.setdefault((work.name, engine), {"runs": [], "facts": None, "error": None})
                 if done.code:
@@ -466,7 +510,9 @@ def verdict(bench, work, seen, best):
 
 
 def size(bench, work):
-    return sum((bench.data / name).stat().st_size for name in work.files) * work.copies
+    def of(path):
+        return sum(file.stat().st_size for file in path.rglob("*.*") if file.is_file()) if path.is_dir() else path.stat().st_size
+    return sum(of(bench.data / name) for name in work.files) * work.copies
 
 
 def table(bench, works):
@@ -504,7 +550,7 @@ def make_data(data, peers, binary, rows, logs):
     meta_path = data / "meta.json"
     meta = json.loads(meta_path.read_text()) if meta_path.exists() else {}
     for log in logs:
-        if log in meta and rows is not None and meta[log]["rows"] != rows:
+        if log in meta and rows is not None and meta[log]["rows"] not in (rows, bench_logs.rows_of(log, rows)):
             sys.exit(f"{data} holds {meta[log]['rows']} rows of {log} and not {rows}: choose another folder with --data, or remove it")
     missing = [log for log in logs if log not in meta]
     if not missing:
@@ -512,6 +558,13 @@ def make_data(data, peers, binary, rows, logs):
     data.mkdir(parents=True, exist_ok=True)
     rows = rows or 20_000_000
     print(f"making {rows:,} rows of {' and '.join(missing)} in {data}", file=sys.stderr)
+    for log in set(missing) & set(bench_logs.MAKERS):
+        bench_logs.MAKERS[log](data, rows)
+        meta[log] = {"rows": bench_logs.rows_of(log, rows)}
+        meta_path.write_text(json.dumps(meta, indent=1))
+    missing = [log for log in missing if log not in meta]
+    if not missing:
+        return meta
     if peers:
         subprocess.run([sys.executable, peers / "gen.py", data, *missing, "--scale", repr(rows / 20e6)], check=True)
         return json.loads(meta_path.read_text())
