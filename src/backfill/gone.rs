@@ -83,7 +83,7 @@ impl BackfillInput {
         );
         let old: Vec<&str> = again.iter().map(|(old, ..)| *old).take(SHOWN).collect();
         let old = format!("{}{}", old.join(" "), if again.len() > SHOWN { " …" } else { "" });
-        let retract = format!("`highwater backfill JOB --retract {old}`");
+        let retract = format!("`highwater backfill JOB {old} --retract`");
         if !self.of_source {
             return Ok(vec![format!(
                 "{what}; they are counted twice now: {retract} takes the older ones out"

@@ -89,11 +89,11 @@ fn the_ways_out_of_a_merge_that_the_error_names_give_the_right_numbers() {
     insta::assert_snapshot!(said.lines().filter(|line| !line.contains(" MB/s")).collect::<Vec<_>>().join("
 "), @r"
     error: log/c.csv has the events of log/a.csv, which was counted and is not a file of the source now: all 3 rows that were compared are the same; so it is with 1 more
-      hint: to count them once: `highwater backfill JOB --retract log/a.csv log/b.csv`, then run again
+      hint: to count them once: `highwater backfill JOB log/a.csv log/b.csv --retract`, then run again
       hint: or count only the files that the source has now: `highwater run JOB --changed reload`
       hint: if they are other events that look the same: `highwater backfill JOB log/c.csv`
     ");
-    assert_eq!(lab.highwater(&["backfill", "job.toml", "--retract", "log/a.csv", "log/b.csv"]).code, 0);
+    assert_eq!(lab.highwater(&["backfill", "job.toml", "log/a.csv", "log/b.csv", "--retract"]).code, 0);
     assert_eq!(lab.highwater(&["run", "job.toml"]).code, 0);
     assert_eq!(lab.text("out/days.csv"), whole.text("out/days.csv"));
     // All again.
