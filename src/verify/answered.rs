@@ -13,13 +13,15 @@ pub struct RefereeLimits<'a> {
     pub folder: &'a Path,
     /// Bytes of text that are one part.
     pub part: u64,
+    /// Whether the rows come in an order that is the same each time, which takes a third more time where there are parts.
+    pub ordered: bool,
 }
 
 impl RefereeLimits<'_> {
     /// Those of a command with so much memory.
     pub fn of(memory: u64, folder: &Path) -> RefereeLimits<'_> {
         // Polars takes several times the size of what it groups and joins; larger parts are no faster.
-        RefereeLimits { memory, folder, part: (memory / 16).clamp(4 << 20, 32 << 20) }
+        RefereeLimits { memory, folder, part: (memory / 16).clamp(4 << 20, 32 << 20), ordered: false }
     }
 }
 

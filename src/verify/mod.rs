@@ -128,9 +128,18 @@ pub fn verify(
         false => Some(ours::compute(job::plan_job(spec, overrides)?, &wanted, request)?),
     };
     let tables = ours.iter().flat_map(|ours| &ours.tables);
-    for ((index, theirs), here) in others.into_iter().zip(tables) {
+    for ((index, mut theirs), here) in others.into_iter().zip(tables) {
+        let compared = |theirs: &theirs::Theirs| {
+            let case = OutputCheck { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
+            case.compare(here, request.show)
+        };
+        let mut comparison = compared(&theirs)?;
+        // Which rows are there alone is shown in their order, so that one has to be the same each time.
+        if comparison.only_there > 0 && theirs.is_in_parts() {
+            theirs = theirs::in_order(&plan, index, request)?;
+            comparison = compared(&theirs)?;
+        }
         let case = OutputCheck { spec, overrides, request, plan: &plan, index, theirs: &theirs.table };
-        let mut comparison = case.compare(here, request.show)?;
         let (mut explanation, mut traces) = (None, vec![]);
         // Each cause that is tried is one more run of the job, so it is only looked for where a row differs.
         if !comparison.same() {

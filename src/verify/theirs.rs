@@ -24,12 +24,17 @@ pub struct Theirs {
     pub name: String,
     pub notes: Vec<String>,
     /// Where the files of the table are, if it is in such that go with it.
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 impl Theirs {
     fn of(table: ResultTable, name: String) -> Theirs {
-        Theirs { table, name, notes: vec![], _folder: None }
+        Theirs { table, name, notes: vec![], folder: None }
+    }
+
+    /// Whether the rows came from parts of the records, in no order.
+    pub fn is_in_parts(&self) -> bool {
+        self.folder.is_some()
     }
 }
 
@@ -91,9 +96,15 @@ pub fn table(
         }
         Against::Printed => {
             let script = sql::script(plan, index, dialect(request)?)?;
-            printed(plan, Some(index), script, &plan.deliveries.outputs[index].columns, request)
+            printed(plan, Some(index), script, false, request)
         }
     }
+}
+
+/// As [`table`] of a statement of ours, with its rows in the same order each time.
+pub fn in_order(plan: &Plan, index: OutputId, request: &VerifyRequest) -> Result<Theirs> {
+    let script = sql::script(plan, index, dialect(request)?)?;
+    printed(plan, Some(index), script, true, request)
 }
 
 /// What the late output is compared with: the rows of its statement, or a result. None where the job has no such output.
@@ -110,11 +121,10 @@ pub fn late(plan: &Plan, request: &VerifyRequest, stdin: Option<&NamedTempFile>)
                 .hint("name a file of rows: --against late.parquet"));
         }
     }
-    let (Some(late), Some(script)) = (&plan.deliveries.late, sql::late_script(plan, dialect(request)?)?)
-    else {
-        return Ok(None);
-    };
-    printed(plan, None, script, &late_schema(late), request).map(Some)
+    match sql::late_script(plan, dialect(request)?)? {
+        Some(script) => printed(plan, None, script, false, request).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// The dialect of the engine that runs statements of ours.
@@ -135,15 +145,19 @@ fn engine<'a>(request: &'a VerifyRequest) -> &'a str {
     }
 }
 
-/// The rows of a statement of ours, whose columns are those of `columns`: of an output, or of the late output.
+/// The rows of a statement of ours: of an output, or of the late output.
 fn printed(
     plan: &Plan,
     output: Option<OutputId>,
     script: SqlScript,
-    columns: &Schema,
+    ordered: bool,
     request: &VerifyRequest,
 ) -> Result<Theirs> {
     let limits = RefereeLimits::of(request.options.memory, &request.options.spill_folder);
+    let limits = RefereeLimits { ordered, ..limits };
+    let of_late = plan.deliveries.late.as_ref().map(late_schema);
+    let columns = output.map(|output| &plan.deliveries.outputs[output].columns).or(of_late.as_ref());
+    let columns = columns.ok_or_else(|| Error::machine("a statement is of an output"))?;
     let answer = on_threads(request, || {
         let in_memory = |rows| RefereeAnswer { rows: RefereeRows::Batch(rows), note: None };
         Ok(match (&request.engine, &request.server) {
@@ -159,7 +173,7 @@ fn printed(
         RefereeRows::Files(folder, files) => (ResultTable::Files(files), Some(folder)),
     };
     let notes = script.notes.into_iter().chain(answer.note).collect();
-    Ok(Theirs { table, name: format!("the job's SQL by {}", engine(request)), notes, _folder: folder })
+    Ok(Theirs { table, name: format!("the job's SQL by {}", engine(request)), notes, folder })
 }
 
 /// Does `work` on the threads that were asked for.

@@ -18,8 +18,18 @@ use std::fs::File;
 
 /// The rows of a statement over parts of `part` bytes, in any order, and whether there were such.
 pub fn in_parts(plan: &Plan, output: usize, query: &str, part: u64) -> Result<(Table, bool), String> {
+    ordered_or_not(plan, output, query, part, false)
+}
+
+fn ordered_or_not(
+    plan: &Plan,
+    output: usize,
+    query: &str,
+    part: u64,
+    ordered: bool,
+) -> Result<(Table, bool), String> {
     let folder = std::env::temp_dir();
-    let limits = RefereeLimits { memory: 1 << 30, folder: &folder, part };
+    let limits = RefereeLimits { memory: 1 << 30, folder: &folder, part, ordered };
     let answer = referee::run_output(plan, Some(OutputId::new(output)), query, limits);
     let answer = answer.map_err(|e| e.to_string())?;
     assert_eq!(answer.note, None, "a gigabyte is enough");
@@ -145,6 +155,29 @@ fn calendar_windows_in_zones_are_not_cut() {
     assert_eq!(seen.in_parts.get(), 5 * 6 * 3, "each output is cut");
 }
 
+/// Which rows of those that differ are shown depends on their order: where it is asked for, it is the same each time.
+#[test]
+fn parts_in_order_are_in_the_same_order_each_time() {
+    let lab = Lab::new();
+    let lines: String =
+        (0..400).map(|i| format!("2024-03-30T10:{:02}:00Z,k{}\n", i % 60, i * 7 % 90)).collect();
+    lab.write("log.csv", format!("at,k\n{lines}"));
+    for output in ["window = { tumbling = \"10m\" }\nby = [\"k\"]\nselect = { n = \"count(*)\" }\n", ""] {
+        let job = format!(
+            "[source]\npath = \"@/log.csv\"\ntime = \"at\"\n[[output]]\npath = \"@/out/0.parquet\"\n{output}"
+        );
+        let plan = lab.plan(&job).unwrap();
+        let query = sql::script(&plan, OutputId::new(0), Dialect::Polars).unwrap().query;
+        let run = || ordered_or_not(&plan, 0, &query, 1000, true).unwrap();
+        let (first, were_parts) = run();
+        assert!(were_parts && first.rows.len() > 100, "{}", first.rows.len());
+        for _ in 0..3 {
+            assert_eq!(first, run().0);
+        }
+        assert_eq!(first.sorted(), in_parts(&plan, 0, &query, 1000).unwrap().0.sorted());
+    }
+}
+
 /// A statement that cannot be cut says what it takes, where that is more than there is.
 #[test]
 fn a_statement_over_everything_says_so() {
@@ -157,7 +190,7 @@ fn a_statement_over_everything_says_so() {
         let plan = lab.plan(&job).unwrap();
         let query = sql::script(&plan, OutputId::new(0), Dialect::Polars).unwrap().query;
         let folder = std::env::temp_dir();
-        let limits = RefereeLimits { memory, folder: &folder, part: 500 };
+        let limits = RefereeLimits { memory, folder: &folder, part: 500, ordered: false };
         referee::run_output(&plan, Some(OutputId::new(0)), &query, limits).unwrap().note
     };
     let all = note("", 1000).unwrap();

@@ -38,7 +38,8 @@ const AT_ONCE: usize = 2;
 /// What all records at once take, by the bytes of their text.
 const OF_TEXT: u64 = 3;
 
-/// The rows of the statement of `output`, or of the late output where that is none, in no order.
+/// The rows of the statement of `output`, or of the late output where that is none. From parts they come in no order, unless
+/// the limits ask for one.
 ///
 /// # Errors
 /// As of [`run`]. A machine error: temporary files cannot be written.
@@ -49,7 +50,6 @@ pub fn run_output(
     limits: RefereeLimits,
 ) -> Result<RefereeAnswer> {
     start()?;
-    let query = &stages::in_no_order(query);
     let size = bytes(&plan.pipeline.read);
     let cut = match output {
         Some(output) => cut::of(plan, output),
@@ -60,6 +60,9 @@ pub fn run_output(
         let note = note(size, limits.memory, why);
         return Ok(RefereeAnswer { rows: RefereeRows::Batch(run(plan, query)?), note });
     }
+    // The order of rows decides which of those that differ are shown, and nothing else.
+    let in_no_order = (cut.is_ok() && !limits.ordered).then(|| stages::in_no_order(query));
+    let query = in_no_order.as_deref().unwrap_or(query);
     let mut reading = InParts { plan, query, words: stages::words(query), limits, tables: vec![] };
     let relations = sql::relations(plan)?;
     let (source, tables) = relations.split_first().ok_or_else(|| Error::machine("a plan has a source"))?;
@@ -70,7 +73,7 @@ pub fn run_output(
     let results = ResultWriter::new(limits.folder)?;
     let parts = size.div_ceil(limits.part).min(MOST) as usize;
     let (parts, note) = match &cut {
-        Ok(Cut::Anywhere) if tables.is_empty() => {
+        Ok(Cut::Anywhere) if tables.is_empty() && !limits.ordered => {
             reading.piecewise(source, &results)?;
             (0, None)
         }
@@ -195,7 +198,8 @@ impl InParts<'_> {
                 }
             }
         };
-        let threads = rayon::current_num_threads().min(AT_ONCE).min(parts);
+        let at_once = if self.limits.ordered { 1 } else { AT_ONCE };
+        let threads = rayon::current_num_threads().min(at_once).min(parts);
         // Threads of no pool: a worker that waits for Polars would begin with further parts meanwhile.
         std::thread::scope(|scope| {
             (1..threads).for_each(|_| drop(scope.spawn(work)));

@@ -7,8 +7,7 @@
 //!   the job's time zone: `EXTRACT(month FROM …)` is the month there.
 //! * The result has the types of [`DataType`]: integers of all widths are int64 (wider ones decimal), a `Datetime`
 //!   without a zone is UTC.
-//! * [`run`] holds all records at once. [`run_output`] gives the same rows, in no order, from parts of them where there are
-//!   many.
+//! * [`run`] holds all records at once. [`run_output`] gives the same rows from parts of them where there are many.
 
 mod bridge;
 mod clock;
