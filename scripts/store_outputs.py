@@ -215,6 +215,7 @@ def speed(binary, folder, servers, store, megabytes):
         stores.ask(stores.signed_s3("PUT", f"http://127.0.0.1:{servers.s3}/bucket/views/{part}.csv", (logs / f"{part}.csv").read_bytes()))
     counted = 'window = { tumbling = "1m" }\nby = ["postcode"]\nselect = { views = "count(*)" }\n'
     works = {"count per postcode and minute": ("n.parquet", counted), "page views by date and hour": ("raw", 'table = "iceberg"\npartition_by = ["date", "hour"]\n')}
+    others = peers(servers, folder)
     for work, (name, output) in works.items():
         times = {}
         for turn in range(2):
@@ -224,7 +225,7 @@ def speed(binary, folder, servers, store, megabytes):
                 begin = time.monotonic()
                 subprocess.run([binary, "run", at], cwd=folder, env={**os.environ, **env}, check=True, stderr=subprocess.DEVNULL)
                 times.setdefault(where, []).append(time.monotonic() - begin)
-            for peer, queries in peers(servers, folder).items():
+            for peer, queries in others.items():
                 for where, query in queries[work].items():
                     shutil.rmtree(folder / "peer", ignore_errors=True)
                     (folder / "peer").mkdir()
@@ -251,10 +252,10 @@ def peers(servers, folder):
         db.execute(f"CREATE SECRET (TYPE s3, KEY_ID 'test', SECRET 'testtest', ENDPOINT '127.0.0.1:{servers.s3}', USE_SSL false, URL_STYLE 'path', REGION 'us-east-1')")
 
         def count(root):
-            return lambda: db.execute(f"COPY (SELECT date_trunc('minute', at) AS w, postcode, count(*) AS views FROM read_csv('{root}/views/*.csv') GROUP BY ALL ORDER BY ALL) TO '{root}/peer/n.parquet'")
+            return lambda: db.execute(f"COPY (SELECT date_trunc('minute', \"at\") AS w, postcode, count(*) AS views FROM read_csv('{root}/views/*.csv') GROUP BY ALL ORDER BY ALL) TO '{root}/peer/n.parquet'")
 
         def raw(root):
-            return lambda: db.execute(f"COPY (SELECT *, at::date AS date, hour(at) AS hour FROM read_csv('{root}/views/*.csv') ORDER BY at) TO '{root}/peer/raw' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, hour), OVERWRITE_OR_IGNORE)")
+            return lambda: db.execute(f"COPY (SELECT *, \"at\"::date AS date, hour(\"at\") AS hour FROM read_csv('{root}/views/*.csv') ORDER BY \"at\") TO '{root}/peer/raw' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, hour), OVERWRITE_OR_IGNORE)")
 
         found["DuckDB"] = {name: {"disk": make(str(folder)), "SeaweedFS": make("s3://bucket")} for name, make in zip(wanted, (count, raw))}
     except Exception as error:  # Not installed, or of another version.
