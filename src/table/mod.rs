@@ -36,7 +36,7 @@ pub use iceberg::{
     ExpiredTable, KeepRule, LoadedTable, PlannedExpiry, SnapshotFacts, TableChange, TableDescription,
     TableFileNames, column_ids, expire, plan_commit,
 };
-pub use layout::{DATA, METADATA, conflict, now};
+pub use layout::{DATA, LONGEST_COMMIT, METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
 pub use snapshot::{SnapshotChoice, TableSnapshot, missing_file};
