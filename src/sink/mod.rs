@@ -14,6 +14,7 @@
 //! * **Readers** see each part whole, old or new. Parts of several partitions change one after the
 //!   other: a reader that lists the folder during a commit may see some old and some new.
 //! * **Repeat.** A part with the content it had is not written again, and a manifest neither.
+//! * **Stores.** An output on a store has neither locks nor renames: what is put in which order is in `remote`.
 //! * **Trust.** What lies in place may have been changed by anybody: it is compared by its content before it is kept,
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 

@@ -48,10 +48,9 @@ pub use iceberg::{
 };
 pub use in_place::{TableInPlace, begin_in_catalog, column_ids, expire, load, plan_commit};
 pub use kind::TableKind;
-pub use layout::{METADATA, conflict, now};
+pub use layout::{LONGEST_COMMIT, METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use rest::{CatalogCommit, commit as commit_to_catalog, metadata_file};
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};
 pub use snapshot::{SnapshotChoice, TableSnapshot, missing_file};
-pub use store_rule::LONGEST_COMMIT;
 pub use value::TableValue;

@@ -1,5 +1,6 @@
 //! What an expiry may remove of a table on a store.
 
+use super::layout::LONGEST_COMMIT;
 use crate::store::files::FoundFile;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,6 @@ pub struct StoreRule {
     /// The clock.
     pub time: i64,
 }
-
-/// How old a file of the metadata on a store is that no writer is about to name any more, in milliseconds.
-pub const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
 
 impl StoreRule {
     /// Whether a file that no snapshot reaches may go. A writer whose commit comes before this one takes its files along; one
