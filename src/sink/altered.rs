@@ -38,7 +38,14 @@ pub fn altered(path: &Path) -> Error {
         false => path.symlink_metadata().is_ok(),
     };
     let what = if is_there { "was changed from outside" } else { "is gone" };
-    Error::machine(format!("{} {what}: it does not match its manifest", path.display())).hint(ANEW)
+    let error = Error::machine(format!("{} {what}: it does not match its manifest", path.display()));
+    match is_on_store(path) {
+        // No lock keeps a file and its manifest together while a commit puts them.
+        true => {
+            error.hint("another command may have committed to it just now: run this one again").hint(ANEW)
+        }
+        false => error.hint(ANEW),
+    }
 }
 
 /// What repairs a file in place that is not as its manifest says.

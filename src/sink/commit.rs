@@ -9,6 +9,7 @@
 //! * A part with the bytes of the one in place leaves that file untouched; a commit that changes
 //!   nothing writes nothing.
 
+use super::committed::{CommitReport, OutputReport, StateFile};
 use super::guard::{NamedPaths, PathsOnDisk, Ways};
 use super::journal::{self, Beside, OutputOperations, Recovery};
 use super::journal_parts::Rename;
@@ -29,58 +30,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-
-/// A file of an output's state while it is written; see [`Transaction::stage_state`]. Dropped without
-/// [`StateFile::finish`], it is not there, and the commit fails.
-#[derive(Debug)]
-pub struct StateFile(StagedFile);
-
-impl StateFile {
-    /// Ends the file, and makes its bytes durable.
-    ///
-    /// # Errors
-    /// The disk is full or fails.
-    pub fn finish(self) -> Result<()> {
-        self.0.finish(0, None).map(drop)
-    }
-
-    /// The error of a failed write to this file.
-    pub fn failed(&self, cause: std::io::Error) -> Error {
-        self.0.failed(cause)
-    }
-}
-
-impl std::io::Write for StateFile {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    /// Does nothing: bytes reach the disk when the file is finished.
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What a commit did, output by output.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommitReport {
-    /// In the order of the targets.
-    pub outputs: Vec<OutputReport>,
-}
-
-/// What a commit did to one output. Paths are relative to it, and sorted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutputReport {
-    /// Parts that are new or have new content.
-    pub written: Vec<String>,
-    /// Parts that were left as they were.
-    pub unchanged: usize,
-    /// Parts that were removed.
-    pub removed: Vec<String>,
-    /// How many of the parts written, and of those of the state, are the parts that were there, written again: their
-    /// files were gone, or had been changed from outside.
-    pub restored: usize,
-}
 
 /// Outputs that are being written together. Dropped without [`Transaction::commit`], it leaves them as
 /// they were, and nothing of what was staged.
@@ -523,7 +472,11 @@ impl Output {
             let Output { target, place, staging, .. } = self;
             let (old, base) = (self.old.as_ref(), self.base.as_ref());
             let shape = self.shape.get().map(|(shape, _)| shape);
-            return RemotePlan { target, place, work, staging, old, base, shape }.put(draft);
+            let (parts, kept) = (staging.all_parts()?, staging.all_kept()?);
+            let written = parts.iter().filter(|part| part.staged.is_some());
+            let written = written.map(|part| part.part.path.clone()).collect();
+            let store = RemotePlan { target, place, work, staging, old, base, shape }.put(draft)?;
+            return Ok((OutputOperations::on_store(store), self.report(written, &parts, &kept)));
         }
         let parts = self.staging.all_parts()?;
         // The file of a part of an older snapshot has the content that its name says.
@@ -538,12 +491,7 @@ impl Output {
             StagedPart { part: Part { path, ..kept.part.clone() }, ..kept.clone() }
         };
         of_state.extend(self.renames(&kept.iter().map(below_root).collect::<Vec<_>>(), |_| true)?);
-        let report = OutputReport {
-            written: renames.iter().map(|r| r.part.clone()).collect(),
-            unchanged: parts.len() - renames.len(),
-            removed: self.staging.removed(),
-            restored: parts.iter().chain(&kept).filter(|part| part.restored).count(),
-        };
+        let report = self.report(renames.iter().map(|r| r.part.clone()).collect(), &parts, &kept);
         let of = |files: &[StagedPart]| files.iter().map(|file| file.part.clone()).collect();
         let manifest = Manifest::new(draft, of(&parts), of(&kept));
         let (mut table, mut staged) = (None, None);
@@ -570,6 +518,16 @@ impl Output {
         let (root, state) = (PathBuf::new(), PathBuf::new());
         let (store, beside) = (None, vec![]);
         Ok((OutputOperations { root, state, renames, deletions, manifest, table, store, beside }, report))
+    }
+
+    /// What a commit does to this output, whose parts `written` are new.
+    fn report(&self, written: Vec<String>, parts: &[StagedPart], kept: &[StagedPart]) -> OutputReport {
+        OutputReport {
+            unchanged: parts.len() - written.len(),
+            written,
+            removed: self.staging.removed(),
+            restored: parts.iter().chain(kept).filter(|part| part.restored).count(),
+        }
     }
 
     /// What a commit does to this table, which gets the ledger `manifest`; nothing where it is as it was.

@@ -15,7 +15,7 @@
 //!   commit may touch there (see `guard`); else nothing of it is done, and the error names the journal.
 
 use super::guard::{PathsOnDisk, Ways, is_plain};
-use super::journal_parts::Rename;
+use super::journal_parts::{Rename, commit_id};
 use super::lock::Lock;
 use super::place::{JOURNAL, RecoveredOutput, STAGING};
 use super::remote::{self, StoreOperations};
@@ -155,12 +155,6 @@ pub(super) fn commit(
     Ok(completed.map(|conflicted| conflicted.error))
 }
 
-/// A name that no other commit has had: it only has to differ from those of dead runs.
-pub(super) fn commit_id() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    format!("{:x}-{:x}", now.as_nanos(), std::process::id())
-}
-
 fn write(state: &Path, journal: &Journal) -> Result<()> {
     let text = serde_json::to_string(journal).expect("paths of outputs are UTF-8");
     let path = path_of(state, &journal.id);
@@ -240,19 +234,6 @@ fn recover_journal(place: &RecoveredOutput, path: &Path, known: &PathsOnDisk) ->
     if !of_this || operations.iter().any(|operations| operations.store.is_none()) {
         return Err(astray(place, "is not one of an output on a store"));
     }
-    for (place, operations) in checked(place, &operations, known)?.iter().zip(&operations) {
-        let Some(store) = &operations.store else { continue };
-        let Some(missing) = store.missing(place)? else { continue };
-        if !files::is_file(path)? {
-            return Ok(());
-        }
-        return Err(Error::machine(format!(
-            "{} is missing, which {} needs",
-            missing.display(),
-            path.display()
-        ))
-        .hint("it was removed from outside: remove that journal too, and run the job again"));
-    }
     complete_alone(place, operations, &journal.id, &[], known).map(drop)
 }
 
@@ -306,6 +287,18 @@ fn complete_alone(
     known: &PathsOnDisk,
 ) -> Result<Recovery> {
     let places = checked(primary, &operations, known)?;
+    let journal = path_of(&primary.state, id);
+    for (place, operations) in places.iter().zip(&operations) {
+        let Some(store) = &operations.store else { continue };
+        let Some(missing) = store.missing(place)? else { continue };
+        // A journal goes before what it needs.
+        if !files::is_file(&journal)? {
+            return Ok(Recovery::Done);
+        }
+        let what = format!("{} is missing, which {} needs", missing.display(), journal.display());
+        return Err(Error::machine(what)
+            .hint("it was removed from outside: remove that journal too, and run the job again"));
+    }
     let mut locks = vec![];
     for place in &places {
         if place != primary && !place.is_on_store() && !held.contains(&place.state) {

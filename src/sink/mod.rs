@@ -14,6 +14,7 @@
 //! * **Readers** see each part whole, old or new. Parts of several partitions change one after the
 //!   other: a reader that lists the folder during a commit may see some old and some new.
 //! * **Repeat.** A part with the content it had is not written again, and a manifest neither.
+//! * **Stores.** An output on a store has neither locks nor renames: what is put in which order is in `remote`.
 //! * **Trust.** What lies in place may have been changed by anybody: it is compared by its content before it is kept,
 //!   and no path in a manifest, journal or lock leads out of the outputs that the job names (`guard`).
 
@@ -21,6 +22,7 @@ mod altered;
 pub mod arrow;
 pub mod avro;
 pub mod commit;
+mod committed;
 pub mod csv;
 pub mod encode;
 mod expiry;
@@ -52,7 +54,8 @@ mod target;
 pub mod value;
 
 pub use altered::{ANEW, altered, first_altered};
-pub use commit::{CommitReport, OutputReport, StateFile, Transaction, recover};
+pub use commit::{Transaction, recover};
+pub use committed::{CommitReport, OutputReport, StateFile};
 pub use encode::{Encoded, Encoder, LineKey, OutputFormat};
 pub use expiry::expire;
 pub use guard::NamedPaths;

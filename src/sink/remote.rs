@@ -15,12 +15,11 @@
 //!   cannot remove one that another writer has just put.
 //! * What a killed command has put and no commit names stays. `expire` removes it, and staged objects go after a day.
 
-use super::journal::OutputOperations;
-use super::journal_parts::Rename;
+use super::journal_parts::{Rename, commit_id};
 use super::place::{RecoveredOutput, Target};
 use super::snapshot::{self, PutSnapshot};
 use super::stage::{StagedPart, Staging};
-use super::{Manifest, ManifestDraft, OutputReport, manifest};
+use super::{Manifest, ManifestDraft, manifest};
 use crate::error::{Error, Result};
 use crate::store::files::FoundFile;
 use crate::store::{PutCondition, PutOutcome, files};
@@ -83,7 +82,7 @@ impl RemoteWork {
     pub fn begin() -> Result<RemoteWork> {
         let folder =
             tempfile::tempdir().map_err(|e| Error::io("make a folder in", &std::env::temp_dir(), e))?;
-        let id = super::journal::commit_id();
+        let id = commit_id();
         Ok(RemoteWork { folder, id, version: None, staged: AtomicBool::new(false) })
     }
 
@@ -115,20 +114,10 @@ impl RemotePlan<'_> {
     ///
     /// # Errors
     /// The store refuses or cannot be reached; as of [`table::plan_commit`].
-    pub fn put(&self, draft: ManifestDraft) -> Result<(OutputOperations, OutputReport)> {
+    pub fn put(&self, draft: ManifestDraft) -> Result<Option<StoreOperations>> {
         let (parts, kept) = (self.staging.all_parts()?, self.staging.all_kept()?);
         let of = |files: &[StagedPart]| files.iter().map(|file| file.part.clone()).collect();
         let manifest = Manifest::new(draft, of(&parts), of(&kept));
-        let report = OutputReport {
-            written: parts
-                .iter()
-                .filter(|part| part.staged.is_some())
-                .map(|part| part.part.path.clone())
-                .collect(),
-            unchanged: parts.iter().filter(|part| part.staged.is_none()).count(),
-            removed: self.staging.removed(),
-            restored: parts.iter().chain(&kept).filter(|part| part.restored).count(),
-        };
         let (mut uploads, mut renames) = (vec![], vec![]);
         let place = self.place;
         let mut later = |file: &StagedPart, from: PathBuf| {
@@ -166,8 +155,7 @@ impl RemotePlan<'_> {
         let nothing = commit.is_none() && renames.is_empty();
         let staged = self.staged_name(0);
         let store = StoreOperations { commit, staged, content, renames, deletions };
-        let operations = OutputOperations::on_store((!nothing).then_some(store));
-        Ok((operations, report))
+        Ok((!nothing).then_some(store))
     }
 
     fn staged_name(&self, number: usize) -> String {
@@ -259,7 +247,10 @@ impl StoreOperations {
                         *committed = true;
                         PutSnapshot::Done
                     }
-                    PutOutcome::Lost => PutSnapshot::Conflict(table::conflict(&to)),
+                    PutOutcome::Lost => {
+                        let name = place.state.file_name().unwrap_or_default();
+                        PutSnapshot::Conflict(table::conflict(&place.root.join(name)))
+                    }
                 })
             }
         }

@@ -24,7 +24,7 @@ pub(super) fn refuse(target: &Target) -> Result<()> {
                 .hint("choose another path for the output, or remove that file"))
         }
         TargetKind::Table(_) => {
-            let hint = "choose another path for the output, or remove what lies there";
+            let hint = "choose another path for the output, or remove what is there";
             match target.loaded_table()? {
                 Some(table) if table.has_ledger() => Ok(()),
                 Some(_) => Err(Error::job(format!(

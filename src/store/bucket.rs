@@ -1,13 +1,13 @@
 //! Buckets of S3, Google Cloud Storage and Azure, through `object_store`: it signs requests, finds credentials and reads
-//! listings. What is written is in [`writes`]. Its requests go through [`super::wire`].
+//! listings. What they are asked is in `bucket_client`. Its requests go through [`super::wire`].
 //!
 //! # Contract
 //! Requests are made in the thread that asks: to await one is to make it. So there is no thread that drives them, and what
 //! the rest of the program sees is blocking. The runtime is for the waits between retries alone.
 
 use super::address::{StoreAddress, StoreKind};
-use super::client::{ObjectClient, PutCondition, PutOutcome, changed};
-use super::listing::{Depth, ListedObject, ObjectState, StoreListing};
+use super::client::{ObjectClient, changed};
+use super::listing::{ListedObject, ObjectState};
 use super::wire::{self, Refusal};
 use crate::error::{Error, Result};
 use crate::secret;
@@ -21,33 +21,27 @@ use object_store::client::{
     HttpService,
 };
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::list::{PaginatedListOptions, PaginatedListStore};
+use object_store::list::PaginatedListStore;
 use object_store::path::Path as Key;
-use object_store::{
-    BackoffConfig, ClientOptions, GetOptions, GetRange, ObjectMeta, ObjectStore, RetryConfig,
-};
-use std::fs::File;
+use object_store::{BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, RetryConfig};
 use std::future::Future;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-mod writes;
-
 /// The most bytes of an answer: a range, or a page of a listing.
 const LONGEST: u64 = 256 << 20;
 
-trait BucketStore: ObjectStore + PaginatedListStore {}
+pub(super) trait BucketStore: ObjectStore + PaginatedListStore {}
 impl<T: ObjectStore + PaginatedListStore> BucketStore for T {}
 
 /// A bucket or container.
 #[derive(Debug)]
-struct StoreBucket {
-    kind: StoreKind,
-    root: String,
-    store: Arc<dyn BucketStore>,
+pub(super) struct StoreBucket {
+    pub(super) kind: StoreKind,
+    pub(super) root: String,
+    pub(super) store: Arc<dyn BucketStore>,
 }
 
 /// The bucket at the root of `address`, with what the environment says of credentials and endpoints.
@@ -104,11 +98,11 @@ impl StoreBucket {
         Ok(StoreBucket { kind: address.kind(), root, store })
     }
 
-    fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         format!("{}/{key}", self.root)
     }
 
-    fn key(&self, key: &str) -> Result<Key> {
+    pub(super) fn key(&self, key: &str) -> Result<Key> {
         Key::parse(key).map_err(|_| {
             Error::job(format!("{} is not the name of an object", self.path(key)))
                 .hint("a name has no empty parts, and no part `.` or `..`")
@@ -116,7 +110,7 @@ impl StoreBucket {
     }
 
     /// The error for a request about `key`.
-    fn failure(&self, key: &str, cause: &object_store::Error) -> Error {
+    pub(super) fn failure(&self, key: &str, cause: &object_store::Error) -> Error {
         let path = self.path(key);
         if let object_store::Error::Precondition { .. } = cause {
             return changed(Path::new(&path));
@@ -127,12 +121,18 @@ impl StoreBucket {
         self.refused(key, cause, &wire::last_refusal())
     }
 
-    fn refused(&self, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
+    pub(super) fn refused(&self, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
         self.refused_to("read", key, cause, refusal)
     }
 
     /// The error for what a store does not let be done, in a verb.
-    fn refused_to(&self, what: &str, key: &str, cause: &object_store::Error, refusal: &Refusal) -> Error {
+    pub(super) fn refused_to(
+        &self,
+        what: &str,
+        key: &str,
+        cause: &object_store::Error,
+        refusal: &Refusal,
+    ) -> Error {
         let words = match (refusal.words.is_empty(), refusal.of_machine) {
             (_, true) => "no credentials were found".to_string(),
             (true, _) => plain(cause),
@@ -206,87 +206,8 @@ fn plain(cause: &dyn std::error::Error) -> String {
     secret::without_secrets(&cause.to_string()).into_owned()
 }
 
-impl ObjectClient for StoreBucket {
-    fn list(&self, prefix: &str, depth: Depth) -> Result<StoreListing> {
-        let mut listing = StoreListing::default();
-        let mut token = None;
-        loop {
-            let options = PaginatedListOptions {
-                delimiter: (depth == Depth::One).then(|| "/".into()),
-                max_keys: (depth == Depth::Any).then_some(1),
-                page_token: token.take(),
-                ..PaginatedListOptions::default()
-            };
-            let prefix_or_none = (!prefix.is_empty()).then_some(prefix);
-            let page = waited(self.store.list_paginated(prefix_or_none, options));
-            let page = page.map_err(|cause| {
-                let refusal = wire::last_refusal();
-                match refusal.status {
-                    // A bucket without objects has a listing, so there is none.
-                    Some(404) => Error::job(format!("there is no bucket {}", self.root)),
-                    _ => self.refused(prefix, &cause, &refusal),
-                }
-            })?;
-            listing.objects.extend(page.result.objects.into_iter().map(listed));
-            listing.folders.extend(page.result.common_prefixes.iter().map(Key::to_string));
-            token = page.page_token;
-            if token.is_none() || depth == Depth::Any && !listing.is_empty() {
-                return Ok(listing);
-            }
-        }
-    }
-
-    fn state(&self, key: &str) -> Result<Option<ObjectState>> {
-        let options = GetOptions { head: true, ..GetOptions::default() };
-        match waited(self.store.get_opts(&self.key(key)?, options)) {
-            Ok(found) => Ok(Some(listed(found.meta).state)),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(cause) => Err(self.failure(key, &cause)),
-        }
-    }
-
-    fn get(&self, key: &str, range: Range<u64>, state: &ObjectState) -> Result<Bytes> {
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(range)),
-            if_match: state.etag.clone(),
-            ..GetOptions::default()
-        };
-        let at = self.key(key)?;
-        let (meta, bytes) = waited(async {
-            let got = self.store.get_opts(&at, options).await?;
-            let meta = got.meta.clone();
-            Ok((meta, got.bytes().await?))
-        })
-        .map_err(|cause: object_store::Error| self.failure(key, &cause))?;
-        // A store that does not know conditions gives what there is now.
-        match listed(meta).state == *state {
-            true => Ok(bytes),
-            false => Err(changed(Path::new(&self.path(key)))),
-        }
-    }
-
-    fn put(&self, key: &str, bytes: &Bytes, condition: PutCondition) -> Result<PutOutcome> {
-        writes::put(self, key, bytes, condition)
-    }
-
-    fn upload(&self, key: &str, file: &File, bytes: u64) -> Result<()> {
-        writes::upload(self, key, file, bytes)
-    }
-
-    fn version(&self, key: &str) -> Result<Option<String>> {
-        writes::version(self, key)
-    }
-
-    fn copy(&self, from: &str, to: &str) -> Result<bool> {
-        writes::copy(self, from, to)
-    }
-
-    fn delete(&self, key: &str) -> Result<()> {
-        writes::delete(self, key)
-    }
-}
-
-fn listed(meta: ObjectMeta) -> ListedObject {
+/// What the metadata of an object tells.
+pub(super) fn listed(meta: ObjectMeta) -> ListedObject {
     // The listings of Azure leave out the quotes that its headers have.
     let quoted = |etag: String| if etag.ends_with('"') { etag } else { format!("\"{etag}\"") };
     let state = ObjectState { bytes: meta.size, etag: meta.e_tag.map(quoted), modified: None };
@@ -298,7 +219,8 @@ thread_local! {
     static RUNTIME: std::io::Result<Runtime> = Builder::new_current_thread().enable_time().build();
 }
 
-fn waited<T>(
+/// Makes the requests of `work`.
+pub(super) fn waited<T>(
     work: impl Future<Output = std::result::Result<T, object_store::Error>>,
 ) -> std::result::Result<T, object_store::Error> {
     // What an earlier request met says nothing of this one.

@@ -9,7 +9,7 @@ use super::address::{StoreAddress, StoreKind};
 use super::client::{PutCondition, PutOutcome};
 use super::listing::{Depth, ListedObject};
 use super::{StoreFile, bucket, list, open};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -19,6 +19,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Objects that are written at a time.
 const WRITERS: usize = 8;
+/// How often a file is read that is replaced at the same time.
+const READS: usize = 4;
 /// What a request asks for where a whole object is read.
 const PIECE: u64 = 32 << 20;
 
@@ -45,13 +47,21 @@ pub fn read(path: &Path) -> Result<Option<Bytes>> {
             Err(e) => Err(Error::io("read", path, e)),
         };
     };
-    let Some(file) = open(&address)? else { return Ok(None) };
-    let mut bytes = vec![];
-    pieces(&file, |piece| {
-        bytes.extend_from_slice(&piece);
-        Ok(())
-    })?;
-    Ok(Some(bytes.into()))
+    for turn in 0..READS {
+        let Some(file) = open(&address)? else { return Ok(None) };
+        let mut bytes = vec![];
+        let read = pieces(&file, |piece| {
+            bytes.extend_from_slice(&piece);
+            Ok(())
+        });
+        match read {
+            Ok(()) => return Ok(Some(bytes.into())),
+            // It was replaced between two requests, and the next state of it is as good.
+            Err(error) if error.kind() == Kind::Data && turn + 1 < READS => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// The content of the file at `path`, which has to be there.

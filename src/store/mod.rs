@@ -10,6 +10,10 @@ mod address;
 mod ahead;
 #[cfg(feature = "stores")]
 mod bucket;
+#[cfg(feature = "stores")]
+mod bucket_client;
+#[cfg(feature = "stores")]
+mod bucket_writes;
 mod client;
 pub mod files;
 mod listing;

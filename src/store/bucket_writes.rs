@@ -5,8 +5,11 @@
 //! * A write with a condition whose answer was lost is made again, and then meets its own object. So an object that is in the
 //!   way is compared before it is called a conflict.
 
-use super::{Error, PutCondition, PutOutcome, Result, StoreBucket, StoreKind, waited, wire};
-use crate::store::client::ObjectClient;
+use super::address::StoreKind;
+use super::bucket::{StoreBucket, waited};
+use super::client::{ObjectClient, PutCondition, PutOutcome};
+use super::wire;
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use object_store::{Error as Cause, MultipartUpload, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
 use std::fs::File;
