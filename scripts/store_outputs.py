@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 """Iceberg tables and single files on a real SeaweedFS (S3) and a real Azurite (Azure Blob Storage), beside the same outputs on the disk.
 
-    python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow]' adlfs duckdb==1.5.5 duckdb-extension-httpfs==1.5.5 polars
+    python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow]' adlfs polars duckdb==1.5.5 duckdb-extension-httpfs==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
     V/bin/python scripts/store_outputs.py --binary target/release/highwater
 
 The servers are those of stores.py, on loopback. Runs a job, repeats it, corrects it with a late file, takes that out again and expires
 old snapshots; each command from a folder without any state. After each, PyIceberg must read the rows of the local tables from
-the store, at every snapshot, and the single file must have the same bytes. Then a proxy before SeaweedFS ends the connection
+the store, at every snapshot, DuckDB those of the current one by the folder of the table (on S3, where its extensions are installed), and the
+single file must have the same bytes. Then a proxy before SeaweedFS ends the connection
 at each request that writes, in turn: before the server has it, and after, so that the answer is lost. The command must still
 give the same rows. With --speed, jobs from and to SeaweedFS are timed beside the disk, and beside DuckDB and Polars where they are installed.
 """
 import argparse
+import glob
+import importlib
 import json
 import os
 import shutil
@@ -60,6 +63,8 @@ TABLES = ("raw", "views")
 class Store:
     """A store: how our command finds it, and how PyIceberg does."""
 
+    duck = None
+
     def __init__(self, name, root, env, properties, fetch):
         self.name, self.root, self.env, self.properties, self.fetch = name, root, env, properties, fetch
 
@@ -88,9 +93,29 @@ def described(binary, out, env):
     return {t["path"].rsplit("/", 1)[1]: (t["version"], [s["snapshot"] for s in t["history"]]) for t in tables if "history" in t}
 
 
+def duckdb(port, *names):
+    """A session of DuckDB that knows the store at this port."""
+    import duckdb
+
+    db = duckdb.connect(config={"allow_unsigned_extensions": "true"})
+    for name in names:
+        module = importlib.import_module(f"duckdb_extension_{name}")
+        found = glob.glob(os.path.dirname(module.__file__) + "/**/*.duckdb_extension", recursive=True)
+        db.execute(f"LOAD '{found[0]}'")
+    db.execute("SET TimeZone = 'UTC'")
+    db.execute(f"CREATE SECRET (TYPE s3, KEY_ID 'test', SECRET 'testtest', ENDPOINT '127.0.0.1:{port}', USE_SSL false, URL_STYLE 'path', REGION 'us-east-1')")
+    return db
+
+
+def as_text(table):
+    # PyIceberg calls the same zone by another name.
+    fields = [pa.field(f.name, pa.timestamp("us", "UTC")) if pa.types.is_timestamp(f.type) else pa.field(f.name, pa.string() if pa.types.is_large_string(f.type) else f.type) for f in table.schema]
+    return sorted(map(str, table.cast(pa.schema(fields)).to_pylist()))
+
+
 def rows(metadata, properties, snapshot):
     table = StaticTable.from_metadata(metadata, properties=properties).scan(snapshot_id=snapshot).to_arrow()
-    return sorted(map(str, table.to_pylist()))
+    return as_text(table)
 
 
 def same(binary, store, local, what):
@@ -104,6 +129,8 @@ def same(binary, store, local, what):
             remote = rows(store.metadata(table, version), store.properties, one)
             if remote != rows(str(local / table / "metadata" / f"v{own_version}.metadata.json"), {}, other):
                 sys.exit(f"{store.name}, {what}: other rows in {table} at its snapshot {one}")
+        if store.duck and store.duck(table) != rows(str(local / table / "metadata" / f"v{own_version}.metadata.json"), {}, own[-1]):
+            sys.exit(f"{store.name}, {what}: DuckDB reads other rows in {table}")
     if store.fetch("days.csv") != (local / "days.csv").read_bytes():
         sys.exit(f"{store.name}, {what}: another days.csv")
 
@@ -215,6 +242,7 @@ def speed(binary, folder, servers, store, megabytes):
         stores.ask(stores.signed_s3("PUT", f"http://127.0.0.1:{servers.s3}/bucket/views/{part}.csv", (logs / f"{part}.csv").read_bytes()))
     counted = 'window = { tumbling = "1m" }\nby = ["postcode"]\nselect = { views = "count(*)" }\n'
     works = {"count per postcode and minute": ("n.parquet", counted), "page views by date and hour": ("raw", 'table = "iceberg"\npartition_by = ["date", "hour"]\n')}
+    others = peers(servers, folder)
     for work, (name, output) in works.items():
         times = {}
         for turn in range(2):
@@ -224,7 +252,7 @@ def speed(binary, folder, servers, store, megabytes):
                 begin = time.monotonic()
                 subprocess.run([binary, "run", at], cwd=folder, env={**os.environ, **env}, check=True, stderr=subprocess.DEVNULL)
                 times.setdefault(where, []).append(time.monotonic() - begin)
-            for peer, queries in peers(servers, folder).items():
+            for peer, queries in others.items():
                 for where, query in queries[work].items():
                     shutil.rmtree(folder / "peer", ignore_errors=True)
                     (folder / "peer").mkdir()
@@ -240,21 +268,13 @@ def peers(servers, folder):
     found = {}
     wanted = ("count per postcode and minute", "page views by date and hour")
     try:
-        import glob
-
-        import duckdb
-        import duckdb_extension_httpfs
-
-        db = duckdb.connect(config={"allow_unsigned_extensions": "true"})
-        extension = glob.glob(os.path.dirname(duckdb_extension_httpfs.__file__) + "/**/*.duckdb_extension", recursive=True)
-        db.execute(f"LOAD '{extension[0]}'; SET TimeZone = 'UTC'")
-        db.execute(f"CREATE SECRET (TYPE s3, KEY_ID 'test', SECRET 'testtest', ENDPOINT '127.0.0.1:{servers.s3}', USE_SSL false, URL_STYLE 'path', REGION 'us-east-1')")
+        db = duckdb(servers.s3, "httpfs")
 
         def count(root):
-            return lambda: db.execute(f"COPY (SELECT date_trunc('minute', at) AS w, postcode, count(*) AS views FROM read_csv('{root}/views/*.csv') GROUP BY ALL ORDER BY ALL) TO '{root}/peer/n.parquet'")
+            return lambda: db.execute(f"COPY (SELECT date_trunc('minute', \"at\") AS w, postcode, count(*) AS views FROM read_csv('{root}/views/*.csv') GROUP BY ALL ORDER BY ALL) TO '{root}/peer/n.parquet'")
 
         def raw(root):
-            return lambda: db.execute(f"COPY (SELECT *, at::date AS date, hour(at) AS hour FROM read_csv('{root}/views/*.csv') ORDER BY at) TO '{root}/peer/raw' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, hour), OVERWRITE_OR_IGNORE)")
+            return lambda: db.execute(f"COPY (SELECT *, \"at\"::date AS date, hour(\"at\") AS hour FROM read_csv('{root}/views/*.csv') ORDER BY \"at\") TO '{root}/peer/raw' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (date, hour), OVERWRITE_OR_IGNORE)")
 
         found["DuckDB"] = {name: {"disk": make(str(folder)), "SeaweedFS": make("s3://bucket")} for name, make in zip(wanted, (count, raw))}
     except Exception as error:  # Not installed, or of another version.
@@ -315,6 +335,11 @@ def main():
             if given.speed:
                 speed(binary, folder, servers, s3, given.speed)
                 return
+            try:
+                db = duckdb(servers.s3, "httpfs", "avro", "iceberg")
+                s3.duck = lambda table: as_text(db.sql(f"SELECT * FROM iceberg_scan('{s3.root}/{table}')").to_arrow_table())
+            except Exception as error:  # Not installed, or of another version.
+                print(f"DuckDB is left out: {str(error).splitlines()[0]}")
             life(binary, s3, folder)
             life(binary, azure, folder)
             ended(binary, s3, servers, folder)

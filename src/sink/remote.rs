@@ -30,8 +30,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the names of staged objects begin with.
 const STAGED: &str = "staged-";
-/// How long a staged object may wait for its commit, in milliseconds.
-const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
 
 /// The work of a command on an output on a store.
 #[derive(Debug)]
@@ -377,7 +375,7 @@ pub(super) fn journals(place: &RecoveredOutput) -> Result<(Vec<PathBuf>, Vec<Pat
     let is_journal = |path: &Path| name(path).starts_with("journal-") && name(path).ends_with(".json");
     let journals: Vec<PathBuf> =
         found.iter().filter(|file| is_journal(&file.path)).map(|file| file.path.clone()).collect();
-    let since = table::now().saturating_sub(LONGEST_COMMIT);
+    let since = table::now().saturating_sub(table::LONGEST_COMMIT);
     let is_old = |file: &FoundFile| name(&file.path).starts_with(STAGED) && file.written < since;
     let old = found.into_iter().filter(is_old).map(|file| file.path);
     Ok((journals, old.collect()))

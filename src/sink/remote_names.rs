@@ -6,7 +6,7 @@ use crate::store::files;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::Xxh3;
 
 /// Up to so many objects are asked for one by one; of more, all are listed.
 const ONE_BY_ONE: usize = 8;
@@ -84,8 +84,9 @@ fn is_as(path: &Path, part: &Part) -> Result<bool> {
     if files::size(path)? != Some(part.bytes) {
         return Ok(false);
     }
-    let bytes = files::read(path)?;
-    Ok(bytes.is_some_and(|bytes| format!("{:032x}", xxh3_128(&bytes)) == part.hash))
+    let mut hasher = Xxh3::new();
+    let is_there = files::scan(path, &mut |piece| hasher.update(piece))?;
+    Ok(is_there && format!("{:032x}", hasher.digest128()) == part.hash)
 }
 
 /// The first of `parts`, below the folder of an output on a store, that is not as it says.

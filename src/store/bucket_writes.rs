@@ -7,7 +7,7 @@
 
 use super::address::StoreKind;
 use super::bucket::{StoreBucket, waited};
-use super::client::{ObjectClient, PutCondition, PutOutcome};
+use super::client::{ObjectClient, PART, PutCondition, PutOutcome};
 use super::wire;
 use crate::error::{Error, Result};
 use bytes::Bytes;
@@ -17,8 +17,6 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
-/// Files up to this size are written in one request; larger ones in requests of this size.
-const PART: u64 = 8 << 20;
 /// Stores take at most 10,000 requests of one upload.
 const PARTS: u64 = 9_000;
 /// Requests of one upload in flight.

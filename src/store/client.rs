@@ -7,6 +7,9 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 
+/// Files up to this size are written in one request; larger ones in requests of this size.
+pub(super) const PART: u64 = 8 << 20;
+
 /// What has to be true of an object for it to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PutCondition<'a> {

@@ -6,7 +6,7 @@
 //! * Here is the one place that asks where a path is. Who calls it knows no difference.
 
 use super::address::{StoreAddress, StoreKind};
-use super::client::{PutCondition, PutOutcome};
+use super::client::{PART, PutCondition, PutOutcome};
 use super::listing::{Depth, ListedObject};
 use super::{StoreFile, bucket, list, open};
 use crate::error::{Error, Kind, Result};
@@ -91,6 +91,21 @@ pub fn open_file(path: &Path) -> Result<File> {
     pieces(&found, |piece| file.write_all(&piece).map_err(failed))?;
     std::io::Seek::rewind(&mut file).map_err(failed)?;
     Ok(file)
+}
+
+/// Shows the content of the file at `path`, which is on a store, piece by piece. False if there is none.
+///
+/// # Errors
+/// Machine: it cannot be read. Data: it was replaced in the meantime.
+pub fn scan(path: &Path, see: &mut dyn FnMut(&[u8])) -> Result<bool> {
+    let Some(file) = StoreAddress::of(path).map_or(Ok(None), |address| open(&address))? else {
+        return Ok(false);
+    };
+    pieces(&file, |piece| {
+        see(&piece);
+        Ok(())
+    })?;
+    Ok(true)
 }
 
 /// Gives the content of a file of a store piece by piece.
@@ -254,11 +269,15 @@ pub fn put(path: &Path, bytes: impl Into<Bytes>, condition: PutCondition) -> Res
 /// # Errors
 /// Machine: a file cannot be read, or the store refuses.
 pub fn upload(files: &[(PathBuf, PathBuf, u64)]) -> Result<()> {
-    at_a_time(files, |(from, to, bytes)| {
+    let one = |(from, to, bytes): &(PathBuf, PathBuf, u64)| {
         let address = address(to)?;
         let file = File::open(from).map_err(|e| Error::io("read", from, e))?;
         bucket(&address)?.upload(address.key(), &file, *bytes)
-    })
+    };
+    // A large file is put in several requests at a time, which memory has to hold.
+    let (small, large): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|(_, _, bytes)| *bytes <= PART);
+    large.iter().try_for_each(one)?;
+    at_a_time(&small, one)
 }
 
 /// Removes the objects at these paths of a store, several at a time.

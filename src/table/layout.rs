@@ -12,6 +12,9 @@ pub const METADATA: &str = "metadata";
 /// The file that names a version of the metadata.
 pub(super) const HINT: &str = "version-hint.text";
 
+/// How long a commit may take, in milliseconds: what it has put on a store before is not taken for what a dead one left.
+pub const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
+
 /// The error for a table that another writer has changed while a commit was made.
 pub fn conflict(folder: &Path) -> Error {
     Error::machine(format!("another program has committed to {} in the meantime", folder.display()))

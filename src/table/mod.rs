@@ -42,7 +42,7 @@ pub use iceberg::{
     TableDescription, TableFileNames, TableHome, blank, column_ids, expire, plan_commit,
 };
 pub use kind::{TableKind, load};
-pub use layout::{DATA, METADATA, conflict, now};
+pub use layout::{DATA, LONGEST_COMMIT, METADATA, conflict, now};
 pub use reading::read_snapshot;
 pub use rest::{CatalogCommit, commit as commit_to_catalog, metadata_file, stage as begin_in_catalog};
 pub use shape::{FolderValue, PartStatistics, TableField, TableFile, TablePartition, TableShape, Transform};

@@ -14,7 +14,7 @@ use super::metadata::{LEDGER, LoadedTable, TableFileNames, TableHome};
 use crate::error::Result;
 use crate::store::files::FoundFile;
 use crate::store::{files, is_on_store};
-use crate::table::layout::{DATA, METADATA, local};
+use crate::table::layout::{DATA, LONGEST_COMMIT, METADATA, local};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};
 use std::fs;
@@ -180,9 +180,6 @@ struct StoreRule {
     /// The clock.
     time: i64,
 }
-
-/// How old a file of the metadata on a store is that no writer is about to name any more, in milliseconds.
-const LONGEST_COMMIT: i64 = 24 * 60 * 60 * 1000;
 
 impl StoreRule {
     /// Whether a file that no snapshot reaches may go. A writer whose commit comes before this one takes its files along; one
