@@ -174,7 +174,7 @@ mod tests {
         let job = format!(
             "{unknown}\n[source]\n{unknown}\nwritten.a.{unknown}\n[table.x]\n{unknown}\n[[step]]\n{unknown}\n\
             otherwise = [{{ {unknown} }}]\n[[output]]\n{unknown}\nwindow = {{ {unknown} }}\n\
-            top = {{ {unknown} }}\n[late]\n{unknown}\n"
+            top = {{ {unknown} }}\ncatalog = {{ {unknown} }}\n[late]\n{unknown}\n"
         );
         for (table, path) in [
             ("the job", "/properties"),
@@ -186,6 +186,7 @@ mod tests {
             ("[[output]]", "/$defs/output/properties"),
             ("window", "/$defs/output/properties/window/oneOf/1/properties"),
             ("top", "/$defs/output/properties/top/properties"),
+            ("catalog", "/$defs/catalog/properties"),
             ("[late]", "/$defs/late/properties"),
         ] {
             let mut known: Vec<String> =

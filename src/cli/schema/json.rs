@@ -91,7 +91,9 @@ fn table(section: &KeySection) -> Value {
             .iter()
             .map(|(name, _)| *name)
             .partition(|name| section.stands_for(name).is_some());
-        table.insert("required".into(), json!(needed));
+        if !needed.is_empty() {
+            table.insert("required".into(), json!(needed));
+        }
         for name in either {
             let one_of = [Some(name), section.stands_for(name)].map(|name| json!({ "required": [name] }));
             table.insert("oneOf".into(), json!(one_of));
