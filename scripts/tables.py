@@ -233,6 +233,9 @@ def check(format):
                 if set(kept) != reached:
                     fail(f"after an expiry {name} keeps {len(kept)} files, and its snapshots reach {len(reached)}")
         format.meddled(highwater, described, fail)
+        for read in checks.engines.values():
+            # A server that one started would outlive the script.
+            getattr(read, "stop", lambda: None)()
     finally:
         os.chdir("/")
         shutil.rmtree(home)

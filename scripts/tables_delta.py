@@ -1,6 +1,7 @@
 """Tables of Delta Lake, for `tables.py`: how engines that are not ours read them, and what other programs do to them.
 
     V/bin/pip install deltalake polars pyarrow duckdb==1.5.5 duckdb-extension-delta==1.5.5
+    V/bin/pip install pysail pyspark-client               # Sail, if wanted
 """
 import glob
 import os
@@ -46,8 +47,32 @@ def duckdb():
     return read
 
 
+def sail():
+    import warnings
+
+    warnings.simplefilter("ignore")
+    from pysail.spark import SparkConnectServer
+    from pyspark.sql import SparkSession
+
+    server = SparkConnectServer(ip="127.0.0.1", port=0)
+    server.start(background=True)
+    spark = SparkSession.builder.remote(f"sc://localhost:{server.listening_address[1]}").getOrCreate()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+
+    def read(table, snapshot=None):
+        reader = spark.read.format("delta")
+        return (reader if snapshot is None else reader.option("versionAsOf", snapshot)).load(path(table)).toArrow()
+
+    def stop():
+        spark.stop()
+        server.stop()
+
+    read.stop = stop
+    return read
+
+
 def engines():
-    return [("deltalake", lambda: delta_rs), ("polars", polars), ("duckdb", duckdb)]
+    return [("deltalake", lambda: delta_rs), ("polars", polars), ("duckdb", duckdb), ("sail", sail)]
 
 
 def files(table, snapshot=None):
