@@ -11,7 +11,8 @@ The logs are those of `highwater generate`, over the same span of time at each s
 or events where the job groups nothing. Each figure is that of the fastest of `--rounds` runs, each a process of its own.
 A line is marked
   time     where CPU seconds grow by more than a quarter over what the input grows by, from 4 to 16 times
-  memory   where the peak grows by more than a quarter over what the rows of the result grow by, and by more than 64 MB
+  memory   where the peak grows by more than a quarter over what the rows of the result grow by, and is past 512 MB, which the parts
+           of a large input may take at any size
   FAILED   where the command ends with another code than 0
 Exit code 1: a command failed, or one is marked that is not in KNOWN, which says why; 2: no binary.
 """
@@ -124,7 +125,7 @@ def marks(figures, rows):
     found = []
     if cpu16 > 1.25 * grown * cpu4 + 0.1:
         found.append("time")
-    if peak16 > 1.25 * more_rows * peak4 and peak16 - peak4 > 64e6:
+    if peak16 > 1.25 * more_rows * peak4 and peak16 > 512e6:
         found.append("memory")
     return found
 
