@@ -248,7 +248,7 @@ fn of_two_writers_one_wins_of(format: TableFormat) {
     assert!(!raced(&other).hints().iter().any(|hint| hint.contains("the next run")));
     assert_eq!(seen(&targets)[1..], [["report 1".to_string()].into(), ["nine".to_string()].into()]);
     // A later one alone: the other outputs are committed, and the next run brings all together.
-    let later = raced(&tmp.path().join("c/metadata/v2.metadata.json"));
+    let later = raced(&second_version(&tmp.path().join("c"), format));
     assert!(later.hints().iter().any(|hint| hint.contains("the next run")));
     assert_eq!(seen(&targets)[1..], [["report 2".to_string()].into(), ["nine".to_string()].into()]);
     run(&targets, SECOND).unwrap();
