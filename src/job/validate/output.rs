@@ -144,11 +144,12 @@ impl Planner<'_> {
 
     /// Whether an output that is to be a table can be one.
     fn can_be_table(&self, spec: &OutputSpec, format: Option<Option<OutputFormat>>) -> bool {
-        if let Err((error, span)) = check_table(spec.table.as_ref(), spec.catalog.as_ref()) {
+        let Some(path) = &spec.path else { return true };
+        if let Err((error, span)) = check_table(spec.table.as_ref(), spec.catalog.as_ref(), path) {
             self.fault(error, &span);
             return false;
         }
-        let (Some(table), Some(path)) = (&spec.table, &spec.path) else { return true };
+        let Some(table) = &spec.table else { return true };
         let is_file = !path.value.ends_with('/') && OutputFormat::of_path(Path::new(&path.value)).is_some();
         let not_a_folder = crate::pg::is_url(&path.value) || path.value == "-" || is_file;
         let error = match format {
