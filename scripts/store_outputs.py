@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Iceberg tables and single files on a real SeaweedFS (S3) and a real Azurite (Azure Blob Storage), beside the same outputs on the disk.
+"""Tables and single files on a real SeaweedFS (S3) and a real Azurite (Azure Blob Storage), beside the same outputs on the disk.
 
     python3 -m venv V && V/bin/pip install 'pyiceberg[pyarrow]' adlfs polars duckdb==1.5.5 duckdb-extension-httpfs==1.5.5 duckdb-extension-iceberg==1.5.5 duckdb-extension-avro==1.5.5
     V/bin/python scripts/store_outputs.py --binary target/release/highwater
@@ -7,7 +7,7 @@
 The servers are those of stores.py, on loopback. Runs a job, repeats it, corrects it with a late file, takes that out again and expires
 old snapshots; each command from a folder without any state. After each, PyIceberg must read the rows of the local tables from
 the store, at every snapshot, DuckDB those of the current one by the folder of the table (on S3, where its extensions are installed), and the
-single file must have the same bytes. Then a proxy before SeaweedFS ends the connection
+single file must have the same bytes; deltalake reads tables of Delta Lake, where it is installed. Then a proxy before SeaweedFS ends the connection
 at each request that writes, in turn: before the server has it, and after, so that the answer is lost. The command must still
 give the same rows. With --speed, jobs from and to SeaweedFS are timed beside the disk, and beside DuckDB and Polars where they are installed.
 """
@@ -58,6 +58,7 @@ by = ["postcode"]
 select = {{ views = "count(*)" }}
 """
 TABLES = ("raw", "views")
+DELTA = JOB.replace('"iceberg"', '"delta"')
 
 
 class Store:
@@ -72,14 +73,14 @@ class Store:
         return f"{self.root}/{table}/metadata/v{version}.metadata.json"
 
 
-def highwater(binary, out, args, env, log=LOG):
+def highwater(binary, out, args, env, job=JOB):
     """Runs a command in a new folder, which has the log and the job alone."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "log").mkdir()
-        (folder / "log" / "a.csv").write_text(log)
+        (folder / "log" / "a.csv").write_text(LOG)
         (folder / "late.csv").write_text(LATE)
-        (folder / "job.toml").write_text(JOB.format(out=out))
+        (folder / "job.toml").write_text(job.format(out=out))
         done = subprocess.run([binary, *args], cwd=folder, env={**os.environ, **env}, capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"{' '.join(args)} to {out}: exit {done.returncode}\n{done.stderr}")
@@ -146,6 +147,28 @@ def life(binary, store, folder):
         took = time.monotonic() - begin
         same(binary, store, local, " ".join(args))
         print(f"{store.name}: {' '.join(args)}: the same rows and bytes ({took:.1f} s)", flush=True)
+
+
+def delta(binary, store, folder):
+    """The same tables as tables of Delta Lake, read by deltalake at each version, where it is installed."""
+    try:
+        from deltalake import DeltaTable
+    except ImportError:
+        print("deltalake is left out: it is not installed")
+        return
+    local, remote, told = folder / "local-delta", f"{store.root}-delta", {**store.env, "AWS_ALLOW_HTTP": "true"}
+    for args in (["run"], ["backfill", "late.csv"], ["backfill", "--retract", "late.csv"], ["expire", "--older-than", "0d"]):
+        args = [args[0], "job.toml", *args[1:]]
+        highwater(binary, str(local), args, {}, DELTA)
+        highwater(binary, remote, args, store.env, DELTA)
+        for name in TABLES:
+            newest = DeltaTable(str(local / name)).version()
+            for version in [newest] if args[0] == "expire" else range(newest + 1):
+                here = DeltaTable(str(local / name), version=version).to_pyarrow_table()
+                there = DeltaTable(f"{remote}/{name}", version=version, storage_options=told).to_pyarrow_table()
+                if not here.num_rows or as_text(here) != as_text(there):
+                    sys.exit(f"{store.name}: {' '.join(args)}: other rows in the version {version} of {name}")
+    print(f"{store.name}: tables of Delta Lake: deltalake reads the same rows at each version")
 
 
 class Ending:
@@ -342,6 +365,7 @@ def main():
                 print(f"DuckDB is left out: {str(error).splitlines()[0]}")
             life(binary, s3, folder)
             life(binary, azure, folder)
+            delta(binary, s3, folder)
             ended(binary, s3, servers, folder)
         finally:
             servers.end()

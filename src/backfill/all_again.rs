@@ -151,7 +151,7 @@ impl Correction<'_> {
             watermark: None,
         };
         let written = write(&self.pass, &scope, self.transaction, results, read.resolution.as_ref())?;
-        let notes = self.given.judge(again.as_ref(), self.in_place)?;
+        let notes = self.given.judge(again.as_ref(), self.in_place, &plan.inputs)?;
         let mut tally = read.tally;
         tally.see(written.times);
         let rejects = merged_rejects(plan, self.in_place, self.given, new_reports)?;

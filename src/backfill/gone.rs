@@ -63,7 +63,12 @@ impl BackfillInput {
     ///
     /// # Errors
     /// A new file of the source has the events of a gone one.
-    pub fn judge(&self, search: Option<&RowsAgain>, in_place: &InPlace) -> Result<Vec<String>> {
+    pub fn judge(
+        &self,
+        search: Option<&RowsAgain>,
+        in_place: &InPlace,
+        inputs: &Inputs,
+    ) -> Result<Vec<String>> {
         let found = search.map(RowsAgain::found).unwrap_or_default();
         let again = found.into_iter().filter_map(|(place, found)| {
             let old = &self.source[place as usize].path;
@@ -89,9 +94,15 @@ impl BackfillInput {
                 "{what}; they are counted twice now: {retract} takes the older ones out"
             )]);
         }
-        Err(Error::data(what)
-            .hint(format!("to count them once: {retract}, then run again"))
-            .hint("or count only the files that the source has now: `highwater run JOB --changed reload`")
+        let error = Error::data(what)
+            .hint("to count only the files that the source has now: `highwater run JOB --changed reload`");
+        // Without any file that stays there would be nothing to tell the columns.
+        let stays = |entry: &SourceEntry| entry.role == FileRole::Old && entry.is_in_place(inputs);
+        let error = match self.source.iter().any(stays) {
+            true => error.hint(format!("or take the older ones out: {retract}, then run again")),
+            false => error,
+        };
+        Err(error
             .hint(format!("if they are other events that look the same: `highwater backfill JOB {new}`")))
     }
 }

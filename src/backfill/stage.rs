@@ -207,7 +207,7 @@ impl<'a> Correction<'a> {
                 }
             });
         }
-        let notes = self.given.judge(search.as_ref(), self.in_place)?;
+        let notes = self.given.judge(search.as_ref(), self.in_place, &plan.inputs)?;
         let records = records(&delta.read.reports);
         let inputs = self.inputs_with(&delta.read.reports);
         let reports = std::mem::take(&mut delta.read.reports);

@@ -19,13 +19,16 @@ use super::{documents, patterns};
 use crate::batch::Position;
 use crate::error::{Error, Result};
 use crate::table::SnapshotChoice;
-use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
 /// Files of a store whose first bytes are asked for before they are looked at.
 const FILES_AHEAD: usize = 16;
+
+/// From so many files on, several threads look at them.
+const MANY: usize = 512;
 
 /// The files of a source, and what there is to tell of them.
 #[derive(Debug, Default)]
@@ -136,7 +139,7 @@ fn in_order(
     // Streams are read in this order: one writer may fill several of them, one after the other.
     paths.iter().try_for_each(|path| inputs.file(path).map(drop))?;
     paths.iter().take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
-    let looked: Vec<Result<(Vec<FoundFile>, Vec<String>)>> = paths.par_iter().enumerate().map(look).collect();
+    let looked: Vec<Result<(Vec<FoundFile>, Vec<String>)>> = by_threads(&paths, look);
     let mut notes = vec![];
     let mut found: Vec<FoundFile> = Vec::with_capacity(paths.len());
     // The same file may be meant by two patterns, or be written in two ways.
@@ -169,6 +172,32 @@ fn in_order(
 /// Whether two files of one inode are one: two names on the disk are two files of equal content.
 fn is_one(a: &Opened, b: &Opened) -> bool {
     a.path() == b.path() || real_path(a.path()) == real_path(b.path())
+}
+
+/// What `look` says of each path and its number, in their order. Of many paths several threads look.
+fn by_threads<T: Send>(paths: &[PathBuf], look: impl Fn((usize, &PathBuf)) -> T + Sync) -> Vec<T> {
+    let threads = match paths.len() {
+        0..MANY => 1,
+        _ => std::thread::available_parallelism().map_or(1, NonZero::get),
+    };
+    let size = paths.len().div_ceil(threads).max(1);
+    let of_chunk = |(number, chunk): (usize, &[PathBuf])| -> Vec<T> {
+        (number * size..).zip(chunk).map(&look).collect()
+    };
+    std::thread::scope(|scope| {
+        let chunks = paths.chunks(size).enumerate();
+        // A machine that gives no thread looks at the files in this one.
+        let started = chunks.map(|chunk| match chunk.0 {
+            0 => Err(chunk),
+            _ => std::thread::Builder::new().spawn_scoped(scope, move || of_chunk(chunk)).map_err(|_| chunk),
+        });
+        let started: Vec<_> = started.collect();
+        let joined = started.into_iter().flat_map(|started| match started {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(chunk) => of_chunk(chunk),
+        });
+        joined.collect()
+    })
 }
 
 /// A file that was looked at, and what it is.
@@ -315,6 +344,15 @@ mod tests {
         let files = expand(&patterns, format, &Inputs::default()).unwrap().files;
         assert!(files.iter().enumerate().all(|(i, f)| f.ordinal as usize == i));
         files.iter().map(|f| f.path.strip_prefix(folder.path()).unwrap().display().to_string()).collect()
+    }
+
+    #[test]
+    fn what_threads_look_at_stays_in_order() {
+        for count in [0, 1, MANY - 1, MANY, 3 * MANY + 1] {
+            let paths: Vec<PathBuf> = (0..count).map(|n| PathBuf::from(n.to_string())).collect();
+            let seen = by_threads(&paths, |(number, path)| (number, path.clone()));
+            assert_eq!(seen, paths.into_iter().enumerate().collect::<Vec<_>>());
+        }
     }
 
     fn refused(patterns: &[String]) -> String {

@@ -454,7 +454,7 @@ impl Output {
         let mut names = None;
         if let Some(remote) = &self.remote {
             folder = remote.folder.path().to_path_buf();
-            let tag = remote::tag(self.base.as_ref(), self.old.as_ref());
+            let tag = remote::tag(&self.target, self.base.as_ref(), self.old.as_ref());
             names = Some(RemoteNames::new(tag, root.clone(), self.old.as_ref()));
             self.base.as_ref().map_or(Ok(()), remote::repair_hint)?;
         }

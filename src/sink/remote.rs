@@ -16,7 +16,7 @@
 //! * What a killed command has put and no commit names stays. `expire` removes it, and staged objects go after a day.
 
 use super::journal_parts::{Rename, commit_id};
-use super::place::{RecoveredOutput, Target};
+use super::place::{RecoveredOutput, Target, TargetKind};
 use super::snapshot::{self, PutSnapshot};
 use super::stage::{StagedPart, Staging};
 use super::{Manifest, ManifestDraft, manifest};
@@ -377,11 +377,12 @@ fn put_hint(metadata: &Path, version: u64) -> Result<()> {
 }
 
 /// What the names of a commit end in: the version of the table that it makes, or the hash of the manifest that it replaces.
-pub(super) fn tag(base: Option<&TableInPlace>, old: Option<&Manifest>) -> String {
-    match (base, old) {
-        (Some(base), _) => (base.version() + 1).to_string(),
-        (None, Some(old)) => format!("{:016x}", xxhash_rust::xxh3::xxh3_64(old.to_json().as_bytes())),
-        (None, None) => "1".to_string(),
+pub(super) fn tag(target: &Target, base: Option<&TableInPlace>, old: Option<&Manifest>) -> String {
+    match (base, old, &target.kind) {
+        (Some(base), ..) => (base.version() + 1).to_string(),
+        (None, Some(old), _) => format!("{:016x}", xxhash_rust::xxh3::xxh3_64(old.to_json().as_bytes())),
+        (None, None, TargetKind::Table(kind)) => kind.format.first_version().to_string(),
+        (None, None, _) => "1".to_string(),
     }
 }
 

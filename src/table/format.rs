@@ -60,6 +60,14 @@ impl TableFormat {
         }
     }
 
+    /// The number of the first version of a table.
+    pub fn first_version(self) -> u64 {
+        match self {
+            TableFormat::Iceberg => 1,
+            TableFormat::Delta => 0,
+        }
+    }
+
     /// The file of the metadata that makes a version.
     pub fn version_file(self, version: u64) -> String {
         match self {

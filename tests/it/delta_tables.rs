@@ -279,9 +279,6 @@ fn what_does_not_fit_is_refused_by_name() {
     assert!(error.contains("`n of all` has ' ' in its name"), "{error}");
     let error = refused(&one("Code = \"count(*)\"", ""), 2);
     assert!(error.contains("differ in case alone"), "{error}");
-    let on_store = one("n = \"count(*)\"", "").replace("path = \"x\"", "path = \"s3://bucket/x\"");
-    let error = refused(&on_store, 2);
-    assert!(error.contains("tables of Delta Lake are written to the disk alone"), "{error}");
     let empty = "[[step]]\nderive = { plain = \"COALESCE(code, '')\" }\n";
     let error = refused(
         &(one("n = \"count(*)\"", empty).replace("[\"code\"]", "[\"plain\"]")

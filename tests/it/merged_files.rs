@@ -79,23 +79,34 @@ fn events_of_merged_split_and_converted_files_are_not_counted_again() {
 #[test]
 fn the_ways_out_of_a_merge_that_the_error_names_give_the_right_numbers() {
     let merged = format!("{A}{}", body(B));
+    let other = "at,user,n\n2024-05-01T12:00:00Z,u1,7\n";
     let whole = Lab::new();
     whole.write("log/c.csv", &merged);
+    whole.write("log/other.csv", other);
     whole.done(JOB, &[]);
     // Taken out, and counted again.
-    let lab = rotated(JOB);
+    let lab = Lab::new();
+    for (name, text) in [("a", A), ("b", B), ("other", other)] {
+        lab.write(&format!("log/{name}.csv"), text);
+    }
+    lab.done(JOB, &[]);
+    for name in ["log/a.csv", "log/b.csv"] {
+        std::fs::remove_file(lab.path(name)).unwrap();
+    }
     lab.write("log/c.csv", &merged);
     let said = lab.highwater(&["run", "job.toml"]).err;
-    insta::assert_snapshot!(said.lines().filter(|line| !line.contains(" MB/s")).collect::<Vec<_>>().join("
-"), @r"
+    insta::assert_snapshot!(said.lines().filter(|line| !line.contains(" MB/s")).collect::<Vec<_>>().join("\n"), @r"
     error: log/c.csv has the events of log/a.csv, which was counted and is not a file of the source now: all 3 rows that were compared are the same; so it is with 1 more
-      hint: to count them once: `highwater backfill JOB log/a.csv log/b.csv --retract`, then run again
-      hint: or count only the files that the source has now: `highwater run JOB --changed reload`
+      hint: to count only the files that the source has now: `highwater run JOB --changed reload`
+      hint: or take the older ones out: `highwater backfill JOB log/a.csv log/b.csv --retract`, then run again
       hint: if they are other events that look the same: `highwater backfill JOB log/c.csv`
     ");
     assert_eq!(lab.highwater(&["backfill", "job.toml", "log/a.csv", "log/b.csv", "--retract"]).code, 0);
     assert_eq!(lab.highwater(&["run", "job.toml"]).code, 0);
     assert_eq!(lab.text("out/days.csv"), whole.text("out/days.csv"));
+    let whole = Lab::new();
+    whole.write("log/c.csv", &merged);
+    whole.done(JOB, &[]);
     // All again.
     let lab = rotated(JOB);
     lab.write("log/c.csv", &merged);

@@ -1,9 +1,11 @@
 //! Outputs on a store: tables and single files have what those on the disk have, from any machine, whatever the store does.
 
+use super::delta_reader::DeltaLogReader;
 use super::store_server::{Asked, Fate, StoreServer};
 use super::support::{Answer, Lab};
 use super::table_reader::Table;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -13,14 +15,15 @@ const LOG: &str = "at,user,code,price\n\
     2024-02-29T00:05:00Z,u3,,10.00\n2024-02-29T00:06:00Z,u3,C,7.00\n2024-03-01T05:00:00Z,u4,A,0.01\n";
 const LATE: &str = "at,user,code,price\n2024-02-28T22:20:00Z,u9,A,100.00\n2024-02-28T22:20:30Z,u9,C,1.00\n";
 const TABLES: [&str; 2] = ["events", "views"];
+const FORMATS: [&str; 2] = ["iceberg", "delta"];
 const FILES: [&str; 2] = ["days.csv", "codes.jsonl"];
 
-/// The job with its outputs below `out`.
-fn job(out: &str, more: &str) -> String {
+/// The job with its outputs below `out`, of which the tables are of `format`.
+fn job(format: &str, out: &str, more: &str) -> String {
     format!(
         "name = \"views\"\n[source]\npath = \"log/*.csv\"\ntime = \"at\"\ntypes = {{ price = \"decimal(9,2)\" }}\n\
-         [[output]]\npath = \"{out}/events\"\ntable = \"iceberg\"\narchive = true\npartition_by = [\"date\"]\n\
-         [[output]]\npath = \"{out}/views\"\ntable = \"iceberg\"\nwindow = {{ tumbling = \"1m\" }}\nby = [\"code\"]\n\
+         [[output]]\npath = \"{out}/events\"\ntable = \"{format}\"\narchive = true\npartition_by = [\"date\"]\n\
+         [[output]]\npath = \"{out}/views\"\ntable = \"{format}\"\nwindow = {{ tumbling = \"1m\" }}\nby = [\"code\"]\n\
          select = {{ n = \"count(*)\", total = \"sum(price)\" {more} }}\npartition_by = [\"date\", \"hour\"]\n\
          [[output]]\npath = \"{out}/days.csv\"\nwindow = {{ tumbling = \"1 day\" }}\nby = [\"code\"]\n\
          select = {{ n = \"count(*)\" }}\n\
@@ -38,11 +41,11 @@ fn bucket() -> StoreServer {
 }
 
 /// A machine that has the log and the job, and nothing else.
-fn machine(out: &str, more: &str) -> Lab {
+fn machine(format: &str, out: &str, more: &str) -> Lab {
     let lab = Lab::new();
     lab.write("log/1.csv", LOG);
     lab.write("late.csv", LATE);
-    lab.write("job.toml", job(out, more));
+    lab.write("job.toml", job(format, out, more));
     lab
 }
 
@@ -62,34 +65,53 @@ fn ok(answer: Answer) -> Answer {
 }
 
 /// What lies in the bucket: the rows of each snapshot of each table, and the bytes of files.
-fn content(server: &StoreServer) -> BTreeMap<String, Vec<String>> {
+fn content(format: &str, server: &StoreServer) -> BTreeMap<String, Vec<String>> {
     let copy = Lab::new();
     for (name, bytes) in server.objects("bucket") {
         let path = copy.path("stores/bucket").join(&name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
-    let table = |name: &str| Table::of_store(&copy.path("stores"), &format!("bucket/lake/{name}"));
+    let table = |name: &str| match format {
+        "delta" => of_delta(&copy.path(&format!("stores/bucket/lake/{name}"))),
+        _ => of_iceberg(&Table::of_store(&copy.path("stores"), &format!("bucket/lake/{name}"))),
+    };
     let file = |name: &str| copy.text(&format!("stores/bucket/lake/{name}"));
     described(table, file)
 }
 
-fn described(table: impl Fn(&str) -> Table, file: impl Fn(&str) -> String) -> BTreeMap<String, Vec<String>> {
+/// The rows of each version of a table of Delta Lake.
+fn of_delta(folder: &Path) -> Vec<Vec<String>> {
+    let table = DeltaLogReader::open(folder);
+    table.commits.keys().map(|version| table.rows(*version)).collect()
+}
+
+/// The rows of each snapshot of an Iceberg table.
+fn of_iceberg(table: &Table) -> Vec<Vec<String>> {
+    assert_eq!(table.snapshots().last(), Some(&table.current()));
+    table.snapshots().into_iter().map(|id| table.rows(id)).collect()
+}
+
+fn described(
+    table: impl Fn(&str) -> Vec<Vec<String>>,
+    file: impl Fn(&str) -> String,
+) -> BTreeMap<String, Vec<String>> {
     let mut content = BTreeMap::new();
     for name in TABLES {
-        let table = table(name);
-        for (number, id) in table.snapshots().into_iter().enumerate() {
-            content.insert(format!("{name} at {number}"), table.rows(id));
-        }
-        assert_eq!(table.snapshots().last(), Some(&table.current()));
+        let rows = table(name).into_iter().enumerate();
+        content.extend(rows.map(|(number, rows)| (format!("{name} at {number}"), rows)));
     }
     content.extend(FILES.map(|name| (name.to_string(), vec![file(name)])));
     content
 }
 
 /// The same of outputs on the disk.
-fn local(lab: &Lab) -> BTreeMap<String, Vec<String>> {
-    described(|name| Table::open(&lab.path(&format!("out/{name}"))), |name| lab.text(&format!("out/{name}")))
+fn local(format: &str, lab: &Lab) -> BTreeMap<String, Vec<String>> {
+    let table = |name: &str| match (format, lab.path(&format!("out/{name}"))) {
+        ("delta", folder) => of_delta(&folder),
+        (_, folder) => of_iceberg(&Table::open(&folder)),
+    };
+    described(table, |name| lab.text(&format!("out/{name}")))
 }
 
 /// Nothing of a commit is left to do.
@@ -110,14 +132,18 @@ fn is_read(asked: &Asked) -> bool {
 
 #[test]
 fn a_store_has_what_the_disk_has_from_any_machine() {
-    let (server, disk) = (bucket(), machine("out", ""));
+    FORMATS.into_iter().for_each(a_store_has_what_the_disk_has_from_any_machine_of);
+}
+
+fn a_store_has_what_the_disk_has_from_any_machine_of(format: &str) {
+    let (server, disk) = (bucket(), machine(format, "out", ""));
     // Each command of the store runs on a machine that knows nothing of the others.
     let step = |args: &[&str], more: &str| {
-        disk.write("job.toml", job("out", more));
+        disk.write("job.toml", job(format, "out", more));
         ok(disk.highwater(args));
         server.asked();
-        let answer = ok(on(&server, &machine(ON_STORE, more), args));
-        assert_eq!(content(&server), local(&disk), "{args:?}: {}", answer.err);
+        let answer = ok(on(&server, &machine(format, ON_STORE, more), args));
+        assert_eq!(content(format, &server), local(format, &disk), "{args:?}: {}", answer.err);
         is_clean(&server);
         writes(&server.asked())
     };
@@ -147,10 +173,18 @@ fn a_store_has_what_the_disk_has_from_any_machine() {
         &["inspect", "job.toml", "--at", "2024-02-29T00:00:00Z"],
     ] {
         server.asked();
-        ok(on(&server, &machine(ON_STORE, ", most = \"max(price)\""), args));
+        ok(on(&server, &machine(format, ON_STORE, ", most = \"max(price)\""), args));
         assert_eq!(writes(&server.asked()), 0, "{args:?} reads alone");
     }
-    step(&["expire", "job.toml", "--older-than", "0d"], ", most = \"max(price)\"");
+    let args = ["expire", "job.toml", "--older-than", "0d"];
+    if format == "iceberg" {
+        step(&args, ", most = \"max(price)\"");
+    } else {
+        // The reader of logs wants all versions, and another command reads what is left.
+        ok(disk.highwater(&args));
+        ok(on(&server, &machine(format, ON_STORE, ", most = \"max(price)\""), &args));
+        ok(on(&server, &machine(format, ON_STORE, ", most = \"max(price)\""), &["verify", "job.toml"]));
+    }
     // What is left is what the current snapshots have, and nothing is missing.
     let parts = |objects: BTreeMap<String, Vec<u8>>| {
         objects.into_keys().filter(|name| name.ends_with(".parquet")).count()
@@ -180,24 +214,28 @@ fn killed(server: &StoreServer, lab: &Lab, args: &[&str], at: usize, done: bool)
 
 #[test]
 fn killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings() {
+    FORMATS.into_iter().for_each(killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings_of);
+}
+
+fn killed_at_any_write_the_repeat_brings_what_an_undisturbed_command_brings_of(format: &str) {
     let server = bucket();
     for args in [&["run", "job.toml"][..], &["backfill", "job.toml", "late.csv"]] {
         let before = server.objects("bucket");
         server.asked();
-        ok(on(&server, &machine(ON_STORE, ""), args));
-        let (wanted, count) = (content(&server), writes(&server.asked()));
+        ok(on(&server, &machine(format, ON_STORE, ""), args));
+        let (wanted, count) = (content(format, &server), writes(&server.asked()));
         assert!(count > 10, "{count}");
         for at in 0..count {
             for done in [false, true] {
                 server.restore("bucket", &before);
                 server.asked();
-                killed(&server, &machine(ON_STORE, ""), args, at, done);
+                killed(&server, &machine(format, ON_STORE, ""), args, at, done);
                 // A day later what was staged is old, and a journal still needs it.
                 server.written(if at % 2 == 0 { "2015-10-21" } else { "2099-01-01" });
-                let answer = on(&server, &machine(ON_STORE, ""), args);
+                let answer = on(&server, &machine(format, ON_STORE, ""), args);
                 let request = server.asked().into_iter().filter(|asked| !is_read(asked)).nth(at);
                 assert_eq!(answer.code, 0, "{args:?}, killed at {request:?}, done: {done}: {}", answer.err);
-                assert!(content(&server) == wanted, "{args:?}, killed at {request:?}, done: {done}");
+                assert!(content(format, &server) == wanted, "{args:?}, killed at {request:?}, done: {done}");
                 server.written("2099-01-01");
                 is_clean_of_journals(&server);
             }
@@ -213,7 +251,7 @@ fn outputs_on_the_disk_and_on_a_store_are_committed_together() {
          [[output]]\npath = \"out/plain\"\nby = [\"code\"]\nselect = { n = \"count(*)\" }\n\
          [[output]]\npath = \"s3://bucket/lake/n.csv\"\nby = [\"code\"]\nselect = { n = \"count(*)\" }\n";
     let made = || {
-        let lab = machine("out", "");
+        let lab = machine("iceberg", "out", "");
         lab.write("job.toml", job);
         ok(on(&server, &lab, &["run", "job.toml"]));
         lab
@@ -250,12 +288,12 @@ fn is_clean_of_journals(server: &StoreServer) {
 #[test]
 fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_conflict() {
     let server = bucket();
-    ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
+    ok(on(&server, &machine("iceberg", ON_STORE, ""), &["run", "job.toml"]));
     let before = server.objects("bucket");
     let args = ["backfill", "job.toml", "late.csv"];
     server.asked();
-    ok(on(&server, &machine(ON_STORE, ""), &args));
-    let (wanted, count) = (content(&server), writes(&server.asked()));
+    ok(on(&server, &machine("iceberg", ON_STORE, ""), &args));
+    let (wanted, count) = (content("iceberg", &server), writes(&server.asked()));
     for at in 0..count {
         for fate in [Fate::HungUp, Fate::Dropped, Fate::Refused(503, "SlowDown")] {
             // Each write loses its answer; the others are tried in turn.
@@ -268,9 +306,9 @@ fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_confl
                 let hit = !is_read(asked) && seen.fetch_add(1, Ordering::SeqCst) == at;
                 if hit { failing.clone() } else { Fate::Answered }
             });
-            let answer = ok(on(&server, &machine(ON_STORE, ""), &args));
+            let answer = ok(on(&server, &machine("iceberg", ON_STORE, ""), &args));
             server.fates(|_, _| Fate::Answered);
-            assert!(content(&server) == wanted, "{fate:?} at {at}");
+            assert!(content("iceberg", &server) == wanted, "{fate:?} at {at}");
             assert!(!answer.err.contains("has committed"), "{fate:?} at {at}: {}", answer.err);
             is_clean(&server);
         }
@@ -280,7 +318,7 @@ fn what_fails_once_at_any_request_is_made_again_and_an_own_object_is_not_a_confl
 #[test]
 fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
     let server = bucket();
-    ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
+    ok(on(&server, &machine("iceberg", ON_STORE, ""), &["run", "job.toml"]));
     let (mut all, mut lost) = (LOG.to_string(), 0);
     for round in 0..12 {
         let both = Barrier::new(2);
@@ -288,7 +326,7 @@ fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
             format!("2024-02-28T22:{:02}:00Z,w{writer},A,{}.00\n", 10 + round, 1 + round * 2 + writer)
         };
         let write = |writer: usize| {
-            let lab = machine(ON_STORE, "");
+            let lab = machine("iceberg", ON_STORE, "");
             let file = format!("late-{round}-{writer}.csv");
             lab.write(&file, format!("at,user,code,price\n{}", late(writer)));
             both.wait();
@@ -311,7 +349,7 @@ fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
         });
         all.push_str(&(late(0) + &late(1)));
     }
-    let disk = machine("out", "");
+    let disk = machine("iceberg", "out", "");
     disk.write("log/1.csv", all);
     ok(disk.highwater(&["run", "job.toml"]));
     let newest = |content: BTreeMap<String, Vec<String>>| {
@@ -320,7 +358,7 @@ fn of_two_writers_at_once_one_wins_and_the_other_can_run_again() {
         let rows = views.max_by_key(|rows| total(rows)).unwrap().clone();
         (rows, content["days.csv"].clone(), content["codes.jsonl"].clone())
     };
-    let (there, here) = (newest(content(&server)), newest(local(&disk)));
+    let (there, here) = (newest(content("iceberg", &server)), newest(local("iceberg", &disk)));
     assert!(there == here, "{there:#?}\n{here:#?}");
     assert!(lost > 0, "no two writers met");
 }
@@ -361,20 +399,20 @@ fn a_large_file_is_written_in_parts_and_a_failed_one_leaves_nothing() {
 #[test]
 fn an_object_that_was_changed_from_outside_is_noticed() {
     let server = bucket();
-    ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
-    let right = content(&server);
+    ok(on(&server, &machine("iceberg", ON_STORE, ""), &["run", "job.toml"]));
+    let right = content("iceberg", &server);
     let days = server.objects("bucket")["lake/days.csv"].clone();
     // The same size, so that only the bytes tell it.
     server.put("bucket/lake/days.csv", String::from_utf8(days).unwrap().replace("A,2", "A,3"));
-    let answer = ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
-    assert!(content(&server) == right, "{}", answer.err);
+    let answer = ok(on(&server, &machine("iceberg", ON_STORE, ""), &["run", "job.toml"]));
+    assert!(content("iceberg", &server) == right, "{}", answer.err);
     let objects = server.objects("bucket");
     let part = objects.keys().find(|name| name.starts_with("lake/views/data/date")).unwrap();
     server.restore(
         "bucket",
         &objects.iter().filter(|(name, _)| *name != part).map(|(n, b)| (n.clone(), b.clone())).collect(),
     );
-    let answer = ok(on(&server, &machine(ON_STORE, ""), &["run", "job.toml"]));
+    let answer = ok(on(&server, &machine("iceberg", ON_STORE, ""), &["run", "job.toml"]));
     assert_eq!(server.objects("bucket").get(part), objects.get(part), "{}", answer.err);
 }
 
@@ -383,16 +421,16 @@ fn what_a_dead_command_has_staged_goes_a_day_later_and_pages_are_put_whole() {
     let server = bucket();
     let paged = |lab: Lab| {
         let page = "[[output]]\npath = \"s3://bucket/page.html\"\nof = [\"s3://bucket/lake/views\"]\n";
-        lab.write("job.toml", job(ON_STORE, "") + page);
+        lab.write("job.toml", job("iceberg", ON_STORE, "") + page);
         lab
     };
-    ok(on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]));
+    ok(on(&server, &paged(machine("iceberg", ON_STORE, "")), &["run", "job.toml"]));
     let page = server.objects("bucket")["page.html"].clone();
     assert!(String::from_utf8(page).unwrap().contains("<html"));
     let staged = ["lake/views/data/_highwater/staged-x-1", "lake/_highwater/days.csv/staged-x-1"];
     staged.iter().for_each(|name| server.put(&format!("bucket/{name}"), "left"));
     let run = || {
-        ok(on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]));
+        ok(on(&server, &paged(machine("iceberg", ON_STORE, "")), &["run", "job.toml"]));
         let objects = server.objects("bucket");
         staged.iter().filter(|name| objects.contains_key(**name)).count()
     };
@@ -401,14 +439,14 @@ fn what_a_dead_command_has_staged_goes_a_day_later_and_pages_are_put_whole() {
     assert_eq!(run(), 0);
     // A page takes the place of a page alone.
     server.put("bucket/page.html", "precious");
-    let answer = on(&server, &paged(machine(ON_STORE, "")), &["run", "job.toml"]);
+    let answer = on(&server, &paged(machine("iceberg", ON_STORE, "")), &["run", "job.toml"]);
     assert_eq!(answer.code, 2, "{}", answer.err);
     assert!(answer.err.contains("refusing to replace s3://bucket/page.html"), "{}", answer.err);
 }
 
 #[test]
 fn what_cannot_be_on_a_store_is_refused_by_name() {
-    let (server, lab) = (bucket(), machine("out", ""));
+    let (server, lab) = (bucket(), machine("iceberg", "out", ""));
     let of = |outputs: &str| format!("[source]\npath = \"log/*.csv\"\ntime = \"at\"\n{outputs}");
     for (outputs, words) in [
         (
@@ -436,7 +474,7 @@ fn what_cannot_be_on_a_store_is_refused_by_name() {
     // Nothing of others is replaced.
     server.put("bucket/lake/days.csv", "precious");
     server.put("bucket/lake/views/precious.txt", "precious");
-    lab.write("job.toml", job(ON_STORE, ""));
+    lab.write("job.toml", job("iceberg", ON_STORE, ""));
     let answer = on(&server, &lab, &["run", "job.toml"]);
     assert_eq!(answer.code, 2, "{}", answer.err);
     for words in
@@ -449,7 +487,7 @@ fn what_cannot_be_on_a_store_is_refused_by_name() {
 
 #[test]
 fn a_table_on_a_store_is_an_input() {
-    let (server, writer) = (bucket(), machine(ON_STORE, ""));
+    let (server, writer) = (bucket(), machine("iceberg", ON_STORE, ""));
     ok(on(&server, &writer, &["run", "job.toml"]));
     ok(on(&server, &writer, &["backfill", "job.toml", "late.csv"]));
     let lab = Lab::new();
@@ -548,4 +586,32 @@ fn a_listing_of_50_000_objects_takes_a_request_for_each_1_000() {
     let lists = asked.iter().filter(|asked| asked.what == "list").count();
     assert!(lists <= 50 + 12, "{lists}: {}", answer.out);
     assert!(asked.len() <= 50 + 16, "{}", asked.len());
+}
+
+#[test]
+fn a_table_of_delta_lake_on_a_store_has_checkpoints() {
+    let server = bucket();
+    let job = "[source]\npath = \"log/*.csv\"\ntime = \"at\"\n\
+         [[output]]\npath = \"s3://bucket/lake/views\"\ntable = \"delta\"\nby = [\"code\"]\nselect = { n = \"count(*)\" }\n";
+    let log = |until: usize| {
+        let lab = Lab::new();
+        (0..=until).for_each(|n| lab.write(&format!("log/{n}.csv"), format!("at,code\n{n},A\n")));
+        lab.write("job.toml", job.replace("time = \"at\"", "time = \"at\"\ntime_unit = \"s\""));
+        lab
+    };
+    for until in 0..12 {
+        let command = if until == 0 { &["run", "job.toml"][..] } else { &["backfill", "job.toml"] };
+        ok(on(&server, &log(until), command));
+        is_clean(&server);
+    }
+    let names: Vec<String> = server.objects("bucket").into_keys().collect();
+    for name in ["00000000000000000010.checkpoint.parquet", "_last_checkpoint", "00000000000000000011.json"] {
+        assert!(names.contains(&format!("lake/views/_delta_log/{name}")), "{name}: {names:?}");
+    }
+    ok(on(&server, &log(11), &["verify", "job.toml"]));
+    ok(on(&server, &log(11), &["expire", "job.toml", "--older-than", "0d"]));
+    ok(on(&server, &log(11), &["verify", "job.toml"]));
+    let names: Vec<String> = server.objects("bucket").into_keys().collect();
+    let commits = names.iter().filter(|name| name.contains("/_delta_log/0") && name.ends_with(".json"));
+    assert_eq!(commits.count(), 1, "{names:?}");
 }

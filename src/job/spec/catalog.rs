@@ -4,10 +4,8 @@ use crate::error::Error;
 use crate::job::document::At;
 use crate::job::keys::catalog as keys;
 use crate::job::reader::TableReader;
-use crate::store::is_on_store;
 use crate::table::{CatalogTable, TableFormat, TableKind, checked_address};
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 
 /// A table in a catalog.
@@ -67,14 +65,13 @@ pub fn table_kind(table: Option<&At<String>>, catalog: Option<&CatalogSpec>) -> 
     Some(TableKind { format, catalog })
 }
 
-/// Checks the keys `table` and `catalog` of an output at `path`.
+/// Checks the keys `table` and `catalog` of an output.
 ///
 /// # Errors
 /// A job error, and where its fault is.
 pub fn check_table(
     table: Option<&At<String>>,
     catalog: Option<&CatalogSpec>,
-    path: &At<String>,
 ) -> Result<(), (Error, Range<usize>)> {
     if let Some(table) = table
         && TableFormat::named(&table.value).is_none()
@@ -83,15 +80,6 @@ pub fn check_table(
         let error = error.nearest(&table.value, TableFormat::NAMES);
         let formats = TableFormat::NAMES.join(", ");
         return Err((error.hint(format!("the table formats are: {formats}")), table.span.clone()));
-    }
-    if let Some(table) = table.filter(|table| table.value == TableFormat::Delta.name())
-        && is_on_store(Path::new(&path.value))
-    {
-        let error = Error::job(format!(
-            "`{}` is on a store, and tables of Delta Lake are written to the disk alone",
-            path.value
-        ));
-        return Err((error.hint("write table = \"iceberg\", or give a folder"), table.span.clone()));
     }
     let Some(catalog) = catalog else { return Ok(()) };
     if table.is_none() {

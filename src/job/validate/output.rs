@@ -145,7 +145,7 @@ impl Planner<'_> {
     /// Whether an output that is to be a table can be one.
     fn can_be_table(&self, spec: &OutputSpec, format: Option<Option<OutputFormat>>) -> bool {
         let Some(path) = &spec.path else { return true };
-        if let Err((error, span)) = check_table(spec.table.as_ref(), spec.catalog.as_ref(), path) {
+        if let Err((error, span)) = check_table(spec.table.as_ref(), spec.catalog.as_ref()) {
             self.fault(error, &span);
             return false;
         }

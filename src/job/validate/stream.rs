@@ -129,7 +129,7 @@ impl Planner<'_> {
             return None;
         }
         if let Err((error, span)) =
-            check_table(self.spec.late_table.as_ref(), self.spec.late_catalog.as_ref(), path)
+            check_table(self.spec.late_table.as_ref(), self.spec.late_catalog.as_ref())
         {
             self.fault(error, &span);
             return None;
