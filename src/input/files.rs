@@ -139,9 +139,9 @@ fn in_order(
     // Streams are read in this order: one writer may fill several of them, one after the other.
     paths.iter().try_for_each(|path| inputs.file(path).map(drop))?;
     paths.iter().take(FILES_AHEAD).for_each(|next| inputs.expect_start(next));
-    let looked: Vec<Result<(Vec<FoundFile>, Vec<String>)>> = by_threads(&paths, look);
+    let looked: Vec<Result<(Vec<SeenFile>, Vec<String>)>> = by_threads(&paths, look);
     let mut notes = vec![];
-    let mut found: Vec<FoundFile> = Vec::with_capacity(paths.len());
+    let mut found: Vec<SeenFile> = Vec::with_capacity(paths.len());
     // The same file may be meant by two patterns, or be written in two ways.
     let mut by_inode: HashMap<(u64, u64), Vec<usize>> = HashMap::with_capacity(paths.len());
     for looked in looked {
@@ -201,7 +201,7 @@ fn by_threads<T: Send>(paths: &[PathBuf], look: impl Fn((usize, &PathBuf)) -> T 
 }
 
 /// A file that was looked at, and what it is.
-type FoundFile = (Opened, Result<SourceFile>);
+type SeenFile = (Opened, Result<SourceFile>);
 
 /// What a file is; its place among the others is not known yet.
 fn source_file(opened: Opened, format: Option<InputFormat>, inputs: &Inputs) -> Result<SourceFile> {

@@ -62,6 +62,10 @@ fn load(path: &Path) -> Result<Option<LoadedTable>> {
     }
     // What a catalog elsewhere names.
     let metadata = path.join(METADATA);
+    // What is no folder, such as a link that leads to itself, is for others to complain of.
+    if !is_on_store(path) && !metadata.is_dir() {
+        return Ok(None);
+    }
     let found = files::files_in(&metadata)?;
     let names = found.iter().filter_map(|file| Some(file.path.file_name()?.to_string_lossy().into_owned()));
     let Some(newest) = names.filter(|name| name.ends_with(".metadata.json")).max() else { return Ok(None) };
