@@ -3,7 +3,7 @@
 use super::stage::StagedFile;
 use crate::error::{Error, Result};
 
-/// A file of an output's state while it is written; see [`Transaction::stage_state`]. Dropped without
+/// A file of an output's state while it is written; see [`stage_state`](super::Transaction::stage_state). Dropped without
 /// [`StateFile::finish`], it is not there, and the commit fails.
 #[derive(Debug)]
 pub struct StateFile(pub(super) StagedFile);

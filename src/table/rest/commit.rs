@@ -31,7 +31,7 @@ pub fn load(table: &Arc<CatalogTable>, folder: &Path) -> Result<Option<LoadedTab
 /// The file of the metadata of the table, as the catalog names it; `None` where the catalog has no such table.
 ///
 /// # Errors
-/// As of [`load`].
+/// A machine error: the catalog cannot be reached, refuses, or names no file.
 pub fn metadata_file(table: &CatalogTable) -> Result<Option<String>> {
     let Some(answer) = answered(table)? else { return Ok(None) };
     let file = answer["metadata-location"].as_str().map(|location| local(location).to_string());

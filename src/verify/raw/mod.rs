@@ -10,7 +10,7 @@
 //!   its rows. Only whole numbers that JSON writes with a fraction or exponent (`2.0`) are written plainly where an
 //!   integer is wanted, since JSON knows one kind of number.
 //! * Columns of Parquet keep their types, unless files differ in them: then all are text.
-//! * [`read`] holds all of it in memory; [`pieces`] gives the same rows a part at a time.
+//! * [`read`] holds all of it in memory; a walk over pieces gives the same rows a part at a time.
 
 mod csv;
 mod documents;
