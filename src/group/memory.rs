@@ -2,24 +2,19 @@
 
 use super::block::{AuditBlock, GroupBlock};
 use super::compose::{self, ComposedRows, DelayedGroups, Finished, Group, Update};
-use super::keys::ColumnCodes;
 use super::lateness::Thresholds;
 use super::pane::Pane;
 use super::plan::GroupPlan;
+use super::rank::{RankedKeys, Ranks};
 use super::session::SessionMember;
-use super::spill::key_rows;
 use super::states::States;
 use super::table::{GroupTable, SlotLookup};
-use crate::batch::DataType;
 use crate::error::Result;
 use crate::time::TimeRange;
 use crate::window::{Assigner, Window};
-use arrow_array::cast::AsArray;
-use arrow_array::types::UInt32Type;
-use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
+use arrow_array::ArrayRef;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// About how many groups a block has. Blocks are units of work; their cuts never show.
 pub const BLOCK_GROUPS: usize = 1 << 16;
@@ -28,14 +23,8 @@ pub const BLOCK_GROUPS: usize = 1 << 16;
 pub struct Memory {
     tables: Vec<GroupTable>,
     layout: MergedGroups,
-    /// The key columns of all keys, in order; a key's rank is its row here.
-    keys: Vec<KeyColumn>,
-    key_count: usize,
-    /// Per table: key code → rank, and rank → key code.
-    ranks: Ranks,
+    keys: RankedKeys,
 }
-
-type Ranks = Vec<(Vec<u32>, Vec<u32>)>;
 
 enum MergedGroups {
     Windows(Vec<MergedWindow>),
@@ -72,60 +61,16 @@ pub struct MergeUnit {
     pub high: u32,
 }
 
-/// One key column of all keys.
-enum KeyColumn {
-    Plain(ArrayRef),
-    /// Strings that are not too many: their distinct values, and per key the code of its own. They
-    /// leave as dictionaries, which the encoders take as they are.
-    Coded(UInt32Array, ArrayRef),
-}
-
-/// The most distinct strings of a key column that leave as a dictionary.
-const MAX_DICTIONARY: usize = 1 << 18;
-
-impl KeyColumn {
-    fn new(column: ArrayRef) -> KeyColumn {
-        if *column.data_type() != DataType::String.arrow() {
-            return KeyColumn::Plain(column);
-        }
-        let mut distinct = ColumnCodes::new(DataType::String);
-        let mut codes = vec![];
-        distinct.encode(&column, &mut codes);
-        if distinct.count() > MAX_DICTIONARY {
-            return KeyColumn::Plain(column);
-        }
-        let values = distinct.decode_all();
-        // `nulls()` of a dictionary array tells only those of its codes, so a NULL is moved there.
-        let codes = codes.into_iter().map(|code| values.is_valid(code as usize).then_some(code));
-        KeyColumn::Coded(codes.collect(), values)
-    }
-
-    /// The values of the keys of these ranks.
-    fn take(&self, ranks: &UInt32Array) -> ArrayRef {
-        let take = |array: &dyn Array| {
-            arrow_select::take::take(array, ranks, None).expect("ranks are rows of the keys")
-        };
-        match self {
-            KeyColumn::Plain(column) => take(column),
-            KeyColumn::Coded(codes, values) => {
-                let codes = take(codes).as_primitive::<UInt32Type>().clone();
-                Arc::new(DictionaryArray::new(codes, values.clone()))
-            }
-        }
-    }
-}
-
 impl Memory {
     pub fn new(plan: &GroupPlan, mut tables: Vec<GroupTable>) -> Memory {
         // A worker without rows would be one more source in every merge.
         tables.retain(|t| !t.is_empty());
-        let (keys, key_count, ranks) = rank_keys(plan, &tables);
-        let keys = keys.into_par_iter().map(KeyColumn::new).collect();
+        let keys = RankedKeys::new(plan, &tables);
         let layout = match plan.window {
-            Window::Session { gap } => MergedGroups::Sessions(sessions(plan, gap, &tables, &ranks)),
-            _ => MergedGroups::Windows(windows(plan, &tables, key_count)),
+            Window::Session { gap } => MergedGroups::Sessions(sessions(plan, gap, &tables, &keys.ranks)),
+            _ => MergedGroups::Windows(windows(plan, &tables, keys.count)),
         };
-        Memory { tables, layout, keys, key_count, ranks }
+        Memory { tables, layout, keys }
     }
 
     pub fn units(&self, plan: &GroupPlan) -> Vec<MergeUnit> {
@@ -158,7 +103,7 @@ impl Memory {
     }
 
     fn units_of_windows(&self, windows: &[MergedWindow], whole_windows: bool, most: usize) -> Vec<MergeUnit> {
-        let all = self.key_count as u32;
+        let all = self.keys.count as u32;
         let mut units: Vec<MergeUnit> = vec![];
         let (mut from, mut groups) = (0, 0);
         for (at, window) in windows.iter().enumerate() {
@@ -242,19 +187,18 @@ impl Memory {
     }
 
     pub fn keys_of(&self, ranks: Vec<u32>) -> Vec<ArrayRef> {
-        let ranks = UInt32Array::from(ranks);
-        self.keys.iter().map(|key| key.take(&ranks)).collect()
+        self.keys.take(ranks)
     }
 
     /// Adds the groups of window number `w`.
     fn rows_of_window(&self, w: u32, window: &MergedWindow, unit: &MergeUnit, rows: &mut ComposedRows<u32>) {
         let wanted = unit.low..unit.high;
         let partials: usize = window.panes.iter().map(|p| self.pane(p).len()).sum();
-        if window.panes.len() < 3 || partials < self.key_count / 4 {
+        if window.panes.len() < 3 || partials < self.keys.count / 4 {
             // Each pane's groups come in order: a merge of a few sorted stretches.
             let mut entries = vec![];
             for pane in &window.panes {
-                let (rank_of, code_of) = &self.ranks[pane.table as usize];
+                let (rank_of, code_of) = &self.keys.ranks[pane.table as usize];
                 self.pane(pane).each_by_rank(rank_of, code_of, |rank, slot| {
                     if wanted.contains(&rank) {
                         entries.push(((w, rank), pane.table, slot));
@@ -287,7 +231,7 @@ impl Memory {
 
     /// Calls `f(rank, slot)` for each group of a pane, in any order.
     pub fn each_of_pane(&self, at: &PaneRef, mut f: impl FnMut(u32, u32)) {
-        let rank_of = &self.ranks[at.table as usize].0;
+        let rank_of = &self.keys.ranks[at.table as usize].0;
         self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
     }
 
@@ -306,7 +250,7 @@ impl Memory {
         for (w, window) in (0u32..).zip(windows) {
             for at in &window.panes {
                 if at.update {
-                    let rank_of = &self.ranks[at.table as usize].0;
+                    let rank_of = &self.keys.ranks[at.table as usize].0;
                     for &(key, slot, arrived) in self.pane(at).events() {
                         let group = (w, rank_of[key as usize]);
                         updates.push(Update { group, arrived, source: at.table, slot });
@@ -338,8 +282,8 @@ impl Memory {
         let mut entries = vec![];
         let mut groups = 0;
         // The last window in which each key was seen, and in which it had late events.
-        let mut seen_in = vec![u32::MAX; self.key_count];
-        let mut late_in = vec![u32::MAX; self.key_count];
+        let mut seen_in = vec![u32::MAX; self.keys.count];
+        let mut late_in = vec![u32::MAX; self.keys.count];
         for (w, window) in (0u32..).zip(windows) {
             let (mut behind, mut seen) = (false, 0);
             for at in &window.panes {
@@ -510,38 +454,4 @@ impl GroupTable {
             SlotLookup::Panes(_) => vec![],
         }
     }
-}
-
-/// Sorts the keys of all tables: the key columns in order, their number, and the ranks per table.
-fn rank_keys(plan: &GroupPlan, tables: &[GroupTable]) -> (Vec<ArrayRef>, usize, Ranks) {
-    if plan.keys.is_empty() {
-        return (vec![], 1, tables.iter().map(|_| (vec![0], vec![0])).collect());
-    }
-    let converter = key_rows(plan.keys.iter().map(|(_, ty)| ty.arrow()));
-    // A tuple has another code in each table: only its bytes tell that it is the same one.
-    let rows: Vec<arrow_row::Rows> = tables
-        .par_iter()
-        .map(|t| converter.convert_columns(&t.keys.decode()).expect("keys of the plan's types"))
-        .collect();
-    let mut order: Vec<(u32, u32)> = (0u32..)
-        .zip(&rows)
-        .flat_map(|(t, rows)| (0..rows.num_rows() as u32).map(move |code| (t, code)))
-        .collect();
-    let row = |&(t, code): &(u32, u32)| rows[t as usize].row(code as usize);
-    // Rows of equal bytes get one rank, so their order does not matter.
-    order.par_sort_unstable_by(|a, b| row(a).cmp(&row(b)));
-    let mut ranks: Ranks = rows.iter().map(|r| (vec![0; r.num_rows()], vec![])).collect();
-    let mut distinct: Vec<(u32, u32)> = vec![];
-    for entry in &order {
-        if distinct.last().is_none_or(|last| row(last) != row(entry)) {
-            distinct.push(*entry);
-        }
-        ranks[entry.0 as usize].0[entry.1 as usize] = distinct.len() as u32 - 1;
-    }
-    for (rank_of, code_of) in &mut ranks {
-        code_of.resize(distinct.len(), u32::MAX);
-        rank_of.iter().enumerate().for_each(|(code, &rank)| code_of[rank as usize] = code as u32);
-    }
-    let keys = converter.convert_rows(distinct.iter().map(row)).expect("rows of this converter");
-    (keys, distinct.len(), ranks)
 }

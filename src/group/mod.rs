@@ -26,6 +26,7 @@ mod merge;
 mod pane;
 mod panes;
 mod plan;
+mod rank;
 mod runs;
 mod session;
 mod spill;

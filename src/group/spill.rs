@@ -8,6 +8,7 @@
 use super::pane::Arrived;
 use super::panes::PaneId;
 use super::plan::GroupPlan;
+use super::rank::KeyEntry;
 use super::states::States;
 use super::table::{GroupTable, SlotLookup};
 use crate::aggregate::{Aggregate, StateReader};
@@ -125,8 +126,16 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
     let rows = (!table.plan.keys.is_empty())
         .then(|| converter.convert_columns(&table.keys.decode()).expect("keys of the plan's types"));
     let key = |code: u32| rows.as_ref().map_or(&[][..], |rows| rows.row(code as usize).data());
-    let mut order: Vec<u32> = (0..table.keys.count() as u32).collect();
-    order.sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
+    let order: Vec<u32> = match &rows {
+        None => vec![0],
+        Some(rows) => {
+            let rows = std::slice::from_ref(rows);
+            let mut entries = KeyEntry::all(rows);
+            // In this thread alone: one that waits for others would take up their work, and wait for its own turn.
+            entries.sort_unstable_by(|a, b| a.compare(b, rows));
+            entries.iter().map(|entry| entry.code).collect()
+        }
+    };
     let mut ranks = vec![0; order.len()];
     order.iter().enumerate().for_each(|(rank, &code)| ranks[code as usize] = rank as u32);
     let states = &table.states;
