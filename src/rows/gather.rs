@@ -1,7 +1,7 @@
 //! The rows of all workers become partitions, in replay order.
 
 use super::order::sort_by_time;
-use super::packed::{PackedBlock, PackedColumn, read_block, spill_error};
+use super::packed::{Packed, PackedBlock, PackedColumn, read_block, spill_error};
 use super::store::{BLOCK_BITS, BLOCK_ROWS, BlockAddress, RowStore};
 use super::strings::StringRun;
 use crate::batch::{DataType, Native, PartitionPath, Position, by_native, collect_array};
@@ -97,13 +97,11 @@ impl StoredPartition {
             return Err(Error::machine(format!("the partition `{}` has too many rows", self.path))
                 .hint("partition the output by date and hour"));
         }
-        let time = |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.time.get(id as usize & (BLOCK_ROWS - 1));
-        let position =
-            |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.positions.get(id as usize & (BLOCK_ROWS - 1));
+        let time = |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.time.get(row_of(id));
+        let position = |id: u32| blocks[(id >> BLOCK_BITS) as usize].1.positions.get(row_of(id));
         let in_order = ascend(&blocks);
         // First by position, then stably by time: together that is replay order.
-        let ids = if in_order { by_position(&blocks) } else { as_pushed(&blocks) };
-        let times: Vec<i64> = ids.iter().map(|&id| time(id)).collect();
+        let (ids, times) = if in_order { by_position(&blocks) } else { as_pushed(&blocks) };
         let mut order = sort_by_time(ids, &times);
         if !in_order {
             // Rows of an archive come in replay order, among others.
@@ -169,66 +167,97 @@ impl RowStore {
 
 /// Whether the positions of each worker's rows ascend.
 fn ascend(blocks: &[(usize, Arc<PackedBlock>)]) -> bool {
-    let mut last: BTreeMap<usize, u64> = BTreeMap::new();
+    let (mut last, mut positions): (BTreeMap<usize, u64>, _) = (BTreeMap::new(), vec![]);
     blocks.iter().all(|(worker, block)| {
         let last = last.entry(*worker).or_insert(0);
-        (0..block.rows).all(|row| {
-            let position = block.positions.get(row) as u64;
-            std::mem::replace(last, position) <= position
-        })
+        block.positions.unpack(block.rows, &mut positions);
+        positions.iter().all(|&position| std::mem::replace(last, position as u64) <= position as u64)
     })
 }
 
-/// The rows of all blocks, in no order that matters.
-fn as_pushed(blocks: &[(usize, Arc<PackedBlock>)]) -> Vec<u32> {
-    let rows = (0u32..)
-        .zip(blocks)
-        .flat_map(|(b, (_, block))| (0..block.rows as u32).map(move |row| b << BLOCK_BITS | row));
-    rows.collect()
+/// The rows of all blocks with their times, in no order that matters.
+fn as_pushed(blocks: &[(usize, Arc<PackedBlock>)]) -> (Vec<u32>, Vec<i64>) {
+    let (mut ids, mut times, mut of_block) = (vec![], vec![], vec![]);
+    for (b, (_, block)) in (0u32..).zip(blocks) {
+        ids.extend((0..block.rows as u32).map(|row| b << BLOCK_BITS | row));
+        block.time.unpack(block.rows, &mut of_block);
+        times.extend_from_slice(&of_block);
+    }
+    (ids, times)
 }
 
-/// The rows of all blocks by position. Each worker's blocks are in order; a merge of a few streams.
-fn by_position(blocks: &[(usize, Arc<PackedBlock>)]) -> Vec<u32> {
-    let mut streams: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
-    for (b, (worker, _)) in blocks.iter().enumerate() {
-        streams.entry(*worker).or_default().push(b as u32);
+/// The blocks of one worker, whose rows are in order of their positions.
+struct Stream {
+    /// Its blocks, the next one last.
+    rest: Vec<u32>,
+    /// The block that is being read.
+    block: u32,
+    positions: Vec<i64>,
+    times: Vec<i64>,
+    /// The next row of it.
+    row: usize,
+}
+
+impl Stream {
+    /// The position of the next row. Those of files past 2^19 have their highest bit set: as signed numbers they would come
+    /// first.
+    fn head(&self) -> u64 {
+        self.positions[self.row] as u64
     }
+
+    /// Goes on to the next block that has rows, if there is one.
+    fn advance(&mut self, blocks: &[(usize, Arc<PackedBlock>)]) -> bool {
+        while let Some(block) = self.rest.pop() {
+            let (_, packed) = &blocks[block as usize];
+            packed.positions.unpack(packed.rows, &mut self.positions);
+            packed.time.unpack(packed.rows, &mut self.times);
+            (self.block, self.row) = (block, 0);
+            if packed.rows > 0 {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The rows of all blocks with their times, by position. Each worker's blocks are in order; a merge of a few streams.
+fn by_position(blocks: &[(usize, Arc<PackedBlock>)]) -> (Vec<u32>, Vec<i64>) {
+    let mut workers: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    for (b, (worker, _)) in blocks.iter().enumerate().rev() {
+        workers.entry(*worker).or_default().push(b as u32);
+    }
+    let stream = |rest| Stream { rest, block: 0, positions: vec![], times: vec![], row: 0 };
+    let mut streams: Vec<Stream> = workers.into_values().map(stream).collect();
+    streams.retain_mut(|stream| stream.advance(blocks));
     let rows: usize = blocks.iter().map(|(_, b)| b.rows).sum();
-    let mut out = Vec::with_capacity(rows);
-    // Positions of files past 2^19 have their highest bit set: as signed numbers they would come first.
-    let position = |block: u32, row: usize| blocks[block as usize].1.positions.get(row) as u64;
-    // (position, stream, block's place in the stream, row)
-    let streams: Vec<Vec<u32>> = streams.into_values().collect();
-    let mut heads: Vec<(u64, usize, usize, usize)> =
-        streams.iter().enumerate().map(|(s, blocks)| (position(blocks[0], 0), s, 0, 0)).collect();
-    while !heads.is_empty() {
+    let (mut ids, mut times) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+    while !streams.is_empty() {
         // A stream a worker is few, so a look at all heads does without a heap.
-        let least = (0..heads.len()).min_by_key(|&h| heads[h].0).expect("a head");
-        let bound = (0..heads.len()).filter(|&h| h != least).map(|h| heads[h].0).min().unwrap_or(u64::MAX);
-        let (_, s, mut at, mut row) = heads[least];
+        let least = (0..streams.len()).min_by_key(|&s| streams[s].head()).expect("a stream");
+        let others = (0..streams.len()).filter(|&s| s != least);
+        let bound = others.map(|s| streams[s].head()).min().unwrap_or(u64::MAX);
+        let stream = &mut streams[least];
         // Take from this stream until another one's head comes first.
-        let ended = loop {
-            let block = streams[s][at];
-            let here = &blocks[block as usize].1;
-            while row < here.rows && here.positions.get(row) as u64 <= bound {
-                out.push(block << BLOCK_BITS | row as u32);
-                row += 1;
+        while stream.head() <= bound {
+            let rest = &stream.positions[stream.row..];
+            let taken = rest.iter().take_while(|&&position| position as u64 <= bound).count();
+            let rows = stream.row..stream.row + taken;
+            ids.extend(rows.clone().map(|row| stream.block << BLOCK_BITS | row as u32));
+            times.extend_from_slice(&stream.times[rows.clone()]);
+            stream.row = rows.end;
+            if stream.row == stream.positions.len() && !stream.advance(blocks) {
+                streams.swap_remove(least);
+                break;
             }
-            if row < here.rows {
-                break false;
-            }
-            (at, row) = (at + 1, 0);
-            if at == streams[s].len() {
-                break true;
-            }
-        };
-        if ended {
-            heads.swap_remove(least);
-        } else {
-            heads[least] = (position(streams[s][at], row), s, at, row);
         }
     }
-    out
+    (ids, times)
+}
+
+/// The place of a row in its block.
+#[inline]
+fn row_of(id: u32) -> usize {
+    id as usize & (BLOCK_ROWS - 1)
 }
 
 impl OrderedRows {
@@ -287,12 +316,22 @@ impl OrderedRows {
 
     #[inline]
     fn at(&self, id: u32) -> (&(usize, Arc<PackedBlock>), usize) {
-        (&self.blocks[(id >> BLOCK_BITS) as usize], id as usize & (BLOCK_ROWS - 1))
+        (&self.blocks[(id >> BLOCK_BITS) as usize], row_of(id))
+    }
+
+    /// The words of column `c` of each block, if it has words alone, and no NULL.
+    fn whole_words(&self, c: usize) -> Option<Vec<&Packed>> {
+        self.blocks.iter().map(|(_, block)| block.columns[c].whole_words()).collect()
     }
 
     fn column(&self, c: usize, ids: &[u32]) -> ArrayRef {
         let ty = self.shared.types[c];
         by_native!(ty, T => {
+            // Most columns need no look at NULLs, and none at their kind for each row.
+            if let Some(words) = self.whole_words(c) {
+                let values = ids.iter().map(|&id| T::of_word(words[(id >> BLOCK_BITS) as usize].get(row_of(id))));
+                return T::array(ty, values.collect(), None);
+            }
             let value = |&id: &u32| {
                 let ((_, block), row) = self.at(id);
                 let column = &block.columns[c];
@@ -305,12 +344,13 @@ impl OrderedRows {
 
     fn strings(&self, c: usize, ids: &[u32]) -> ArrayRef {
         let texts = self.shared.texts[c].as_ref().expect("a column of strings");
-        let coded = |block: &PackedBlock| matches!(block.columns[c].values, PackedColumn::Words(_));
         // Codes alone leave as a dictionary, and their texts are not copied.
-        if self.blocks.iter().all(|(_, block)| coded(block)) {
+        if let Some(words) = self.whole_words(c) {
+            let of_worker: Vec<&[u32]> =
+                self.blocks.iter().map(|(worker, _)| &texts.codes[*worker][..]).collect();
             let codes = ids.iter().map(|&id| {
-                let ((worker, block), row) = self.at(id);
-                texts.codes[*worker][block.columns[c].word(row) as usize]
+                let block = (id >> BLOCK_BITS) as usize;
+                of_worker[block][words[block].get(row_of(id)) as usize]
             });
             // A NULL has a code among the texts, and `nulls()` of a dictionary array tells only those of its
             // keys.

@@ -24,17 +24,30 @@ impl Packed {
             0x1_0000..=0xFFFF_FFFF => 4,
             _ => 8,
         };
-        let mut bytes = Vec::with_capacity(values.len() * width as usize);
+        let mut bytes = vec![0; values.len() * width as usize];
         let distances = values.iter().map(|&v| v.wrapping_sub(base) as u64);
         match width {
             // A column with one value in all rows of the block does not take any bytes.
             0 => {}
-            1 => bytes.extend(distances.map(|d| d as u8)),
-            2 => distances.for_each(|d| bytes.extend_from_slice(&(d as u16).to_le_bytes())),
-            4 => distances.for_each(|d| bytes.extend_from_slice(&(d as u32).to_le_bytes())),
-            _ => distances.for_each(|d| bytes.extend_from_slice(&d.to_le_bytes())),
+            1 => bytes.iter_mut().zip(distances).for_each(|(byte, d)| *byte = d as u8),
+            2 => fill(&mut bytes, distances.map(|d| (d as u16).to_le_bytes())),
+            4 => fill(&mut bytes, distances.map(|d| (d as u32).to_le_bytes())),
+            _ => fill(&mut bytes, distances.map(u64::to_le_bytes)),
         }
         Packed { base, width, bytes }
+    }
+
+    /// All values, in `out`, which they take the place of.
+    pub fn unpack(&self, rows: usize, out: &mut Vec<i64>) {
+        let value = |distance: u64| self.base.wrapping_add(distance as i64);
+        out.clear();
+        match self.width {
+            0 => out.resize(rows, self.base),
+            1 => out.extend(self.bytes.iter().map(|&d| value(d.into()))),
+            2 => out.extend(self.bytes.as_chunks().0.iter().map(|&d| value(u16::from_le_bytes(d).into()))),
+            4 => out.extend(self.bytes.as_chunks().0.iter().map(|&d| value(u32::from_le_bytes(d).into()))),
+            _ => out.extend(self.bytes.as_chunks().0.iter().map(|&d| value(u64::from_le_bytes(d)))),
+        }
     }
 
     /// The value of row `i`.
@@ -71,6 +84,11 @@ impl Packed {
         let [width] = read_array(input)?;
         Ok(Packed { base, width, bytes: read_bytes(input)? })
     }
+}
+
+/// Fills `bytes` with `words`.
+fn fill<const N: usize>(bytes: &mut [u8], words: impl Iterator<Item = [u8; N]>) {
+    bytes.as_chunks_mut().0.iter_mut().zip(words).for_each(|(place, word)| *place = word);
 }
 
 pub fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
@@ -114,6 +132,14 @@ pub struct BlockColumn {
 impl BlockColumn {
     pub fn is_null(&self, i: usize) -> bool {
         !self.nulls.is_empty() && self.nulls[i]
+    }
+
+    /// The words of a column of which no row is NULL.
+    pub fn whole_words(&self) -> Option<&Packed> {
+        match &self.values {
+            PackedColumn::Words(packed) if !self.nulls.contains(&true) => Some(packed),
+            _ => None,
+        }
     }
 
     /// The word of row `i` of a column of words.
@@ -240,6 +266,9 @@ mod tests {
             for (i, &v) in values.iter().enumerate() {
                 prop_assert_eq!(packed.get(i), v);
             }
+            let mut unpacked = vec![7];
+            packed.unpack(values.len(), &mut unpacked);
+            prop_assert_eq!(&unpacked, &values);
             let block = PackedBlock {
                 rows: values.len(),
                 time: packed.clone(),
