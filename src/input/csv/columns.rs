@@ -7,7 +7,7 @@
 
 use super::super::infer::other_time_hint;
 use super::super::times::TimeRole;
-use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int};
+use super::super::value::{parse_bool, parse_date, parse_decimal, parse_float, parse_int, parse_int_at};
 use super::super::written::ValueFormat;
 use super::super::{ReadColumn, around};
 use super::cells::{
@@ -38,10 +38,28 @@ pub(super) fn decode(
         DataType::String => DecodedColumn::Strings(strings(table, field)),
         // Each text is looked at, as where values are written in a way of their own.
         DataType::Json => spelled::decode(table, field, column, &ValueFormat::default(), times, faults),
+        DataType::Int64 => {
+            let read = |start, end| match column.inferred {
+                true => parse_plain_int(table.text, start, end),
+                false => parse_int_at(table.text, start, end).map_err(|e| e.to_string()),
+            };
+            let (values, nulls) = values(table, field, column, faults, read);
+            DecodedColumn::Array(Native::array(column.ty, values, nulls))
+        }
         _ => DecodedColumn::Array(decode_native!(column, times, |parse| values(
-            table, field, column, faults, parse
+            table,
+            field,
+            column,
+            faults,
+            of_places(table.text, parse)
         ))),
     }
+}
+
+/// Reads what stands at places of `text` by `parse`.
+#[inline(always)]
+fn of_places<'a, R>(text: &'a [u8], mut parse: impl FnMut(&'a [u8]) -> R) -> impl FnMut(usize, usize) -> R {
+    move |start, end| parse(&text[start..end])
 }
 
 /// The event times or arrivals of `table`.
@@ -59,9 +77,14 @@ pub(super) fn times(
     let mut times = vec![0; table.rows];
     if let TimeRule::Epoch(_) = parser.rule() {
         for (row, time) in times.iter_mut().enumerate() {
-            let text = bare(table.value(row, field));
+            let (start, end) = table.value_place(row, field);
+            let text = bare(&table.text[start..end]);
+            let integer = match written {
+                None => parse_int_at(table.text, start, end),
+                Some(_) => parse_int(text),
+            };
             // What is no integer may be a decimal.
-            let instant = match parse_int(text) {
+            let instant = match integer {
                 Ok(value) => parser.integer(value),
                 Err(_) => parser.text(text),
             };
@@ -103,24 +126,25 @@ fn no_time(
     faults.add(row, column, reason, hint);
 }
 
-/// The values of a column that is not of strings, and where they are NULL; the default stands there.
+/// The values of a column that is not of strings, and where they are NULL; the default stands there. `parse` is told where in
+/// the text of the table each value is.
 #[inline(always)]
 fn values<T: Native, E: Display>(
     table: CsvRecords,
     field: usize,
     column: &ReadColumn,
     faults: &mut RecordFaults,
-    mut parse: impl FnMut(&[u8]) -> Result<T, E>,
+    mut parse: impl FnMut(usize, usize) -> Result<T, E>,
 ) -> (Vec<T>, Option<NullBuffer>) {
     let mut missing = 0usize;
     let read = |row| {
-        let text = table.value(row, field);
-        if text.is_empty() {
+        let (start, end) = table.value_place(row, field);
+        if start == end {
             missing += 1;
             return T::default();
         }
-        parse(text).unwrap_or_else(|e| {
-            faults.add_value(row, column, text, e.to_string());
+        parse(start, end).unwrap_or_else(|e| {
+            faults.add_value(row, column, &table.text[start..end], e.to_string());
             T::default()
         })
     };
