@@ -21,7 +21,7 @@ use super::bad::BadRecords;
 use super::decoded::DecodedChunk;
 use super::text::TextChunk;
 use super::times::TimeRole;
-use super::value::{parse_int, shown};
+use super::value::{parse_int_at, shown};
 use super::wire_format::{Framing, LogColumnSet, Unwrapped, Unwrapper};
 use super::written::ValueFormat;
 use super::{BadRecord, ReadPlan, ReadTime};
@@ -435,10 +435,12 @@ fn time_of(
             parser.text(bare)
         }
         // Integers are read eight digits at once; only other numbers take the slower way.
-        JsonKind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => match parse_int(text) {
-            Ok(value) => parser.integer(value),
-            Err(_) => parser.text(text),
-        },
+        JsonKind::Number if matches!(parser.rule(), TimeRule::Epoch(_)) => {
+            match parse_int_at(chunk, span.start, span.end) {
+                Ok(value) => parser.integer(value),
+                Err(_) => parser.text(text),
+            }
+        }
         JsonKind::Text | JsonKind::Number => parser.text(text),
         JsonKind::Escaped => {
             let mut unescaped = vec![];

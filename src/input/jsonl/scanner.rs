@@ -248,19 +248,42 @@ fn no_digits(word: u64) -> u64 {
     (low | word) & HIGHS
 }
 
-/// Whether `bytes` start with `piece`: `memcmp`, but for the price of a call for a few bytes.
-#[inline(always)]
-pub(in crate::input) fn starts_with(bytes: &[u8], piece: &[u8]) -> bool {
-    let length = piece.len();
-    let Some(bytes) = bytes.get(..length) else { return false };
-    if length < 8 {
-        return bytes == piece;
+/// A text that is compared with what stands at many places.
+#[derive(Debug)]
+pub(in crate::input) struct Piece {
+    text: Box<[u8]>,
+    /// Its first bytes, and a mask of those that count.
+    words: [u64; Piece::WORDS],
+    masks: [u64; Piece::WORDS],
+}
+
+impl Piece {
+    const WORDS: usize = 4;
+
+    pub fn new(text: &[u8]) -> Piece {
+        let (mut words, mut masks) = ([[0; 8]; Piece::WORDS], [[0; 8]; Piece::WORDS]);
+        let bytes = words.as_flattened_mut().iter_mut().zip(masks.as_flattened_mut());
+        bytes.zip(text).for_each(|((byte, mask), &c)| (*byte, *mask) = (c, 0xff));
+        let (words, masks) = (words.map(u64::from_le_bytes), masks.map(u64::from_le_bytes));
+        Piece { text: text.into(), words, masks }
     }
-    let (words, _) = bytes.as_chunks::<8>();
-    let (wanted, _) = piece.as_chunks::<8>();
-    // The last eight bytes overlap those before them.
-    words.iter().zip(wanted).all(|(a, b)| u64::from_le_bytes(*a) == u64::from_le_bytes(*b))
-        && word_of(&bytes[length - 8..]) == word_of(&piece[length - 8..])
+
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether `bytes` start with it.
+    #[inline(always)]
+    pub fn starts(&self, bytes: &[u8]) -> bool {
+        let Some(head) = bytes.first_chunk::<{ 8 * Piece::WORDS }>() else {
+            return bytes.starts_with(&self.text);
+        };
+        // All words at once: a loop over as many as there are would be guessed wrong where keys are of several lengths.
+        let (words, _) = head.as_chunks::<8>();
+        let differ = |i: usize| (u64::from_le_bytes(words[i]) ^ self.words[i]) & self.masks[i];
+        (differ(0) | differ(1) | differ(2) | differ(3)) == 0
+            && (self.text.len() <= head.len() || bytes.starts_with(&self.text))
+    }
 }
 
 /// How many bytes stand before the first quote, backslash or control character.
