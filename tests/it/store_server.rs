@@ -3,10 +3,11 @@
 //! any request.
 
 use super::http_server::decoded;
+use super::listen::Port;
 use super::store_writes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ const PAGE: usize = 5;
 
 /// A store; dropped, it takes no further connection.
 pub struct StoreServer {
-    address: SocketAddr,
+    port: Port,
     state: Arc<State>,
 }
 
@@ -70,43 +71,36 @@ pub struct State {
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// Parts of uploads that are not ended, by upload and number.
     pub uploads: Mutex<BTreeMap<(String, u32), Vec<u8>>>,
-    fates: Mutex<Box<Fates>>,
+    fates: Mutex<Arc<Fates>>,
     asked: Mutex<Vec<Asked>>,
     in_flight: AtomicUsize,
     most_in_flight: AtomicUsize,
-    stopped: AtomicBool,
     /// Objects of a page of a listing.
     page: AtomicUsize,
+    /// Whether conditions of puts are ignored.
+    pub careless: AtomicBool,
     /// When objects were written, as listings tell it.
     written: Mutex<&'static str>,
 }
 
 impl StoreServer {
     pub fn new() -> StoreServer {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             objects: Mutex::default(),
             uploads: Mutex::default(),
-            fates: Mutex::new(Box::new(|_, _| Fate::Answered)),
+            fates: Mutex::new(Arc::new(|_, _| Fate::Answered)),
             asked: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             most_in_flight: AtomicUsize::new(0),
-            stopped: AtomicBool::new(false),
             page: AtomicUsize::new(PAGE),
+            careless: AtomicBool::new(false),
             written: Mutex::new("2099-01-01"),
         });
         let shared = state.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if shared.stopped.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (shared, Ok(stream)) = (shared.clone(), stream) else { continue };
-                std::thread::spawn(move || serve(&stream, &shared));
-            }
+        let port = Port::new(move |stream| {
+            let _ = serve(&stream, &shared);
         });
-        StoreServer { address, state }
+        StoreServer { port, state }
     }
 
     /// Puts an object: `bucket/name`.
@@ -139,6 +133,11 @@ impl StoreServer {
         *self.state.written.lock().unwrap() = day;
     }
 
+    /// Has puts ignore conditions, as some servers do.
+    pub fn ignores_conditions(&self) {
+        self.state.careless.store(true, Ordering::SeqCst);
+    }
+
     /// Has pages of listings so many objects.
     pub fn pages(&self, objects: usize) {
         self.state.page.store(objects, Ordering::SeqCst);
@@ -146,12 +145,12 @@ impl StoreServer {
 
     /// Says what becomes of requests, by the request and by how many came before it.
     pub fn fates(&self, fates: impl Fn(&Asked, usize) -> Fate + Send + Sync + 'static) {
-        *self.state.fates.lock().unwrap() = Box::new(fates);
+        *self.state.fates.lock().unwrap() = Arc::new(fates);
     }
 
     /// `http://127.0.0.1:` and the port.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.port.url()
     }
 
     /// What was asked since this was called last.
@@ -174,14 +173,6 @@ impl StoreServer {
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/SECRET")
             .env("AWS_REGION", "eu-test-1")
-    }
-}
-
-impl Drop for StoreServer {
-    fn drop(&mut self) {
-        self.state.stopped.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then goes.
-        let _ = TcpStream::connect(self.address);
     }
 }
 
@@ -222,7 +213,9 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
             all.push(asked.clone());
             all.len() - 1
         };
-        let fate = (state.fates.lock().unwrap())(&asked, before);
+        // What a test does at a request may ask this store too.
+        let fates = state.fates.lock().unwrap().clone();
+        let fate = fates(&asked, before);
         let mut said = match fate {
             Fate::Dropped => Said::refused(500, "Dropped"),
             _ => answer(state, &request, &fate),
@@ -436,7 +429,7 @@ fn it_lists_by_pages_and_gives_ranges() {
     }
     server.put("b/z", "");
     let ask = |request: &str| {
-        let mut stream = TcpStream::connect(server.address).unwrap();
+        let mut stream = TcpStream::connect(server.port.address()).unwrap();
         write!(stream, "{request}\r\n\r\n").unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         let mut text = String::new();
