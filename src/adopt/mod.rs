@@ -224,8 +224,18 @@ impl DifferenceRequest<'_> {
                 verified(compared(Against::Query(query.path().to_path_buf()), server, ColumnNames::Header))
             }
             // Files of CSV may have no header line: then their columns are those of the output.
-            None => verified(compared(Against::Result(path.into()), None, ColumnNames::Header))
-                .or_else(|_| verified(compared(Against::Result(path.into()), None, ColumnNames::Same))),
+            None => verified(compared(
+                Against::Result(std::path::PathBuf::from(path).into()),
+                None,
+                ColumnNames::Header,
+            ))
+            .or_else(|_| {
+                verified(compared(
+                    Against::Result(std::path::PathBuf::from(path).into()),
+                    None,
+                    ColumnNames::Same,
+                ))
+            }),
         };
         let verified = verdict.ok()?.verified.into_iter().next();
         verified.filter(|verified| !verified.comparison.same()).map(Box::new)

@@ -213,8 +213,8 @@ pub fn verified(
             }
             lineage.datasets.inputs.push(dataset);
         }
-        if let (Against::Result(path), [verified]) = (against, &verdict.verified[..])
-            && let Some(mut dataset) = Dataset::of_path(path)
+        if let (Against::Result(there), [verified]) = (against, &verdict.verified[..])
+            && let Some(mut dataset) = Dataset::of_path(&there.path)
         {
             dataset.rows(verified.comparison.there);
             lineage.datasets.inputs.push(dataset);

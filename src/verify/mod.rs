@@ -44,7 +44,7 @@ pub use allowed::MaxDifferent;
 use case::{APPROXIMATE, OutputCheck, near};
 pub use compare::{ColumnNames, ResultFormat};
 use compare::{Comparison, ComparisonRules, ResultTable, compare};
-pub use request::{Against, VerifyRequest};
+pub use request::{Against, GivenResult, VerifyRequest};
 pub(crate) use theirs::files;
 
 /// What came of one output.
@@ -242,14 +242,14 @@ pub fn verify_files(here: &std::path::Path, request: &VerifyRequest) -> Result<V
         return Err(Error::job("two results are compared as files: --against FILE"));
     };
     let mut comparison =
-        compare(&theirs::files(here)?, &theirs::files(there)?, &request.rules(request.keys.clone()))?;
+        compare(&theirs::files(here)?, &theirs::given(there)?, &request.rules(request.keys.clone()))?;
     if request.hide_values {
         comparison.forget_values();
     }
     Ok(Verified {
         output: here.display().to_string(),
         here: here.display().to_string(),
-        against: there.display().to_string(),
+        against: there.path.display().to_string(),
         notes: comparison.notes.clone(),
         comparison,
         explanation: None,

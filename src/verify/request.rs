@@ -4,7 +4,9 @@ use super::compare::{ComparisonRules, ResultFormat};
 use crate::adbc::EngineAddress;
 use crate::engine::{Progress, RunOptions};
 use crate::pg::ServerAddress;
+use crate::table::{CatalogTable, SnapshotChoice};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the results of a job are compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +15,27 @@ pub enum Against {
     Printed,
     /// A file with a query over the relations of [`crate::sql`].
     Query(PathBuf),
-    /// A result: a file, or a folder of parts.
-    Result(PathBuf),
+    /// A result: a file, a folder of parts, or a table.
+    Result(GivenResult),
     /// CSV with a header line, on stdin.
     Stdin,
+}
+
+/// A result that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenResult {
+    /// Its path.
+    pub path: PathBuf,
+    /// Of a table which snapshot.
+    pub snapshot: SnapshotChoice,
+    /// Of a table the catalog that knows it, if it has one.
+    pub catalog: Option<Arc<CatalogTable>>,
+}
+
+impl From<PathBuf> for GivenResult {
+    fn from(path: PathBuf) -> GivenResult {
+        GivenResult { path, snapshot: SnapshotChoice::Current, catalog: None }
+    }
 }
 
 /// What is asked of [`verify`](crate::verify::verify).

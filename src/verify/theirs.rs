@@ -3,12 +3,12 @@
 use super::answered::{RefereeAnswer, RefereeLimits, RefereeRows};
 use super::compare::ResultTable;
 use super::on_engine::EngineTables;
-use super::{Against, VerifyRequest, on_engine, referee, server, wide};
+use super::{Against, GivenResult, VerifyRequest, on_engine, referee, server, wide};
 use crate::batch::{DataType, Field, Schema};
 use crate::deliver::late_schema;
 use crate::error::{Error, Result};
 use crate::input::Inputs;
-use crate::input::files::expand;
+use crate::input::files::expand_at;
 use crate::plan::{OutputId, Plan};
 use crate::process;
 use crate::sql::{self, Dialect, SqlScript};
@@ -70,7 +70,7 @@ pub fn table(
             let file = stdin.expect("stdin was read");
             Ok(Theirs::of(ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".to_string()))
         }
-        Against::Result(path) => Ok(Theirs::of(files(path)?, path.display().to_string())),
+        Against::Result(there) => Ok(Theirs::of(given(there)?, there.path.display().to_string())),
         Against::Query(path) => {
             let query = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
             let query = query.trim().trim_end_matches(';').trim_end().to_string();
@@ -112,7 +112,7 @@ pub fn late(plan: &Plan, request: &VerifyRequest, stdin: Option<&NamedTempFile>)
     let of = |table, name| Ok(Some(Theirs::of(table, name)));
     match (&request.against, stdin) {
         (Against::Printed, _) => {}
-        (Against::Result(path), _) => return of(files(path)?, path.display().to_string()),
+        (Against::Result(there), _) => return of(given(there)?, there.path.display().to_string()),
         (Against::Stdin, Some(file)) => {
             return of(ResultTable::Files(vec![file.path().to_path_buf()]), "stdin".into());
         }
@@ -203,6 +203,19 @@ fn rows_of(batch: RecordBatch) -> Result<ResultTable> {
 
 /// A result in a file, or in a folder of parts.
 pub fn files(path: &Path) -> Result<ResultTable> {
-    let found = expand(&[path.display().to_string()], None, &Inputs::default())?;
+    given(&path.to_path_buf().into())
+}
+
+/// A result that is there, of a table those files that its snapshot has.
+pub fn given(there: &GivenResult) -> Result<ResultTable> {
+    let inputs = Inputs::default();
+    let pattern = match &there.catalog {
+        None => there.path.display().to_string(),
+        Some(table) => {
+            let file = inputs.metadata_file(table)?;
+            file.ok_or_else(|| Error::job(format!("there is no table {table}")))?
+        }
+    };
+    let found = expand_at(&[pattern], None, there.snapshot, &inputs)?;
     Ok(ResultTable::Opened(found.files))
 }

@@ -240,6 +240,33 @@ fn where_the_state_of_a_commit_is_not_known_nothing_is_said_and_the_next_command
 }
 
 #[test]
+fn a_result_is_compared_with_a_table_of_the_catalog_at_a_snapshot() {
+    let server = CatalogServer::new();
+    let lab = lab(&server);
+    ok(highwater(&lab, &server, &["run", "table.toml"]));
+    let old = table(&lab, &server, "views").current().to_string();
+    let against = |more: &[&str]| {
+        let args = ["verify", "table.toml", "--output", "out/views", "--against", "out/views"];
+        highwater(&lab, &server, &[&args, more].concat())
+    };
+    ok(against(&[]));
+    let text = lab.text("late.csv");
+    lab.write("log/2.csv", text);
+    ok(highwater(&lab, &server, &["run", "table.toml"]));
+    ok(against(&[]));
+    let answer = against(&["--snapshot", &old]);
+    assert_eq!(answer.code, 1, "{}{}", answer.out, answer.err);
+    assert!(answer.out.contains("out/views: different, 2 of 5 rows"), "{}", answer.out);
+    let answer = against(&["--snapshot", "7"]);
+    assert_eq!(answer.code, 2);
+    assert!(answer.err.contains("does not have a snapshot 7"), "{}", answer.err);
+    let answer =
+        highwater(&lab, &server, &["verify", "table.toml", "--against", "log/1.csv", "--snapshot", "7"]);
+    assert_eq!(answer.code, 2);
+    assert!(answer.err.contains("`snapshot` is of a table"), "{}", answer.err);
+}
+
+#[test]
 fn of_two_writers_one_wins_and_the_other_is_told() {
     let server = CatalogServer::new();
     let lab = lab(&server);

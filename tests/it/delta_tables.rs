@@ -479,6 +479,23 @@ fn a_table_is_an_input_and_the_other_side_of_a_check() {
 }
 
 #[test]
+fn a_result_is_compared_with_a_version_of_a_table() {
+    let lab = lab();
+    ok(lab.highwater(&["run", "table.toml"]));
+    ok(lab.highwater(&["backfill", "table.toml", "late.csv"]));
+    let against = |more: &[&str]| {
+        let args = ["verify", "table.toml", "--output", "out/views", "--against", "out/views"];
+        lab.highwater(&[&args, more].concat())
+    };
+    assert_eq!(against(&[]).code, 1, "the log lacks the late file");
+    ok(against(&["--snapshot", "0"]));
+    let answer = against(&["--snapshot", "7"]);
+    assert!(answer.code == 2 && answer.err.contains("does not have a version 7"), "{}", answer.err);
+    let answer = lab.highwater(&["verify", "table.toml", "--against", "-", "--snapshot", "0"]);
+    assert!(answer.code == 2 && answer.err.contains("--snapshot is of a table"), "{}", answer.err);
+}
+
+#[test]
 fn late_events_are_a_table_too() {
     let lab = Lab::new();
     let lines: String =

@@ -21,14 +21,16 @@ use crate::job;
 use crate::pg::ServerAddress;
 use crate::report;
 use crate::secret::without_secrets;
-use crate::sink::owner;
+use crate::sink::{NamedPaths, Target, owner};
 use crate::store::is_on_store;
+use crate::table::{CatalogTable, SnapshotChoice};
 use crate::verify::{
-    Against, MaxDifferent, Skipped, Verified, VerifyRequest, VerifyVerdict, verify, verify_files,
+    Against, GivenResult, MaxDifferent, Skipped, Verified, VerifyRequest, VerifyVerdict, verify, verify_files,
 };
 use clap::Args;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use written::WrittenArgs;
 
@@ -48,6 +50,9 @@ pub struct VerifyArgs {
     /// CSV on stdin [default: the SQL of the job, which Polars runs over the raw files]
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// The snapshot of the table of --against: a number, or a time such as 2024-06-01T00:00:00Z [default: the current one]
+    #[arg(long, value_name = "SNAPSHOT", requires = "against")]
+    snapshot: Option<String>,
     /// Run the SQL on this PostgreSQL server, over the raw files in temporary tables; the password comes from
     /// PGPASSWORD or the pgpass file
     #[arg(long, value_name = "URL")]
@@ -107,6 +112,13 @@ pub struct VerifyArgs {
     metrics: MetricsArgs,
     #[command(flatten)]
     lineage: LineageArgs,
+}
+
+/// The catalog of the table at `path`, if that is an output of the job which has one.
+fn catalog_of(path: &Path, named: &NamedPaths) -> Option<Arc<CatalogTable>> {
+    let place = owner::place(path);
+    let is_there = |target: &&Target| owner::place(&target.path) == place;
+    named.outputs.iter().find(is_there).and_then(|target| target.catalog().cloned())
 }
 
 fn assignment(text: &str) -> std::result::Result<(String, String), String> {
@@ -229,14 +241,14 @@ impl VerifyArgs {
     fn verdict(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<VerifyVerdict> {
         let server = self.postgres.as_deref().map(ServerAddress::parse).transpose()?;
         let engine = self.on.as_deref().map(adbc::engine).transpose()?;
-        let against = self.against()?;
+        let mut against = self.against()?;
         if server.is_some() && !matches!(against, Against::Printed | Against::Query(_)) {
             return Err(Error::job("--postgres runs SQL, but --against is a result")
                 .hint("leave --postgres out, or give --against a file that ends in .sql"));
         }
         let there = self.written.written(&against)?;
         // The options depend on the plan, and two results that are files do not have one.
-        let request = |options| VerifyRequest {
+        let request = |options, against: &Against| VerifyRequest {
             against: against.clone(),
             server: server.clone(),
             engine: engine.clone(),
@@ -255,10 +267,13 @@ impl VerifyArgs {
         if is_result(&self.job) {
             lineage::files(watch, &self.job);
             let options = self.machine.options(None);
-            let verified = verify_files(&self.job, &request(&options))?;
+            let verified = verify_files(&self.job, &request(&options, &against))?;
             return Ok(VerifyVerdict { verified: vec![verified], skipped: vec![] });
         }
         let spec = job::read(&self.job)?;
+        if let Against::Result(there) = &mut against {
+            there.catalog = catalog_of(&there.path, &job::named(&spec));
+        }
         lineage::read(watch, &spec, false)?;
         let overrides = job::Overrides {
             from: self.from.clone(),
@@ -274,11 +289,19 @@ impl VerifyArgs {
         self.html.iter().try_for_each(|page| job::refuse_own(&plan, page))?;
         self.junit.refuse_own(&plan)?;
         let options = self.machine.options(Some(&plan));
-        verify(&spec, &overrides, plan, &request(&options))
+        verify(&spec, &overrides, plan, &request(&options, &against))
     }
 
     fn against(&self) -> Result<Against> {
         let Some(path) = &self.against else { return Ok(Against::Printed) };
+        let snapshot = self.snapshot.as_deref().map_or(Ok(SnapshotChoice::Current), SnapshotChoice::parse)?;
+        let is_sql = path.extension().is_some_and(|ending| ending == "sql");
+        if self.snapshot.is_some() && (is_sql || path.as_os_str() == "-") {
+            return Err(Error::job(format!(
+                "--snapshot is of a table, and --against is {}",
+                if is_sql { "a query" } else { "stdin" }
+            )));
+        }
         if path.as_os_str() == "-" {
             return Ok(Against::Stdin);
         }
@@ -286,9 +309,9 @@ impl VerifyArgs {
         if !is_on_store(path) && !path.exists() {
             return Err(Error::job(format!("{} does not exist", path.display())));
         }
-        Ok(match path.extension().and_then(|e| e.to_str()) {
-            Some("sql") => Against::Query(path.clone()),
-            _ => Against::Result(path.clone()),
+        Ok(match is_sql {
+            true => Against::Query(path.clone()),
+            false => Against::Result(GivenResult { snapshot, ..path.clone().into() }),
         })
     }
 
