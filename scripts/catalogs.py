@@ -176,7 +176,7 @@ class Checks:
         self.now("backfill")
         both("backfill", "JOB", "late/late.csv", "--retract")
         self.now("retraction")
-        # The edit is of one output: the other gets no snapshot.
+        # The edit is of one output: the other gets a snapshot without new files.
         job(', most = "max(price)"')
         both("run", "JOB")
         highwater("expire", "table.toml", "--older-than", "0d")

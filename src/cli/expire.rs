@@ -21,7 +21,7 @@ pub struct ExpireArgs {
     /// The job file
     #[arg(value_hint = ValueHint::FilePath)]
     job: PathBuf,
-    /// How old a snapshot has to be: a query that runs longer may still read it
+    /// How long a snapshot has not been the current one: a query that runs longer may still read it
     #[arg(long, value_name = "LENGTH", default_value = "7d")]
     older_than: String,
     /// How many of the newest snapshots stay, also if they are old

@@ -21,7 +21,7 @@ use super::remote::{self, RemotePlan, RemoteWork};
 use super::remote_names::RemoteNames;
 use super::snapshot::{self, SnapshotOperations};
 use super::stage::{StagedFile, StagedPart, Staging};
-use super::{RejectsWriter, failpoint, fsutil, ledger, manifest};
+use super::{RejectsWriter, failpoint, fsutil, ledger, manifest, versions};
 use crate::batch::Schema;
 use crate::error::{Error, Result};
 use crate::store::files;
@@ -378,7 +378,7 @@ impl Transaction {
 const READS: usize = 2;
 
 const UNFINISHED: &str =
-    "the commit is recorded: remove the cause of this error, and the next run completes it.";
+    "the commit is recorded: remove the cause of this error and run the command again, which completes it.";
 
 fn relative_to(
     base: &Path,
@@ -456,8 +456,8 @@ impl Output {
             folder = remote.folder.path().to_path_buf();
             let tag = remote::tag(&self.target, self.base.as_ref(), self.old.as_ref());
             names = Some(RemoteNames::new(tag, root.clone(), self.old.as_ref()));
-            self.base.as_ref().map_or(Ok(()), remote::repair_hint)?;
         }
+        self.base.as_ref().map_or(Ok(()), versions::repair_hint)?;
         let state = self.target.state_below_root()?;
         let (old, by_content) = ((self.old.as_ref(), file.as_path()), self.target.is_table());
         self.staging = Arc::new(Staging::new(folder, root, state, old, by_content, names));

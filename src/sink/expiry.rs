@@ -11,6 +11,7 @@ use super::lock::Lock;
 use super::place::STAGING;
 use super::remote::{self, put_version as put_on_store};
 use super::snapshot::{PutSnapshot, ask_catalog, metadata_below, put_request, put_version};
+use super::versions::repair_hint;
 use super::{Target, TargetKind, failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::store::{PutCondition, files};
@@ -72,14 +73,17 @@ pub fn expire(
                     write(bytes)?;
                     put_request(&place, format, &staged)
                 }
-                CommitStep::Stays(_) => Ok(PutSnapshot::Done),
             };
             fsutil::remove_folder(&staging)?;
-            if let PutSnapshot::Conflict(error) = put? {
+            if let PutSnapshot::Conflict(error) | PutSnapshot::Refused(error) = put? {
                 return Err(error);
             }
         }
-        for path in &planned.files {
+        if planned.commit.is_none() {
+            // The version that the hint names may be one that goes.
+            repair_hint(&table)?;
+        }
+        for path in planned.versions.iter().chain(&planned.files) {
             failpoint::step("delete expired file")?;
             remove(&place.root, path)?;
         }
@@ -90,6 +94,9 @@ pub fn expire(
     }
     Ok(Some(planned.outcome))
 }
+
+/// How often an expiry is planned again, where commits come in between.
+const PLANS: usize = 4;
 
 /// The same of a table on a store, where the put of the version keeps other writers away from files that go.
 fn expire_on_store(
@@ -102,14 +109,23 @@ fn expire_on_store(
     let place = target.place()?;
     let known = PathsOnDisk::of(named, [place.clone()]);
     journal::recover_on_stores(&known, !plan_only)?;
-    let Some(table) = target.loaded_table()?.filter(TableInPlace::has_ledger) else {
-        return Ok(None);
+    let mut tries = 0;
+    let (table, ledger, mut planned) = loop {
+        let Some(table) = target.loaded_table()?.filter(TableInPlace::has_ledger) else {
+            return Ok(None);
+        };
+        let ledger = target.manifest()?;
+        let planned = table::expire(&table, rule, table::now())?;
+        if plan_only {
+            return Ok(Some(planned.outcome));
+        }
+        // A commit to several outputs that is under way comes first: it must not lose this table alone.
+        if tries >= PLANS || !journal::is_under_way(&known)? {
+            break (table, ledger, planned);
+        }
+        tries += 1;
+        journal::recover_on_stores(&known, false)?;
     };
-    let ledger = target.manifest()?;
-    let mut planned = table::expire(&table, rule, table::now())?;
-    if plan_only {
-        return Ok(Some(planned.outcome));
-    }
     for (name, bytes) in std::mem::take(&mut planned.before) {
         files::put(&target.path.join(format.metadata()).join(name), bytes, PutCondition::Always)?;
     }
@@ -118,9 +134,12 @@ fn expire_on_store(
             put_on_store(&target.path, format, bytes, version, &mut false)?
         }
         Some(CommitStep::Request(bytes)) => ask_catalog(&place, format, &bytes)?,
-        Some(CommitStep::Stays(_)) | None => PutSnapshot::Done,
+        None => {
+            repair_hint(&table)?;
+            PutSnapshot::Done
+        }
     };
-    if let PutSnapshot::Conflict(error) = put {
+    if let PutSnapshot::Conflict(error) | PutSnapshot::Refused(error) = put {
         return Err(error);
     }
     // States of earlier commits: on the disk each commit removes them.
@@ -130,6 +149,7 @@ fn expire_on_store(
     let states = files::files_below(&state.join("state"))?.into_iter().map(|file| file.path);
     let old = |path: &PathBuf| !names.contains(path) && remote::is_of_commit_until(path, table.version());
     planned.files.extend(states.filter(old));
+    planned.versions.iter().try_for_each(|version| files::delete(std::slice::from_ref(version)))?;
     files::delete(&planned.files)?;
     Ok(Some(planned.outcome))
 }

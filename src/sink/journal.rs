@@ -18,7 +18,7 @@ use super::guard::{PathsOnDisk, Ways, is_plain};
 use super::journal_parts::{Rename, commit_id};
 use super::lock::Lock;
 use super::place::{JOURNAL, RecoveredOutput, STAGING};
-use super::remote::{self, StoreOperations};
+use super::remote::{self, Standing, StoreOperations};
 use super::snapshot::{self, PutSnapshot, SnapshotOperations};
 use super::{failpoint, fsutil, manifest};
 use crate::error::{Error, Result};
@@ -120,7 +120,7 @@ pub(super) fn commit(
     {
         return Ok(match store.put(one, committed)? {
             PutSnapshot::Done => None,
-            PutSnapshot::Conflict(error) => Some(error),
+            PutSnapshot::Conflict(error) | PutSnapshot::Refused(error) => Some(error),
         });
     }
     for (place, operations) in places.iter().zip(&operations) {
@@ -148,7 +148,7 @@ pub(super) fn commit(
     written?;
     let id = journal.id;
     let JournalRole::Primary(operations) = journal.role else { unreachable!("built above") };
-    let completed = complete(places, &operations, &id)?;
+    let completed = complete(places, &operations, &id, Attempt::First)?;
     if let Some(Conflicted { taken_back: true, .. }) = completed {
         *committed = false;
     }
@@ -219,6 +219,19 @@ pub(super) fn recover_on_stores(known: &PathsOnDisk, clean: bool) -> Result<()> 
     }
     // The journal in one output needs what is staged in the others.
     if clean && none { files::delete(&old) } else { Ok(()) }
+}
+
+/// Whether a commit to outputs on stores has a journal.
+///
+/// # Errors
+/// The store does not say.
+pub(super) fn is_under_way(known: &PathsOnDisk) -> Result<bool> {
+    for place in known.places_on_stores() {
+        if !remote::journals(place)?.0.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Brings the commit to its end whose journal lies at `path` in an output on a store.
@@ -309,7 +322,7 @@ fn complete_alone(
         }
     }
     // A table that another writer has changed since keeps that change; its next look at the table names it.
-    complete(&places, &operations, id).map(|_| Recovery::Done)
+    complete(&places, &operations, id, Attempt::Recovery).map(|_| Recovery::Done)
 }
 
 /// The error for a journal that cannot be one of this job's.
@@ -442,6 +455,15 @@ fn roll_back(place: &RecoveredOutput) -> Result<Recovery> {
     Ok(Recovery::Done)
 }
 
+/// Who completes a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    /// The command that made it, and can still take it back.
+    First,
+    /// A later one, which has found its journal.
+    Recovery,
+}
+
 /// Tables that another writer has changed since a commit was planned.
 struct Conflicted {
     error: Error,
@@ -455,6 +477,7 @@ fn complete(
     places: &[RecoveredOutput],
     operations: &[OutputOperations],
     id: &str,
+    attempt: Attempt,
 ) -> Result<Option<Conflicted>> {
     let all = || places.iter().zip(operations);
     // What readers of a table cannot see yet comes first, of all tables; then their versions, one after another.
@@ -462,6 +485,10 @@ fn complete(
         if let Some(table) = &operations.table {
             table.place(place, &place.state.join(STAGING), put_in_place)?;
         }
+    }
+    if let Some(error) = overtaken(places, operations)? {
+        forget(places, operations, id)?;
+        return Ok(Some(Conflicted { error, taken_back: true }));
     }
     let (mut errors, mut lost, mut is_put) = (vec![], vec![], false);
     for (number, (place, operations)) in all().enumerate() {
@@ -472,7 +499,15 @@ fn complete(
         };
         match put {
             PutSnapshot::Done => is_put = true,
-            PutSnapshot::Conflict(error) => {
+            // The command that made it has said that it is recorded.
+            PutSnapshot::Refused(error) if attempt == Attempt::Recovery => {
+                let journal = path_of(&places[0].state, id);
+                return Err(error.hint(format!(
+                    "the commit of an earlier command is recorded in {}: remove the cause of this error, and the next command completes it; or remove that file to give the commit up",
+                    journal.display()
+                )));
+            }
+            PutSnapshot::Conflict(error) | PutSnapshot::Refused(error) => {
                 errors.push(error);
                 lost.push(number);
                 // Commits of one job have one first output: who loses it leaves all others to the one who won.
@@ -496,6 +531,21 @@ fn complete(
         }
     });
     Ok(error.map(|error| Conflicted { error, taken_back }))
+}
+
+/// The error for a commit to several outputs on stores of which another writer has taken one, while none was put yet: who loses a
+/// later output alone leaves outputs of two runs. Writers meet at the first output, but an expiry commits to one table.
+fn overtaken(places: &[RecoveredOutput], operations: &[OutputOperations]) -> Result<Option<Error>> {
+    let mut taken = None;
+    for (place, operations) in places.iter().zip(operations) {
+        let Some(store) = &operations.store else { return Ok(None) };
+        match store.standing(place)? {
+            Standing::Free => {}
+            Standing::Taken(error) => taken = taken.or(Some(error)),
+            Standing::Put | Standing::Unknown => return Ok(None),
+        }
+    }
+    Ok(taken)
 }
 
 /// Removes the journals of a commit and what was staged for it.

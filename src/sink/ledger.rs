@@ -21,7 +21,14 @@ pub(super) fn load(table: &TableInPlace) -> Result<Option<Manifest>> {
         return Ok(None);
     }
     let (path, hash) = table.ledger()?;
-    let bytes = files::read_whole(&path)?;
+    let bytes = files::read_whole(&path).map_err(|error| match files::is_file(&path) {
+        Ok(false) => error
+            .hint(
+                "a program that removes orphan files may have taken it: the format does not know the ledger",
+            )
+            .hint("restore it from a copy, or remove the table and run the job again"),
+        _ => error,
+    })?;
     if format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)) != hash {
         return Err(Error::machine(format!("{} was changed from outside", path.display()))
             .hint("restore it from a copy, or remove the table and run the job again"));

@@ -46,12 +46,14 @@ pub mod rejects;
 mod remote;
 mod remote_foreign;
 mod remote_names;
+mod remote_probe;
 mod snapshot;
 pub mod stage;
 pub mod stream;
 pub mod table;
 mod target;
 pub mod value;
+mod versions;
 
 pub use altered::{ANEW, altered, first_altered};
 pub use commit::{Transaction, recover};

@@ -19,11 +19,12 @@ use super::journal_parts::{Rename, commit_id};
 use super::place::{RecoveredOutput, Target, TargetKind};
 use super::snapshot::{self, PutSnapshot};
 use super::stage::{StagedPart, Staging};
-use super::{Manifest, ManifestDraft, manifest};
+use super::versions::{StaleVersion, put_hint};
+use super::{Manifest, ManifestDraft, manifest, remote_probe};
 use crate::error::{Error, Result};
 use crate::store::files::FoundFile;
 use crate::store::{PutCondition, PutOutcome, files};
-use crate::table::{self, CommitStep, TableFileNames, TableFormat, TableInPlace, TableShape};
+use crate::table::{self, CommitStep, TableFormat, TableInPlace, TableShape};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,18 @@ enum StoreCommit {
     Manifest(Option<String>),
 }
 
+/// How far the put is by which an output gets its new content.
+pub(super) enum Standing {
+    /// It can be made.
+    Free,
+    /// It was made.
+    Put,
+    /// Another writer was faster, as the error says.
+    Taken(Error),
+    /// It is for others to say.
+    Unknown,
+}
+
 impl RemoteWork {
     /// The work on an output that nothing is known of.
     ///
@@ -116,6 +129,11 @@ impl RemotePlan<'_> {
     /// # Errors
     /// The store refuses or cannot be reached; as of [`table::plan_commit`].
     pub fn put(&self, draft: ManifestDraft) -> Result<Option<StoreOperations>> {
+        // Once for each output is enough, and a catalog does without.
+        if self.old.is_none() && self.base.is_none() && self.place.catalog.is_none() {
+            let probe = self.place.state.join(self.staged_name(0));
+            remote_probe::heeds_conditions(&probe, !self.target.is_table())?;
+        }
         let (parts, kept) = (self.staging.all_parts()?, self.staging.all_kept()?);
         let of = |files: &[StagedPart]| files.iter().map(|file| file.part.clone()).collect();
         let manifest = Manifest::new(draft, of(&parts), of(&kept));
@@ -203,7 +221,6 @@ impl RemotePlan<'_> {
         let (commit, content) = match change.step {
             CommitStep::Version(version, content) => (Some(StoreCommit::Version(version)), content),
             CommitStep::Request(content) => (Some(StoreCommit::Request), content),
-            CommitStep::Stays(_) => (None, vec![]),
         };
         // Only a format whose parts lie in the folder of the table itself has such files.
         let below = |(name, bytes)| (format!("{}/{name}", shape.format.metadata()), bytes);
@@ -227,6 +244,41 @@ impl StoreOperations {
     /// Whether one put does all of it.
     pub fn is_one_put(&self) -> bool {
         matches!(self.commit, Some(StoreCommit::Version(_) | StoreCommit::Request)) && self.renames.is_empty()
+    }
+
+    /// How far the put of the commit is.
+    ///
+    /// # Errors
+    /// The store does not say.
+    pub fn standing(&self, place: &RecoveredOutput) -> Result<Standing> {
+        let (path, named, is_free) = match &self.commit {
+            Some(StoreCommit::Version(version)) => {
+                let folder = self.format.folder(&place.root).unwrap_or(&place.root);
+                let file = folder.join(self.format.metadata()).join(self.format.version_file(*version));
+                let is_free = !files::is_file(&file)?;
+                (file, folder.to_path_buf(), is_free)
+            }
+            Some(StoreCommit::Manifest(before)) => {
+                let (file, name) = (place.state.join(manifest::FILE), place.state.file_name());
+                let is_free = files::version(&file)? == *before;
+                (file, place.root.join(name.unwrap_or_default()), is_free)
+            }
+            Some(StoreCommit::Request) => return Ok(Standing::Unknown),
+            None => return Ok(Standing::Free),
+        };
+        if is_free {
+            return Ok(Standing::Free);
+        }
+        let staged = match self.content.is_empty() {
+            true => files::read(&place.state.join(&self.staged))?,
+            false => Some(self.content.clone().into()),
+        };
+        Ok(match staged {
+            // Another command has done all of it.
+            None => Standing::Unknown,
+            staged if staged == files::read(&path)? => Standing::Put,
+            Some(_) => Standing::Taken(table::conflict(&named)),
+        })
     }
 
     /// Puts the content of the commit where the next command finds it.
@@ -361,19 +413,17 @@ pub(super) fn put_version(
         return Ok(PutSnapshot::Conflict(table::conflict(folder)));
     }
     *committed = true;
-    if format != TableFormat::Iceberg {
-        return Ok(PutSnapshot::Done);
+    if let Some(stale) = StaleVersion::of(folder, format, version)? {
+        *committed = false;
+        if stale.is_alone {
+            files::delete(&[to])?;
+        }
+        return Ok(PutSnapshot::Conflict(table::conflict(folder)));
     }
-    // A later version may have come since a first attempt, and the hint does not go back.
-    if !files::is_file(&metadata.join(TableFileNames::version(version + 1)))? {
+    if format == TableFormat::Iceberg {
         put_hint(metadata, version)?;
     }
     Ok(PutSnapshot::Done)
-}
-
-fn put_hint(metadata: &Path, version: u64) -> Result<()> {
-    let hint = metadata.join(TableFileNames::hint());
-    files::put(&hint, version.to_string().into_bytes(), PutCondition::Always).map(drop)
 }
 
 /// What the names of a commit end in: the version of the table that it makes, or the hash of the manifest that it replaces.
@@ -392,21 +442,6 @@ pub(super) fn is_of_commit_until(path: &Path, version: u64) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     let tag = stem.split_once('-').and_then(|(_, tag)| tag.parse::<u64>().ok());
     tag.is_some_and(|tag| tag <= version)
-}
-
-/// Brings the hint of a table to the version that is there: a command that was killed may not have come that far, and other
-/// programs believe the hint.
-///
-/// # Errors
-/// The store refuses.
-pub(super) fn repair_hint(base: &TableInPlace) -> Result<()> {
-    let Some((folder, version)) = base.hinted() else { return Ok(()) };
-    let metadata = folder.join(TableFormat::Iceberg.metadata());
-    let hint = files::read(&metadata.join(TableFileNames::hint()))?;
-    match hint.as_deref() == Some(version.to_string().as_bytes()) {
-        true => Ok(()),
-        false => put_hint(&metadata, version),
-    }
 }
 
 /// The journals in the state folder of an output on a store, and old staged objects: those that no commit will take, where no

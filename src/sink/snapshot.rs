@@ -11,6 +11,7 @@
 use super::journal_parts::Rename;
 use super::place::RecoveredOutput;
 use super::stage::StagedPart;
+use super::versions::StaleVersion;
 use super::{Manifest, failpoint, fsutil};
 use crate::error::{Error, Result};
 use crate::table::{
@@ -41,8 +42,8 @@ pub(super) struct SnapshotOperations {
 pub(super) struct SnapshotFiles {
     /// Staged files of the metadata, and their names.
     pub files: Vec<Rename>,
-    /// The staged version of the metadata, or the request to the catalog; none where the version in place stays.
-    pub staged: Option<String>,
+    /// The staged version of the metadata, or the request to the catalog.
+    pub staged: String,
     /// The number of that version; none of a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<u64>,
@@ -57,6 +58,8 @@ pub(super) enum PutSnapshot {
     Done,
     /// Another writer has made this version.
     Conflict(Error),
+    /// A catalog refuses it, and may take it another time.
+    Refused(Error),
 }
 
 /// The folder of the table whose parts lie in the folder of `place`.
@@ -92,12 +95,11 @@ pub(super) fn stage(
     let files = stage_all(change.files, "metadata")?;
     let behind = stage_all(change.behind, "behind")?;
     let (staged, bytes, version) = match change.step {
-        CommitStep::Version(version, metadata) => (Some("version.metadata"), metadata, Some(version)),
-        CommitStep::Request(request) => (Some("request.json"), request, None),
-        CommitStep::Stays(version) => (None, vec![], Some(version)),
+        CommitStep::Version(version, metadata) => ("version.metadata", metadata, Some(version)),
+        CommitStep::Request(request) => ("request.json", request, None),
     };
-    staged.map_or(Ok(()), |staged| write(&staging.join(staged), &bytes))?;
-    Ok(SnapshotFiles { files, staged: staged.map(str::to_string), version, behind })
+    write(&staging.join(staged), &bytes)?;
+    Ok(SnapshotFiles { files, staged: staged.to_string(), version, behind })
 }
 
 /// What a snapshot needs by which the table gets the parts and the ledger of `manifest`.
@@ -173,7 +175,7 @@ impl SnapshotOperations {
         let snapshot = self.snapshot.iter();
         let files = snapshot.clone().flat_map(|snapshot| snapshot.files.iter().chain(&snapshot.behind));
         let files = files.chain(&self.parts);
-        files.map(|rename| &rename.staged).chain(snapshot.filter_map(|snapshot| snapshot.staged.as_ref()))
+        files.map(|rename| &rename.staged).chain(snapshot.map(|snapshot| &snapshot.staged))
     }
 
     /// The first name of a file that a commit has no business with.
@@ -230,16 +232,11 @@ impl SnapshotOperations {
             return Ok(PutSnapshot::Done);
         };
         let folder = folder(place, self.format);
-        let put = match (staged, version) {
-            (Some(staged), Some(version)) => {
-                failpoint::step("put version")?;
-                put_version(folder, self.format, &staging.join(staged), *version)?
-            }
-            (Some(staged), None) => {
-                failpoint::step("put version")?;
-                put_request(place, self.format, &staging.join(staged))?
-            }
-            (None, _) => PutSnapshot::Done,
+        failpoint::step("put version")?;
+        let staged = staging.join(staged);
+        let put = match version {
+            Some(version) => put_version(folder, self.format, &staged, *version)?,
+            None => put_request(place, self.format, &staged)?,
         };
         if matches!(put, PutSnapshot::Done) {
             let metadata = folder.join(self.format.metadata());
@@ -289,7 +286,8 @@ pub(super) fn ask_catalog(
     })?;
     Ok(match table::commit_to_catalog(catalog, &request)? {
         CatalogCommit::Done => PutSnapshot::Done,
-        CatalogCommit::Refused(error) => PutSnapshot::Conflict(error),
+        CatalogCommit::Conflict(error) => PutSnapshot::Conflict(error),
+        CatalogCommit::Refused(error) => PutSnapshot::Refused(error),
     })
 }
 
@@ -316,6 +314,12 @@ pub(super) fn put_version(
             }
         }
         Err(e) => return Err(Error::io("put in place", &to, e)),
+    }
+    if let Some(stale) = StaleVersion::of(folder, format, version)? {
+        if stale.is_alone {
+            fsutil::remove_file(&to)?;
+        }
+        return Ok(PutSnapshot::Conflict(table::conflict(folder)));
     }
     if format != TableFormat::Iceberg {
         return Ok(PutSnapshot::Done);

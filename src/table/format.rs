@@ -1,11 +1,13 @@
 //! The formats of tables, and which one lies in a folder.
 
 use super::delta;
-use super::iceberg::TableFileNames;
+use super::iceberg::{self, TableFileNames};
 use super::layout::{DATA, HINT, METADATA};
 use super::own_names::is_ledger;
+use crate::error::Result;
 use crate::store::files;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The format of a table.
@@ -100,6 +102,18 @@ impl TableFormat {
         // A first commit that was killed may have left a log without a version.
         let is_delta = || delta::newest(folder).map(|_| TableFormat::Delta);
         there.then_some(TableFormat::Iceberg).or_else(is_delta)
+    }
+
+    /// The versions behind `version` that the folder of a table has.
+    ///
+    /// # Errors
+    /// A machine error: it cannot be listed.
+    pub fn versions_behind(self, folder: &Path, version: u64) -> Result<BTreeSet<u64>> {
+        let mut versions = match self {
+            TableFormat::Iceberg => iceberg::versions(folder)?,
+            TableFormat::Delta => delta::versions(folder)?,
+        };
+        Ok(versions.split_off(&version.saturating_add(1)))
     }
 
     /// The file that changes with each commit to the table in `folder`.

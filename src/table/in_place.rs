@@ -1,9 +1,11 @@
 //! A table that lies in place, whatever its format.
 
 use super::catalog::CatalogTable;
+use super::change::{KeepRule, PlannedExpiry, TableChange};
 use super::delta::{self, DeltaTable};
+use super::description::TableDescription;
 use super::format::TableFormat;
-use super::iceberg::{self, KeepRule, LoadedTable, PlannedExpiry, TableChange, TableDescription, TableHome};
+use super::iceberg::{self, LoadedTable, TableHome};
 use super::kind::TableKind;
 use super::rest;
 use super::shape::{TableFile, TableShape};
@@ -73,7 +75,7 @@ impl TableInPlace {
     /// Its metadata cannot be read.
     pub fn describe(&self) -> Result<TableDescription> {
         match self {
-            TableInPlace::Iceberg(table) => Ok(TableDescription::of(table)),
+            TableInPlace::Iceberg(table) => Ok(table.describe()),
             TableInPlace::Delta(table) => table.describe(),
         }
     }

@@ -23,6 +23,9 @@ pub fn conflict(folder: &Path) -> Error {
         .hint("nothing of its commit was changed; run the command again")
 }
 
+/// How a damaged file of a table is repaired.
+pub(super) const DAMAGED: &str = "restore it from a copy; or, where the table is an output of a job, remove the table and run the job again";
+
 /// Milliseconds since 1970, which a commit writes as its time.
 pub fn now() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! # Contract
-//! * **One commit, one snapshot.** A run, a backfill or an edit replaces exactly the files whose rows change. Where nothing
-//!   changes there is not a new snapshot.
+//! * **One commit, one snapshot.** A run, a backfill or an edit replaces exactly the files whose rows change. Where no row
+//!   changes but the ledger does, a folder of Iceberg has a new version of the metadata, and every other table a snapshot without new
+//!   files: of two writers one has to lose. Where nothing changes nothing is written.
 //! * **The commit point for readers** is one file that is put in place if it is absent: `metadata/vN.metadata.json` of Iceberg,
 //!   `_delta_log/N.json` of Delta Lake; or, of a table in a catalog, one request ([`commit_to_catalog`]). All that it names lies
 //!   in place before, under new names, so no rename over a file is needed and no reader sees a part of a commit.
@@ -26,7 +27,9 @@
 
 mod avro;
 mod catalog;
+mod change;
 mod delta;
+mod description;
 mod format;
 mod iceberg;
 mod in_place;
@@ -41,11 +44,10 @@ mod store_rule;
 mod value;
 
 pub use catalog::{CatalogTable, TOKEN_VARIABLES, checked as checked_address};
+pub use change::{CommitStep, ExpiredTable, KeepRule, PlannedExpiry, TableChange};
+pub use description::{SnapshotFacts, TableDescription};
 pub use format::{TableFormat, of_data};
-pub use iceberg::{
-    CommitStep, ExpiredTable, KeepRule, PlannedExpiry, SnapshotFacts, TableChange, TableDescription,
-    TableFileNames,
-};
+pub use iceberg::TableFileNames;
 pub use in_place::{TableInPlace, begin_in_catalog, column_ids, expire, load, plan_commit};
 pub use kind::TableKind;
 pub use layout::{LONGEST_COMMIT, METADATA, conflict, now};

@@ -5,17 +5,19 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write;
 
-/// The file of a ledger: its name, its bytes, and their hash.
+/// The file of the ledger that comes with `version` of a table: its name, its bytes, and their hash. Its name never comes back,
+/// so an expiry does not take it for an older one of the same content.
 ///
 /// # Errors
 /// A fault: it cannot be compressed.
-pub(super) fn packed(ledger: &str) -> Result<(String, Vec<u8>, String)> {
+pub(super) fn packed(ledger: &str, version: u64) -> Result<(String, Vec<u8>, String)> {
     let failed = |e| Error::fault("a ledger cannot be compressed").caused_by(e);
     let mut packed = GzEncoder::new(vec![], Compression::fast());
     packed.write_all(ledger.as_bytes()).map_err(failed)?;
     let bytes = packed.finish().map_err(failed)?;
     let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
-    Ok((format!("ledger-{hash}.json.gz"), bytes, hash))
+    let name = xxhash_rust::xxh3::xxh3_128(format!("{version} {hash}").as_bytes());
+    Ok((format!("ledger-{name:032x}.json.gz"), bytes, hash))
 }
 
 /// Whether a file of the metadata has the name of a ledger.

@@ -107,8 +107,9 @@ fn each_command_is_one_commit_to_the_catalog() {
     both(&lab, &server, &["run", "JOB"]);
     // The ledger has the hash of the job, and the rows of this output are what they were.
     let events = table(&lab, &server, "events");
-    assert_eq!(events.snapshots().len(), 3, "only one output was edited");
-    assert!(events.metadata["properties"]["highwater.ledger"].is_string());
+    assert_eq!(events.snapshots().len(), 4, "a catalog tells writers apart by snapshots alone");
+    let files: Vec<_> = events.snapshots()[2..].iter().map(|id| events.files(*id)).collect();
+    assert!(files[0] == files[1], "only one output was edited");
     let views = table(&lab, &server, "views");
     assert_eq!(views.snapshots().len(), 4);
     let names = |schema: usize| {
@@ -264,6 +265,29 @@ fn a_result_is_compared_with_a_table_of_the_catalog_at_a_snapshot() {
         highwater(&lab, &server, &["verify", "table.toml", "--against", "log/1.csv", "--snapshot", "7"]);
     assert_eq!(answer.code, 2);
     assert!(answer.err.contains("`snapshot` is of a table"), "{}", answer.err);
+}
+
+#[test]
+fn a_recorded_commit_is_not_dropped_where_the_catalog_refuses_a_later_command() {
+    let server = CatalogServer::new();
+    let lab = lab(&server);
+    both(&lab, &server, &["run", "JOB"]);
+    server.fates(|asked, _| if asked.starts_with("POST ") { Fate::HungUp } else { Fate::Answered });
+    let answer = highwater(&lab, &server, &["backfill", "table.toml", "late.csv"]);
+    assert_eq!(answer.code, 4, "{}", answer.err);
+    assert!(answer.err.contains("the commit is recorded"), "{}", answer.err);
+    // One that may only read.
+    server.fates(|asked, _| if asked.starts_with("POST ") { Fate::Refused(403) } else { Fate::Answered });
+    for args in [&["tables", "table.toml"][..], &["run", "table.toml"]] {
+        let answer = highwater(&lab, &server, args);
+        assert_eq!(answer.code, 4, "{args:?}: {}", answer.err);
+        assert!(answer.err.contains("refuses a commit to the table a b.lake.events: 403"), "{}", answer.err);
+        assert!(answer.err.contains("the commit of an earlier command is recorded in "), "{}", answer.err);
+    }
+    server.fates(|_, _| Fate::Answered);
+    ok(highwater(&lab, &server, &["tables", "table.toml"]));
+    ok(highwater(&lab, &server, &["backfill", "plain.toml", "late.csv"]));
+    alike(&lab, &server, 2, "lost, then refused");
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl Scene {
                     let root = self.lab.root().display().to_string();
                     assert!(words.contains(&root) || words.contains(" out"), "no path, {at}: {words}");
                     // After the commit point, or with all of it done but the last clean-up.
-                    let is_recorded = words.contains("the next run completes it");
+                    let is_recorded = words.contains("the commit is recorded");
                     assert!(is_recorded || !journal, "{at}: {words}");
                     if !is_recorded {
                         assert!(words.contains("existing files are unchanged"), "{at}: {words}");
@@ -184,7 +184,7 @@ impl Scene {
             }
             sink::recover(&self.targets(), &self.named()).unwrap();
             let is_new = self.is_whole(&at);
-            let is_recorded = words.contains("the next run completes it");
+            let is_recorded = words.contains("the commit is recorded");
             assert!(is_new || !is_recorded, "{at}: a recorded commit was taken back");
             completed += usize::from(is_new);
             self.again();

@@ -98,10 +98,10 @@ fn each_command_is_one_version_that_replaces_what_changes() {
     alike(&lab, "edit");
     insta::assert_snapshot!(
         TABLES.map(|name| format!("{name}: {}", table(&lab, name).operations().join(", "))).join("\n"), @r"
-    events: WRITE +4 -0, WRITE +1 -1, WRITE +1 -1
+    events: WRITE +4 -0, WRITE +1 -1, WRITE +1 -1, WRITE +0 -0
     views: WRITE +4 -0, WRITE +1 -1, WRITE +1 -1, WRITE +4 -4
-    codes: WRITE +5 -0, WRITE +2 -1, WRITE +1 -2
-    whole: WRITE +1 -0, WRITE +1 -1, WRITE +1 -1
+    codes: WRITE +5 -0, WRITE +2 -1, WRITE +1 -2, WRITE +0 -0
+    whole: WRITE +1 -0, WRITE +1 -1, WRITE +1 -1, WRITE +0 -0
     ");
     // Each older version has the rows that it had, and what a retraction brings back are the files that were there.
     let views = table(&lab, "views");
@@ -493,6 +493,26 @@ fn a_result_is_compared_with_a_version_of_a_table() {
     assert!(answer.code == 2 && answer.err.contains("does not have a version 7"), "{}", answer.err);
     let answer = lab.highwater(&["verify", "table.toml", "--against", "-", "--snapshot", "0"]);
     assert!(answer.code == 2 && answer.err.contains("--snapshot is of a table"), "{}", answer.err);
+}
+
+#[test]
+fn a_commit_that_was_emptied_is_not_passed_over() {
+    let lab = lab();
+    ok(lab.highwater(&["run", "table.toml"]));
+    ok(lab.highwater(&["backfill", "table.toml", "late.csv"]));
+    // As a file system may leave it that lost power.
+    lab.write("out/views/_delta_log/00000000000000000001.json", "");
+    lab.write("more.csv", lab.text("late.csv").replace(":20:", ":25:"));
+    for args in
+        [&["backfill", "table.toml", "more.csv"][..], &["run", "table.toml"], &["tables", "table.toml"]]
+    {
+        let answer = lab.highwater(args);
+        assert_eq!(answer.code, 3, "{args:?}: {}", answer.err);
+        for words in ["00000000000000000001.json is empty, so that commit is lost", "restore it from a copy"]
+        {
+            assert!(answer.err.contains(words), "{args:?}: {}", answer.err);
+        }
+    }
 }
 
 #[test]

@@ -150,6 +150,7 @@ mod streamed_engines;
 mod streamed_outputs;
 mod support;
 mod table_inputs;
+mod table_races;
 mod table_reader;
 mod tables;
 mod tables_at_work;

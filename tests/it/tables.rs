@@ -337,6 +337,13 @@ fn an_expiry_keeps_what_a_kept_snapshot_reaches() {
     ok(lab.highwater(&["backfill", "table.toml", "late.csv", "--retract"]));
     ok(lab.highwater(&["run", "plain.toml"]));
     alike(&lab, "after an expiry");
+    // A catalog that took the table over needs files that no snapshot here has.
+    lab.write("out/views/metadata/00001-9c12d441.metadata.json", "{}");
+    let before = lab.data("out/views");
+    let answer = lab.highwater(&["expire", "table.toml", "--older-than", "0d"]);
+    assert_eq!(answer.code, 4, "{}", answer.err);
+    assert!(answer.err.contains("00001-9c12d441.metadata.json is of another catalog"), "{}", answer.err);
+    assert!(lab.data("out/views") == before);
 }
 
 #[test]

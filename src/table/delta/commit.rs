@@ -1,19 +1,20 @@
 //! What one commit writes: the ledger, the actions, and now and then a checkpoint.
 //!
 //! # Contract
-//! * A commit names the files that come and those that go, and no other. Where there are none, the ledger alone is replaced.
+//! * A commit names the files that come and those that go, and no other. Where there are none, it is a version without files: a
+//!   ledger beside the log could be replaced by two writers at once, and one of them would lose what it counted.
 //! * It asks of readers and writers what the first versions of Delta Lake could do (protocol 1 and 2).
 //! * Paths are relative, so a table can be moved as a whole.
 
 use super::actions::{AddedFile, TableState};
-use super::loaded::{DeltaTable, LEDGER, LEDGER_HASH, OwnCommit, PROGRAM};
+use super::loaded::{DeltaTable, LEDGER, LEDGER_HASH, PROGRAM};
 use super::log::{DeltaLog, commit_info, time_of};
 use super::{new_checkpoint, schema, statistics};
 use crate::batch::unescaped;
 use crate::error::{Error, Result};
+use crate::table::change::{CommitStep, TableChange};
 use crate::table::own_names::{packed, uuid};
 use crate::table::shape::{TableFile, TableShape};
-use crate::table::{CommitStep, TableChange};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -38,7 +39,7 @@ pub fn plan_commit(
     let state = base.map_or_else(|| Ok(TableState::default()), DeltaTable::state)?;
     let version = base.map_or(0, |base| base.version + 1);
     let ids = schema::numbered(folder, state.metadata.as_ref(), shape)?;
-    let (name, ledger, hash) = packed(ledger)?;
+    let (name, ledger, hash) = packed(ledger, version)?;
     // Readers want a table's commits in the order of their times.
     let last = match base {
         Some(base) if base.log.commits.contains(&base.version) => {
@@ -50,14 +51,6 @@ pub fn plan_commit(
     let id = || uuid(&format!("{} {} {hash}", shape.job, folder.display()));
     let (metadata, is_new) = schema::metadata(state.metadata.as_ref(), shape, id, time);
     let divided = divide(folder, &state, (shape, &ids), files, time)?;
-    if let Some(own) = base.and_then(DeltaTable::own_version)
-        && !is_new
-        && divided.coming.is_empty()
-        && divided.leaving.is_empty()
-    {
-        let behind = vec![OwnCommit::later(own, &name, &hash)];
-        return Ok(TableChange { files: vec![(name, ledger)], step: CommitStep::Stays(own), behind });
-    }
     let mut info = divided.info(&metadata, time);
     (info[LEDGER], info[LEDGER_HASH]) = (json!(name), json!(hash));
     let mut actions = vec![json!({ "commitInfo": info })];

@@ -5,7 +5,7 @@ use super::loaded::{DeltaTable, OwnCommit};
 use super::log::{commit_info, time_of};
 use super::schema::{partition_columns, shown_columns};
 use crate::error::Result;
-use crate::table::{SnapshotFacts, TableDescription};
+use crate::table::description::{SnapshotFacts, TableDescription};
 use serde_json::Value;
 use std::collections::HashMap;
 

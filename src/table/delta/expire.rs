@@ -13,10 +13,10 @@ use super::new_checkpoint;
 use crate::batch::unescaped;
 use crate::error::Result;
 use crate::store::{files, is_on_store};
+use crate::table::change::{ExpiredTable, KeepRule, PlannedExpiry};
 use crate::table::layout::{listed, parts_below};
 use crate::table::own_names::is_ledger;
 use crate::table::store_rule::StoreRule;
-use crate::table::{ExpiredTable, KeepRule, PlannedExpiry};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub fn expire(table: &DeltaTable, rule: KeepRule, time: i64) -> Result<PlannedEx
     let kept = usize::try_from(table.version - first + 1).unwrap_or(usize::MAX);
     let dropped = usize::try_from(first - oldest).unwrap_or(usize::MAX);
     let mut outcome = ExpiredTable { snapshots: dropped, kept, ..Default::default() };
-    let (mut of_log, mut parts) = (vec![], vec![]);
+    let (mut versions, mut files) = (vec![], vec![]);
     let (on_store, version) = (is_on_store(&table.folder), table.version);
     let rule = StoreRule { on_store, version, before: HashSet::new(), time };
     for file in listed(&table.folder.join(LOG))? {
@@ -62,18 +62,18 @@ pub fn expire(table: &DeltaTable, rule: KeepRule, time: i64) -> Result<PlannedEx
         if is_old || (is_ledger(name) && !reached.contains(&file.path) && rule.may_remove(&file, false)) {
             outcome.metadata += 1;
             outcome.bytes += file.bytes;
-            of_log.push(file.path);
+            // By their names they are sorted as their numbers are.
+            if is_old { versions.push(file.path) } else { files.push(file.path) }
         }
     }
     for file in parts_below(&table.folder)? {
         if !reached.contains(&file.path) && rule.may_remove(&file, true) {
             outcome.parts += 1;
             outcome.bytes += file.bytes;
-            parts.push(file.path);
+            files.push(file.path);
         }
     }
-    let files: Vec<PathBuf> = of_log.into_iter().chain(parts).collect();
-    Ok(PlannedExpiry { before, commit: None, files, outcome })
+    Ok(PlannedExpiry { before, commit: None, versions, files, outcome })
 }
 
 /// The oldest version that stays. That of our last commit does, as it names the ledger.
@@ -81,8 +81,10 @@ fn first_kept(table: &DeltaTable, oldest: u64, rule: KeepRule) -> Result<u64> {
     let newest = u64::try_from(rule.newest.max(1)).unwrap_or(u64::MAX);
     let most = (table.version + 1).saturating_sub(newest).min(table.own_version().unwrap_or(table.version));
     for version in oldest..most {
-        let time = match table.log.commits.contains(&version) {
-            true => time_of(&commit_info(&table.log.text(version)?)),
+        // Until the next one came, readers may have opened it.
+        let next = version + 1;
+        let time = match table.log.commits.contains(&next) {
+            true => time_of(&commit_info(&table.log.text(next)?)),
             false => None,
         };
         // A version whose time is not known is not older than one with a time.

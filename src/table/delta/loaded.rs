@@ -5,13 +5,12 @@
 //! other programs have committed in between: a restored version is as good as none. Else it is never written over.
 
 use super::actions::{PartitionTexts, TableState};
-use super::log::{DeltaLog, LATER_LEDGER, LOG, commit_info, later_ledger};
-use super::new_checkpoint::NamedFile;
+use super::log::{DeltaLog, LOG, commit_info};
 use super::schema::{binding_property, changed_columns};
 use crate::error::{Error, Result};
 use crate::store::{files, is_on_store};
 use crate::table::own_names::is_ledger;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -48,12 +47,6 @@ impl OwnCommit {
         let (name, hash) = (info[LEDGER].as_str()?, info[LEDGER_HASH].as_str()?);
         is_ledger(name).then(|| OwnCommit { version, ledger: (name.to_string(), hash.to_string()) })
     }
-
-    /// The file by which a ledger is the newer one of our last commit, that of `version`.
-    pub fn later(version: u64, name: &str, hash: &str) -> NamedFile {
-        let later = json!({ "version": version, LEDGER: name, LEDGER_HASH: hash });
-        (LATER_LEDGER.to_string(), format!("{later}\n").into_bytes())
-    }
 }
 
 impl DeltaTable {
@@ -75,12 +68,6 @@ impl DeltaTable {
             if ours.is_some() {
                 break;
             }
-        }
-        if let (Some(own), Some(later)) = (&mut ours, later_ledger(&folder))
-            && later["version"].as_u64() == Some(own.version)
-        {
-            own.ledger =
-                OwnCommit::of(own.version, &later).map_or_else(|| own.ledger.clone(), |later| later.ledger);
         }
         Ok(Some(DeltaTable { folder, version, log, ours }))
     }

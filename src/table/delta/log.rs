@@ -4,6 +4,7 @@ use super::actions::TableState;
 use super::checkpoint;
 use crate::error::{Error, Result};
 use crate::store::files;
+use crate::table::layout::DAMAGED;
 use crate::table::snapshot::{SnapshotChoice, refused, shown};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,8 +14,6 @@ use std::path::{Path, PathBuf};
 pub(super) const NAME: &str = "Delta Lake";
 /// The folder of the log.
 pub(in crate::table) const LOG: &str = "_delta_log";
-/// The file that names a ledger which is newer than that of our last commit: a change that readers do not see is no version.
-pub(super) const LATER_LEDGER: &str = "highwater.json";
 /// The file that names the newest checkpoint.
 pub(super) const LAST_CHECKPOINT: &str = "_last_checkpoint";
 
@@ -157,6 +156,7 @@ impl DeltaLog {
             let bytes = files::read_whole(path)?;
             checkpoint::read(bytes, &mut state).map_err(|why| {
                 Error::data(format!("{} is not a checkpoint that can be read: {why}", path.display()))
+                    .hint(DAMAGED)
             })?;
         }
         let first = base.map_or(0, |(base, _)| base + 1);
@@ -180,6 +180,7 @@ impl DeltaLog {
         }
         state.commit(&self.text(version)?).map_err(|line| {
             Error::data(format!("{}:{line} is not an action of a log", self.path(version).display()))
+                .hint(DAMAGED)
         })
     }
 
@@ -194,8 +195,10 @@ impl DeltaLog {
     pub fn text(&self, version: u64) -> Result<String> {
         let path = self.path(version);
         let bytes = files::read_whole(&path)?;
-        String::from_utf8(bytes.into())
-            .map_err(|_| Error::data(format!("{} is not text in UTF-8", path.display())))
+        let damaged = |what: &str| Error::data(format!("{} is {what}", path.display())).hint(DAMAGED);
+        let text = String::from_utf8(bytes.into()).map_err(|_| damaged("not text in UTF-8"))?;
+        // Every writer says something in a commit. A file system that lost power may have its name, and not what was in it.
+        if text.trim().is_empty() { Err(damaged("empty, so that commit is lost")) } else { Ok(text) }
     }
 }
 
@@ -218,7 +221,7 @@ pub(super) fn time_of(info: &Value) -> Option<i64> {
 
 /// Whether a commit of `version` puts a file of this name behind itself.
 pub(in crate::table) fn is_behind(name: &str, version: u64) -> bool {
-    [LAST_CHECKPOINT, LATER_LEDGER].contains(&name) || name == checkpoint_name(version)
+    name == LAST_CHECKPOINT || name == checkpoint_name(version)
 }
 
 /// The name of the checkpoint of a version.
@@ -226,16 +229,18 @@ pub(super) fn checkpoint_name(version: u64) -> String {
     format!("{version:020}.checkpoint.parquet")
 }
 
-/// What names a ledger that is newer than that of our last commit, if there is one.
-pub(super) fn later_ledger(folder: &Path) -> Option<Value> {
-    serde_json::from_slice(&files::read(&folder.join(LOG).join(LATER_LEDGER)).ok()??).ok()
+/// The file of the log that a commit to the table in `folder` made last.
+pub(in crate::table) fn newest_file(folder: &Path) -> PathBuf {
+    folder.join(LOG).join(commit_name(newest(folder).unwrap_or_default()))
 }
 
-/// The file of the log that a commit to the table in `folder` made or changed last.
-pub(in crate::table) fn newest_file(folder: &Path) -> PathBuf {
-    let newest = newest(folder).unwrap_or_default();
-    let later = later_ledger(folder).is_some_and(|later| later["version"].as_u64() == Some(newest));
-    folder.join(LOG).join(if later { LATER_LEDGER.to_string() } else { commit_name(newest) })
+/// The versions that the log of the table in `folder` has, as commits or checkpoints.
+///
+/// # Errors
+/// A machine error: it cannot be listed.
+pub(in crate::table) fn versions(folder: &Path) -> Result<BTreeSet<u64>> {
+    let log = DeltaLog::list(folder)?;
+    Ok(log.commits.into_iter().chain(log.checkpoints.into_keys()).collect())
 }
 
 /// The newest version of the table in `folder`, if it can be listed and has one.

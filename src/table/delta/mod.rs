@@ -32,5 +32,5 @@ mod version;
 pub use commit::{column_ids, plan_commit};
 pub use expire::expire;
 pub use loaded::DeltaTable;
-pub(super) use log::{LOG, commit_name, is_behind, newest, newest_file};
+pub(super) use log::{LOG, commit_name, is_behind, newest, newest_file, versions};
 pub use version::{is_table, snapshot};

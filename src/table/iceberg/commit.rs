@@ -7,6 +7,7 @@ use super::request::request;
 use super::schema::{fields, numbered, partition_fields, sort_fields};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
+use crate::table::change::{CommitStep, TableChange};
 use crate::table::layout::{DATA, METADATA, local};
 use crate::table::own_names::{packed, uuid};
 use crate::table::shape::{TableFile, TableShape};
@@ -21,28 +22,6 @@ const FILES_PER_MANIFEST: usize = 256;
 const SMALL_MANIFESTS: usize = 64;
 /// So many earlier versions of the metadata are remembered.
 const REMEMBERED: usize = 100;
-
-/// What a commit writes.
-#[derive(Debug, Clone)]
-pub struct TableChange {
-    /// Files of the metadata under new names, by name, in the order in which they are put in place.
-    pub files: Vec<(String, Vec<u8>)>,
-    /// What makes readers see them.
-    pub step: CommitStep,
-    /// Files that are put in place behind it, over those that were there: readers are faster with them, and right without.
-    pub behind: Vec<(String, Vec<u8>)>,
-}
-
-/// The last step of a commit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommitStep {
-    /// A version of the metadata, and its content: a file that is put in place if it is absent.
-    Version(u64, Vec<u8>),
-    /// A request to the catalog.
-    Request(Vec<u8>),
-    /// None: the version in place stays, as a reader would find nothing new.
-    Stays(u64),
-}
 
 /// The metadata of a table at `folder` without a snapshot, as a catalog is asked to begin it.
 ///
@@ -73,7 +52,7 @@ pub fn plan_commit(
     time: i64,
 ) -> Result<TableChange> {
     let ids = numbered(base, shape)?;
-    let (ledger_name, ledger, hash) = packed(ledger)?;
+    let (ledger_name, ledger, hash) = packed(ledger, base.map_or(1, |base| base.version + 1))?;
     let location = base.map_or_else(|| location(folder), LoadedTable::location)?;
     let mut metadata = base.map_or_else(|| first(shape, &location, &hash), |base| base.metadata.clone());
     let schema = schema_id(&mut metadata, shape, &ids);
@@ -110,7 +89,10 @@ pub fn plan_commit(
     let time = time.max(metadata["last-updated-ms"].as_i64().unwrap_or(0));
     let same = |key: &str| base.is_some_and(|base| base.metadata[key] == metadata[key]);
     let is_as_it_was = same("current-schema-id") && same("default-spec-id") && same("default-sort-order-id");
-    if let (true, true, Some(parent)) = (divided.is_as_it_was, is_as_it_was, parent_id) {
+    // A catalog refuses a commit by the snapshot that it was planned on, and not by properties: of two writers that change the
+    // ledger alone, one would lose what it counted.
+    let is_in_folder = base.is_some_and(|base| matches!(base.home, TableHome::Folder));
+    if let (true, true, true, Some(parent)) = (is_in_folder, divided.is_as_it_was, is_as_it_was, parent_id) {
         // Nothing new for a reader is not a new snapshot.
         let named = [
             (LEDGER, ledger_name.clone()),

@@ -3,6 +3,7 @@
 use super::schema::{decimal_bytes, partition_avro};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
+use crate::table::layout::DAMAGED;
 use crate::table::shape::{PartStatistics, TableShape};
 use crate::table::value::TableValue;
 use serde_json::{Value, json};
@@ -106,6 +107,7 @@ pub fn read_live(path: &Path, sequence: i64, snapshot: i64) -> Result<Vec<Manife
     let broken = |what: &str| {
         Error::machine(format!("{} is not a manifest of an Iceberg table that can be read", path.display()))
             .caused_by(what)
+            .hint(DAMAGED)
     };
     let file = avro::read(&crate::table::layout::read(path)?).map_err(|what| broken(&what))?;
     let of_file = file.schema["fields"].as_array().into_iter().flatten();

@@ -1,61 +1,26 @@
 //! Old snapshots go, and then the files of ours that no snapshot reaches.
 //!
 //! # Contract
-//! * A snapshot stays that is current, that a branch or tag names or that a branch other than `main` comes from, that is not
-//!   older than the rule says, or that is among the newest that the rule keeps.
+//! * A snapshot stays that is current, that a branch or tag names or that a branch other than `main` comes from, that was current
+//!   since the rule's time, or that is among the newest that the rule keeps. When it was committed does not count: a reader may
+//!   have opened an old one just before its successor came.
 //! * The commit that drops snapshots comes first. A reader that opens the table then finds no snapshot whose files go.
 //! * A file goes that no snapshot of the new metadata reaches, and that has a name of ours: what another program is about to
 //!   commit is not touched.
 
-use super::commit::{CommitStep, last_step};
+use super::commit::last_step;
 use super::entry::read_live;
 use super::manifest_list;
-use super::metadata::{LEDGER, LoadedTable, TableFileNames, TableHome};
-use crate::error::Result;
+use super::metadata::{LEDGER, LoadedTable, TableFileNames, TableHome, version_of};
+use crate::error::{Error, Result};
 use crate::store::files::FoundFile;
 use crate::store::{files, is_on_store};
+use crate::table::change::{ExpiredTable, KeepRule, PlannedExpiry};
 use crate::table::layout::{DATA, METADATA, listed, local, parts_below};
 use crate::table::store_rule::StoreRule;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
-
-/// Which snapshots stay.
-#[derive(Debug, Clone, Copy)]
-pub struct KeepRule {
-    /// Those that were committed since, in milliseconds since 1970.
-    pub since: i64,
-    /// At least so many of the newest.
-    pub newest: usize,
-}
-
-/// What an expiry will do.
-#[derive(Debug, Clone)]
-pub struct PlannedExpiry {
-    /// Files of the metadata that are put in place first, by name.
-    pub before: Vec<(String, Vec<u8>)>,
-    /// What drops the snapshots; none where no snapshot goes.
-    pub commit: Option<CommitStep>,
-    /// The files that go then, absolute.
-    pub files: Vec<PathBuf>,
-    /// What it does, in numbers.
-    pub outcome: ExpiredTable,
-}
-
-/// What an expiry did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ExpiredTable {
-    /// Snapshots that went.
-    pub snapshots: usize,
-    /// Snapshots that stayed.
-    pub kept: usize,
-    /// Parts that went.
-    pub parts: usize,
-    /// Files of the metadata that went.
-    pub metadata: usize,
-    /// The bytes of all files that went.
-    pub bytes: u64,
-}
 
 /// What an expiry of `table` by `rule` does; `time` is the clock.
 ///
@@ -107,31 +72,61 @@ pub fn expire(table: &LoadedTable, rule: KeepRule, time: i64) -> Result<PlannedE
             files.push(file.path);
         }
     }
-    for file in listed(&table.folder.join(METADATA))? {
+    let mut versions: BTreeMap<u64, PathBuf> = BTreeMap::new();
+    let of_metadata = listed(&table.folder.join(METADATA))?;
+    let name = |file: &FoundFile| {
+        file.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    // A catalog looks after the metadata that it has written.
+    let of_folder = matches!(table.home, TableHome::Folder);
+    let version = |file: &FoundFile| version_of(&name(file)).filter(|_| of_folder);
+    let is_foreign = |name: &String| name.ends_with(".metadata.json") && version_of(name).is_none();
+    if let Some(other) = of_metadata.iter().map(name).filter(is_foreign).find(|_| of_folder) {
+        return Err(Error::machine(format!(
+            "{} is of another catalog, which may need files of this table",
+            table.folder.join(METADATA).join(other).display()
+        ))
+        .hint("nothing was removed. Drop the table in that catalog, and remove its metadata here"));
+    }
+    let times: HashMap<u64, Option<i64>> =
+        of_metadata.iter().filter_map(|file| version(file).map(|version| (version, written(file)))).collect();
+    for file in of_metadata {
         let path = &file.path;
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let version: Option<u64> =
-            name.strip_prefix('v').and_then(|name| name.strip_suffix(".metadata.json")?.parse().ok());
-        // A catalog looks after the metadata that it has written.
-        let version = version.filter(|_| matches!(table.home, TableHome::Folder));
-        let old = version.is_some_and(|version| version < table.version && is_old(&file, rule.since));
-        let unreached = TableFileNames::is_ours(name) && !reached.contains(path);
-        if unreached && store.may_remove(&file, false) || old {
+        // As of a snapshot, its age is the time since the next one came.
+        let next = |version: u64| times.get(&(version + 1)).or(times.get(&version)).copied().flatten();
+        let old = version(&file).filter(|version| {
+            *version < table.version && next(*version).is_some_and(|time| time < rule.since)
+        });
+        let unreached = TableFileNames::is_ours(&name(&file)) && !reached.contains(path);
+        if (unreached && store.may_remove(&file, false)) || old.is_some() {
             outcome.metadata += 1;
             outcome.bytes += file.bytes;
-            files.push(file.path);
+            match old {
+                Some(version) => drop(versions.insert(version, file.path)),
+                None => files.push(file.path),
+            }
         }
     }
-    Ok(PlannedExpiry { before: vec![], commit, files, outcome })
+    let versions = versions.into_values().collect();
+    Ok(PlannedExpiry { before: vec![], commit, versions, files, outcome })
 }
 
 fn kept(table: &LoadedTable, rule: KeepRule) -> BTreeSet<i64> {
     let snapshots = table.list("snapshots");
     let id = |snapshot: &Value| snapshot["snapshot-id"].as_i64();
     let newest = snapshots.len().saturating_sub(rule.newest.max(1));
-    let young = snapshots.iter().enumerate().filter(|(place, snapshot)| {
-        *place >= newest || snapshot["timestamp-ms"].as_i64().unwrap_or(i64::MAX) >= rule.since
-    });
+    let time = |entry: &Value| entry["timestamp-ms"].as_i64().unwrap_or(i64::MAX);
+    let log = table.list("snapshot-log");
+    let ends: HashMap<Option<i64>, i64> = log.windows(2).map(|pair| (id(&pair[0]), time(&pair[1]))).collect();
+    // A log may not tell of all snapshots.
+    let end = |place: usize, snapshot: &Value| {
+        let next = || snapshots.get(place + 1).map(time);
+        ends.get(&id(snapshot)).copied().or_else(next).unwrap_or_else(|| time(snapshot))
+    };
+    let young = snapshots
+        .iter()
+        .enumerate()
+        .filter(|(place, snapshot)| *place >= newest || end(*place, snapshot) >= rule.since);
     let mut kept: BTreeSet<i64> = young.filter_map(|(_, snapshot)| id(snapshot)).collect();
     kept.extend(table.current().and_then(id));
     for (name, reference) in table.metadata["refs"].as_object().into_iter().flatten() {
@@ -180,12 +175,12 @@ fn all_reached(table: &LoadedTable, on_store: bool) -> Result<HashSet<PathBuf>> 
     }
 }
 
-/// Whether a version of the metadata was written before `since`.
-fn is_old(file: &FoundFile, since: i64) -> bool {
+/// When a version of the metadata was written, if that is known.
+fn written(file: &FoundFile) -> Option<i64> {
     if is_on_store(&file.path) {
-        return file.written < since;
+        return Some(file.written);
     }
     let read =
         files::read(&file.path).ok().flatten().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    read.and_then(|metadata| metadata["last-updated-ms"].as_i64()).is_some_and(|time| time < since)
+    read.and_then(|metadata| metadata["last-updated-ms"].as_i64())
 }

@@ -3,6 +3,7 @@
 use super::entry::{DATA_CONTENT, EntryStatus, ManifestEntry};
 use crate::error::{Error, Result};
 use crate::table::avro::{self, AvroDatum};
+use crate::table::layout::DAMAGED;
 use crate::table::value::TableValue;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -165,6 +166,7 @@ pub fn read(path: &Path) -> Result<Vec<ManifestFile>> {
             path.display()
         ))
         .caused_by(what)
+        .hint(DAMAGED)
     };
     let file = avro::read(&crate::table::layout::read(path)?).map_err(|what| broken(&what))?;
     let place = |names: &[&str]| file.names.iter().position(|name| names.contains(&name.as_str()));

@@ -3,10 +3,10 @@
 use crate::error::{Error, Result};
 use crate::store::{files, is_on_store};
 use crate::table::catalog::CatalogTable;
-use crate::table::layout::{HINT, METADATA, local};
+use crate::table::layout::{DAMAGED, HINT, METADATA, local};
 use crate::table::own_names::is_ledger;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -270,7 +270,8 @@ fn unreadable(path: &Path, what: &str) -> Error {
 /// The metadata in a file.
 fn parsed(path: &Path) -> Result<Value> {
     let bytes = crate::table::layout::read(path)?;
-    let metadata: Value = serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))?;
+    let metadata: Value =
+        serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()).hint(DAMAGED))?;
     is_known(path, &metadata)?;
     Ok(metadata)
 }
@@ -293,6 +294,14 @@ pub fn location(folder: &Path) -> Result<String> {
     text.ok_or_else(|| Error::job(format!("the output path {} is not UTF-8", folder.display())))
 }
 
+/// The versions of the metadata in the folder of a table.
+///
+/// # Errors
+/// A machine error: it cannot be listed.
+pub fn versions(folder: &Path) -> Result<BTreeSet<u64>> {
+    Ok(names(&folder.join(METADATA))?.iter().filter_map(|name| version_of(name)).collect())
+}
+
 /// The names of the versions in a folder of metadata.
 fn names(metadata: &Path) -> Result<HashSet<String>> {
     let found = files::files_beginning(&metadata.join("v"))?;
@@ -300,7 +309,7 @@ fn names(metadata: &Path) -> Result<HashSet<String>> {
 }
 
 /// The version of the metadata that a file of this name is.
-fn version_of(name: &str) -> Option<u64> {
+pub fn version_of(name: &str) -> Option<u64> {
     name.strip_prefix('v')?.strip_suffix(".metadata.json")?.parse().ok()
 }
 

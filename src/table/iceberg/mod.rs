@@ -23,10 +23,9 @@ mod request;
 mod scan;
 mod schema;
 
-pub use commit::{CommitStep, TableChange, blank, plan_commit};
-pub use describe::{SnapshotFacts, TableDescription};
-pub use expire::{ExpiredTable, KeepRule, PlannedExpiry, expire};
-pub use metadata::{LoadedTable, TableFileNames, TableHome};
+pub use commit::{blank, plan_commit};
+pub use expire::expire;
+pub use metadata::{LoadedTable, TableFileNames, TableHome, versions};
 pub use request::is_done;
 pub use scan::snapshot;
 pub use schema::numbered as column_ids;

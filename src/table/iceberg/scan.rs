@@ -4,11 +4,11 @@
 //! * A folder is read where it is its own catalog (`version-hint.text`, `vN.metadata.json`). Where another catalog names the
 //!   metadata, that file has to be given: of several in a folder the newest may be one that lost a race.
 //! * A table that was moved as a whole is read where it lies: paths below its old location count from the new one.
-//! * Columns are found by their names in files, so a table that renamed one, or used a name again, is refused.
+//! * Columns are found by their names in files, so a table of another program that renamed one, or used a name again, is refused.
 
 use super::entry::{self, DATA_CONTENT};
 use super::manifest_list;
-use super::metadata::LoadedTable;
+use super::metadata::{LEDGER, LoadedTable};
 use crate::error::{Error, Result};
 use crate::store::{files, is_on_store};
 use crate::table::layout::METADATA;
@@ -30,7 +30,10 @@ pub fn snapshot(path: &Path, choice: SnapshotChoice) -> Result<Option<TableSnaps
         // A table that nobody has written to does not have a snapshot.
         return Ok(Some(TableSnapshot { format: NAME, folder: table.folder, number: -1, files: vec![] }));
     };
-    one_name_each(path, &table)?;
+    // A commit of ours writes all files again where a column comes or goes, so they have the names of its schema.
+    if !snapshot["summary"][LEDGER].is_string() {
+        one_name_each(path, &table)?;
+    }
     let place = |location: &str| placed(path, &table, location);
     let list = snapshot["manifest-list"].as_str();
     let list = list.ok_or_else(|| refused(path, NAME, "its snapshot does not name a manifest list"))?;

@@ -15,7 +15,9 @@ use std::sync::Arc;
 pub enum CatalogCommit {
     /// The table has it.
     Done,
-    /// The table does not have it, and will not: another program was faster, or the catalog refuses it.
+    /// The table does not have it, and will not: another program was faster.
+    Conflict(Error),
+    /// The catalog refuses it, which another login or setting may change.
     Refused(Error),
 }
 
@@ -111,11 +113,16 @@ pub fn commit(table: &CatalogTable, request: &Value) -> Result<CatalogCommit> {
             // An earlier try may have been heard late, also that of a command that was killed: this one is then refused.
             Said::Answer(_) if has(table, request)? => return Ok(CatalogCommit::Done),
             Said::Answer(answer) if answer.status == 409 => {
-                return Ok(CatalogCommit::Refused(conflict(table)));
+                return Ok(CatalogCommit::Conflict(conflict(table)));
             }
             Said::Answer(answer) => {
                 let what = format!("a commit to the table {}.{}", table.namespace_name(), table.name);
-                return Ok(CatalogCommit::Refused(session.refused(&answer, &what)));
+                let refused = session.refused(&answer, &what);
+                // A table that is gone does not come back.
+                return Ok(match answer.status {
+                    404 => CatalogCommit::Conflict(refused),
+                    _ => CatalogCommit::Refused(refused),
+                });
             }
             Said::Unknown(why) => why,
         };
