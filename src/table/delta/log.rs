@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::store::files;
 use crate::table::layout::DAMAGED;
 use crate::table::snapshot::{SnapshotChoice, refused, shown};
+use bytes::Bytes;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -153,7 +154,7 @@ impl DeltaLog {
         let mut state = TableState::default();
         let base = self.checkpoints.range(..=version).next_back();
         for path in base.into_iter().flat_map(|(_, parts)| parts) {
-            let bytes = files::read_whole(path)?;
+            let bytes = read_listed(path)?;
             checkpoint::read(bytes, &mut state).map_err(|why| {
                 Error::data(format!("{} is not a checkpoint that can be read: {why}", path.display()))
                     .hint(DAMAGED)
@@ -194,12 +195,22 @@ impl DeltaLog {
     /// A machine error: it cannot be read.
     pub fn text(&self, version: u64) -> Result<String> {
         let path = self.path(version);
-        let bytes = files::read_whole(&path)?;
+        let bytes = read_listed(&path)?;
         let damaged = |what: &str| Error::data(format!("{} is {what}", path.display())).hint(DAMAGED);
         let text = String::from_utf8(bytes.into()).map_err(|_| damaged("not text in UTF-8"))?;
         // Every writer says something in a commit. A file system that lost power may have its name, and not what was in it.
         if text.trim().is_empty() { Err(damaged("empty, so that commit is lost")) } else { Ok(text) }
     }
+}
+
+/// Reads a file of the log that was listed.
+fn read_listed(path: &Path) -> Result<Bytes> {
+    files::read_whole(path).map_err(|error| match files::is_file(path) {
+        Ok(false) => error
+            .hint("an expiry or a cleaning may have removed it just now: run the command again")
+            .hint("if it stays away, restore it from a copy"),
+        _ => error,
+    })
 }
 
 /// The name of the commit of a version.
