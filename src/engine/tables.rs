@@ -8,7 +8,7 @@ use super::times::{SpentWork, TimedStage, spent};
 use super::{ArrivalNeed, Pass, PassResult, machine};
 use crate::asof::{ArrivedTable, AsOfRows, AsOfTable};
 use crate::batch::{Batch, ColumnId};
-use crate::clock::Stopwatch;
+use crate::clock::{Lap, Stopwatch};
 use crate::error::Result;
 use crate::input::{BadRecord, InputReport, Scan};
 use crate::lookup::Services;
@@ -20,6 +20,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The tables of a plan, in its order, and what was read for them.
 #[derive(Default)]
@@ -155,9 +156,9 @@ fn rows(
     let mut times = RecordTimes::new(&plan.watermark, &plan.rows, space());
     let mut input = scan.worker()?;
     loop {
-        let mut watch = Stopwatch::of_thread();
+        let began = Instant::now();
         let next = input.next();
-        spent(pass.progress, input.spent(), &next, watch.lap());
+        spent(pass.progress, input.spent(), &next, Lap::on_the_wall(began));
         let Some(decoded) = next? else { break };
         if arrives {
             // Records that the filter leaves out move the watermark too.

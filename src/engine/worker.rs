@@ -21,7 +21,7 @@ use super::tally::Tally;
 use super::times::{Progress, SpentWork, TimedStage, spent};
 use crate::asof::AsOfTable;
 use crate::batch::Batch;
-use crate::clock::Stopwatch;
+use crate::clock::{Lap, Stopwatch};
 use crate::error::{Error, Result};
 use crate::input::{DecodedBatch, Scan, ScanReport};
 use crate::plan::{Plan, StepId};
@@ -31,6 +31,7 @@ use arrow_array::BooleanArray;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// What all workers share.
 pub struct PassContext<'a> {
@@ -174,9 +175,9 @@ impl<'a> PassContext<'a> {
         // Batches of a row group that wait for their turn; of text a chunk is one batch.
         let mut waiting: VecDeque<DecodedBatch> = VecDeque::new();
         while !self.failed.load(Ordering::Acquire) {
-            let mut watch = Stopwatch::of_thread();
+            let began = Instant::now();
             let next = input.next();
-            spent(self.progress, input.spent(), &next, watch.lap());
+            spent(self.progress, input.spent(), &next, Lap::on_the_wall(began));
             let Some(mut decoded) = next? else { break };
             match &self.arrivals {
                 Arrivals::Unwatched => self.take(intake, worker, decoded)?,
