@@ -202,7 +202,9 @@ impl BackfillInput {
         // What the patterns name now; a job whose files are gone names none.
         let named =
             if request.files.is_empty() { vec![] } else { job::source_paths(spec).unwrap_or_default() };
-        let named: HashMap<PathBuf, PathBuf> = named.into_iter().map(|path| (whole(&path), path)).collect();
+        let mut folders = HashMap::new();
+        let named = named.into_iter().map(|path| (whole_in(&mut folders, &path), path));
+        let named: HashMap<PathBuf, PathBuf> = named.collect();
         // A later entry of the map replaces an earlier one: reversed, the first table of a file wins.
         let tables: HashMap<PathBuf, &String> =
             of_tables.iter().rev().map(|(name, path)| (whole(path), name)).collect();
@@ -559,6 +561,22 @@ fn expanded(
     Ok((all, notes))
 }
 
+/// As [`whole`], of one of many files that lie in few folders: the paths of these are kept in `folders`.
+fn whole_in(folders: &mut HashMap<PathBuf, PathBuf>, path: &Path) -> PathBuf {
+    let is_link = || path.symlink_metadata().map(|there| there.is_symlink());
+    let (Some(folder), Some(name), Ok(false)) = (path.parent(), path.file_name(), is_link()) else {
+        return whole(path);
+    };
+    if let Some(known) = folders.get(folder) {
+        return known.join(name);
+    }
+    let at = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(real) = at.canonicalize() else { return whole(path) };
+    let whole = real.join(name);
+    folders.insert(folder.to_path_buf(), real);
+    whole
+}
+
 /// The path without links and `..`, of a member of a zip that of the zip; as it is, where nothing is there.
 fn whole(path: &Path) -> PathBuf {
     let of_member = || {
@@ -566,4 +584,47 @@ fn whole(path: &Path) -> PathBuf {
         Some(archive.canonicalize().ok()?.join(path.strip_prefix(archive).ok()?))
     };
     path.canonicalize().ok().or_else(of_member).unwrap_or_else(|| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_found_where_each_is_found() {
+        let tmp = tempfile::tempdir().unwrap();
+        let root = tmp.path();
+        std::fs::create_dir_all(root.join("a/b")).unwrap();
+        for name in ["a/1", "a/b/2"] {
+            std::fs::write(root.join(name), name).unwrap();
+        }
+        for (to, link) in [("a", "folder"), ("a/1", "file"), ("nowhere", "lost"), ("../1", "a/b/up")] {
+            std::os::unix::fs::symlink(to, root.join(link)).unwrap();
+        }
+        let names = [
+            "a/1",
+            "a/b/2",
+            "a/b/../1",
+            "folder/1",
+            "folder/b/2",
+            "file",
+            "lost",
+            "a/b/up",
+            "a",
+            "a/.",
+            "a/..",
+            "x",
+            "x/y",
+            "a/1/z",
+        ];
+        let mut folders = HashMap::new();
+        for path in names
+            .map(|name| root.join(name))
+            .into_iter()
+            .chain(["Cargo.toml", "src", ".", ""].map(PathBuf::from))
+        {
+            assert_eq!(whole_in(&mut folders, &path), whole(&path), "{}", path.display());
+            assert_eq!(whole_in(&mut folders, &path), whole(&path), "{}", path.display());
+        }
+    }
 }

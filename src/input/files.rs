@@ -277,6 +277,9 @@ fn shapes(files: &[SourceFile]) -> Vec<String> {
 
 /// Compares paths component by component, runs of digits by their number.
 pub fn natural_order(a: &Path, b: &Path) -> Ordering {
+    if let Some((left, right)) = names_in_one_folder(a, b) {
+        return natural_text_order(left, right).then_with(|| a.cmp(b));
+    }
     let (mut left, mut right) = (a.components(), b.components());
     loop {
         let order = match (left.next(), right.next()) {
@@ -292,6 +295,16 @@ pub fn natural_order(a: &Path, b: &Path) -> Ordering {
             return order;
         }
     }
+}
+
+/// The names of two files, if their paths are spelled alike up to these: most files that are compared lie beside one another.
+fn names_in_one_folder<'p>(a: &'p Path, b: &'p Path) -> Option<(&'p [u8], &'p [u8])> {
+    let (a, b) = (a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes());
+    let (folder, left) = a.split_at(memchr::memrchr(b'/', a)? + 1);
+    let right = b.strip_prefix(folder)?;
+    // A path may end in `/`, `.` or `..`, which are not names.
+    let is_name = |name: &[u8]| !name.is_empty() && !name.contains(&b'/') && name.iter().any(|c| *c != b'.');
+    (is_name(left) && is_name(right)).then_some((left, right))
 }
 
 fn natural_text_order(mut a: &[u8], mut b: &[u8]) -> Ordering {
@@ -386,6 +399,29 @@ mod tests {
         let mut paths = ["a/10", "a/9", "a-b/1", "a/010", "b", "a", "a/9x"].map(PathBuf::from);
         paths.sort_by(|a, b| natural_order(a, b));
         assert_eq!(paths, ["a", "a/9", "a/9x", "a/010", "a/10", "a-b/1", "b"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn files_of_one_folder_are_ordered_as_all_others() {
+        let by_components = |a: &Path, b: &Path| {
+            let texts = |path: &Path| -> Vec<Vec<u8>> {
+                path.components().map(|c| c.as_os_str().as_encoded_bytes().to_vec()).collect()
+            };
+            let (left, right) = (texts(a), texts(b));
+            let each = left.iter().zip(&right).map(|(l, r)| natural_text_order(l, r));
+            let first = each.into_iter().find(|order| *order != Ordering::Equal);
+            let ends = left.len().cmp(&right.len()).then_with(|| a.cmp(b));
+            first.unwrap_or(ends)
+        };
+        let names =
+            ["", ".", "..", "...", "1", "01", "a", "a1", "a01", "a10", "a/", "a/b", "/a", "./a", "..a", "a."];
+        let folders = ["", "a/", "a//", "/", "./", "a/./", "b/"];
+        let paths =
+            folders.iter().flat_map(|folder| names.map(|name| PathBuf::from(format!("{folder}{name}"))));
+        let paths: Vec<PathBuf> = paths.collect();
+        for (a, b) in paths.iter().flat_map(|a| paths.iter().map(move |b| (a, b))) {
+            assert_eq!(natural_order(a, b), by_components(a, b), "{} {}", a.display(), b.display());
+        }
     }
 
     #[test]

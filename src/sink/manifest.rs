@@ -319,8 +319,12 @@ pub(super) fn parse_versioned<T: for<'a> Deserialize<'a>>(
     let broken = |e: serde_json::Error| {
         Error::machine(format!("{} is not a {what} that can be read", path.display())).caused_by(e)
     };
-    // The version is read first, since another version may have other fields.
-    let version = serde_json::from_str::<Version>(text).map_err(broken)?.version;
+    // The version is read first, since another version may have other fields. It stands in front where this program wrote it,
+    // and of many inputs there are megabytes behind it.
+    let version = match text.strip_prefix(&format!("{{\n  \"version\": {known},\n")) {
+        Some(_) => known,
+        None => serde_json::from_str::<Version>(text).map_err(broken)?.version,
+    };
     if version != known {
         return Err(Error::machine(format!("{} is a {what} of version {version}", path.display())).hint(
             format!("{TOOL} reads version {known}: use the release that wrote it, or another output path."),
