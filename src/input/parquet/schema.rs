@@ -9,9 +9,13 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::basic::{Compression, LogicalType, Type as PhysicalType};
 use parquet::column::page::PageReader;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaDataReader, RowGroupMetaData,
+};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::SchemaDescriptor;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::Path;
@@ -61,12 +65,45 @@ pub(super) enum Lookup {
     Group(&'static str),
 }
 
+/// What a footer says of columns, and the schema that files of that are read with.
+#[derive(Debug)]
+struct KnownSchema {
+    columns: Arc<SchemaDescriptor>,
+    words: Option<Vec<KeyValue>>,
+    viewed: Arc<Schema>,
+}
+
+thread_local! {
+    /// That of the file that this thread has loaded last: of many small files most have the same.
+    static LAST: RefCell<Option<KnownSchema>> = const { RefCell::new(None) };
+}
+
+impl KnownSchema {
+    fn is_of(&self, footer: &FileMetaData) -> bool {
+        self.columns.root_schema() == footer.schema_descr().root_schema()
+            && self.words.as_ref() == footer.key_value_metadata()
+    }
+}
+
 /// Reads the footer of `file`; text and binary columns will be read as views, INT96 as UTC.
 pub(crate) fn load(path: &Path, file: &impl ChunkReader) -> Result<ArrowReaderMetadata> {
+    let footer = ParquetMetaDataReader::new().parse_and_finish(file);
+    let footer = Arc::new(footer.map_err(|e| unreadable(path, file, &e))?);
+    let with = |viewed| {
+        ArrowReaderMetadata::try_new(footer.clone(), ArrowReaderOptions::new().with_schema(viewed)).ok()
+    };
+    // To find the schema takes longer than to read the footer.
+    let known = LAST.with_borrow(|last| {
+        last.as_ref().filter(|last| last.is_of(footer.file_metadata())).map(|last| last.viewed.clone())
+    });
+    if let Some(metadata) = known.and_then(with) {
+        return Ok(metadata);
+    }
     let options = ArrowReaderOptions::new;
+    let read = |options| ArrowReaderMetadata::try_new(footer.clone(), options);
     // What writers embed of Arrow's schema may not fit the file's own; then that one is used.
-    let metadata = ArrowReaderMetadata::load(file, options())
-        .or_else(|e| ArrowReaderMetadata::load(file, options().with_skip_arrow_metadata(true)).map_err(|_| e))
+    let metadata = read(options())
+        .or_else(|e| read(options().with_skip_arrow_metadata(true)).map_err(|_| e))
         .map_err(|e| unreadable(path, file, &e))?;
     let file_schema = metadata.parquet_schema();
     let fields: Fields = metadata.schema().fields().iter().map(with_views).collect();
@@ -77,12 +114,16 @@ pub(crate) fn load(path: &Path, file: &impl ChunkReader) -> Result<ArrowReaderMe
         false => Some(fields),
     };
     let viewed = fields.and_then(|fields| {
-        let as_views = Schema::new_with_metadata(fields, metadata.schema().metadata().clone());
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(as_views));
-        ArrowReaderMetadata::try_new(metadata.metadata().clone(), options).ok()
+        let viewed = Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone()));
+        Some((with(viewed.clone())?, viewed))
     });
     match viewed {
-        Some(viewed) => Ok(viewed),
+        Some((metadata, viewed)) => {
+            let of_file = footer.file_metadata();
+            let (columns, words) = (of_file.schema_descr_ptr(), of_file.key_value_metadata().cloned());
+            LAST.set(Some(KnownSchema { columns, words, viewed }));
+            Ok(metadata)
+        }
         // They would be taken for local times.
         None if int96 => Err(damaged(path, &"its INT96 columns are not where its schema says")),
         None => Ok(metadata),

@@ -194,3 +194,45 @@ fn old_writers_are_known_by_their_names() {
     assert!(!is_of_old_arrow(Some("parquet-mr version 1.8.1")));
     assert!(!is_of_old_arrow(None));
 }
+
+#[test]
+fn files_with_other_columns_than_the_one_before_have_their_own_schema() {
+    let text = || Arc::new(StringArray::from(vec!["a", "b"])) as ArrayRef;
+    let coded = || Arc::new(vec!["a", "b"].into_iter().collect::<DictionaryArray<Int32Type>>()) as ArrayRef;
+    let number = || Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef;
+    let small = || Arc::new(UInt8Array::from(vec![1, 2])) as ArrayRef;
+    let files = [
+        written(vec![("t", number()), ("x", text())], 10),
+        written(vec![("t", number()), ("x", number())], 10),
+        written(vec![("t", number()), ("y", text())], 10),
+        written(vec![("t", small()), ("x", text())], 10),
+        // The columns of the file are those of the first one, and what it says of Arrow is not.
+        written(vec![("t", number()), ("x", coded())], 10),
+        written(vec![("t", number())], 10),
+    ];
+    let of = |file: &SourceFile| {
+        let metadata = schema::load(&file.path, &file.opened.read().unwrap()).unwrap();
+        let columns = metadata.parquet_schema().root_schema().clone();
+        (metadata.schema().clone(), columns)
+    };
+    // A thread that has loaded no file takes nothing from another one.
+    let alone: Vec<_> =
+        files.iter().map(|(_, file)| std::thread::scope(|s| s.spawn(|| of(file)).join().unwrap())).collect();
+    for (a, (_, file)) in files.iter().enumerate() {
+        for (b, (_, other)) in files.iter().enumerate() {
+            assert_eq!((of(file), of(other)), (alone[a].clone(), alone[b].clone()), "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn the_footers_behind_the_first_that_has_all_columns_are_left_to_the_run() {
+    let (_dir, file) = written(vec![("t", Arc::new(Int64Array::from(vec![1])) as ArrayRef)], 10);
+    let (other, _) = written(vec![("t", Arc::new(Int64Array::from(vec![1])) as ArrayRef)], 10);
+    let broken = other.path().join("log.parquet");
+    std::fs::write(&broken, "PAR1").unwrap();
+    let broken = SourceFile { opened: testing::opened(&broken), path: broken, ordinal: 1, ..file.clone() };
+    let read =
+        ReadPlan { files: vec![SourceFile { ordinal: 0, ..file }, broken], ..plan(&[], seconds(), "UTC") };
+    assert!(crate::input::Scan::new(Arc::new(read)).is_ok());
+}
