@@ -7,7 +7,8 @@
 
 Each file is a CSV of ten records, in folders of a thousand files; the values are drawn from `--seed`. The counts and sums of
 each run are compared with what was written. `backfill --plan` is asked for one file more. Each figure is the least of
-`--rounds` rounds, so that what else the machine does shows less.
+`--rounds` rounds, so that what else the machine does shows less; and files that were made less than two seconds before the first
+run, as many are in the first round, are read by the second run too.
 Exit code 1: a number is wrong, a second run of a job with an archive costs more than its first, or a file costs more than
 twice as much among many as among few; 2: no binary.
 """

@@ -146,7 +146,8 @@ class Link:
 
 
 def tree(folder="."):
-    """Every file and link below the case's folder, and the victims beside it. Folders count only among victims."""
+    """Every file and link below the case's folder, and the victims beside it. Folders count only among victims; stamps of
+    inputs are no result, and are written only where these are two seconds old."""
     found = {}
     roots = [folder] if folder != "." else [".", "../victim"]
     for root in roots:
@@ -154,6 +155,8 @@ def tree(folder="."):
             for name in names + [f for f in folders if os.path.islink(os.path.join(path, f))]:
                 full = os.path.join(path, name)
                 shown = os.fsdecode(full).removeprefix("./")
+                if name in (b"stamps", b"stamps.tmp") and b"_highwater" in full.split(b"/"):
+                    continue
                 if os.path.islink(full):
                     found[shown] = Link(os.readlink(full))
                 elif os.path.isfile(full):

@@ -32,6 +32,7 @@ mod rejects;
 mod reread;
 mod splice;
 mod stage;
+mod standing;
 mod states;
 #[cfg(test)]
 mod testing;
@@ -40,7 +41,7 @@ mod touched;
 use crate::clock::Stopwatch;
 use crate::deliver::server_tables;
 use crate::deliver::server_tables::Extent;
-use crate::deliver::{places, tables, target};
+use crate::deliver::{keep_stamps, places, recall_stamps, tables, target};
 use crate::engine::{Pass, Progress, RunOptions, SpentWork, TimedStage};
 use crate::error::{Error, Result};
 use crate::input::InputReport;
@@ -60,6 +61,7 @@ pub use outcome::{
 };
 pub use part_rows::{WindowColumns, in_order};
 pub use parts::PartReader;
+pub(crate) use standing::standing;
 use std::path::PathBuf;
 
 /// Corrects the outputs of a job. `machine` says how a plan may use the machine.
@@ -74,8 +76,14 @@ pub fn backfill(
     machine: &dyn Fn(&Plan) -> RunOptions,
     progress: &dyn Progress,
 ) -> Result<BackfillOutcome> {
+    recall_stamps(spec);
     match correct(spec, overrides, request, machine, progress)? {
-        Corrections::Made(outcome) => Ok(*outcome),
+        Corrections::Made(outcome) => {
+            if !request.plan_only {
+                keep_stamps(spec, spec.inputs().told().filter(|_| !outcome.applied));
+            }
+            Ok(*outcome)
+        }
         Corrections::LeftToRun(why) => Err(Error::job(why).hint("run the job again")),
     }
 }

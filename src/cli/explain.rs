@@ -5,7 +5,7 @@ use super::job_args::{JobArgs, JobId};
 use super::lengths::written;
 use super::ui;
 use crate::batch::Field;
-use crate::deliver::recover;
+use crate::deliver::{recall_stamps, recover};
 use crate::engine::{MachineMemory, estimate};
 use crate::error::{Result, exit};
 use crate::explain::{RowRequest, explain_row};
@@ -54,6 +54,7 @@ impl ExplainArgs {
         // The row is parsed before any file is opened, so that a typing error costs nothing.
         let columns = self.at.as_deref().map(row::parse).transpose()?;
         let spec = job::read(&self.job.job)?;
+        recall_stamps(&spec);
         let plan = job::plan_job(&spec, &self.job.overrides())?;
         // A run that was killed may have left a commit half done: it is rolled forward or back first.
         recover(&plan)?;

@@ -8,7 +8,7 @@ use super::mode::ModeArg;
 use super::pipe::PipeArgs;
 use super::ui;
 use super::watch::{CommandWatch, Facts, LineageArgs, WatchArgs};
-use crate::deliver::Outcome;
+use crate::deliver::{Outcome, recall_stamps};
 use crate::engine::RunOptions;
 use crate::error::{Result, exit};
 use crate::job;
@@ -75,6 +75,10 @@ impl RunArgs {
 
     fn work(&self, watch: &CommandWatch, facts: &mut Facts) -> Result<u8> {
         let spec = job::read(&self.job.job)?;
+        // Other engines read the files themselves, and who reloads does not trust what is known.
+        if matches!(self.changed, OnChangedFile::Fail) && !self.engine.is_given() {
+            recall_stamps(&spec);
+        }
         lineage::read(watch, &spec, true)?;
         let overrides =
             job::Overrides { mode: self.mode.map(crate::plan::Mode::from), ..self.job.overrides() };
@@ -111,7 +115,7 @@ impl RunArgs {
                 })
             }
             OnChangedFile::Fail => run::catch_up(&plan, &spec, &overrides, &options, progress),
-            OnChangedFile::Reload => run::run(&plan, &options, progress),
+            OnChangedFile::Reload => run::reload(&plan, &spec, &options, progress),
         };
         progress.finish();
         let outcome = outcome?;

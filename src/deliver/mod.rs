@@ -16,6 +16,7 @@ mod rows_again;
 pub(crate) mod server_tables;
 pub(crate) mod shape;
 mod staged;
+mod stamps;
 pub(crate) mod state;
 pub(crate) mod tables;
 
@@ -30,3 +31,5 @@ pub(crate) use places::{places, target, target_number, targets};
 pub(crate) use rows_again::{FileState, FoundRows, RowsAgain};
 pub use server_tables::Published;
 pub(crate) use staged::{Staged, drafts, input_entries, stage, write};
+pub(crate) use stamps::keep as keep_stamps;
+pub use stamps::recall as recall_stamps;

@@ -244,6 +244,7 @@ impl Feed {
             // Looked at after the last byte: of a file that was written meanwhile a part may be old and a
             // part new.
             file.opened.unchanged(Some(&hash))?;
+            file.opened.take_hash(&hash);
             let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
             self.done.push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped: 0 });
         }

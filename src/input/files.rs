@@ -9,6 +9,7 @@ use super::entries::real_path;
 use super::inputs::Inputs;
 use super::opened::Opened;
 use super::recognised::{by_content, recognised};
+use super::seen::Looks;
 use super::shape::{self, Compression, Form, Shape};
 use super::source_file::{InputFormat, SourceFile, kind_of};
 use super::stream::nothing_matches;
@@ -209,9 +210,17 @@ fn source_file(opened: Opened, format: Option<InputFormat>, inputs: &Inputs) -> 
     let (named, compression) = kind_of(opened.place());
     let declared = format.or(named);
     // What has types is for its own reader to look at.
+    let plain = (Shape::of(compression), None);
     let (shape, shown) = match declared.is_none_or(InputFormat::is_text) {
-        true => shape::found(&opened, compression)?,
-        false => (Shape::of(compression), None),
+        true if !opened.looks().has(Looks::PLAIN) => {
+            let found = shape::found(&opened, compression)?;
+            if found == plain {
+                opened.note(Looks::PLAIN);
+            }
+            found
+        }
+        // What an earlier command saw of the same bytes need not be looked at again.
+        _ => plain,
     };
     let by_wire_format = || wire_format::unmistakable(&opened, &shape).then_some(InputFormat::JsonLines);
     let by_content = || match opened.is_stream() || shape.compression != compression {
@@ -235,8 +244,17 @@ fn source_file(opened: Opened, format: Option<InputFormat>, inputs: &Inputs) -> 
         return Err(Error::job(format!("{}: {} inside {how} cannot be read", path.display(), format.name()))
             .hint(format!("{} files are compressed inside; unpack this one first", format.name())));
     }
-    let documents =
-        if format == InputFormat::JsonLines { documents::recognise(&opened, &shape) } else { None };
+    let looks = opened.looks();
+    let documents = match format {
+        InputFormat::JsonLines if !looks.has(Looks(Looks::PLAIN.0 | Looks::LINES.0)) => {
+            let documents = documents::recognise(&opened, &shape);
+            if documents.is_none() && looks.has(Looks::PLAIN) {
+                opened.note(Looks::LINES);
+            }
+            documents
+        }
+        _ => None,
+    };
     let shape = shape.with_documents(documents);
     let (bytes, framing, partition_columns) = (opened.bytes(), Framing::default(), vec![]);
     let ordinal = 0;

@@ -2,6 +2,7 @@
 
 use super::opened::{KeptHandle, Opened, Stamp};
 use super::places::{KnownPlaces, PlaceKind};
+use super::seen::SeenFiles;
 use super::shape::ArchiveMember;
 use super::{shape, stream};
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct Inputs {
     places: Arc<Mutex<KnownPlaces>>,
     /// What manifests tell of files that have an ETag, by path.
     counted: Arc<Mutex<HashMap<PathBuf, CountedContent>>>,
+    /// What earlier commands saw of files of the disk.
+    pub(super) seen: Arc<Mutex<SeenFiles>>,
     /// The snapshots of tables that are read; none where a path is not that of a table.
     tables: Arc<Mutex<KnownTables>>,
     /// The files of metadata that catalogs named; none where there is no such table.
@@ -150,6 +153,7 @@ impl Inputs {
         };
         if there.file_type().is_file() && !stream::is_descriptor(path) {
             let opened = Opened::new(path, path, Stamp::of(&there), there.len());
+            self.recall(&opened);
             self.known().insert(path.to_path_buf(), opened.clone());
             return Ok(opened);
         }

@@ -59,6 +59,7 @@ pub(crate) mod recognised;
 mod rejects;
 mod report;
 mod scan;
+mod seen;
 pub mod shape;
 mod source_file;
 mod stream;

@@ -14,6 +14,7 @@
 
 use super::meter;
 use super::reading::{ByteSource, FileReader};
+use super::seen::Looks;
 use super::shape::ArchiveMember;
 use crate::error::{Error, Result};
 use crate::store::{ObjectState, StoreObject};
@@ -23,7 +24,7 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -45,6 +46,8 @@ pub(super) struct OpenedFile {
     /// The object that it is, if it lies on a store.
     object: Option<Arc<StoreObject>>,
     hash: OnceLock<String>,
+    /// What was seen in its first bytes.
+    looks: AtomicU8,
 }
 
 /// A handle that stays open.
@@ -124,6 +127,29 @@ impl Stamp {
         }
     }
 
+    /// The number of its device.
+    pub(super) fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// When the content and the entry were changed last.
+    pub(super) fn times(&self) -> [(i64, i64); 2] {
+        [self.modified, self.changed]
+    }
+
+    /// All of it as numbers.
+    pub(super) fn numbers(&self) -> [u64; 7] {
+        let (modified, changed) = (self.modified, self.changed);
+        let times = [modified.0, modified.1, changed.0, changed.1].map(i64::cast_unsigned);
+        [self.device, self.inode, self.bytes, times[0], times[1], times[2], times[3]]
+    }
+
+    /// That of which these are the [`Stamp::numbers`].
+    pub(super) fn of_numbers([device, inode, bytes, times @ ..]: [u64; 7]) -> Stamp {
+        let [modified, modified_ns, changed, changed_ns] = times.map(u64::cast_signed);
+        Stamp { device, inode, bytes, modified: (modified, modified_ns), changed: (changed, changed_ns) }
+    }
+
     /// Whether it is that of the same file, whatever is in it.
     pub(super) fn is_of(&self, there: &Metadata) -> bool {
         (self.device, self.inode) == (there.dev(), there.ino())
@@ -147,7 +173,8 @@ impl Opened {
     pub(super) fn new(place: &Path, path: &Path, stamp: Stamp, bytes: u64) -> Opened {
         let (place, path) = (place.to_path_buf(), path.to_path_buf());
         let (kept, hash) = (OnceLock::new(), OnceLock::new());
-        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member: None, kept, object: None, hash }))
+        let (member, object, looks) = (None, None, AtomicU8::new(0));
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, object, hash, looks }))
     }
 
     pub(super) fn of_object(object: Arc<StoreObject>) -> Opened {
@@ -163,14 +190,15 @@ impl Opened {
             kept,
             object,
             hash,
+            looks: AtomicU8::new(0),
         }))
     }
 
     pub(super) fn of_member(archive: &Opened, member: ArchiveMember) -> Opened {
         let (place, path, stamp) = (member.path.clone(), member.path.clone(), archive.0.stamp);
         let (kept, hash, bytes) = (OnceLock::new(), OnceLock::new(), member.bytes);
-        let member = Some((member, archive.clone()));
-        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, object: None, hash }))
+        let (member, object, looks) = (Some((member, archive.clone())), None, AtomicU8::new(0));
+        Opened(Arc::new(OpenedFile { place, path, stamp, bytes, member, kept, object, hash, looks }))
     }
 
     /// What it is in an archive, if it is in one.
@@ -222,10 +250,33 @@ impl Opened {
         }
     }
 
-    /// Takes the hash of its bytes, which a manifest tells of the same ETag and size.
+    /// Takes the hash of its bytes: that of what was read here, or one that was kept of the same state of the file.
     pub(super) fn take_hash(&self, hash: &str) {
-        // A hash that was computed here is as good.
-        let _ = self.0.hash.set(hash.to_string());
+        if self.0.hash.get_or_init(|| hash.to_string()) != hash {
+            // One of the two is wrong, and a later command is not told which.
+            self.note(Looks::DOUBTED);
+        }
+    }
+
+    /// The hash of its bytes, as far as it is known without reading it.
+    pub fn known_hash(&self) -> Option<&str> {
+        self.0.hash.get().map(String::as_str)
+    }
+
+    /// What was seen in its first bytes, here or by an earlier command.
+    pub(super) fn looks(&self) -> Looks {
+        // The bits say nothing of other memory.
+        Looks(self.0.looks.load(Ordering::Relaxed))
+    }
+
+    /// Notes what was seen in its first bytes.
+    pub(super) fn note(&self, looks: Looks) {
+        self.0.looks.fetch_or(looks.0, Ordering::Relaxed);
+    }
+
+    /// Whether it is a file of the disk, and no part, copy or object.
+    pub(super) fn lies_on_disk(&self) -> bool {
+        self.0.member.is_none() && self.0.object.is_none() && !self.is_stream() && !self.is_remote()
     }
 
     /// Its size in bytes.
@@ -236,6 +287,11 @@ impl Opened {
     /// Device and inode: two paths of which these differ are two files.
     pub(super) fn inode(&self) -> (u64, u64) {
         (self.0.stamp.device, self.0.stamp.inode)
+    }
+
+    /// As [`Opened::inode`], of a file that lies on the disk as it is.
+    pub fn identity(&self) -> Option<(u64, u64)> {
+        self.lies_on_disk().then(|| self.inode())
     }
 
     /// Reads it from its start.

@@ -192,7 +192,9 @@ impl Scan {
         let hashed = std::mem::take(&mut *lock(&self.hashed));
         for input in &hashed {
             // Its row groups are read by now, in whatever order.
-            self.plan.files[input.ordinal as usize].opened.unchanged(Some(&input.hash))?;
+            let opened = &self.plan.files[input.ordinal as usize].opened;
+            opened.unchanged(Some(&input.hash))?;
+            opened.take_hash(&input.hash);
         }
         inputs.extend(hashed);
         // Workers end in any order, but manifests list inputs in the order of files.

@@ -1,7 +1,9 @@
-//! `run` where outputs are in place that keep an archive: it counts the files that no run has counted.
+//! `run` where outputs may be in place: where they are what it would write, nothing is read; where they keep an archive, it
+//! counts the files that no run has counted.
 
-use crate::backfill::{self, BackfillOutcome, BackfillRequest, Corrections, correct};
-use crate::deliver::{Outcome, OutputOutcome, target};
+use super::{HowItWent, ran};
+use crate::backfill::{self, BackfillOutcome, BackfillRequest, Corrections, correct, standing};
+use crate::deliver::{Outcome, OutputOutcome, keep_stamps, target};
 use crate::engine::{Progress, RunOptions};
 use crate::error::Result;
 use crate::input::InputReport;
@@ -26,6 +28,28 @@ pub fn catch_up(
     options: &RunOptions,
     progress: &dyn Progress,
 ) -> Result<Outcome> {
+    let HowItWent { outcome, told } = caught_up(plan, spec, overrides, options, progress)?;
+    keep_stamps(spec, told);
+    Ok(outcome)
+}
+
+/// Runs a job whose files are all to be read again, whatever is known of them.
+///
+/// # Errors
+/// As [`crate::run::run`].
+pub fn reload(plan: &Plan, spec: &JobSpec, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
+    let HowItWent { outcome, told } = ran(plan, options, progress)?;
+    keep_stamps(spec, told);
+    Ok(outcome)
+}
+
+fn caught_up(
+    plan: &Plan,
+    spec: &JobSpec,
+    overrides: &Overrides,
+    options: &RunOptions,
+    progress: &dyn Progress,
+) -> Result<HowItWent> {
     let archive = plan.deliveries.outputs.iter().find(|output| matches!(output.kind, OutputKind::Archive(_)));
     let archive = archive.and_then(|output| target(&output.to));
     let before = archive.map(|archive| archive.manifest()).transpose()?.flatten();
@@ -37,15 +61,21 @@ pub fn catch_up(
         Some(before) if !partial => before,
         before => {
             before.map_or(Ok(()), |before| backfill::nothing_gone(&before, &plan.inputs))?;
-            return crate::run::run(plan, options, progress);
+            if !partial && let Some(outcome) = standing(plan, spec)? {
+                return Ok(HowItWent { outcome, told: plan.inputs.told() });
+            }
+            return ran(plan, options, progress);
         }
     };
     let request = BackfillRequest { of_run: true, ..BackfillRequest::default() };
     match correct(spec, overrides, &request, &|_| options.clone(), progress)? {
-        Corrections::Made(done) => outcome(plan, *done, &before),
+        Corrections::Made(done) => {
+            let told = plan.inputs.told().filter(|_| !done.applied);
+            Ok(HowItWent { outcome: outcome(plan, *done, &before)?, told })
+        }
         Corrections::LeftToRun(why) => {
-            let outcome = crate::run::run(plan, options, progress)?;
-            Ok(Outcome { all_again: Some(why), ..outcome })
+            let HowItWent { outcome, .. } = ran(plan, options, progress)?;
+            Ok(HowItWent { outcome: Outcome { all_again: Some(why), ..outcome }, told: None })
         }
     }
 }

@@ -3,7 +3,7 @@
 mod catch_up;
 mod piped;
 
-pub use catch_up::catch_up;
+pub use catch_up::{catch_up, reload};
 pub use piped::pipe;
 
 use crate::clock::Stopwatch;
@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::input::InputReport;
 use crate::plan::Plan;
 use crate::process::pool;
-use crate::sink::{InputEntry, RejectsWriter, Transaction};
+use crate::sink::{InputEntry, ManifestDraft, RejectsWriter, Transaction};
 use hashbrown::HashSet;
 use std::path::Path;
 
@@ -22,6 +22,17 @@ use std::path::Path;
 /// # Errors
 /// Bad data, a machine that fails, an output that cannot be written; the outputs are then as before.
 pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<Outcome> {
+    ran(plan, options, progress).map(|ran| ran.outcome)
+}
+
+/// What a run did, and what it tells the next one.
+struct HowItWent {
+    outcome: Outcome,
+    /// Of which manifest of its first output a run would have nothing to tell but what is in it.
+    told: Option<u128>,
+}
+
+fn ran(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result<HowItWent> {
     let targets = deliver::places(plan);
     // The outputs are locked before hours of work, not after.
     let transaction = Transaction::begin_of(&targets, &plan.deliveries.named)?;
@@ -35,11 +46,27 @@ pub fn run(plan: &Plan, options: &RunOptions, progress: &dyn Progress) -> Result
         for output in 0..targets.len() {
             staged.outcome.strangers.extend(transaction.strangers(output)?);
         }
+        let told = staged.drafts.first().map(ManifestDraft::digest);
         let mut watch = Stopwatch::of_process();
         let outcome = staged.commit(plan, transaction)?;
         progress.worked(TimedStage::Commit, SpentWork { rows: 0, bytes: 0, lap: watch.lap() });
-        Ok(outcome)
+        let told = told.filter(|_| tells_what_manifests_have(&outcome));
+        Ok(HowItWent { outcome, told })
     })
+}
+
+/// Whether there is nothing to tell of a run but what the manifests of its outputs have.
+fn tells_what_manifests_have(outcome: &Outcome) -> bool {
+    let Outcome { of_complete, rejects, lookups, spilled, published, twice, without_items, offsets, .. } =
+        outcome;
+    of_complete.is_none()
+        && rejects.is_none()
+        && lookups.is_none()
+        && !spilled
+        && published.is_empty()
+        && *twice == 0
+        && *without_items == 0
+        && offsets.is_empty()
 }
 
 /// The files of the source that the outputs in place have counted and that were not read now.

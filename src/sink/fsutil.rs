@@ -45,6 +45,13 @@ pub(super) fn read_own(path: &Path) -> Result<Option<String>> {
     }
 }
 
+/// The bytes of a file of a state folder.
+pub(super) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![];
+    open_own(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Makes a file that is not there yet. What a dead run left under this name goes first.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     // `create_new` fails on anything that lies there, so a link is not written through.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::{files, is_on_store};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use xxhash_rust::xxh3::Xxh3;
 
 /// The version of the manifest's format that this program writes.
 pub const VERSION: u32 = 1;
@@ -249,6 +250,34 @@ impl Account {
         self.late = f(self.late, *late);
         self.counted = f(self.counted, *counted);
     }
+}
+
+impl ManifestDraft {
+    /// A hash of the state of the output that it speaks of.
+    pub fn digest(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        let identity = self.identity.as_ref().map_or("", |identity| &identity.hash);
+        for text in [&self.job.name, &self.job.hash, identity] {
+            add(&mut hash, text);
+        }
+        for input in &self.inputs {
+            for text in [&input.path, &input.hash, input.table.as_deref().unwrap_or_default()] {
+                add(&mut hash, text);
+            }
+            hash.update(&input.records.to_le_bytes());
+        }
+        let Account { read, rejected, filtered, duplicate, late, counted } = self.account;
+        for count in [read, rejected, filtered, duplicate, late, counted] {
+            hash.update(&count.to_le_bytes());
+        }
+        hash.digest128()
+    }
+}
+
+/// Hashes a text with its length, so that two texts are not taken for two others.
+fn add(hash: &mut Xxh3, text: &str) {
+    hash.update(&(text.len() as u64).to_le_bytes());
+    hash.update(text.as_bytes());
 }
 
 impl Manifest {

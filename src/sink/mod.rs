@@ -49,6 +49,7 @@ mod remote_names;
 mod remote_probe;
 mod snapshot;
 pub mod stage;
+mod stamps;
 pub mod stream;
 pub mod table;
 mod target;
@@ -69,6 +70,7 @@ pub use part::{PartWriter, encoder};
 pub use place::{Target, TargetKind};
 pub use rejects::{RejectedRecord, RejectsWriter};
 pub use stage::StagedFile;
+pub use stamps::{read_stamps, write_stamps};
 pub use stream::{StreamFormat, StreamWriter, stream_encoder};
 pub use target::foreign_files;
 

@@ -3,7 +3,7 @@
 //!
 //! A [`Scene`] is an old state of outputs and a command that leads to a new one, whatever the command is.
 
-use crate::support::{Lab, preloaded};
+use crate::support::{Lab, is_memory, preloaded};
 use highwater::sink::{self, NamedPaths, Target};
 use std::collections::BTreeMap;
 use std::fs;
@@ -255,6 +255,9 @@ pub fn snapshot(folder: &Path) -> Snapshot {
     fn walk(root: &Path, at: &Path, out: &mut Snapshot) {
         for entry in fs::read_dir(at).into_iter().flatten() {
             let path = entry.unwrap().path();
+            if is_memory(&path) {
+                continue;
+            }
             let content = if path.is_dir() { None } else { Some(fs::read(&path).unwrap()) };
             let is_folder = content.is_none();
             out.insert(path.strip_prefix(root).unwrap().display().to_string(), content);

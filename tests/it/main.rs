@@ -135,6 +135,7 @@ mod sql_laws;
 mod sql_rows;
 mod sql_shape;
 mod sql_streamed;
+mod stamps;
 mod state_files;
 mod step_faults;
 #[cfg(feature = "stores")]

@@ -55,6 +55,11 @@ impl Lab {
         Lab { folder: folder.unwrap() }
     }
 
+    /// On the disk, where files have stamps that commands trust.
+    pub fn on_disk() -> Lab {
+        Lab { folder: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() }
+    }
+
     pub fn root(&self) -> &Path {
         self.folder.path()
     }
@@ -185,10 +190,27 @@ impl Lab {
         text.replace('@', &self.root().display().to_string())
     }
 
-    /// The bytes of every file below `name`, by path.
+    /// The bytes of every file below `name`, by path; without what commands remember, which is no result.
     pub fn files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut files = self.all_files(name);
+        files.retain(|path, _| !is_memory(Path::new(path)));
+        files
+    }
+
+    /// As [`Lab::files`], with what commands remember.
+    pub fn all_files(&self, name: &str) -> BTreeMap<String, Vec<u8>> {
         let read = |path: &Path| fs::read(path).unwrap();
         below(&self.path(name), &read)
+    }
+
+    /// Makes the folder `name` hold these files and nothing else.
+    pub fn put<'f>(&self, name: &str, files: impl Iterator<Item = (&'f String, &'f Vec<u8>)>) {
+        let _ = fs::remove_dir_all(self.path(name));
+        files.for_each(|(path, bytes)| {
+            let path = self.path(name).join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        });
     }
 
     /// As [`Lab::files`], without manifests: they name inputs, which may be others for the same result.
@@ -204,7 +226,9 @@ impl Lab {
             let metadata = path.metadata().unwrap();
             (metadata.ino(), metadata.modified().unwrap())
         };
-        below(&self.path(name), &stamp)
+        let mut written = below(&self.path(name), &stamp);
+        written.retain(|path, _| !is_memory(Path::new(path)));
+        written
     }
 
     /// The manifests below `name`.
@@ -272,6 +296,13 @@ pub fn compress(name: &str, content: &[u8]) -> Vec<u8> {
     } else {
         content.to_vec()
     }
+}
+
+/// Whether a file of a state folder is one by which a command remembers what it has read: it is no part of a result, and
+/// may be there or not.
+pub fn is_memory(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    (name == "stamps" || name == "stamps.tmp") && path.components().any(|c| c.as_os_str() == "_highwater")
 }
 
 fn below<T>(folder: &Path, of: &dyn Fn(&Path) -> T) -> BTreeMap<String, T> {

@@ -11,6 +11,7 @@ use super::content::{Content, content, head_of};
 use super::member::ArchiveMember;
 use crate::error::{Error, Result};
 use crate::input::reading::FileReader;
+use crate::input::seen::Looks;
 use crate::input::source_file::kind_of;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -101,7 +102,11 @@ pub(in crate::input) fn members(
     file: &Opened,
     any: bool,
 ) -> Result<Option<(Vec<ArchiveMember>, Vec<String>)>> {
-    if file.member().is_some() || content(&head_of(file)?) != Content::Zip {
+    if file.member().is_some() || file.looks().has(Looks::SINGLE) {
+        return Ok(None);
+    }
+    if content(&head_of(file)?) != Content::Zip {
+        file.note(Looks::SINGLE);
         return Ok(None);
     }
     let mut archive = opened(file)?;

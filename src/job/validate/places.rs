@@ -8,6 +8,7 @@
 
 use super::planner::Planner;
 use crate::error::Error;
+use crate::input::Opened;
 use crate::job::destinations::{answers, goes_to, late_target, rejects};
 use crate::plan::OutputTo;
 use crate::sink::owner::{identity, place};
@@ -218,10 +219,10 @@ const JOB: &str = "the job file";
 
 impl JobInputs {
     fn of(planner: &Planner, written: &[WrittenPath]) -> JobInputs {
-        let source = planner.log.files.iter().map(|file| (SOURCE, file.path.as_path()));
+        let source = planner.log.files.iter().map(|file| (SOURCE, file.path.as_path(), Some(&file.opened)));
         let tables = planner.tables.iter().flat_map(|table| &table.log.files);
-        let tables = tables.map(|file| (TABLE, file.path.as_path()));
-        let job = std::iter::once((JOB, Path::new(&planner.spec.document.file)));
+        let tables = tables.map(|file| (TABLE, file.path.as_path(), Some(&file.opened)));
+        let job = std::iter::once((JOB, Path::new(&planner.spec.document.file), None));
         // There may be very many: of each no more is asked than is needed.
         let there: HashSet<(u64, u64)> = written.iter().filter_map(|one| identity(&one.path)).collect();
         let any_folder = written.iter().any(|one| one.what.is_folder());
@@ -233,9 +234,11 @@ impl JobInputs {
         let named = named.map(|(what, path)| (place(Path::new(&path.value)), what)).collect();
         let mut inputs = JobInputs { named, written: HashMap::new(), folders: HashMap::new() };
         let mut seen: HashSet<&Path> = HashSet::new();
-        for (what, path) in job.chain(source).chain(tables) {
+        for (what, path, opened) in job.chain(source).chain(tables) {
+            // What was looked at as an input need not be looked at again.
+            let id = || opened.and_then(Opened::identity).or_else(|| identity(path));
             if !there.is_empty()
-                && let Some(id) = identity(path).filter(|id| there.contains(id))
+                && let Some(id) = id().filter(|id| there.contains(id))
             {
                 inputs.written.insert(id, what);
             }
