@@ -9,7 +9,7 @@
 //!   [`GRAIN`] before the command that read it began is kept.
 //! * File systems that another machine writes to, and those that do not keep a time of change, are not trusted
 //!   ([`file_system`]).
-//! * Another version of this program may see other things in the first bytes of a file, so it does not trust this one's.
+//! * Another build of this program may see other things in the first bytes of a file, so it does not trust this one's.
 //! * What writes through mapped memory changes the times when the kernel notices, which may be half a minute after the
 //!   write. Such a file may look as it was.
 

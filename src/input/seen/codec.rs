@@ -1,23 +1,37 @@
 //! Stamps as bytes.
 //!
 //! # Contract
-//! The bytes begin with a mark and the version of the program, and end with a hash of all before it. Bytes of another version,
-//! and those that were damaged or cut, are none.
+//! The bytes begin with a mark, the version and the build of the program, and end with a hash of all before it. Bytes of
+//! another version or build, and those that were damaged or cut, are none: a program with a fault mended must not stand by what
+//! it did before.
 
 use super::{Looks, Seen, SeenFile};
 use crate::input::opened::Stamp;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What the bytes begin with. The number is that of this format.
 const MARK: &str = concat!("highwater stamps 1 ", env!("CARGO_PKG_VERSION"), "\n");
 
+/// What tells this build of the program from others of its version: size and time of its file, hashed. `None` where the file
+/// cannot be found.
+fn build() -> Option<u64> {
+    static BUILD: OnceLock<Option<u64>> = OnceLock::new();
+    *BUILD.get_or_init(|| {
+        let file = std::env::current_exe().and_then(std::fs::metadata).ok()?;
+        Some(xxh3_64(format!("{} {} {}", file.len(), file.mtime(), file.mtime_nsec()).as_bytes()))
+    })
+}
+
 /// `seen`, of a command that began at `began`.
 pub(super) fn written(began: SystemTime, seen: &Seen) -> Vec<u8> {
     let mut out = MARK.as_bytes().to_vec();
+    out.extend(build().unwrap_or_default().to_le_bytes());
     let began = began.duration_since(UNIX_EPOCH).unwrap_or_default();
     out.extend(began.as_secs().to_le_bytes());
     out.extend(began.subsec_nanos().to_le_bytes());
@@ -45,6 +59,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<(SystemTime, Seen)> {
     let (rest, hash) = bytes.split_last_chunk::<8>()?;
     let whole = xxh3_64(rest) == u64::from_le_bytes(*hash);
     let mut bytes = Bytes(rest.strip_prefix(MARK.as_bytes()).filter(|_| whole)?);
+    let known = build()? == u64::from_le_bytes(bytes.next()?);
+    known.then_some(())?;
     let (secs, nanos) = (u64::from_le_bytes(bytes.next()?), u32::from_le_bytes(bytes.next()?));
     let began = UNIX_EPOCH.checked_add(Duration::from_secs(secs))?;
     let began = began.checked_add(Duration::from_nanos(nanos.into()))?;
