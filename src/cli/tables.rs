@@ -4,9 +4,9 @@ use super::document::{FormatArgs, ReportDocument, TableColumn, data};
 use super::ui::{self, count, human_bytes};
 use crate::error::{Result, exit};
 use crate::job;
-use crate::sink::value::TimeText;
 use crate::sink::{Manifest, Target, TargetKind, recover};
 use crate::table::TableDescription;
+use chrono::{DateTime, SecondsFormat};
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -156,7 +156,11 @@ fn document(all: &[ListedOutput]) -> ReportDocument {
 }
 
 fn history(table: &TableDescription) -> Vec<TableColumn> {
-    let mut times = TimeText::utc();
+    // Milliseconds are written also where they are zeros: the times stand below one another.
+    let time = |ms: i64| {
+        let time = DateTime::from_timestamp_millis(ms);
+        time.map_or_else(|| ms.to_string(), |time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
+    };
     let all = &table.history;
     let numbers = |of: &dyn Fn(&crate::table::SnapshotFacts) -> u64| -> Vec<String> {
         all.iter().map(|snapshot| ui::grouped(of(snapshot))).collect()
@@ -164,10 +168,7 @@ fn history(table: &TableDescription) -> Vec<TableColumn> {
     let current = |id: i64| if table.snapshot == Some(id) { "current" } else { "" };
     vec![
         TableColumn::whole("snapshot", all.iter().map(|snapshot| snapshot.snapshot.to_string())),
-        TableColumn::whole(
-            "committed",
-            all.iter().map(|snapshot| times.text(snapshot.timestamp_ms.saturating_mul(1000))),
-        ),
+        TableColumn::whole("committed", all.iter().map(|snapshot| time(snapshot.timestamp_ms))),
         TableColumn::values("operation", all.iter().map(|snapshot| snapshot.operation.clone())),
         TableColumn::numbers("files\nadded", numbers(&|snapshot| snapshot.added)),
         TableColumn::numbers("files\nremoved", numbers(&|snapshot| snapshot.removed)),
