@@ -40,6 +40,7 @@ pub use keys::{ColumnCodes, KeyCodes};
 pub use lateness::own_millisecond;
 pub use merge::Merged;
 pub use plan::{GroupPlan, Lateness, SessionRule};
+pub use rank::key_rows;
 pub use session::LiveSessions;
-pub use spill::{SpillSpace, key_rows};
+pub use spill::SpillSpace;
 pub use table::{GroupTable, NotCounted};

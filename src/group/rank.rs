@@ -6,19 +6,26 @@
 
 use super::keys::ColumnCodes;
 use super::plan::GroupPlan;
-use super::spill::key_rows;
 use super::table::GroupTable;
 use crate::batch::DataType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt32Type;
 use arrow_array::{Array, ArrayRef, DictionaryArray, UInt32Array};
-use arrow_row::{Row, Rows};
+use arrow_row::{Row, RowConverter, Rows, SortField};
+use arrow_schema::SortOptions;
 use rayon::prelude::*;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Per table: key code → rank, and rank → key code, which is [`u32::MAX`] where the table lacks the key.
 pub type Ranks = Vec<(Vec<u32>, Vec<u32>)>;
+
+/// The order of key columns everywhere: ascending, NULLs last.
+pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConverter {
+    let options = SortOptions { descending: false, nulls_first: false };
+    let fields = types.map(|ty| SortField::new_with_options(ty, options)).collect();
+    RowConverter::new(fields).expect("key types have an order")
+}
 
 /// The keys of all tables, in order.
 pub struct RankedKeys {

@@ -8,15 +8,13 @@
 use super::pane::Arrived;
 use super::panes::PaneId;
 use super::plan::GroupPlan;
-use super::rank::KeyEntry;
+use super::rank::{KeyEntry, key_rows};
 use super::states::States;
 use super::table::{GroupTable, SlotLookup};
 use crate::aggregate::{Aggregate, StateReader};
 use crate::batch::{Position, StreamPlace};
 use crate::error::{Error, Result};
 use crate::time::TimeRange;
-use arrow_row::{RowConverter, SortField};
-use arrow_schema::SortOptions;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -29,13 +27,6 @@ pub struct SpillSpace {
     runs: Mutex<Vec<File>>,
     /// Whose table is being sorted, which takes about as much again: one after the other.
     turn: Mutex<()>,
-}
-
-/// The order of key columns everywhere: ascending, NULLs last.
-pub fn key_rows(types: impl Iterator<Item = arrow_schema::DataType>) -> RowConverter {
-    let options = SortOptions { descending: false, nulls_first: false };
-    let fields = types.map(|ty| SortField::new_with_options(ty, options)).collect();
-    RowConverter::new(fields).expect("key types have an order")
 }
 
 impl SpillSpace {

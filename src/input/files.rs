@@ -7,9 +7,9 @@
 
 use super::entries::real_path;
 use super::inputs::Inputs;
+use super::looks::Looks;
 use super::opened::Opened;
 use super::recognised::{by_content, recognised};
-use super::seen::Looks;
 use super::shape::{self, Compression, Form, Shape};
 use super::source_file::{InputFormat, SourceFile, kind_of};
 use super::stream::nothing_matches;

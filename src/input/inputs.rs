@@ -29,7 +29,7 @@ pub struct Inputs {
     /// What manifests tell of files that have an ETag, by path.
     counted: Arc<Mutex<HashMap<PathBuf, CountedContent>>>,
     /// What earlier commands saw of files of the disk.
-    pub(super) seen: Arc<Mutex<SeenFiles>>,
+    seen: Arc<Mutex<SeenFiles>>,
     /// The snapshots of tables that are read; none where a path is not that of a table.
     tables: Arc<Mutex<KnownTables>>,
     /// The files of metadata that catalogs named; none where there is no such table.
@@ -60,6 +60,28 @@ impl Inputs {
             content.tell(opened);
         }
         locked(&self.counted).insert(path.to_path_buf(), content);
+    }
+
+    /// Learns the stamps that an earlier command kept, before any file is looked at.
+    pub fn learn_stamps(&self, kept: &[u8]) {
+        locked(&self.seen).learn(kept);
+    }
+
+    /// What the command that kept the stamps said to the next one; none where nothing was learned.
+    pub fn told(&self) -> Option<u128> {
+        locked(&self.seen).told()
+    }
+
+    /// What a later command may learn of the files that were looked at here, with a word for it; `None` where it is what
+    /// was learned, or there is nothing to keep.
+    pub fn stamps(&self, told: Option<u128>) -> Option<Vec<u8>> {
+        let opened: Vec<Opened> = self.known().values().cloned().collect();
+        locked(&self.seen).stamps(&opened, told)
+    }
+
+    /// Tells an opened file what is known of it by its stamp.
+    pub(super) fn recall(&self, opened: &Opened) {
+        locked(&self.seen).recall(opened);
     }
 
     /// An opened file that is now known by its path.

@@ -45,6 +45,7 @@ mod json_text;
 mod jsonl;
 mod left_out;
 pub mod lines;
+mod looks;
 mod meter;
 mod on_store;
 mod opened;

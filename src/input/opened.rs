@@ -12,9 +12,9 @@
 //! * An object of a store is known by its address, its size and its ETag. Each byte that is read of it is of that state.
 //! * What can be read only once ([`super::stream`]) is copied to a temporary file first, and read from there.
 
+use super::looks::Looks;
 use super::meter;
 use super::reading::{ByteSource, FileReader};
-use super::seen::Looks;
 use super::shape::ArchiveMember;
 use crate::error::{Error, Result};
 use crate::store::{ObjectState, StoreObject};

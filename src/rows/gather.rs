@@ -187,7 +187,7 @@ fn as_pushed(blocks: &[(usize, Arc<PackedBlock>)]) -> (Vec<u32>, Vec<i64>) {
 }
 
 /// The blocks of one worker, whose rows are in order of their positions.
-struct Stream {
+struct WorkerRows {
     /// Its blocks, the next one last.
     rest: Vec<u32>,
     /// The block that is being read.
@@ -198,7 +198,7 @@ struct Stream {
     row: usize,
 }
 
-impl Stream {
+impl WorkerRows {
     /// The position of the next row. Those of files past 2^19 have their highest bit set: as signed numbers they would come
     /// first.
     fn head(&self) -> u64 {
@@ -226,8 +226,8 @@ fn by_position(blocks: &[(usize, Arc<PackedBlock>)]) -> (Vec<u32>, Vec<i64>) {
     for (b, (worker, _)) in blocks.iter().enumerate().rev() {
         workers.entry(*worker).or_default().push(b as u32);
     }
-    let stream = |rest| Stream { rest, block: 0, positions: vec![], times: vec![], row: 0 };
-    let mut streams: Vec<Stream> = workers.into_values().map(stream).collect();
+    let stream = |rest| WorkerRows { rest, block: 0, positions: vec![], times: vec![], row: 0 };
+    let mut streams: Vec<WorkerRows> = workers.into_values().map(stream).collect();
     streams.retain_mut(|stream| stream.advance(blocks));
     let rows: usize = blocks.iter().map(|(_, b)| b.rows).sum();
     let (mut ids, mut times) = (Vec::with_capacity(rows), Vec::with_capacity(rows));

@@ -1,6 +1,6 @@
 //! Finds the wanted values of a record, guessing that its keys come as those of the last one did.
 
-use super::scanner::{InvalidJson, JsonCursor, JsonKind, Piece, Span, unescape};
+use super::scanner::{InvalidJson, JsonCursor, JsonKind, KeyPiece, Span, unescape};
 
 /// The most keys of one object whose order is remembered, and the longest of them.
 const REMEMBERED: usize = 64;
@@ -23,7 +23,7 @@ struct ObjectNode {
     fields: Vec<(Box<[u8]>, KeyTarget)>,
     /// The keys in the order in which the last records had them: all bytes from the brace or comma
     /// to the value (blanks too), and where the value goes. A guess: any order would do.
-    expected: Vec<(Piece, KeyTarget)>,
+    expected: Vec<(KeyPiece, KeyTarget)>,
     /// All slots inside.
     slots: Vec<usize>,
 }
@@ -242,10 +242,10 @@ impl RecordReader {
         if piece.len() <= LONGEST {
             if node.expected.len() < REMEMBERED {
                 // It goes where it came, so that the guesses for the keys behind it stay right.
-                node.expected.insert(*next, (Piece::new(piece), target));
+                node.expected.insert(*next, (KeyPiece::new(piece), target));
                 *next += 1;
             } else if let Some(guess) = node.expected.get_mut(*next) {
-                *guess = (Piece::new(piece), target);
+                *guess = (KeyPiece::new(piece), target);
                 *next += 1;
             }
         }

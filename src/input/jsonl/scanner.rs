@@ -250,22 +250,22 @@ fn no_digits(word: u64) -> u64 {
 
 /// A text that is compared with what stands at many places.
 #[derive(Debug)]
-pub(in crate::input) struct Piece {
+pub(in crate::input) struct KeyPiece {
     text: Box<[u8]>,
     /// Its first bytes, and a mask of those that count.
-    words: [u64; Piece::WORDS],
-    masks: [u64; Piece::WORDS],
+    words: [u64; KeyPiece::WORDS],
+    masks: [u64; KeyPiece::WORDS],
 }
 
-impl Piece {
+impl KeyPiece {
     const WORDS: usize = 4;
 
-    pub fn new(text: &[u8]) -> Piece {
-        let (mut words, mut masks) = ([[0; 8]; Piece::WORDS], [[0; 8]; Piece::WORDS]);
+    pub fn new(text: &[u8]) -> KeyPiece {
+        let (mut words, mut masks) = ([[0; 8]; KeyPiece::WORDS], [[0; 8]; KeyPiece::WORDS]);
         let bytes = words.as_flattened_mut().iter_mut().zip(masks.as_flattened_mut());
         bytes.zip(text).for_each(|((byte, mask), &c)| (*byte, *mask) = (c, 0xff));
         let (words, masks) = (words.map(u64::from_le_bytes), masks.map(u64::from_le_bytes));
-        Piece { text: text.into(), words, masks }
+        KeyPiece { text: text.into(), words, masks }
     }
 
     pub fn len(&self) -> usize {
@@ -275,7 +275,7 @@ impl Piece {
     /// Whether `bytes` start with it.
     #[inline(always)]
     pub fn starts(&self, bytes: &[u8]) -> bool {
-        let Some(head) = bytes.first_chunk::<{ 8 * Piece::WORDS }>() else {
+        let Some(head) = bytes.first_chunk::<{ 8 * KeyPiece::WORDS }>() else {
             return bytes.starts_with(&self.text);
         };
         // All words at once: a loop over as many as there are would be guessed wrong where keys are of several lengths.

@@ -5,7 +5,7 @@
 //! another version or build, and those that were damaged or cut, are none: a program with a fault mended must not stand by what
 //! it did before.
 
-use super::{Looks, Seen, SeenFile};
+use crate::input::looks::Looks;
 use crate::input::opened::Stamp;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +18,24 @@ use xxhash_rust::xxh3::xxh3_64;
 /// What the bytes begin with. The number is that of this format.
 const MARK: &str = concat!("highwater stamps 1 ", env!("CARGO_PKG_VERSION"), "\n");
 
+/// A file as an earlier command saw it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct StampedFile {
+    pub(super) stamp: Stamp,
+    /// XXH3-128 of its bytes.
+    pub(super) hash: u128,
+    pub(super) looks: Looks,
+}
+
+/// What earlier commands saw.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct KnownStamps {
+    /// By the bytes of their paths: paths are compared name by name, which is slow.
+    pub(super) files: HashMap<OsString, StampedFile>,
+    /// A word of the command that kept it; see [`Inputs::told`].
+    pub(super) told: Option<u128>,
+}
+
 /// What tells this build of the program from others of its version: size and time of its file, hashed. `None` where the file
 /// cannot be found.
 fn build() -> Option<u64> {
@@ -29,7 +47,7 @@ fn build() -> Option<u64> {
 }
 
 /// `seen`, of a command that began at `began`.
-pub(super) fn written(began: SystemTime, seen: &Seen) -> Vec<u8> {
+pub(super) fn written(began: SystemTime, seen: &KnownStamps) -> Vec<u8> {
     let mut out = MARK.as_bytes().to_vec();
     out.extend(build().unwrap_or_default().to_le_bytes());
     let began = began.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -38,7 +56,7 @@ pub(super) fn written(began: SystemTime, seen: &Seen) -> Vec<u8> {
     out.push(u8::from(seen.told.is_some()));
     out.extend(seen.told.unwrap_or_default().to_le_bytes());
     // In order, so that equal stamps are equal bytes.
-    let mut files: Vec<(&OsString, &SeenFile)> = seen.files.iter().collect();
+    let mut files: Vec<(&OsString, &StampedFile)> = seen.files.iter().collect();
     files.sort_by_key(|(path, _)| *path);
     out.extend((files.len() as u64).to_le_bytes());
     for (path, file) in files {
@@ -55,10 +73,10 @@ pub(super) fn written(began: SystemTime, seen: &Seen) -> Vec<u8> {
 }
 
 /// What [`written`] wrote, and when that command began; `None` of other bytes.
-pub(super) fn read(bytes: &[u8]) -> Option<(SystemTime, Seen)> {
+pub(super) fn read(bytes: &[u8]) -> Option<(SystemTime, KnownStamps)> {
     let (rest, hash) = bytes.split_last_chunk::<8>()?;
     let whole = xxh3_64(rest) == u64::from_le_bytes(*hash);
-    let mut bytes = Bytes(rest.strip_prefix(MARK.as_bytes()).filter(|_| whole)?);
+    let mut bytes = StampBytes(rest.strip_prefix(MARK.as_bytes()).filter(|_| whole)?);
     let known = build()? == u64::from_le_bytes(bytes.next()?);
     known.then_some(())?;
     let (secs, nanos) = (u64::from_le_bytes(bytes.next()?), u32::from_le_bytes(bytes.next()?));
@@ -76,15 +94,15 @@ pub(super) fn read(bytes: &[u8]) -> Option<(SystemTime, Seen)> {
         }
         let hash = u128::from_le_bytes(bytes.next()?);
         let [looks] = bytes.next()?;
-        files.insert(path, SeenFile { stamp: Stamp::of_numbers(numbers), hash, looks: Looks(looks) });
+        files.insert(path, StampedFile { stamp: Stamp::of_numbers(numbers), hash, looks: Looks(looks) });
     }
-    bytes.0.is_empty().then_some((began, Seen { files, told: (has_told != 0).then_some(told) }))
+    bytes.0.is_empty().then_some((began, KnownStamps { files, told: (has_told != 0).then_some(told) }))
 }
 
 /// What is left to read.
-struct Bytes<'a>(&'a [u8]);
+struct StampBytes<'a>(&'a [u8]);
 
-impl<'a> Bytes<'a> {
+impl<'a> StampBytes<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;

@@ -1,5 +1,6 @@
 use super::codec;
-use super::{GRAIN, Looks, Seen, SeenFile, file_system};
+use super::codec::{KnownStamps, StampedFile};
+use super::{GRAIN, Looks, file_system};
 use crate::input::files;
 use crate::input::{Inputs, Opened};
 use proptest::prelude::*;
@@ -214,14 +215,14 @@ fn the_first_bytes_of_known_files_are_not_looked_at() {
 
 #[test]
 fn bytes_that_are_not_whole_are_no_stamps() {
-    let file = |n: u64| SeenFile {
+    let file = |n: u64| StampedFile {
         stamp: crate::input::opened::Stamp::of_numbers([n, 2, 3, 4, 5, u64::MAX, 7]),
         hash: u128::MAX - u128::from(n),
         looks: Looks(n as u8),
     };
     let files = HashMap::from([("a", file(1)), ("b\nc", file(2)), ("", file(3))]);
     let files = files.into_iter().map(|(path, file)| (path.into(), file)).collect();
-    let seen = Seen { files, told: Some(9) };
+    let seen = KnownStamps { files, told: Some(9) };
     let began = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
     let bytes = codec::written(began, &seen);
     assert_eq!(codec::read(&bytes), Some((began, seen)));
