@@ -289,7 +289,7 @@ impl Opened {
         (self.0.stamp.device, self.0.stamp.inode)
     }
 
-    /// As [`Opened::inode`], of a file that lies on the disk as it is.
+    /// Device and inode of a file that lies on the disk as it is.
     pub fn identity(&self) -> Option<(u64, u64)> {
         self.lies_on_disk().then(|| self.inode())
     }

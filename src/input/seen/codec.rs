@@ -32,7 +32,7 @@ pub(super) struct StampedFile {
 pub(super) struct KnownStamps {
     /// By the bytes of their paths: paths are compared name by name, which is slow.
     pub(super) files: HashMap<OsString, StampedFile>,
-    /// A word of the command that kept it; see [`Inputs::told`].
+    /// A word of the command that kept it; see [`crate::input::Inputs::told`].
     pub(super) told: Option<u128>,
 }
 
