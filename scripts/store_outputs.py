@@ -284,6 +284,11 @@ def speed(binary, folder, servers, store, megabytes):
                     times.setdefault(f"{peer}, {where}", []).append(time.monotonic() - begin)
         print(f"{work}, {megabytes} MB: " + ", ".join(f"{who} {min(t):.2f} s" for who, t in times.items()))
         print(f"  SeaweedFS takes {min(times['SeaweedFS']) / min(times['disk']):.2f} of the time of the disk")
+    begin = time.monotonic()
+    getting = [threading.Thread(target=lambda part=part: stores.ask(stores.signed_s3("GET", f"http://127.0.0.1:{servers.s3}/bucket/views/{part}.csv", b""))) for part in range(4)]
+    [thread.start() for thread in getting]
+    [thread.join() for thread in getting]
+    print(f"reading the log from SeaweedFS and nothing else: {time.monotonic() - begin:.2f} s")
 
 
 def peers(servers, folder):

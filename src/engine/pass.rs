@@ -15,14 +15,14 @@ use super::times::{Progress, SpentWork, TimedStage};
 use super::worker::{PassContext, Worker};
 use crate::asof::AsOfTable;
 use crate::batch::Position;
-use crate::clock::Stopwatch;
+use crate::clock::{Lap, Stopwatch};
 use crate::error::Result;
 use crate::input::{BadRecord, Scan};
 use crate::lookup::Services;
 use crate::plan::{PerId, Pipeline, Plan, StepId, TableId};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A plan on its way through the engine, and how it uses the machine.
 #[derive(Clone, Copy)]
@@ -115,7 +115,7 @@ impl Pass<'_> {
     /// Shows how far `scan` is while `work` works on it.
     pub fn watch<T>(&self, scan: &Scan, work: impl FnOnce() -> T) -> T {
         let done = AtomicBool::new(false);
-        let (mut watch, before) = (Stopwatch::of_thread(), scan.bytes_done());
+        let (began, before) = (Instant::now(), scan.bytes_done());
         let result = std::thread::scope(|scope| {
             // The progress line has a thread of its own, so that it moves while all workers work. Where no more
             // threads may start, it stands still.
@@ -135,7 +135,9 @@ impl Pass<'_> {
         });
         self.progress.reading(scan.bytes_total(), scan.bytes_total());
         let bytes = scan.bytes_done() - before;
-        self.progress.worked(TimedStage::Read, SpentWork { rows: 0, bytes, lap: watch.lap() });
+        // This thread may be one of the workers, which tell what they spend themselves.
+        let lap = Lap::on_the_wall(began);
+        self.progress.worked(TimedStage::Read, SpentWork { rows: 0, bytes, lap });
         result
     }
 
