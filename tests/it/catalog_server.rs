@@ -2,11 +2,11 @@
 //! metadata, and writes that to the disk. It refuses, hangs up and loses answers as a test says, at any request.
 
 use crate::http_server::decoded;
-use crate::listen::Port;
+use crate::listen::{HttpRequest, Port};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
@@ -114,22 +114,8 @@ impl CatalogServer {
 fn serve(stream: &TcpStream, state: &State) -> Option<()> {
     let mut lines = BufReader::new(stream.try_clone().ok()?);
     loop {
-        let mut first = String::new();
-        if lines.read_line(&mut first).ok()? == 0 {
-            return None;
-        }
-        let mut headers = BTreeMap::new();
-        loop {
-            let mut header = String::new();
-            lines.read_line(&mut header).ok().filter(|n| *n > 0)?;
-            let Some((name, value)) = header.trim().split_once(':') else { break };
-            headers.insert(name.to_ascii_lowercase(), value.trim().to_string());
-        }
-        let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
-        let mut body = vec![0; length];
-        lines.read_exact(&mut body).ok()?;
-        let mut words = first.split(' ');
-        let (method, path) = (words.next()?, words.next()?);
+        let HttpRequest { method, target: path, headers, body } = HttpRequest::read(&mut lines)?;
+        let (method, path) = (method.as_str(), path.as_str());
         let asked = format!("{method} {path}");
         let before = {
             let mut all = state.asked.lock().unwrap();

@@ -3,9 +3,9 @@
 //!
 //! One thread per connection, which is kept alive; so answers to different connections overtake each other.
 
-use crate::listen::Port;
+use crate::listen::{HttpRequest, Port};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -97,22 +97,9 @@ fn serve(stream: TcpStream, state: &State) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut lines = BufReader::new(stream.try_clone().ok()?);
     loop {
-        let mut request = String::new();
-        let mut close = false;
-        if lines.read_line(&mut request).ok()? == 0 {
-            return None;
-        }
-        loop {
-            let mut header = String::new();
-            lines.read_line(&mut header).ok().filter(|n| *n > 0)?;
-            let header = header.trim().to_ascii_lowercase();
-            close |= header == "connection: close";
-            if header.is_empty() {
-                break;
-            }
-        }
-        let path = request.split(' ').nth(1)?.to_string();
-        assert!(request.starts_with("GET "), "{request}");
+        let HttpRequest { method, target: path, headers, .. } = HttpRequest::read(&mut lines)?;
+        let close = headers.get("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        assert_eq!(method, "GET", "{path}");
         let reply = {
             let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
             state.most_in_flight.fetch_max(now, Ordering::SeqCst);

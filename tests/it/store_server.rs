@@ -3,10 +3,10 @@
 //! any request.
 
 use super::http_server::decoded;
-use super::listen::Port;
+use super::listen::{HttpRequest, Port};
 use super::store_writes;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -231,30 +231,14 @@ fn serve(stream: &TcpStream, state: &State) -> Option<()> {
 }
 
 fn request(lines: &mut BufReader<TcpStream>) -> Option<FullRequest> {
-    let mut first = String::new();
-    if lines.read_line(&mut first).ok()? == 0 {
-        return None;
-    }
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut header = String::new();
-        lines.read_line(&mut header).ok().filter(|n| *n > 0)?;
-        match header.trim().split_once(':') {
-            Some((name, value)) => drop(headers.insert(name.to_ascii_lowercase(), value.trim().to_string())),
-            None => break,
-        }
-    }
-    let mut words = first.split(' ');
-    let (method, target) = (words.next()?.to_string(), words.next()?);
+    let HttpRequest { method, target, headers, body } = HttpRequest::read(lines)?;
+    let target = target.as_str();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let mut query: BTreeMap<String, String> =
         pairs.map(|(name, value)| (name.to_string(), decoded(&value.replace('+', " ")))).collect();
     let bare = query_names(target).filter(|name| !query.contains_key(name));
     query.extend(bare.collect::<Vec<_>>().into_iter().map(|name| (name, String::new())));
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    lines.read_exact(&mut body).ok()?;
     let path = decoded(path).trim_start_matches('/').to_string();
     let range = headers.get("range").and_then(|range| {
         let (from, to) = range.strip_prefix("bytes=")?.split_once('-')?;
