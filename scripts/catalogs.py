@@ -15,11 +15,9 @@ import glob
 import importlib.util
 import json
 import os
-import random
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -29,8 +27,10 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 from pyiceberg.catalog import load_catalog
 
+from commands import fail, highwater
+from stores import port
+
 ROOT = Path(__file__).resolve().parent.parent
-BINARY = Path(os.environ.get("HIGHWATER", ROOT / "target/release/highwater"))
 
 JOB = """
 name = "views"
@@ -57,17 +57,6 @@ select = {{ n = "count(*)", total = "sum(price)" {more} }}
 partition_by = ["date"]
 """
 TABLES = ["events", "views"]
-
-
-def fail(text):
-    sys.exit(f"catalogs: {text}")
-
-
-def highwater(*args, code=0):
-    done = subprocess.run([str(BINARY), *args], capture_output=True, text=True)
-    if done.returncode != code:
-        fail(f"{' '.join(args)} ended with {done.returncode}, and not with {code}:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
 
 
 def both(*args):
@@ -235,19 +224,6 @@ def on_a_store(java):
             process.kill()
         for name in variables:
             os.environ.pop(name, None)
-
-
-def port():
-    # SeaweedFS takes the port 10,000 higher too.
-    while True:
-        at = random.randrange(20000, 50000)
-        try:
-            for one in (at, at + 10000):
-                with socket.socket() as free:
-                    free.bind(("127.0.0.1", one))
-            return at
-        except OSError:
-            continue
 
 
 def read_back(uri):

@@ -14,7 +14,6 @@ import importlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,8 +21,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-ROOT = Path(__file__).resolve().parent.parent
-BINARY = Path(os.environ.get("HIGHWATER", ROOT / "target/release/highwater"))
+from commands import fail, highwater
+
 
 JOB = """
 name = "views"
@@ -66,20 +65,6 @@ window = {{ tumbling = "1h" }}
 select = {{ views = "count(*)" }}
 """
 TABLES = ["events", "views", "by_code", "whole"]
-
-
-def fail(text):
-    sys.exit(f"tables: {text}")
-
-
-def highwater(*args, code=0):
-    done = subprocess.run([str(BINARY), *args], capture_output=True, text=True)
-    if done.returncode != code:
-        fail(f"{' '.join(args)} ended with {done.returncode}, and not with {code}:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
-
-
-highwater.binary = str(BINARY)
 
 
 def write_logs():
