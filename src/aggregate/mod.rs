@@ -29,6 +29,7 @@ mod pairs;
 mod products;
 mod quantile;
 mod runs;
+mod small;
 mod spread;
 mod sum;
 

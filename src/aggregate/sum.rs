@@ -1,8 +1,9 @@
 //! `sum` and `avg`. Merge law: addition, in 128-bit integers or exact float sums.
 
-use super::accumulator::{Accumulator, Rows, overflow, same};
+use super::accumulator::{Accumulator, Rows, same};
 use super::codec::StateReader;
 use super::exact::{FloatSum, pow10, ratio};
+use super::small::{Counts, Sums};
 use crate::batch::{ColumnView, DataType, Native, NativeView, collect_array};
 use crate::error::{Error, Result};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
@@ -13,19 +14,19 @@ use std::sync::Arc;
 /// The accumulator of `sum` over `ty`.
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
-        DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: vec![] }),
-        ty => Box::new(ExactSum { ty, sums: vec![] }),
+        DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: Counts::default() }),
+        ty => Box::new(ExactSum { ty, sums: Sums::default() }),
     }
 }
 
 /// The accumulator of `avg` over `ty`.
 pub fn new_avg(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
-        DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: vec![] }),
+        DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: Counts::default() }),
         ty => Box::new(Avg {
             scale: ty.scale().unwrap_or(0),
-            sums: ExactSum { ty, sums: vec![] },
-            counts: vec![],
+            sums: ExactSum { ty, sums: Sums::default() },
+            counts: Counts::default(),
         }),
     }
 }
@@ -58,62 +59,44 @@ pub fn each_float(array: &ArrayRef, f: impl FnMut(usize, f64) -> Result<()>) -> 
 /// Sums of integers and decimals.
 struct ExactSum {
     ty: DataType,
-    /// [`NONE`] where no value was seen.
-    sums: Vec<i128>,
+    sums: Sums,
 }
 
-/// Stands for "no value"; as a sum it counts as an overflow.
+/// Stands for "no value" where states are encoded.
 const NONE: i128 = i128::MIN;
-
-impl ExactSum {
-    #[inline]
-    fn fold(&mut self, slot: u32, value: i128) -> Result<()> {
-        let held = &mut self.sums[slot as usize];
-        *held = match *held {
-            NONE => value,
-            sum => match sum.checked_add(value) {
-                // `NONE` is beyond 38 digits, so a sum that is equal to it is an overflow anyway.
-                Some(NONE) | None => return Err(overflow("sum")),
-                Some(sum) => sum,
-            },
-        };
-        Ok(())
-    }
-}
 
 impl Accumulator for ExactSum {
     fn resize(&mut self, slots: usize) {
-        self.sums.resize(slots, NONE);
+        self.sums.resize(slots);
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
-        each_exact(&rows.args[0], |i, v| self.fold(slots[i], v))
+        each_exact(&rows.args[0], |i, v| self.sums.add(slots[i], v))
     }
 
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
         let other: &ExactSum = same(other);
         for &(mine, theirs) in pairs {
-            let value = other.sums[theirs as usize];
-            if value != NONE {
-                self.fold(mine, value)?;
+            if let Some(sum) = other.sums.get(theirs) {
+                self.sums.add(mine, sum)?;
             }
         }
         Ok(())
     }
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.sums[slot as usize].to_le_bytes());
+        out.extend_from_slice(&self.sums.get(slot).unwrap_or(NONE).to_le_bytes());
     }
 
     fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         match state.i128() {
             NONE => Ok(()),
-            value => self.fold(slot, value),
+            value => self.sums.add(slot, value),
         }
     }
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
-        let sums = self.sums[..slots].iter().map(|&s| (s != NONE).then_some(s));
+        let sums = self.sums.first(slots);
         if self.ty == DataType::Int64 {
             // Only the end must fit: partial sums may leave int64 and come back, and that depends on the
             // order of additions.
@@ -128,14 +111,14 @@ impl Accumulator for ExactSum {
         }
         // An i128 holds a few sums of 39 digits, and a Decimal128 does not.
         let limit = 10i128.pow(38);
-        if let Some(sum) = self.sums[..slots].iter().find(|&&s| s != NONE && (s >= limit || s <= -limit)) {
+        if let Some(sum) = self.sums.first(slots).flatten().find(|&sum| sum >= limit || sum <= -limit) {
             return Err(Error::data(format!("a sum of {sum} units has more than 38 digits")));
         }
         Ok(collect_array(self.ty.summed(), sums))
     }
 
     fn bytes(&self) -> usize {
-        self.sums.capacity() * 16
+        self.sums.bytes()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -147,20 +130,20 @@ impl Accumulator for ExactSum {
 struct Avg {
     scale: u8,
     sums: ExactSum,
-    counts: Vec<u64>,
+    counts: Counts,
 }
 
 impl Accumulator for Avg {
     fn resize(&mut self, slots: usize) {
         self.sums.resize(slots);
-        self.counts.resize(slots, 0);
+        self.counts.resize(slots);
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
         self.sums.update(slots, rows)?;
         match rows.args[0].nulls() {
-            None => slots.iter().for_each(|&s| self.counts[s as usize] += 1),
-            Some(nulls) => nulls.valid_indices().for_each(|i| self.counts[slots[i] as usize] += 1),
+            None => slots.iter().for_each(|&slot| self.counts.count(slot)),
+            Some(nulls) => nulls.valid_indices().for_each(|i| self.counts.count(slots[i])),
         }
         Ok(())
     }
@@ -168,33 +151,33 @@ impl Accumulator for Avg {
     fn merge(&mut self, pairs: &[(u32, u32)], other: &dyn Accumulator) -> Result<()> {
         let other: &Avg = same(other);
         self.sums.merge(pairs, &other.sums)?;
-        pairs.iter().for_each(|&(mine, theirs)| self.counts[mine as usize] += other.counts[theirs as usize]);
+        pairs.iter().for_each(|&(mine, theirs)| self.counts.add(mine, other.counts.get(theirs)));
         Ok(())
     }
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
         self.sums.encode(slot, out);
-        out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
+        out.extend_from_slice(&self.counts.get(slot).to_le_bytes());
     }
 
     fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.sums.merge_encoded(slot, state)?;
-        self.counts[slot as usize] += state.u64();
+        self.counts.add(slot, state.u64());
         Ok(())
     }
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
         let unit = pow10(self.scale);
-        let averages = self.sums.sums[..slots].iter().zip(&self.counts).map(|(&sum, &count)| {
+        let averages = self.sums.sums.first(slots).zip(self.counts.first(slots)).map(|(sum, count)| {
             // A count below 2^63 times 10^38 at most is below 2^190, as `ratio` wants it.
             let parts = i256::from_i128(count.into()).wrapping_mul(unit);
-            (sum != NONE).then(|| ratio(i256::from_i128(sum), parts))
+            sum.map(|sum| ratio(i256::from_i128(sum), parts))
         });
         Ok(Arc::new(averages.collect::<Float64Array>()))
     }
 
     fn bytes(&self) -> usize {
-        self.sums.bytes() + self.counts.capacity() * 8
+        self.sums.bytes() + self.counts.bytes()
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -206,20 +189,19 @@ impl Accumulator for Avg {
 struct FloatSums {
     avg: bool,
     sums: Vec<FloatSum>,
-    counts: Vec<u64>,
+    counts: Counts,
 }
 
 impl Accumulator for FloatSums {
     fn resize(&mut self, slots: usize) {
         self.sums.resize(slots, FloatSum::default());
-        self.counts.resize(slots, 0);
+        self.counts.resize(slots);
     }
 
     fn update(&mut self, slots: &[u32], rows: &Rows) -> Result<()> {
         each_float(&rows.args[0], |i, v| {
-            let slot = slots[i] as usize;
-            self.sums[slot].add(v);
-            self.counts[slot] += 1;
+            self.sums[slots[i] as usize].add(v);
+            self.counts.count(slots[i]);
             Ok(())
         })
     }
@@ -228,24 +210,24 @@ impl Accumulator for FloatSums {
         let other: &FloatSums = same(other);
         for &(mine, theirs) in pairs {
             self.sums[mine as usize].merge(&other.sums[theirs as usize]);
-            self.counts[mine as usize] += other.counts[theirs as usize];
+            self.counts.add(mine, other.counts.get(theirs));
         }
         Ok(())
     }
 
     fn encode(&self, slot: u32, out: &mut Vec<u8>) {
         self.sums[slot as usize].encode(out);
-        out.extend_from_slice(&self.counts[slot as usize].to_le_bytes());
+        out.extend_from_slice(&self.counts.get(slot).to_le_bytes());
     }
 
     fn merge_encoded(&mut self, slot: u32, state: &mut StateReader) -> Result<()> {
         self.sums[slot as usize].merge(&FloatSum::decode(state));
-        self.counts[slot as usize] += state.u64();
+        self.counts.add(slot, state.u64());
         Ok(())
     }
 
     fn finish(&self, slots: usize) -> Result<ArrayRef> {
-        let results = self.sums[..slots].iter().zip(&self.counts).map(|(sum, &count)| {
+        let results = self.sums[..slots].iter().zip(self.counts.first(slots)).map(|(sum, count)| {
             let value = || if self.avg { sum.divided_by(count) } else { sum.value() };
             // A float sum of 0 does not tell whether there were values: the count does.
             (count > 0).then(value)
@@ -257,7 +239,7 @@ impl Accumulator for FloatSums {
         // The table asks after every batch, and a walk over many sums would cost more than their few vectors
         // weigh.
         let heap: usize = if self.sums.len() < 4096 { self.sums.iter().map(FloatSum::heap).sum() } else { 0 };
-        self.sums.capacity() * std::mem::size_of::<FloatSum>() + self.counts.capacity() * 8 + heap
+        self.sums.capacity() * std::mem::size_of::<FloatSum>() + self.counts.bytes() + heap
     }
 
     fn as_any(&self) -> &dyn Any {
