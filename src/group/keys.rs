@@ -110,8 +110,26 @@ impl WordTable {
     }
 }
 
+/// The first and the last 16 bytes of a text of 16 to 32 bytes, which is all of it; `None` of other lengths.
+#[inline(always)]
+fn ends(bytes: &[u8]) -> Option<(u128, u128)> {
+    let first = bytes.first_chunk().filter(|_| bytes.len() <= 32)?;
+    Some((u128::from_le_bytes(*first), u128::from_le_bytes(*bytes.last_chunk()?)))
+}
+
+#[inline]
 fn hash_bytes(bytes: &[u8]) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(bytes)
+    match ends(bytes) {
+        // The length is in it by where the ends overlap, or else two texts of two lengths may have one hash, as others may.
+        Some((first, last)) => hash_word(first).rotate_left(29) ^ hash_word(last),
+        None => xxhash_rust::xxh3::xxh3_64(bytes),
+    }
+}
+
+/// Whether two texts are the same: without a call for those that are not long.
+#[inline]
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && if let (Some(a), Some(b)) = (ends(a), ends(b)) { a == b } else { a == b }
 }
 
 impl ColumnCodes {
@@ -166,7 +184,7 @@ impl ColumnCodes {
             _ => unreachable!("the table holds long strings"),
         };
         let hash = hash_bytes(bytes);
-        if let Some(code) = self.long.find(hash, |code| text(code) == bytes) {
+        if let Some(code) = self.long.find(hash, |code| same_bytes(text(code), bytes)) {
             return *code;
         }
         let next = values.len() as u32;

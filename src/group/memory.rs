@@ -3,7 +3,7 @@
 use super::block::{AuditBlock, GroupBlock};
 use super::compose::{self, ComposedRows, DelayedGroups, Finished, Group, Update};
 use super::lateness::Thresholds;
-use super::pane::Pane;
+use super::pane::{NONE as NO_SLOT, PaneGroups};
 use super::plan::GroupPlan;
 use super::rank::{RankedKeys, Ranks};
 use super::session::SessionMember;
@@ -193,6 +193,9 @@ impl Memory {
     /// Adds the groups of window number `w`.
     fn rows_of_window(&self, w: u32, window: &MergedWindow, unit: &MergeUnit, rows: &mut ComposedRows<u32>) {
         let wanted = unit.low..unit.high;
+        if window.panes.len() < 3 && window.panes.iter().all(|pane| self.pane(pane).is_array()) {
+            return self.rows_of_arrays(w, window, wanted, rows);
+        }
         let partials: usize = window.panes.iter().map(|p| self.pane(p).len()).sum();
         if window.panes.len() < 3 || partials < self.keys.count / 4 {
             // Each pane's groups come in order: a merge of a few sorted stretches.
@@ -229,13 +232,42 @@ impl Memory {
         }
     }
 
+    /// Adds the groups of window number `w`, whose panes are arrays: one look at each of them for each key.
+    fn rows_of_arrays(
+        &self,
+        w: u32,
+        window: &MergedWindow,
+        wanted: std::ops::Range<u32>,
+        rows: &mut ComposedRows<u32>,
+    ) {
+        let panes = window.panes.iter().map(|at| {
+            let codes = &self.keys.ranks[at.table as usize].1;
+            (at.table as usize, self.pane(at), &codes[wanted.start as usize..wanted.end as usize])
+        });
+        let panes: Vec<_> = panes.collect();
+        for (i, rank) in wanted.enumerate() {
+            let row = rows.groups.len() as u32;
+            let mut is_group = false;
+            for (table, pane, codes) in &panes {
+                let slot = pane.slot_of(codes[i]);
+                if slot != NO_SLOT {
+                    rows.pairs[*table].push((row, slot));
+                    is_group = true;
+                }
+            }
+            if is_group {
+                rows.groups.push((w, rank));
+            }
+        }
+    }
+
     /// Calls `f(rank, slot)` for each group of a pane, in any order.
     pub fn each_of_pane(&self, at: &PaneRef, mut f: impl FnMut(u32, u32)) {
         let rank_of = &self.keys.ranks[at.table as usize].0;
         self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
     }
 
-    fn pane(&self, at: &PaneRef) -> &Pane {
+    fn pane(&self, at: &PaneRef) -> PaneGroups<'_> {
         pane_of(&self.tables, at)
     }
 
@@ -332,9 +364,9 @@ impl Memory {
     }
 }
 
-fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> &'a Pane {
+fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> PaneGroups<'a> {
     match &tables[at.table as usize].fold {
-        SlotLookup::Panes(panes) => &panes.list[at.pane as usize].1,
+        SlotLookup::Panes(panes) => panes.groups_of(at.pane),
         _ => unreachable!("windows are made of panes"),
     }
 }
@@ -353,7 +385,7 @@ fn windows(plan: &GroupPlan, tables: &[GroupTable], key_count: usize) -> Vec<Mer
     let mut found: BTreeMap<TimeRange, Vec<PaneRef>> = BTreeMap::new();
     for (table, t) in (0u32..).zip(tables) {
         let SlotLookup::Panes(panes) = &t.fold else { continue };
-        for (pane, (id, held)) in (0u32..).zip(&panes.list) {
+        for (pane, (id, held)) in (0u32..).zip(panes.groups()) {
             if held.len() == 0 {
                 continue;
             }

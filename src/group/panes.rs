@@ -1,12 +1,15 @@
 //! The panes of one worker: the groups of each slice of time, those of late classes apart.
 
 use super::lateness::{Behind, Judge};
-use super::pane::{Arrived, NONE as NO_SLOT, Pane};
+use super::pane::{Arrived, NONE as NO_SLOT, Pane, PaneGroups, SlotRange, Touched};
 use super::plan::GroupPlan;
 use crate::batch::{Moment, Position, StreamPlace};
 use crate::time::TimeRange;
 use crate::window::Assigner;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
+
+/// More keys do not have slots in a range: what is not used of it would be too much.
+const MOST_IN_RANGE: usize = 1 << 24;
 
 /// What the groups of a pane have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +18,13 @@ pub struct PaneId {
     pub slice: TimeRange,
     /// Their class of lateness, 0 where nothing is late.
     pub class: u32,
+}
+
+/// The key codes given so far, and about the bytes that the states of a slot take.
+#[derive(Clone, Copy)]
+pub struct KeySpace {
+    pub count: usize,
+    pub slot_bytes: usize,
 }
 
 /// The rows to fold: all of one length, but those that a plan does not need, which are empty.
@@ -47,7 +57,12 @@ pub struct Panes {
     index: HashMap<i64, u32, foldhash::fast::FixedState>,
     /// The same of other classes.
     behind: HashMap<(i64, u32), u32, foldhash::fast::FixedState>,
-    pub(super) list: Vec<(PaneId, Pane)>,
+    list: Vec<(PaneId, Pane)>,
+    /// Of each pane the range of its slots, which has no room where it is no [`Pane::Range`].
+    ranges: Vec<SlotRange>,
+    touched: Touched,
+    /// The two newest panes of class 0, the older one first.
+    newest: [Option<u32>; 2],
     row_panes: Vec<u32>,
     /// The number of slots when the bytes of the panes were last counted, and those bytes.
     measured: (u32, usize),
@@ -67,6 +82,9 @@ impl Panes {
             index: HashMap::default(),
             behind: HashMap::default(),
             list: vec![],
+            ranges: vec![],
+            touched: Touched::default(),
+            newest: [None; 2],
             row_panes: vec![],
             measured: (0, 0),
         }
@@ -79,6 +97,16 @@ impl Panes {
         }
     }
 
+    /// The panes, with what they have in common.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (PaneId, PaneGroups<'_>)> {
+        (0..self.list.len() as u32).map(|pane| (self.list[pane as usize].0, self.groups_of(pane)))
+    }
+
+    /// The groups of a pane.
+    pub(super) fn groups_of(&self, pane: u32) -> PaneGroups<'_> {
+        PaneGroups { pane: &self.list[pane as usize].1, touched: &self.touched }
+    }
+
     /// The slot of each row, in three passes. The first finds the panes; its branches are hard to
     /// predict where events come late, so it touches nothing that is far away. The second looks up
     /// slots that exist, without a branch on what it loads, so that many cache misses are under way
@@ -88,29 +116,37 @@ impl Panes {
         rows: &Instants,
         classes: &[(u32, u32)],
         codes: &[u32],
-        keys: usize,
+        keys: KeySpace,
         next: &mut u32,
         slots: &mut Vec<u32>,
     ) {
         // First as if all events were in time: those that came late are few, and get another pane below.
-        self.find_panes(rows.time);
+        self.find_panes(rows.time, keys, next);
         for &(row, class) in classes {
             self.row_panes[row as usize] = self.pane_behind(rows.time[row as usize], class);
         }
         slots.clear();
-        slots.extend(self.row_panes.iter().zip(codes).map(|(&p, &key)| self.list[p as usize].1.known(key)));
+        let Panes { list, ranges, touched, row_panes, .. } = self;
+        slots.extend(row_panes.iter().zip(codes).map(|(&pane, &key)| {
+            let range = ranges[pane as usize];
+            if key < range.room {
+                touched.mark(range.first + key);
+                return range.first + key;
+            }
+            list[pane as usize].1.known(key)
+        }));
         for (row, slot) in slots.iter_mut().enumerate() {
             if *slot == NO_SLOT {
-                let pane = &mut self.list[self.row_panes[row] as usize].1;
-                *slot = match pane {
-                    Pane::Log(_) => pane.log(codes[row], rows.arrived(row), next),
-                    pane => pane.slot(codes[row], keys, next),
+                let pane = self.row_panes[row] as usize;
+                *slot = match &mut self.list[pane].1 {
+                    held @ Pane::Log(_) => held.log(codes[row], rows.arrived(row), next),
+                    held => held.slot(codes[row], keys.count, next),
                 };
             }
         }
     }
 
-    fn find_panes(&mut self, time: &[i64]) {
+    fn find_panes(&mut self, time: &[i64], keys: KeySpace, next_slot: &mut u32) {
         self.row_panes.clear();
         self.row_panes.reserve(time.len());
         // The slice of the row before: events come roughly in order, so most rows need not look for theirs.
@@ -121,12 +157,35 @@ impl Panes {
                 let next = self.list.len() as u32;
                 let pane = *self.index.entry(slice.start).or_insert(next);
                 if pane == next {
-                    self.list.push((PaneId { slice, class: 0 }, Pane::new()));
+                    let range = self.expected(keys, *next_slot);
+                    *next_slot += range.room;
+                    self.touched.reserve(*next_slot);
+                    self.push(PaneId { slice, class: 0 }, range);
+                    self.newest = [self.newest[1], Some(next)];
                 }
                 current = (slice.start, slice.end, pane);
             }
             self.row_panes.push(current.2);
         }
+    }
+
+    /// The slots of a new pane: one for each key, where that takes at most twice the memory that its groups would take
+    /// otherwise, if it gets as many as the pane before the last one (of the last one there may be more to come).
+    fn expected(&self, keys: KeySpace, first: u32) -> SlotRange {
+        let KeySpace { count, slot_bytes } = keys;
+        let groups = self.newest[0].map_or(0, |pane| self.groups_of(pane).len());
+        let otherwise = (groups * (16 + slot_bytes)).min(count * 4 + groups * slot_bytes);
+        if groups == 0 || count * slot_bytes > 2 * otherwise || count > MOST_IN_RANGE || first > u32::MAX / 2
+        {
+            return SlotRange::default();
+        }
+        // With a little room, as keys that are found later are looked up in a table.
+        SlotRange { first, room: (count + count / 32 + 4) as u32 }
+    }
+
+    fn push(&mut self, id: PaneId, range: SlotRange) {
+        self.list.push((id, if range.room > 0 { Pane::Range(range, HashTable::new()) } else { Pane::new() }));
+        self.ranges.push(range);
     }
 
     fn pane_behind(&mut self, instant: i64, class: u32) -> u32 {
@@ -136,8 +195,10 @@ impl Panes {
         let pane = *self.behind.entry((slice.start, class)).or_insert(next);
         if pane == next {
             // Every event behind the watermark generator fires its window again: each is a state of its own.
-            let new = if self.firings { Pane::Log(vec![]) } else { Pane::new() };
-            self.list.push((PaneId { slice, class }, new));
+            self.push(PaneId { slice, class }, SlotRange::default());
+            if self.firings {
+                self.list[pane as usize].1 = Pane::Log(vec![]);
+            }
         }
         pane
     }
@@ -148,6 +209,96 @@ impl Panes {
         if self.measured.0 == 0 || slots > self.measured.0 + self.measured.0 / 16 + 1024 {
             self.measured = (slots, self.list.iter().map(|(_, pane)| pane.bytes()).sum());
         }
-        self.measured.1 + self.index.capacity() * 17 + self.behind.capacity() * 25
+        let of_list = self.list.capacity() * size_of::<(PaneId, Pane)>()
+            + self.ranges.capacity() * size_of::<SlotRange>();
+        self.measured.1
+            + of_list
+            + self.touched.bytes()
+            + self.index.capacity() * 17
+            + self.behind.capacity() * 25
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::{Duration, MINUTE, Zone};
+    use crate::window::{Offset, Window};
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn plan() -> GroupPlan {
+        GroupPlan {
+            window: Window::Tumbling { size: Duration::Length(MINUTE), offset: Offset::default() },
+            zone: Zone::utc(),
+            keys: vec![],
+            aggregates: vec![],
+            whole_windows: false,
+            lateness: None,
+            firings: false,
+            audited: false,
+            keep_states: false,
+        }
+    }
+
+    proptest! {
+        /// Each (slice, key) has one slot of its own, whether its pane is a table, an array or a range.
+        #[test]
+        fn slots_are_those_of_a_map(
+            slot_bytes in prop::sample::select(vec![0usize, 1, 8, 64]),
+            keys in 1..200u32,
+            rows in prop::collection::vec((0..10_000u32, 0..40u32, 0..4u32), 0..3000),
+            batch in 1..400usize,
+        ) {
+            let (mut panes, mut next) = (Panes::new(&plan()), 0);
+            let mut known: BTreeMap<(i64, u32), u32> = BTreeMap::new();
+            let mut codes: BTreeMap<u32, u32> = BTreeMap::new();
+            let mut kinds = BTreeSet::new();
+            for (number, rows) in rows.chunks(batch).enumerate() {
+                // Time goes on; one event of forty comes late. New keys are found all the time.
+                let time = |late: u32| match late { 0 => 0, _ => (number as i64 + i64::from(late % 2)) * MINUTE };
+                let time: Vec<i64> = rows.iter().map(|&(_, late, _)| time(late)).collect();
+                let most = keys.min(20 + 10 * number as u32);
+                let code = |key: u32| {
+                    let new = codes.len() as u32;
+                    *codes.entry(key % most).or_insert(new)
+                };
+                let of_rows: Vec<u32> = rows.iter().map(|row| row.0).map(code).collect();
+                let space = KeySpace { count: codes.len(), slot_bytes };
+                let (instants, mut slots) = (Instants { time: &time, arrival: &[], positions: &[], places: &[] }, vec![]);
+                panes.find_slots(&instants, &[], &of_rows, space, &mut next, &mut slots);
+                for ((time, code), slot) in time.into_iter().zip(of_rows).zip(slots) {
+                    prop_assert!(slot < next);
+                    prop_assert_eq!(*known.entry((time, code)).or_insert(slot), slot);
+                }
+            }
+            prop_assert_eq!(known.values().collect::<BTreeSet<_>>().len(), known.len(), "no slot has two keys");
+            let mut found = BTreeMap::new();
+            // The ranks of keys are their codes, from the other end.
+            let ranks: Vec<u32> = (0..codes.len() as u32).rev().collect();
+            for (id, groups) in panes.groups() {
+                kinds.insert(std::mem::discriminant(groups.pane));
+                let mut of_pane = vec![];
+                groups.each(|key, slot| of_pane.push((key, slot)));
+                prop_assert_eq!(groups.len(), of_pane.len());
+                let mut by_rank = vec![];
+                groups.each_by_rank(&ranks, &ranks, |rank, slot| by_rank.push((ranks[rank as usize], slot)));
+                of_pane.sort_by_key(|group| std::cmp::Reverse(group.0));
+                prop_assert_eq!(&by_rank, &of_pane);
+                if groups.is_array() {
+                    for key in (0..codes.len() as u32).chain([u32::MAX]) {
+                        let slot = known.get(&(id.slice.start, key)).copied().unwrap_or(NO_SLOT);
+                        prop_assert_eq!(groups.slot_of(key), slot);
+                    }
+                }
+                found.extend(of_pane.into_iter().map(|(key, slot)| ((id.slice.start, key), slot)));
+            }
+            prop_assert_eq!(found, known);
+            // Long logs of states that are not large do have ranges.
+            if slot_bytes <= 8 && rows.len() > 2500 && batch > 200 && keys > 50 {
+                let range = Pane::Range(SlotRange::default(), HashTable::new());
+                prop_assert!(kinds.contains(&std::mem::discriminant(&range)));
+            }
+        }
     }
 }

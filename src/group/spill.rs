@@ -142,7 +142,7 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
             run.entry(id, Arrived::default(), key(m.key), states, m.slot)
         });
     };
-    let mut panes: Vec<_> = panes.list.iter().collect();
+    let mut panes: Vec<_> = panes.groups().collect();
     panes.sort_unstable_by_key(|(id, _)| *id);
     for (id, pane) in panes {
         let mut events: Vec<_> =
@@ -151,7 +151,7 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
             // By arrival within a key: that order decides the firings.
             events.sort_unstable();
             events.iter().try_for_each(|&(rank, arrived, slot)| {
-                run.entry(*id, arrived, key(order[rank as usize]), states, slot)
+                run.entry(id, arrived, key(order[rank as usize]), states, slot)
             })?;
             continue;
         }
@@ -159,7 +159,7 @@ fn write_table(table: &GroupTable, run: &mut RunWriter) -> std::io::Result<()> {
         pane.each_by_rank(&ranks, &order, |rank, slot| {
             if result.is_ok() {
                 let key = key(order[rank as usize]);
-                result = run.entry(*id, Arrived::default(), key, states, slot);
+                result = run.entry(id, Arrived::default(), key, states, slot);
             }
         });
         result?;

@@ -2,7 +2,7 @@
 
 use super::keys::KeyCodes;
 use super::lateness::Behind;
-use super::panes::{Instants, Panes};
+use super::panes::{Instants, KeySpace, Panes};
 use super::plan::GroupPlan;
 use super::session::{Fragments, LiveSessions, NONE as NO_SESSION};
 use crate::aggregate::{Accumulator, Rows};
@@ -116,8 +116,10 @@ impl GroupTable {
                     positions: &batch.positions,
                     places: &batch.places,
                 };
+                let states: usize = self.states.iter().map(|state| state.bytes()).sum();
+                let keys = KeySpace { count, slot_bytes: states.div_ceil(self.slots.max(1) as usize) };
                 let (next, slots) = (&mut self.slots, &mut self.row_slots);
-                panes.find_slots(&rows, classes, &self.codes, count, next, slots);
+                panes.find_slots(&rows, classes, &self.codes, keys, next, slots);
             }
             SlotLookup::Fragments(fragments) => {
                 fragments.find_slots(&batch.time, &self.codes, count, &mut self.row_slots);
