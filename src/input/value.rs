@@ -370,11 +370,24 @@ fn load(text: &[u8]) -> u64 {
     only_last(raw << (8 * (8 - n)), n)
 }
 
+/// Of each `n` up to 8 a mask of the last `n` bytes, and `0` in place of the others.
+static LAST: [(u64, u64); 16] = {
+    let mut last = [(u64::MAX, 0); 16];
+    let mut n = 0;
+    while n < 8 {
+        let others = u64::MAX >> (8 * n);
+        last[n] = (!others, ZEROS & others);
+        n += 1;
+    }
+    last
+};
+
 /// The last `n` of eight characters, of which the last is the highest byte, with `0` in place of those before; `n` is 1 to 8.
 #[inline(always)]
 fn only_last(word: u64, n: usize) -> u64 {
-    let counts = u64::MAX << (8 * (8 - n));
-    word & counts | ZEROS & !counts
+    // From a table: a shift by a number of bytes would be computed in the low byte of a register, and wait for what was in it.
+    let (counts, zeros) = LAST[n & 15];
+    word & counts | zeros
 }
 
 /// The value of eight digits, eight at a time (SWAR).

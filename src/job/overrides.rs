@@ -6,6 +6,9 @@ use crate::plan::Mode;
 use crate::time::{TimeParser, TimeRange, TimeRule, Zone};
 use std::path::PathBuf;
 
+/// Bytes of text to a chunk: so few that what is made of it lies beside it in the second-level cache.
+const CHUNK: usize = 256 << 10;
+
 /// What the command line says beside the job file.
 #[derive(Debug, Clone)]
 pub struct Overrides {
@@ -36,7 +39,7 @@ pub struct SourceFiles {
 
 impl Default for Overrides {
     fn default() -> Overrides {
-        Overrides { from: None, to: None, chunk_bytes: 1 << 20, mode: None, source: None }
+        Overrides { from: None, to: None, chunk_bytes: CHUNK, mode: None, source: None }
     }
 }
 

@@ -116,7 +116,7 @@ pub(super) const MAX_INLINE: usize = 12;
 
 /// The view of `text[start..end]`, in buffer 0.
 #[inline(always)]
-pub(super) fn view(text: &[u8], start: usize, end: usize) -> u128 {
+pub(in crate::input) fn view(text: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
     if length > MAX_INLINE {
         return long_view(&text[start..end], 0, start);
@@ -129,7 +129,7 @@ pub(super) fn view(text: &[u8], start: usize, end: usize) -> u128 {
 }
 
 /// The low `i` bytes.
-pub(super) const INLINE: [u128; MAX_INLINE + 1] = {
+const INLINE: [u128; MAX_INLINE + 1] = {
     let mut masks = [0; MAX_INLINE + 1];
     let mut i = 1;
     while i <= MAX_INLINE {

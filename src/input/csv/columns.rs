@@ -14,6 +14,7 @@ use super::cells::{
     CsvStrings, DecodedColumn, MAX_INLINE, decode_native, long_view, parse_plain_int, short_view,
     unread_time, view,
 };
+use super::numbers::{PlainNumbers, plain_numbers};
 use super::record::{unescape, unquoted};
 use super::spelled;
 use super::table::{CsvRecords, RecordFaults};
@@ -43,7 +44,15 @@ pub(super) fn decode(
                 true => parse_plain_int(table.text, start, end),
                 false => parse_int_at(table.text, start, end).map_err(|e| e.to_string()),
             };
-            let (values, nulls) = values(table, field, column, faults, read);
+            let plain = PlainNumbers::integers(!column.inferred);
+            let (values, nulls) = numbers(table, field, column, plain, faults, |value| value, read);
+            DecodedColumn::Array(Native::array(column.ty, values, nulls))
+        }
+        DataType::Decimal { precision, scale }
+            if let Some(plain) = PlainNumbers::decimals(precision, scale) =>
+        {
+            let read = of_places(table.text, |text| parse_decimal(text, precision, scale));
+            let (values, nulls) = numbers(table, field, column, plain, faults, i128::from, read);
             DecodedColumn::Array(Native::array(column.ty, values, nulls))
         }
         _ => DecodedColumn::Array(decode_native!(column, times, |parse| values(
@@ -76,22 +85,31 @@ pub(super) fn times(
     // Plain loops: closures that two callers share are not inlined, at 4 % of a run.
     let mut times = vec![0; table.rows];
     if let TimeRule::Epoch(_) = parser.rule() {
+        let mut others = vec![];
+        match written {
+            None => plain_numbers(table, field, PlainNumbers::integers(true), &mut times, &mut others),
+            Some(_) => others.extend(0..table.rows as u32),
+        }
+        let unplain = others.iter().map(|&row| row as usize);
+        let unplain: Vec<(usize, Option<i64>)> =
+            unplain.map(|row| (row, parse_int(bare(table.value(row, field))).ok())).collect();
+        unplain.iter().for_each(|&(row, integer)| times[row] = integer.unwrap_or_default());
+        let mut faulty = vec![];
         for (row, time) in times.iter_mut().enumerate() {
-            let (start, end) = table.value_place(row, field);
-            let text = bare(&table.text[start..end]);
-            let integer = match written {
-                None => parse_int_at(table.text, start, end),
-                Some(_) => parse_int(text),
-            };
-            // What is no integer may be a decimal.
-            let instant = match integer {
-                Ok(value) => parser.integer(value),
-                Err(_) => parser.text(text),
-            };
-            match instant {
+            match parser.integer(*time) {
                 Ok(instant) => *time = instant,
-                Err(error) => no_time(row, text, (&error, parser.rule()), column, role, faults),
+                Err(error) => faulty.push((row, error)),
             }
+        }
+        // What is no integer may be a decimal.
+        for (row, _) in unplain.into_iter().filter(|(_, integer)| integer.is_none()) {
+            match parser.text(bare(table.value(row, field))) {
+                Ok(instant) => times[row] = instant,
+                Err(error) => faulty.push((row, error)),
+            }
+        }
+        for (row, error) in faulty {
+            no_time(row, bare(table.value(row, field)), (&error, parser.rule()), column, role, faults);
         }
     } else {
         for (row, time) in times.iter_mut().enumerate() {
@@ -149,6 +167,35 @@ fn values<T: Native, E: Display>(
         })
     };
     let values = (0..table.rows).map(read).collect();
+    (values, nulls_where(missing, table, |row| table.value(row, field).is_empty()))
+}
+
+/// The same of numbers, of which most are written as `plain` says: `of` makes a value of one, and `parse` reads the others.
+fn numbers<T: Native, E: Display>(
+    table: CsvRecords,
+    field: usize,
+    column: &ReadColumn,
+    plain: PlainNumbers,
+    faults: &mut RecordFaults,
+    of: impl Fn(i64) -> T,
+    mut parse: impl FnMut(usize, usize) -> Result<T, E>,
+) -> (Vec<T>, Option<NullBuffer>) {
+    let (mut numbers, mut others) = (vec![0; table.rows], vec![]);
+    plain_numbers(table, field, plain, &mut numbers, &mut others);
+    let mut values: Vec<T> = numbers.into_iter().map(of).collect();
+    let mut missing = 0;
+    for row in others.into_iter().map(|row| row as usize) {
+        let (start, end) = table.value_place(row, field);
+        values[row] = if start == end {
+            missing += 1;
+            T::default()
+        } else {
+            parse(start, end).unwrap_or_else(|e| {
+                faults.add_value(row, column, &table.text[start..end], e.to_string());
+                T::default()
+            })
+        };
+    }
     (values, nulls_where(missing, table, |row| table.value(row, field).is_empty()))
 }
 

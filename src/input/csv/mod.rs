@@ -6,6 +6,7 @@ mod decode;
 pub(super) mod index;
 mod layout;
 pub(super) mod names;
+mod numbers;
 pub(super) mod record;
 mod simd;
 mod spelled;
@@ -13,5 +14,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use cells::view;
 pub(super) use decode::CsvDecoder;
 pub(super) use layout::{CsvLayout, missing};

@@ -2,6 +2,7 @@
 
 use super::scanner::{JsonKind, Span, unescape};
 use crate::batch::{DataType, NativeBuilder};
+use crate::input::csv::view as text_view;
 use crate::input::infer::inferred_hint;
 use crate::input::times::TimeRole;
 use crate::input::value::ValueError;
@@ -284,14 +285,6 @@ fn view(span: Span, texts: &mut ChunkTexts) -> Option<u128> {
         let fits = start + text.len() <= FURTHEST;
         return fits.then(|| make_view(text, 1, start as u32));
     }
-    let length = span.end - span.start;
-    if length <= 12
-        && let Some(bytes) = texts.chunk.get(span.start..span.start + 16)
-    {
-        // The text and what follows it in one load; the mask cuts off what follows.
-        let bytes = u128::from_le_bytes(bytes.try_into().ok()?);
-        return Some((bytes & !(u128::MAX << (8 * length))) << 32 | length as u128);
-    }
     let fits = span.end <= FURTHEST;
-    fits.then(|| make_view(&texts.chunk[span.start..span.end], 0, span.start as u32))
+    fits.then(|| text_view(texts.chunk, span.start, span.end))
 }
