@@ -86,6 +86,7 @@ pub mod keyed;
 pub mod lineage;
 pub mod lookup;
 pub mod on;
+pub mod ordered;
 pub mod pg;
 pub mod plan;
 #[cfg(test)]

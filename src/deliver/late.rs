@@ -7,6 +7,7 @@ use crate::engine::late::{LatePositions, LateStore, int64};
 use crate::error::Result;
 use crate::group::own_millisecond;
 use crate::input::lines::line_numbers;
+use crate::ordered::in_order;
 use crate::plan::{LatePlan, Plan};
 use crate::rows::{OrderedRows, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
@@ -16,7 +17,6 @@ use crate::time::TimeRange;
 use crate::window::{Assigner, Window};
 use arrow_array::{ArrayRef, Int64Array, StringViewArray, TimestampMicrosecondArray, UInt32Array};
 use arrow_select::take::take;
-use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -74,15 +74,12 @@ pub fn write(
         let lines = line_numbers(&pass.plan.pipeline.read, &positions)?;
         let shape = LateRowBuilder { plan: pass.plan, late, ordered: &ordered, windows: windows(pass.plan) };
         let cuts: Vec<usize> = (0..chosen.len()).step_by(ROWS_PER_GROUP).collect();
-        for wave in cuts.chunks(2 * rayon::current_num_threads()) {
-            let piece = |&from: &usize| {
-                let cut = from..chosen.len().min(from + ROWS_PER_GROUP);
-                let columns = shape.columns(&chosen[cut.clone()], &positions[cut.clone()], &lines[cut])?;
-                encoder.encode(&record_batch(&arrow, columns)?)
-            };
-            let pieces: Vec<_> = wave.par_iter().map(piece).collect();
-            pieces.into_iter().try_for_each(|piece| writer.append(piece?))?;
-        }
+        let piece = |&from: &usize| {
+            let cut = from..chosen.len().min(from + ROWS_PER_GROUP);
+            let columns = shape.columns(&chosen[cut.clone()], &positions[cut.clone()], &lines[cut])?;
+            encoder.encode(&record_batch(&arrow, columns)?)
+        };
+        in_order(&cuts, piece, |piece| writer.append(piece))?;
     }
     writer.finish(None)?;
     Ok(OutputOutcome::new(&late.to(), rows, None))

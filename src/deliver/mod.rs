@@ -4,6 +4,7 @@
 //! Outputs are staged, and committed together at the end. Until then those in place are not touched. A stream
 //! (`piped`) touches none of them.
 
+mod encoding;
 pub(crate) mod events;
 pub(crate) mod groups;
 pub(crate) mod late;

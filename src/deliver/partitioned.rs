@@ -2,35 +2,34 @@
 //!
 //! # Contract
 //! Blocks come in order, of any size. The rows of a partition are cut after every
-//! [`ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
+//! [`crate::sink::encode::ROWS_PER_GROUP`], so the bytes of a file do not depend on how blocks were cut.
 
+use super::encoding::{EncodingQueue, PieceCutter};
 use super::shape::PartitionRows;
 use super::state::{state_path, state_schema};
 use crate::batch::record_batch;
 use crate::batch::{PartitionPath, Schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{Grouping, OutputPlan, Plan};
 use crate::rows::PartitionPart;
-use crate::sink::encode::ROWS_PER_GROUP;
+use crate::sink::encode::Encoded;
 use crate::sink::{Encoder, OutputFormat, PartWriter, Transaction, encoder};
 use crate::time::{FirstAndLast, TimeRange};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// Writes one grouped output, or the state of one.
 pub struct PartitionedWriter<'a> {
     output: &'a OutputPlan,
     files: Files<'a>,
-    encoder: Box<dyn Encoder>,
+    encoder: Arc<dyn Encoder>,
     schema: SchemaRef,
     open: BTreeMap<PartitionPath, OpenPart>,
-    /// Full pieces, waiting to be encoded together.
-    queue: Vec<(PartitionPath, RecordBatch)>,
-    queued_bytes: usize,
-    /// How many bytes of them may wait.
-    room: usize,
+    /// Full pieces.
+    queue: EncodingQueue<PartitionPath>,
     /// Whether partitions follow one another, so that one is done soon after the next begins.
     in_order: bool,
     /// Where they do, the open ones, the oldest first.
@@ -54,8 +53,7 @@ struct Files<'a> {
 
 #[derive(Default)]
 struct OpenPart {
-    pending: Vec<RecordBatch>,
-    pending_rows: usize,
+    rows: PieceCutter,
     writer: Option<PartWriter>,
     /// The least start and the greatest end of the rows' windows.
     span: Option<FirstAndLast>,
@@ -86,15 +84,14 @@ impl<'a> PartitionedWriter<'a> {
     }
 
     fn to(plan: &Plan, output: &'a OutputPlan, files: Files<'a>) -> Result<Self> {
+        let encoder: Arc<dyn Encoder> = encoder(files.format, &files.schema, &plan.zone)?.into();
         Ok(PartitionedWriter {
             output,
-            encoder: encoder(files.format, &files.schema, &plan.zone)?,
+            queue: EncodingQueue::new(encoder.clone(), usize::MAX),
+            encoder,
             schema: files.schema.arrow(),
             files,
             open: BTreeMap::new(),
-            queue: vec![],
-            queued_bytes: 0,
-            room: usize::MAX,
             in_order: follow_one_another(&output.partition_by),
             latest: VecDeque::new(),
             rows: 0,
@@ -103,7 +100,8 @@ impl<'a> PartitionedWriter<'a> {
 
     /// Keeps what waits to be encoded within an eighth of a budget of `memory` bytes, or one piece.
     pub fn within(self, memory: u64) -> Self {
-        PartitionedWriter { room: usize::try_from(memory / 8).unwrap_or(usize::MAX), ..self }
+        let room = usize::try_from(memory / 8).unwrap_or(usize::MAX);
+        PartitionedWriter { queue: self.queue.within(room), ..self }
     }
 
     /// Takes the next rows, of any partitions: those of `shaped`, as `rows`.
@@ -144,42 +142,11 @@ impl<'a> PartitionedWriter<'a> {
         let open = self.open.entry(partition.clone()).or_default();
         let spans = windows.iter().copied().map(FirstAndLast::from);
         open.span = open.span.into_iter().chain(spans).reduce(FirstAndLast::and);
-        let mut rest = rows;
-        while open.pending_rows + rest.num_rows() >= ROWS_PER_GROUP {
-            let take = ROWS_PER_GROUP - open.pending_rows;
-            open.pending.push(rest.slice(0, take));
-            rest = rest.slice(take, rest.num_rows() - take);
-            open.pending_rows = 0;
-            let piece = join(&std::mem::take(&mut open.pending))?;
-            self.queued_bytes += piece.get_array_memory_size();
-            self.queue.push((partition.clone(), piece));
-        }
-        open.pending_rows += rest.num_rows();
-        if rest.num_rows() > 0 {
-            open.pending.push(rest);
-        }
-        let full = self.queue.len() >= 2 * rayon::current_num_threads() || self.queued_bytes >= self.room;
-        if full { self.flush() } else { Ok(()) }
-    }
-
-    /// Encodes the queue in parallel and appends it in order.
-    fn flush(&mut self) -> Result<()> {
-        let queue = std::mem::take(&mut self.queue);
-        self.queued_bytes = 0;
-        let encoder = &self.encoder;
-        // A piece goes when it is encoded.
-        let encode = |(partition, piece): (PartitionPath, RecordBatch)| (partition, encoder.encode(&piece));
-        let pieces: Vec<_> = queue.into_par_iter().map(encode).collect();
-        for (partition, piece) in pieces {
-            let open = self.open.get_mut(&partition).expect("a queued piece has an open part");
-            // `get_or_insert_with` cannot pass on the error of a file that is not created.
-            let writer = match open.writer.take() {
-                Some(writer) => open.writer.insert(writer),
-                None => open.writer.insert(self.files.create(&partition)?),
-            };
-            writer.append(piece?)?;
-        }
-        Ok(())
+        let full = open.rows.push(rows)?;
+        let (queue, files, open) = (&mut self.queue, &self.files, &mut self.open);
+        full.into_iter().try_for_each(|piece| {
+            queue.push(partition.clone(), piece, |partition, piece| append(files, open, &partition, piece))
+        })
     }
 
     /// Finishes the open parts that `take` takes out, several at a time.
@@ -188,15 +155,15 @@ impl<'a> PartitionedWriter<'a> {
         take: impl FnOnce(&mut BTreeMap<PartitionPath, OpenPart>) -> Vec<(PartitionPath, OpenPart)>,
     ) -> Result<()> {
         // Pieces in the queue come before the rows that are pending.
-        self.flush()?;
-        let (files, encoder) = (&self.files, &self.encoder);
-        take(&mut self.open).into_par_iter().try_for_each(|(partition, mut part)| {
+        let (files, encoder, open) = (&self.files, &self.encoder, &mut self.open);
+        self.queue.drain(|partition, piece| append(files, open, &partition, piece))?;
+        take(open).into_par_iter().try_for_each(|(partition, mut part)| {
             let mut writer = match part.writer.take() {
                 Some(writer) => writer,
                 None => files.create(&partition)?,
             };
-            if part.pending_rows > 0 {
-                writer.append(encoder.encode(&join(&part.pending)?)?)?;
+            if let Some(rest) = part.rows.rest()? {
+                writer.append(encoder.encode(&rest)?)?;
             }
             writer.finish(part.span).map(drop)
         })
@@ -242,18 +209,18 @@ impl Files<'_> {
     }
 }
 
-/// One batch of several with the same columns; dictionaries that differ become plain strings.
-pub(super) fn join(pieces: &[RecordBatch]) -> Result<RecordBatch> {
-    // One piece is shared and not copied.
-    if let [one] = pieces {
-        return Ok(one.clone());
-    }
-    let columns = (0..pieces[0].num_columns()).map(|c| {
-        let parts: Vec<&dyn Array> = pieces.iter().map(|p| p.column(c).as_ref()).collect();
-        arrow_select::concat::concat(&parts)
-    });
-    columns
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .and_then(|columns| RecordBatch::try_new(pieces[0].schema(), columns))
-        .map_err(|e| Error::machine("pieces of a result do not fit together").caused_by(e))
+/// Appends a piece to its open part.
+fn append(
+    files: &Files,
+    open: &mut BTreeMap<PartitionPath, OpenPart>,
+    partition: &PartitionPath,
+    piece: Encoded,
+) -> Result<()> {
+    let part = open.get_mut(partition).expect("a queued piece has an open part");
+    // `get_or_insert_with` cannot pass on the error of a file that is not created.
+    let writer = match part.writer.take() {
+        Some(writer) => part.writer.insert(writer),
+        None => part.writer.insert(files.create(partition)?),
+    };
+    writer.append(piece)
 }

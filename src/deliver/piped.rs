@@ -5,9 +5,9 @@
 //!   `partition_by`.
 //! * Pieces are cut after every [`ROWS_PER_GROUP`] rows, so that neither threads nor blocks show in the bytes.
 
+use super::encoding::{EncodingQueue, PieceCutter};
 use super::events::{ArchiveFiles, EventContext, SettledRows};
 use super::outcome::{Outcome, OutputOutcome};
-use super::partitioned::join;
 use super::passed::FinishedPass;
 use super::shape::shape;
 use crate::batch::record_batch;
@@ -15,13 +15,13 @@ use crate::clock::Stopwatch;
 use crate::engine::{Pass, SpentWork, TimedStage};
 use crate::error::Result;
 use crate::group::Merged;
+use crate::ordered::in_order;
 use crate::plan::{OutputKind, OutputPlan};
 use crate::rows::{OrderedRows, RowStore, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
-use crate::sink::{Encoder, StreamFormat, StreamWriter, stream_encoder};
+use crate::sink::{StreamFormat, StreamWriter, stream_encoder};
 use crate::time::FirstAndLast;
 use arrow_array::RecordBatch;
-use rayon::prelude::*;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -46,13 +46,12 @@ fn stream(pass: &Pass, format: StreamFormat, counted: &mut Counted) -> Result<Ou
     let mut watch = Stopwatch::of_process();
     let schema = output.file_schema();
     let mut rows = StreamedRows {
-        encoder: stream_encoder(format, &schema, &pass.plan.zone),
+        queue: EncodingQueue::new(
+            stream_encoder(format, &schema, &pass.plan.zone).into(),
+            usize::try_from(pass.options.memory / 8).unwrap_or(usize::MAX),
+        ),
         writer: StreamWriter::new(counted, format, schema),
-        pending: vec![],
-        pending_rows: 0,
-        queue: vec![],
-        queued_bytes: 0,
-        room: usize::try_from(pass.options.memory / 8).unwrap_or(usize::MAX),
+        rows: PieceCutter::default(),
     };
     let mut times = None;
     let results = passed.results(pass.plan, &files);
@@ -106,70 +105,37 @@ fn events(
         times = Some(times.map_or(here, |times| times.and(here)));
         // A few pieces at a time are made on all threads, and pushed in order.
         let cuts: Vec<usize> = (0..all).step_by(ROWS_PER_GROUP).collect();
-        for wave in cuts.chunks(2 * rayon::current_num_threads()) {
-            let piece = |&from: &usize| {
-                let to = all.min(from + ROWS_PER_GROUP);
-                record_batch(&arrow, settled.columns(&ordered, from, to))
-            };
-            let pieces: Vec<_> = wave.par_iter().map(piece).collect();
-            pieces.into_iter().try_for_each(|piece| rows.push(piece?))?;
-        }
+        let piece = |&from: &usize| {
+            let to = all.min(from + ROWS_PER_GROUP);
+            record_batch(&arrow, settled.columns(&ordered, from, to))
+        };
+        in_order(&cuts, piece, |piece| rows.push(piece))?;
     }
     Ok(times)
 }
 
 /// Rows on their way to the stream.
 struct StreamedRows<'a> {
-    encoder: Box<dyn Encoder>,
+    queue: EncodingQueue<()>,
     writer: StreamWriter<'a>,
-    pending: Vec<RecordBatch>,
-    pending_rows: usize,
-    /// Full pieces, waiting to be encoded together.
-    queue: Vec<RecordBatch>,
-    queued_bytes: usize,
-    /// How many bytes of them may wait.
-    room: usize,
+    rows: PieceCutter,
 }
 
 impl StreamedRows<'_> {
-    fn push(&mut self, mut rest: RecordBatch) -> Result<()> {
-        while self.pending_rows + rest.num_rows() >= ROWS_PER_GROUP {
-            let take = ROWS_PER_GROUP - self.pending_rows;
-            self.pending.push(rest.slice(0, take));
-            rest = rest.slice(take, rest.num_rows() - take);
-            self.pending_rows = 0;
-            self.queue_pending()?;
-        }
-        if rest.num_rows() > 0 {
-            self.pending_rows += rest.num_rows();
-            self.pending.push(rest);
-        }
-        let full = self.queue.len() >= 2 * rayon::current_num_threads() || self.queued_bytes >= self.room;
-        if full { self.flush() } else { Ok(()) }
+    fn push(&mut self, rows: RecordBatch) -> Result<()> {
+        let full = self.rows.push(rows)?;
+        full.into_iter().try_for_each(|piece| self.queue_piece(piece))
     }
 
-    fn queue_pending(&mut self) -> Result<()> {
-        let piece = join(&std::mem::take(&mut self.pending))?;
-        self.queued_bytes += piece.get_array_memory_size();
-        self.queue.push(piece);
-        Ok(())
-    }
-
-    /// Encodes the queue in parallel and appends it in order.
-    fn flush(&mut self) -> Result<()> {
-        self.queued_bytes = 0;
-        let queue = std::mem::take(&mut self.queue);
-        let encoder = &self.encoder;
-        let pieces: Vec<_> = queue.into_par_iter().map(|piece| encoder.encode(&piece)).collect();
-        pieces.into_iter().try_for_each(|piece| self.writer.append(piece?))
+    fn queue_piece(&mut self, piece: RecordBatch) -> Result<()> {
+        self.queue.push((), piece, |(), piece| self.writer.append(piece))
     }
 
     /// Ends the stream; gives the number of rows.
     fn finish(mut self) -> Result<u64> {
-        if self.pending_rows > 0 {
-            self.queue_pending()?;
-        }
-        self.flush()?;
+        let rest = self.rows.rest()?;
+        rest.map(|piece| self.queue_piece(piece)).transpose()?;
+        self.queue.drain(|(), piece| self.writer.append(piece))?;
         self.writer.finish()
     }
 }

@@ -7,7 +7,7 @@ use super::runs;
 use super::spill::{SpillSpace, SpilledRun};
 use super::table::GroupTable;
 use crate::error::Result;
-use rayon::prelude::*;
+use crate::ordered::in_order;
 use std::sync::Arc;
 
 /// All groups of an output, ready to be read in order.
@@ -52,7 +52,7 @@ impl Merged {
         match self.source {
             MergeSource::Memory(memory) => {
                 let units = memory.units(plan);
-                waves(&units, |unit| map(memory.block(plan, unit)?), sink)
+                in_order(&units, |unit| map(memory.block(plan, unit)?), sink)
             }
             MergeSource::Runs(runs, space) => runs::drive(plan, runs, space, |block| sink(map(block)?)),
         }
@@ -74,27 +74,13 @@ impl Merged {
         match self.source {
             MergeSource::Memory(memory) => {
                 let units = memory.units(plan);
-                waves(&units, |unit| map(memory.audit(plan, unit, delays, whole)?), sink)
+                in_order(&units, |unit| map(memory.audit(plan, unit, delays, whole)?), sink)
             }
             MergeSource::Runs(runs, _) => {
                 runs::drive_audit(plan, runs, delays, whole, |block| sink(map(block)?))
             }
         }
     }
-}
-
-/// A few units at a time are mapped on all threads, and sunk in order.
-fn waves<U: Sync, T: Send>(
-    units: &[U],
-    map: impl Fn(&U) -> Result<T> + Sync,
-    mut sink: impl FnMut(T) -> Result<()>,
-) -> Result<()> {
-    // Finished blocks wait for their turn in `sink`: a few at a time, so that not all of them lie in memory.
-    for units in units.chunks(2 * rayon::current_num_threads()) {
-        let blocks: Vec<Result<T>> = units.par_iter().map(&map).collect();
-        blocks.into_iter().try_for_each(|block| sink(block?))?;
-    }
-    Ok(())
 }
 
 impl GroupBlock {
