@@ -253,7 +253,7 @@ mod tests {
             let (mut panes, mut next) = (Panes::new(&plan()), 0);
             let mut known: BTreeMap<(i64, u32), u32> = BTreeMap::new();
             let mut codes: BTreeMap<u32, u32> = BTreeMap::new();
-            let mut kinds = BTreeSet::new();
+            let mut ranges = 0;
             for (number, rows) in rows.chunks(batch).enumerate() {
                 // Time goes on; one event of forty comes late. New keys are found all the time.
                 let time = |late: u32| match late { 0 => 0, _ => (number as i64 + i64::from(late % 2)) * MINUTE };
@@ -277,7 +277,7 @@ mod tests {
             // The ranks of keys are their codes, from the other end.
             let ranks: Vec<u32> = (0..codes.len() as u32).rev().collect();
             for (id, groups) in panes.groups() {
-                kinds.insert(std::mem::discriminant(groups.pane));
+                ranges += usize::from(matches!(groups.pane, Pane::Range(..)));
                 let mut of_pane = vec![];
                 groups.each(|key, slot| of_pane.push((key, slot)));
                 prop_assert_eq!(groups.len(), of_pane.len());
@@ -296,8 +296,7 @@ mod tests {
             prop_assert_eq!(found, known);
             // Long logs of states that are not large do have ranges.
             if slot_bytes <= 8 && rows.len() > 2500 && batch > 200 && keys > 50 {
-                let range = Pane::Range(SlotRange::default(), HashTable::new());
-                prop_assert!(kinds.contains(&std::mem::discriminant(&range)));
+                prop_assert!(ranges > 0);
             }
         }
     }
