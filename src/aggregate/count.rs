@@ -2,23 +2,23 @@
 
 use super::accumulator::{Accumulator, Rows, same};
 use super::codec::StateReader;
-use super::small::Counts;
+use super::small::SlotCounts;
 use crate::error::Result;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, Int64Array};
 use std::any::Any;
 use std::sync::Arc;
 
-/// Counts rows, or values that are not NULL where there is an argument.
+/// SlotCounts rows, or values that are not NULL where there is an argument.
 #[derive(Default)]
 pub struct Count {
-    counts: Counts,
+    counts: SlotCounts,
     /// Only those that are true.
     of_true: bool,
 }
 
 impl Count {
-    /// Counts bools that are true.
+    /// SlotCounts bools that are true.
     pub fn of_true() -> Count {
         Count { of_true: true, ..Count::default() }
     }

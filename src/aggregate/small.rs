@@ -1,4 +1,4 @@
-//! Counts and exact sums of many slots, of which most are small: they are to stay in the cache.
+//! SlotCounts and exact sums of many slots, of which most are small: they are to stay in the cache.
 //!
 //! # Contract
 //! What a slot holds is exact whatever its size: what does not fit the few bytes that each slot has lies beside them, by slot.
@@ -16,13 +16,13 @@ fn bytes_of<T>(held: &BySlot<T>) -> usize {
 
 /// A count for each slot.
 #[derive(Default)]
-pub struct Counts {
+pub struct SlotCounts {
     low: Vec<u8>,
     /// What is above the lowest byte, of counts that are larger.
     high: BySlot<u64>,
 }
 
-impl Counts {
+impl SlotCounts {
     pub fn resize(&mut self, slots: usize) {
         self.low.resize(slots, 0);
     }
@@ -68,7 +68,7 @@ impl Counts {
 
 /// A sum of 128 bits for each slot, or none where nothing was added.
 #[derive(Default)]
-pub struct Sums {
+pub struct SlotSums {
     /// The sum, [`NONE`] or [`WIDE`].
     small: Vec<i64>,
     wide: BySlot<i128>,
@@ -80,7 +80,7 @@ const NONE: i64 = i64::MIN;
 /// Stands for "in the map".
 const WIDE: i64 = i64::MIN + 1;
 
-impl Sums {
+impl SlotSums {
     pub fn resize(&mut self, slots: usize) {
         self.small.resize(slots, NONE);
     }
@@ -146,7 +146,7 @@ mod tests {
         fn counts_are_those_of_wide_integers(
             steps in prop::collection::vec((0..3u32, prop::sample::select(vec![0, 1, 1, 100, 255, 256, 257, 1 << 40])), 0..300)
         ) {
-            let (mut counts, mut slow) = (Counts::default(), [0u64; 3]);
+            let (mut counts, mut slow) = (SlotCounts::default(), [0u64; 3]);
             counts.resize(3);
             for (slot, count) in steps {
                 if count == 1 { counts.count(slot) } else { counts.add(slot, count) }
@@ -162,7 +162,7 @@ mod tests {
                 i128::MAX, -i128::MAX, i128::MIN, 1 << 100, -(1 << 100),
             ])), 0..40)
         ) {
-            let (mut sums, mut slow) = (Sums::default(), [None::<i128>; 3]);
+            let (mut sums, mut slow) = (SlotSums::default(), [None::<i128>; 3]);
             sums.resize(3);
             for (slot, value) in steps {
                 let sum = slow[slot as usize].unwrap_or(0).checked_add(value).filter(|sum| *sum != i128::MIN);

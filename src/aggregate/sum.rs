@@ -3,7 +3,7 @@
 use super::accumulator::{Accumulator, Rows, same};
 use super::codec::StateReader;
 use super::exact::{FloatSum, pow10, ratio};
-use super::small::{Counts, Sums};
+use super::small::{SlotCounts, SlotSums};
 use crate::batch::{ColumnView, DataType, Native, NativeView, collect_array};
 use crate::error::{Error, Result};
 use arrow_array::{Array, ArrayRef, Float64Array, Int64Array};
@@ -14,19 +14,19 @@ use std::sync::Arc;
 /// The accumulator of `sum` over `ty`.
 pub fn new(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
-        DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: Counts::default() }),
-        ty => Box::new(ExactSum { ty, sums: Sums::default() }),
+        DataType::Float64 => Box::new(FloatSums { avg: false, sums: vec![], counts: SlotCounts::default() }),
+        ty => Box::new(ExactSum { ty, sums: SlotSums::default() }),
     }
 }
 
 /// The accumulator of `avg` over `ty`.
 pub fn new_avg(ty: DataType) -> Box<dyn Accumulator> {
     match ty {
-        DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: Counts::default() }),
+        DataType::Float64 => Box::new(FloatSums { avg: true, sums: vec![], counts: SlotCounts::default() }),
         ty => Box::new(Avg {
             scale: ty.scale().unwrap_or(0),
-            sums: ExactSum { ty, sums: Sums::default() },
-            counts: Counts::default(),
+            sums: ExactSum { ty, sums: SlotSums::default() },
+            counts: SlotCounts::default(),
         }),
     }
 }
@@ -56,10 +56,10 @@ pub fn each_float(array: &ArrayRef, f: impl FnMut(usize, f64) -> Result<()>) -> 
     }
 }
 
-/// Sums of integers and decimals.
+/// SlotSums of integers and decimals.
 struct ExactSum {
     ty: DataType,
-    sums: Sums,
+    sums: SlotSums,
 }
 
 /// Stands for "no value" where states are encoded.
@@ -130,7 +130,7 @@ impl Accumulator for ExactSum {
 struct Avg {
     scale: u8,
     sums: ExactSum,
-    counts: Counts,
+    counts: SlotCounts,
 }
 
 impl Accumulator for Avg {
@@ -185,11 +185,11 @@ impl Accumulator for Avg {
     }
 }
 
-/// Sums and averages of floats.
+/// SlotSums and averages of floats.
 struct FloatSums {
     avg: bool,
     sums: Vec<FloatSum>,
-    counts: Counts,
+    counts: SlotCounts,
 }
 
 impl Accumulator for FloatSums {

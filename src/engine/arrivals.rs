@@ -8,10 +8,10 @@
 
 use super::record_times::{LogOrder, ROWS, pass_in_order, read_source};
 use super::streams::{LogClock, StepClocks};
-use super::turnstile::Turnstile;
 use super::watermark::WatermarkGenerator;
 use crate::batch::{Batch, Moment, Position, StreamPlace};
 use crate::error::Result;
+use crate::ordered::Turnstile;
 use crate::plan::Plan;
 use crate::window::Window;
 use std::path::Path;

@@ -40,7 +40,6 @@ mod streams;
 pub(crate) mod tables;
 mod tally;
 mod times;
-mod turnstile;
 pub(crate) mod watermark;
 mod worker;
 

@@ -110,18 +110,25 @@ impl WordTable {
     }
 }
 
-/// The first and the last 16 bytes of a text of 16 to 32 bytes, which is all of it; `None` of other lengths.
+/// A text of 16 to 64 bytes as four words, which overlap where it is shorter than they are; `None` of other lengths.
 #[inline(always)]
-fn ends(bytes: &[u8]) -> Option<(u128, u128)> {
-    let first = bytes.first_chunk().filter(|_| bytes.len() <= 32)?;
-    Some((u128::from_le_bytes(*first), u128::from_le_bytes(*bytes.last_chunk()?)))
+fn words_of(bytes: &[u8]) -> Option<[u128; 4]> {
+    let n = bytes.len();
+    if !(16..=64).contains(&n) {
+        return None;
+    }
+    // Up to 32 bytes the two in the middle are those at the ends again.
+    let middle = if n <= 32 { 0 } else { 16 };
+    let word = |at: usize| bytes[at..].first_chunk().map(|word| u128::from_le_bytes(*word));
+    Some([word(0)?, word(middle)?, word(n - 16 - middle)?, word(n - 16)?])
 }
 
 #[inline]
 fn hash_bytes(bytes: &[u8]) -> u64 {
-    match ends(bytes) {
-        // The length is in it by where the ends overlap, or else two texts of two lengths may have one hash, as others may.
-        Some((first, last)) => hash_word(first).rotate_left(29) ^ hash_word(last),
+    match words_of(bytes) {
+        Some(words) => {
+            words.iter().fold(bytes.len() as u64, |hash, &word| hash.rotate_left(23) ^ hash_word(word))
+        }
         None => xxhash_rust::xxh3::xxh3_64(bytes),
     }
 }
@@ -129,7 +136,11 @@ fn hash_bytes(bytes: &[u8]) -> u64 {
 /// Whether two texts are the same: without a call for those that are not long.
 #[inline]
 fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && if let (Some(a), Some(b)) = (ends(a), ends(b)) { a == b } else { a == b }
+    a.len() == b.len()
+        && match (words_of(a), words_of(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => a == b,
+        }
 }
 
 impl ColumnCodes {

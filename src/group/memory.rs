@@ -3,7 +3,7 @@
 use super::block::{AuditBlock, GroupBlock};
 use super::compose::{self, ComposedRows, DelayedGroups, Finished, Group, Update};
 use super::lateness::Thresholds;
-use super::pane::{NONE as NO_SLOT, PaneGroups};
+use super::pane::{NONE as NO_SLOT, PaneSlots};
 use super::plan::GroupPlan;
 use super::rank::{RankedKeys, Ranks};
 use super::session::SessionMember;
@@ -267,7 +267,7 @@ impl Memory {
         self.pane(at).each(|key, slot| f(rank_of[key as usize], slot));
     }
 
-    fn pane(&self, at: &PaneRef) -> PaneGroups<'_> {
+    fn pane(&self, at: &PaneRef) -> PaneSlots<'_> {
         pane_of(&self.tables, at)
     }
 
@@ -364,7 +364,7 @@ impl Memory {
     }
 }
 
-fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> PaneGroups<'a> {
+fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> PaneSlots<'a> {
     match &tables[at.table as usize].fold {
         SlotLookup::Panes(panes) => panes.groups_of(at.pane),
         _ => unreachable!("windows are made of panes"),

@@ -18,7 +18,7 @@ pub enum Pane {
     /// The slot of each key code, [`NONE`] where there is none; and how many slots there are.
     Dense(Vec<u32>, usize),
     /// A slot for each key code, whether it comes or not: where is no matter of memory but of arithmetic. Those that rows
-    /// came to are [`Touched`]. Keys that were found after it was made are in the table, as in a sparse one.
+    /// came to are [`TouchedSlots`]. Keys that were found after it was made are in the table, as in a sparse one.
     Range(SlotRange, HashTable<(u32, u32)>),
     /// Key code and slot of single events, with their place in arrival order.
     Log(Vec<(u32, u32, Arrived)>),
@@ -34,9 +34,9 @@ pub struct SlotRange {
 
 /// Which slots of ranges rows came to: a bit for each slot. Of other slots it says nothing.
 #[derive(Default)]
-pub struct Touched(Vec<u64>);
+pub struct TouchedSlots(Vec<u64>);
 
-impl Touched {
+impl TouchedSlots {
     /// Makes room for the slots before `end`.
     pub fn reserve(&mut self, end: u32) {
         self.0.resize(end as usize / 64 + 1, 0);
@@ -85,9 +85,9 @@ impl Touched {
 
 /// The groups of a pane.
 #[derive(Clone, Copy)]
-pub struct PaneGroups<'a> {
+pub struct PaneSlots<'a> {
     pub pane: &'a Pane,
-    pub touched: &'a Touched,
+    pub touched: &'a TouchedSlots,
 }
 
 #[inline]
@@ -180,7 +180,7 @@ impl Pane {
     }
 }
 
-impl<'a> PaneGroups<'a> {
+impl<'a> PaneSlots<'a> {
     /// How many groups it has.
     pub fn len(self) -> usize {
         match self.pane {
@@ -212,7 +212,7 @@ impl<'a> PaneGroups<'a> {
         if let Pane::Log(events) = self.pane { events } else { &[] }
     }
 
-    /// Whether [`PaneGroups::slot_of`] knows the slots.
+    /// Whether [`PaneSlots::slot_of`] knows the slots.
     pub fn is_array(self) -> bool {
         matches!(self.pane, Pane::Dense(..) | Pane::Range(..))
     }

@@ -1,7 +1,7 @@
 //! The panes of one worker: the groups of each slice of time, those of late classes apart.
 
 use super::lateness::{Behind, Judge};
-use super::pane::{Arrived, NONE as NO_SLOT, Pane, PaneGroups, SlotRange, Touched};
+use super::pane::{Arrived, NONE as NO_SLOT, Pane, PaneSlots, SlotRange, TouchedSlots};
 use super::plan::GroupPlan;
 use crate::batch::{Moment, Position, StreamPlace};
 use crate::time::TimeRange;
@@ -60,7 +60,7 @@ pub struct Panes {
     list: Vec<(PaneId, Pane)>,
     /// Of each pane the range of its slots, which has no room where it is no [`Pane::Range`].
     ranges: Vec<SlotRange>,
-    touched: Touched,
+    touched: TouchedSlots,
     /// The two newest panes of class 0, the older one first.
     newest: [Option<u32>; 2],
     row_panes: Vec<u32>,
@@ -83,7 +83,7 @@ impl Panes {
             behind: HashMap::default(),
             list: vec![],
             ranges: vec![],
-            touched: Touched::default(),
+            touched: TouchedSlots::default(),
             newest: [None; 2],
             row_panes: vec![],
             measured: (0, 0),
@@ -98,13 +98,13 @@ impl Panes {
     }
 
     /// The panes, with what they have in common.
-    pub(super) fn groups(&self) -> impl Iterator<Item = (PaneId, PaneGroups<'_>)> {
+    pub(super) fn groups(&self) -> impl Iterator<Item = (PaneId, PaneSlots<'_>)> {
         (0..self.list.len() as u32).map(|pane| (self.list[pane as usize].0, self.groups_of(pane)))
     }
 
     /// The groups of a pane.
-    pub(super) fn groups_of(&self, pane: u32) -> PaneGroups<'_> {
-        PaneGroups { pane: &self.list[pane as usize].1, touched: &self.touched }
+    pub(super) fn groups_of(&self, pane: u32) -> PaneSlots<'_> {
+        PaneSlots { pane: &self.list[pane as usize].1, touched: &self.touched }
     }
 
     /// The slot of each row, in three passes. The first finds the panes; its branches are hard to

@@ -6,6 +6,7 @@
 //!   closes them, so that many small files do not wait for one another.
 
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
+use super::blocks::TextBlocks;
 use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::meter::Meter;
@@ -33,6 +34,14 @@ pub(super) enum FeedItem {
     Csv { sequence: u64, chunk: TextChunk, quoted: bool, layout: Arc<CsvLayout> },
     /// Decode a chunk of JSON Lines.
     Json { sequence: u64, chunk: TextChunk },
+    /// Read a block of text into `buffer`, and decode what comes of it: CSV where it has a layout.
+    Block {
+        sequence: u64,
+        blocks: Arc<TextBlocks>,
+        number: u64,
+        buffer: Vec<u8>,
+        layout: Option<Arc<CsvLayout>>,
+    },
     /// Decode some blocks of an Avro file.
     Avro { sequence: u64, chunk: AvroChunk, file: Arc<AvroFile> },
     /// Decode a row group, which has rows.
@@ -49,16 +58,31 @@ impl FeedItem {
         match self {
             FeedItem::Csv { chunk, .. } | FeedItem::Json { chunk, .. } => chunk.bytes.len() as u64,
             FeedItem::Avro { chunk, .. } => chunk.size(),
-            FeedItem::Unit { .. } | FeedItem::Hash { .. } | FeedItem::Files { .. } => 0,
+            FeedItem::Block { .. }
+            | FeedItem::Unit { .. }
+            | FeedItem::Hash { .. }
+            | FeedItem::Files { .. } => 0,
         }
     }
 }
 
 /// The file that is being read.
 enum OpenFile {
-    Text { text: Box<TextFile>, layout: Option<Arc<CsvLayout>> },
+    Text {
+        text: Box<TextFile>,
+        layout: Option<Arc<CsvLayout>>,
+    },
+    /// The same, of which threads read blocks of their own.
+    Blocks {
+        blocks: Arc<TextBlocks>,
+        next: u64,
+        layout: Option<Arc<CsvLayout>>,
+    },
     Avro(Box<AvroReader>),
-    Parquet { file: Arc<ParquetFile>, next: usize },
+    Parquet {
+        file: Arc<ParquetFile>,
+        next: usize,
+    },
 }
 
 /// The files of a plan, from the first to the last.
@@ -124,7 +148,7 @@ impl Feed {
                         self.open(file).map_err(|e| Box::new((Position::new(file.ordinal, 0), e)))?;
                     let to_hash = match &opened {
                         OpenFile::Parquet { file, .. } => Some(file.clone()),
-                        OpenFile::Text { .. } | OpenFile::Avro(_) => None,
+                        OpenFile::Text { .. } | OpenFile::Blocks { .. } | OpenFile::Avro(_) => None,
                     };
                     self.open = Some(opened);
                     // A Parquet file is read at places of its own, so hashing is a pass apart that another
@@ -141,6 +165,17 @@ impl Feed {
                         return Ok(Some(FeedItem::Unit { sequence, file: file.clone(), ordinal, unit }));
                     }
                     // `FeedItem::Hash` makes the report of a Parquet file, so it does not go through `close`.
+                    self.open = None;
+                }
+                Some(OpenFile::Blocks { blocks, next, layout }) => {
+                    if *next < blocks.count() {
+                        let (sequence, number) = (self.sequence, *next);
+                        self.sequence += 1;
+                        *next += 1;
+                        let (blocks, layout) = (blocks.clone(), layout.clone());
+                        return Ok(Some(FeedItem::Block { sequence, blocks, number, buffer, layout }));
+                    }
+                    // Who settles the last block makes the report.
                     self.open = None;
                 }
                 Some(OpenFile::Avro(reader)) => {
@@ -210,7 +245,7 @@ impl Feed {
         }
         let mut text = Box::new(TextFile::open(file, self.plan.delimiter, meter)?);
         if file.format == InputFormat::JsonLines {
-            return Ok(OpenFile::Text { text, layout: None });
+            return Ok(self.text(text, None));
         }
         let names = match &self.plan.names {
             Some(names) => names.clone(),
@@ -230,14 +265,22 @@ impl Feed {
             None => Arc::new(CsvLayout::of(names, &file.path, &self.plan)?),
         };
         self.layout = Some(layout.clone());
-        Ok(OpenFile::Text { text, layout: Some(layout) })
+        Ok(self.text(text, Some(layout)))
+    }
+
+    /// A text file of which the header is read.
+    fn text(&self, text: Box<TextFile>, layout: Option<Arc<CsvLayout>>) -> OpenFile {
+        match text.into_blocks(self.plan.chunk_bytes) {
+            Ok(blocks) => OpenFile::Blocks { blocks: Arc::new(blocks), next: 0, layout },
+            Err(text) => OpenFile::Text { text, layout },
+        }
     }
 
     fn close(&mut self, ordinal: u32) -> Result<()> {
         let read = match self.open.take() {
             Some(OpenFile::Text { text, .. }) => Some(text.finish()?),
             Some(OpenFile::Avro(reader)) => Some(reader.finish()?),
-            Some(OpenFile::Parquet { .. }) | None => None,
+            Some(OpenFile::Blocks { .. } | OpenFile::Parquet { .. }) | None => None,
         };
         if let Some((bytes, hash)) = read {
             let file = &self.plan.files[ordinal as usize];

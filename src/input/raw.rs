@@ -134,6 +134,22 @@ impl RawText {
         read.map_err(|cause| self.failure(cause))
     }
 
+    /// The bytes that are left of a file that lies on this machine as its text does; of others none.
+    pub(super) fn left_at_hand(&self) -> u64 {
+        match &self.decoder {
+            Decompressor::Plain(disk) if disk.file.is_at_hand() => disk.file.left(),
+            _ => 0,
+        }
+    }
+
+    /// The file, if it lies there as its text does.
+    pub(super) fn into_disk(self) -> std::result::Result<Disk, RawText> {
+        match self.decoder {
+            Decompressor::Plain(disk) => Ok(disk),
+            decoder => Err(RawText { decoder, ..self }),
+        }
+    }
+
     fn failure(&self, cause: std::io::Error) -> Error {
         let (failed, kind) = match &self.decoder {
             Decompressor::Plain(disk) => (disk.meter.failed, ""),

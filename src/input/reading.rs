@@ -62,8 +62,18 @@ impl FileReader {
     }
 
     /// The bytes up to the end of what is read, at most `most`.
-    fn left(&self, most: usize) -> usize {
+    fn next(&self, most: usize) -> usize {
         usize::try_from(self.end.saturating_sub(self.at)).map_or(most, |left| left.min(most))
+    }
+
+    /// The bytes that are left to be read, as far as is known.
+    pub(super) fn left(&self) -> u64 {
+        self.end.min(self.bytes).saturating_sub(self.at)
+    }
+
+    /// Whether it is a file of this machine, and reading a place of it costs no request.
+    pub(super) fn is_at_hand(&self) -> bool {
+        !matches!(self.source, ByteSource::Store(_))
     }
 
     /// Reads some bytes from byte `at` of the file on.
@@ -97,7 +107,7 @@ impl FileReader {
 
     /// Appends what one read of at most `most` bytes gives; what is appended is where `out` had its end.
     pub(super) fn append(&mut self, out: &mut Vec<u8>, most: usize) -> std::io::Result<()> {
-        let most = self.left(most);
+        let most = self.next(most);
         let old = out.len();
         if let ByteSource::Memory(bytes) = &self.source {
             let from = usize::try_from(self.at).map_or(bytes.len(), |at| at.min(bytes.len()));
@@ -133,7 +143,7 @@ impl FileReader {
 
 impl Read for FileReader {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let most = self.left(out.len());
+        let most = self.next(out.len());
         if let ByteSource::Store(object) = &self.source {
             // A first read may be a look at the head. The further it went, the more will be read.
             let ahead = self.run.saturating_mul(4).min(store::window());

@@ -10,7 +10,8 @@
 
 use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
-use super::csv::CsvDecoder;
+use super::blocks::BlockChunks;
+use super::csv::{CsvDecoder, CsvLayout};
 use super::decoded::DecodedChunk;
 use super::derived_columns::DerivedColumns;
 use super::fault::bad_record_error;
@@ -21,12 +22,14 @@ use super::parquet::{ParquetFile, ParquetUnit};
 use super::partition_columns::PartitionColumns;
 use super::rejects::{RejectStore, Rejects};
 use super::report::InputReport;
+use super::text::TextChunk;
 use super::wire_format::LogPlace;
 use super::{BadRecord, InputFormat, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Kind, Result};
 use arrow_array::new_empty_array;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -138,6 +141,7 @@ impl Scan {
             json: if has(InputFormat::JsonLines) { Some(JsonDecoder::new(&self.plan)?) } else { None },
             derived: DerivedColumns::of(&self.plan),
             unit: None,
+            block: None,
             files: None,
             spent: Spent::default(),
         })
@@ -293,6 +297,8 @@ pub struct ScanWorker<'a> {
     json: Option<JsonDecoder>,
     derived: DerivedColumns,
     unit: Option<OpenUnit>,
+    /// The chunks of a block of text.
+    block: Option<OpenBlock>,
     /// Small files that are one piece of work.
     files: Option<OpenFiles>,
     spent: Spent,
@@ -315,6 +321,15 @@ struct OpenFiles {
     feed: Box<Feed>,
     /// A batch that waits until it is known whether another follows.
     held: Option<DecodedBatch>,
+}
+
+/// A block of text on its way.
+struct OpenBlock {
+    sequence: u64,
+    file: u32,
+    layout: Option<Arc<CsvLayout>>,
+    chunks: VecDeque<(TextChunk, bool)>,
+    failure: Option<Box<(Position, Error)>>,
 }
 
 /// A piece of work that gives several batches.
@@ -348,7 +363,7 @@ impl ScanWorker<'_> {
     pub fn next(&mut self) -> Result<Option<DecodedBatch>> {
         loop {
             let mut watch = Stopwatch::of_thread();
-            let decoded = if self.files.is_some() { self.next_of_files() } else { self.next_of_unit() };
+            let decoded = if self.files.is_some() { self.next_of_files() } else { self.next_of_open() };
             self.spent.decoding += watch.lap().cpu;
             if let Some(decoded) = decoded? {
                 return Ok(Some(decoded));
@@ -365,11 +380,11 @@ impl ScanWorker<'_> {
                 None => return Ok(None),
                 Some(work) => {
                     // Hashing a file of Parquet is work of the disk, so its time counts as reading.
-                    let hashing = matches!(work, FeedItem::Hash { .. });
+                    let reading = matches!(work, FeedItem::Hash { .. } | FeedItem::Block { .. });
                     self.spent.bytes += work.bytes();
                     let decoded = self.start(work);
                     let cpu = watch.lap().cpu;
-                    *if hashing { &mut self.spent.reading } else { &mut self.spent.decoding } += cpu;
+                    *if reading { &mut self.spent.reading } else { &mut self.spent.decoding } += cpu;
                     if let Some(decoded) = decoded? {
                         return Ok(Some(decoded));
                     }
@@ -381,23 +396,19 @@ impl ScanWorker<'_> {
     fn start(&mut self, work: FeedItem) -> Result<Option<DecodedBatch>> {
         match work {
             FeedItem::Csv { sequence, chunk, quoted, layout } => {
-                let file = chunk.file;
-                let (decoded, buffer) = self.csv.decode(chunk, quoted, &layout, self.scan.bad_records());
-                if let Some(buffer) = buffer {
-                    self.recycle(buffer);
-                }
-                self.account(file, sequence, true, decoded).map(Some)
+                self.decode(sequence, true, (chunk, quoted), Some(&layout))
             }
-            FeedItem::Json { sequence, chunk } => {
-                let file = chunk.file;
-                match &mut self.json {
-                    Some(json) => {
-                        let decoded = json.decode(chunk, self.scan.bad_records());
-                        self.account(file, sequence, true, decoded).map(Some)
-                    }
-                    // `worker` makes the decoder wherever a file has this format, so this does not happen.
-                    None => Ok(None),
-                }
+            FeedItem::Json { sequence, chunk } => self.decode(sequence, true, (chunk, false), None),
+            FeedItem::Block { sequence, blocks, number, buffer, layout } => {
+                // Nothing comes of it where an earlier one has failed.
+                let Some(BlockChunks { chunks, failure, report }) = blocks.chunks(number, buffer) else {
+                    return Ok(None);
+                };
+                lock(&self.scan.hashed).extend(report);
+                self.spent.bytes += chunks.iter().map(|(chunk, _)| chunk.bytes.len() as u64).sum::<u64>();
+                let (file, chunks) = (blocks.file(), chunks.into());
+                self.block = Some(OpenBlock { sequence, file, layout, chunks, failure });
+                Ok(None)
             }
             FeedItem::Avro { sequence, chunk, file } => {
                 let (ordinal, next_row) = (file.ordinal(), chunk.first_record);
@@ -425,12 +436,67 @@ impl ScanWorker<'_> {
         }
     }
 
+    /// The rows of a chunk: of CSV where it has a layout, else of JSON Lines.
+    fn decode(
+        &mut self,
+        sequence: u64,
+        last: bool,
+        (chunk, quoted): (TextChunk, bool),
+        layout: Option<&CsvLayout>,
+    ) -> Result<Option<DecodedBatch>> {
+        let (file, bad) = (chunk.file, self.scan.bad_records());
+        let (decoded, buffer) = match (layout, &mut self.json) {
+            (Some(layout), _) => self.csv.decode(chunk, quoted, layout, bad),
+            (None, Some(json)) => (json.decode(chunk, bad), None),
+            // `worker` makes the decoder wherever a file has this format, so this does not happen.
+            (None, None) => return Ok(None),
+        };
+        if let Some(buffer) = buffer {
+            self.recycle(buffer);
+        }
+        self.account(file, sequence, last, decoded).map(Some)
+    }
+
+    /// The next batch of what is open.
+    fn next_of_open(&mut self) -> Result<Option<DecodedBatch>> {
+        if self.block.is_some() { self.next_of_block() } else { self.next_of_unit() }
+    }
+
+    /// The next batch of a block of text, of which at least one comes.
+    fn next_of_block(&mut self) -> Result<Option<DecodedBatch>> {
+        let Some(mut block) = self.block.take() else { return Ok(None) };
+        let Some(chunk) = block.chunks.pop_front() else {
+            return match block.failure {
+                Some(failure) => Err(self.scan.fail(failure.0, failure.1)),
+                None => Ok(Some(self.no_rows(block.sequence))),
+            };
+        };
+        // Only the first fault is reported, so what lies behind it need not be decoded.
+        let position = Position::new(block.file, chunk.0.offset);
+        if position.as_u64() > self.scan.failed_at.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let (sequence, layout) = (block.sequence, block.layout.clone());
+        let last = block.chunks.is_empty() && block.failure.is_none();
+        if !last {
+            self.block = Some(block);
+        }
+        self.decode(sequence, last, chunk, layout.as_deref())
+    }
+
+    /// The last batch of a piece of work that has no rows.
+    fn no_rows(&self, sequence: u64) -> DecodedBatch {
+        let columns = self.scan.plan.columns.iter().map(|column| new_empty_array(&column.ty.arrow()));
+        let batch = Batch { columns: columns.collect(), ..Batch::default() };
+        DecodedBatch { sequence, last: true, batch, read: 0, rejected: 0, passed: vec![] }
+    }
+
     /// The next batch of small files; `None` where an earlier fault is known.
     fn next_of_files(&mut self) -> Result<Option<DecodedBatch>> {
         // Taken out, so that after an error the worker does not go on with them.
         let Some(mut files) = self.files.take() else { return Ok(None) };
         loop {
-            let decoded = match self.next_of_unit()? {
+            let decoded = match self.next_of_open()? {
                 Some(decoded) => Some(decoded),
                 None if files.feed.position().as_u64() > self.scan.failed_at.load(Ordering::Acquire) => {
                     return Ok(None);
@@ -459,11 +525,7 @@ impl ScanWorker<'_> {
     /// The last batch of small files, which are read: an empty one if none of them has a record.
     fn last_of_files(&self, mut files: OpenFiles) -> Result<DecodedBatch> {
         lock(&self.scan.feed).done.append(&mut files.feed.done);
-        let empty = || {
-            let columns = self.scan.plan.columns.iter().map(|column| new_empty_array(&column.ty.arrow()));
-            let batch = Batch { columns: columns.collect(), ..Batch::default() };
-            DecodedBatch { sequence: files.sequence, last: true, batch, read: 0, rejected: 0, passed: vec![] }
-        };
+        let empty = || self.no_rows(files.sequence);
         Ok(files.held.map_or_else(empty, |held| DecodedBatch { last: true, ..held }))
     }
 

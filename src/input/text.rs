@@ -8,15 +8,57 @@
 //! * What was read whole before a read fails is handed out before the error is.
 
 use super::LONGEST_RECORD;
-use super::csv::index::{Quotes, check_quotes};
+use super::blocks::TextBlocks;
 use super::csv::names::{FirstRecord, names_of};
-use super::csv::record::{LONGEST_QUOTED, Scanned, end_of_records, scan_record, unescape, unquoted};
+use super::csv::record::{Scanned, scan_record, unescape, unquoted};
+use super::cut::{Cutter, LARGE};
 use super::meter::Meter;
 use super::raw::RawText;
-use super::source_file::{InputFormat, SourceFile};
+use super::source_file::SourceFile;
 use crate::error::{Error, Result};
-use memchr::{memchr, memchr_iter, memrchr};
+use arrow_buffer::Buffer;
+use memchr::{memchr, memchr_iter};
+use std::ops::Deref;
 use std::path::Path;
+
+/// The bytes of a chunk: a buffer, of which the first ones may not count.
+#[derive(Debug)]
+pub struct ChunkBytes {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl ChunkBytes {
+    /// The bytes of `buffer` from `start` on.
+    pub(super) fn new(buffer: Vec<u8>, start: usize) -> ChunkBytes {
+        ChunkBytes { buffer, start }
+    }
+
+    /// The buffer, to be filled anew.
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        self.buffer
+    }
+
+    /// The bytes, as what arrays point into.
+    pub(super) fn into_buffer(self) -> Buffer {
+        let length = self.len();
+        Buffer::from_vec(self.buffer).slice_with_length(self.start, length)
+    }
+}
+
+impl From<Vec<u8>> for ChunkBytes {
+    fn from(buffer: Vec<u8>) -> ChunkBytes {
+        ChunkBytes { buffer, start: 0 }
+    }
+}
+
+impl Deref for ChunkBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+}
 
 /// A run of whole records of one text file.
 #[derive(Debug)]
@@ -28,19 +70,15 @@ pub struct TextChunk {
     /// How many lines the file has before it, where that tells something; else 0.
     pub first_line: u64,
     /// Whole records with their line ends; at the end of a file that lacks the last one, it is added.
-    pub bytes: Vec<u8>,
+    pub bytes: ChunkBytes,
     /// CSV: every quote is known to open, close or double where it may. True where there are no
     /// quotes. Nothing is known where false.
     pub clean: bool,
 }
 
-/// A buffer that is larger goes back to the system when it is not needed.
-const LARGE: usize = 4 << 20;
-
 /// The text of one file on its way into chunks.
 pub(super) struct TextFile {
-    file: SourceFile,
-    delimiter: u8,
+    cutter: Cutter,
     raw: RawText,
     /// Read, and from `taken` on not yet handed out; starts at a record.
     carry: Vec<u8>,
@@ -61,8 +99,7 @@ impl TextFile {
     /// A file that cannot be opened, or that is UTF-16.
     pub(super) fn open(file: &SourceFile, delimiter: u8, meter: Meter) -> Result<TextFile> {
         let mut text = TextFile {
-            file: file.clone(),
-            delimiter,
+            cutter: Cutter { file: file.clone(), delimiter },
             raw: RawText::open(file, meter)?,
             carry: Vec::new(),
             taken: 0,
@@ -143,7 +180,8 @@ impl TextFile {
         let mut target = size;
         loop {
             self.fill(&mut buffer, target);
-            let cut = self.cut(&buffer, size);
+            let quoted = self.cutter.quoted(&buffer);
+            let cut = self.cutter.cut(&buffer, size, quoted, self.at_end());
             if cut.end > 0 {
                 self.give_back(&buffer[cut.end..]);
                 buffer.truncate(cut.end);
@@ -151,19 +189,19 @@ impl TextFile {
                     buffer.shrink_to_fit();
                 }
                 let chunk = TextChunk {
-                    file: self.file.ordinal,
+                    file: self.cutter.file.ordinal,
                     offset: self.offset,
                     first_line: self.lines,
-                    bytes: buffer,
+                    bytes: buffer.into(),
                     clean: cut.clean,
                 };
                 self.offset += cut.end as u64;
                 // Only Kafka Connect's files number their records by lines, and counting costs a pass over
                 // the text.
-                if self.file.framing.connect().is_some() {
+                if self.cutter.file.framing.connect().is_some() {
                     self.lines += memchr_iter(b'\n', &chunk.bytes).count() as u64;
                 }
-                return Ok(Some((chunk, cut.quoted)));
+                return Ok(Some((chunk, quoted)));
             }
             if self.taken == self.carry.len() {
                 if let Some(error) = &self.broken {
@@ -174,7 +212,7 @@ impl TextFile {
                 }
             }
             if buffer.len() >= LONGEST_RECORD {
-                return Err(self.endless());
+                return Err(self.cutter.endless(self.offset));
             }
             // Doubled, so that a long record is scanned a few times and not once for each chunk size that it
             // has.
@@ -182,40 +220,20 @@ impl TextFile {
         }
     }
 
-    fn endless(&self) -> Error {
-        let (path, offset) = (self.file.path.display(), self.offset);
-        let megabytes = LONGEST_RECORD >> 20;
-        Error::data(format!("{path}: the record at byte {offset} is longer than {megabytes} MiB"))
-            .hint("is this a text file with one record a line?")
-    }
-
-    /// Where whole records end in `text`, of which about `size` bytes are wanted: at its end if that is the end of
-    /// the file.
-    fn cut(&self, text: &[u8], size: usize) -> CutPoint {
-        let whole = self.at_end();
-        // What had to be longer to tell where a record ends is cut where enough of it is told: a quote that is not
-        // closed does not make a chunk of all that was read for it.
-        let enough = if text.len() > size.max(LARGE) { size } else { text.len() };
-        // Without a quote each line end ends a record, as in JSON Lines always: the last one is found from
-        // the end.
-        if self.file.format != InputFormat::Csv || memchr(b'"', text).is_none() {
-            let end = match memchr(b'\n', &text[enough.saturating_sub(1)..]) {
-                Some(length) if enough < text.len() => enough + length,
-                _ if whole => text.len(),
-                _ => memrchr(b'\n', text).map_or(0, |at| at + 1),
-            };
-            return CutPoint { end, clean: true, quoted: false };
+    /// The file as blocks, if they can be read by several threads and it has more than one of `size` bytes; else the file again.
+    pub(super) fn into_blocks(self, size: usize) -> std::result::Result<TextBlocks, Box<TextFile>> {
+        // Only Kafka Connect's files number their records by lines, which are counted one chunk after the other.
+        let in_turn = self.cutter.file.framing.connect().is_some() || self.ended || self.broken.is_some();
+        let size = size.clamp(1, LONGEST_RECORD);
+        if in_turn || self.raw.left_at_hand() <= size as u64 {
+            return Err(Box::new(self));
         }
-        // In a longer text a quoted field could be too long, which the masks do not see.
-        if text.len() <= LONGEST_QUOTED && enough == text.len() {
-            // The masks are quick; the exact scanner below is slower, and is asked only where they cannot
-            // tell.
-            let Quotes { clean, end } = check_quotes(text, self.delimiter);
-            if clean && (!whole || end == text.len()) {
-                return CutPoint { end, clean, quoted: true };
-            }
+        let carry = self.carry[self.taken..].to_vec();
+        let (cutter, offset) = (self.cutter, self.offset);
+        match self.raw.into_disk() {
+            Ok(disk) => Ok(TextBlocks::new(cutter, disk, size, carry, offset)),
+            Err(raw) => Err(Box::new(TextFile { cutter, raw, ..self })),
         }
-        CutPoint { end: end_of_records(text, self.delimiter, whole, enough), clean: false, quoted: true }
     }
 
     /// Reads the first record as the names of the columns; `None` if there is none.
@@ -227,10 +245,12 @@ impl TextFile {
         let (mut at, mut target, mut ends) = (0, 4096, Vec::new());
         let end = loop {
             self.fill(&mut text, target);
-            match scan_record(&text, at, self.delimiter, self.ended, &mut ends) {
+            match scan_record(&text, at, self.cutter.delimiter, self.ended, &mut ends) {
                 Scanned::Blank { end } => at = end,
                 Scanned::Record { end } if end - at > LONGEST_RECORD => {
-                    return Err(self.old_mac_header(&text).unwrap_or_else(|| self.endless()));
+                    return Err(self
+                        .old_mac_header(&text)
+                        .unwrap_or_else(|| self.cutter.endless(self.offset)));
                 }
                 Scanned::Record { end } => break end,
                 Scanned::Malformed { quote, .. } => {
@@ -245,7 +265,9 @@ impl TextFile {
                         return Err(error.clone());
                     }
                     if text.len() >= LONGEST_RECORD {
-                        return Err(self.old_mac_header(&text).unwrap_or_else(|| self.endless()));
+                        return Err(self
+                            .old_mac_header(&text)
+                            .unwrap_or_else(|| self.cutter.endless(self.offset)));
                     }
                     target = (text.len() * 2).min(LONGEST_RECORD);
                 }
@@ -275,7 +297,7 @@ impl TextFile {
         let (mut at, mut target, mut ends) = (0, 4096, Vec::new());
         loop {
             self.fill(text, target);
-            match scan_record(text, at, self.delimiter, self.ended, &mut ends) {
+            match scan_record(text, at, self.cutter.delimiter, self.ended, &mut ends) {
                 Scanned::Blank { end } => at = end,
                 Scanned::Record { end } => {
                     let last = ends.len().checked_sub(2).map_or(at, |i| ends[i] as usize + 1);
@@ -309,7 +331,7 @@ impl TextFile {
     }
 
     fn bad_header(&self, what: &str) -> Error {
-        Error::data(format!("{}: the header line cannot be read: {what}", self.file.path.display()))
+        Error::data(format!("{}: the header line cannot be read: {what}", self.cutter.file.path.display()))
             .hint("if the file has no header line, name its columns: columns = [\"…\", …]")
     }
 
@@ -317,7 +339,7 @@ impl TextFile {
     fn old_mac_header(&self, text: &[u8]) -> Option<Error> {
         let at = memchr(b'\r', text)?;
         (at + 1 < text.len()).then(|| {
-            let path = self.file.path.display();
+            let path = self.cutter.file.path.display();
             Error::data(format!("{path}: no line ends in `\\n`, but there are `\\r`: old Mac line ends"))
                 .hint(format!("convert it: tr '\\r' '\\n' < {path} > converted.csv"))
         })
@@ -344,15 +366,9 @@ pub(super) fn check_encoding(start: &[u8], path: &Path) -> Result<()> {
     }
 }
 
-/// Where a text can be cut.
-struct CutPoint {
-    end: usize,
-    clean: bool,
-    quoted: bool,
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::csv::record::LONGEST_QUOTED;
     use super::super::testing::TestFolder;
     use super::*;
 
@@ -365,7 +381,8 @@ mod tests {
         while let Some((chunk, _)) = file.next_chunk(size, vec![]).unwrap() {
             assert_eq!(chunk.offset, all.len() as u64);
             all.extend_from_slice(&chunk.bytes);
-            sizes.push((chunk.bytes.len(), chunk.bytes.capacity()));
+            let length = chunk.bytes.len();
+            sizes.push((length, chunk.bytes.into_vec().capacity()));
         }
         assert!(all == text.as_bytes());
         sizes

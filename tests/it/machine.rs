@@ -79,7 +79,7 @@ fn a_full_disk_below_the_spilled_partial_results() {
     let Some(answer) = on_a_small_disk(&lab, script) else { return };
     insta::assert_snapshot!(answer.words(), @r"
     exit 4
-    error: cannot spill rows to @/disk
+    error: cannot write spilled groups to @/disk
       cause: No space left on device (os error 28)
       hint: the disk is full; existing files are unchanged. Free some space and run again.
     ");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layers, from the top; a module may use those below it, and its neighbours not.
-const LAYERS: [&[&str]; 24] = [
+const LAYERS: [&[&str]; 25] = [
     &["cli"],
     &["serve"],
     &["report", "lineage"],
@@ -29,6 +29,7 @@ const LAYERS: [&[&str]; 24] = [
     &["aggregate"],
     &["adbc", "pg", "store"],
     &["batch"],
+    &["ordered"],
     &["time", "clock", "process"],
     &["error"],
     &["secret", "planted"],

@@ -83,7 +83,7 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
 
     memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
       about 6,036 records
-      chunks: about 8.4 MB
+      chunks: about 2.1 MB
       grouping 1: about 36 bytes per group and thread that meets it; 217.3 kB if every record were a group
     ");
     insta::assert_snapshot!(explain("data/jobs/pageviews.toml"), @r"
@@ -118,7 +118,7 @@ fn explain_shows_the_schema_the_plan_and_the_memory() {
 
     memory: a budget of 1.00 GB for 2 threads; past it, partial results go to disk
       about 6,079 records
-      chunks: about 8.4 MB
+      chunks: about 2.1 MB
       grouping 1: about 80 bytes per group and thread that meets it; 486.3 kB if every record were a group
       events: about 24 bytes per row, 145.9 kB
       events: about 24 bytes per row, 145.9 kB

@@ -90,19 +90,26 @@ pub(super) fn times(
             None => plain_numbers(table, field, PlainNumbers::integers(true), &mut times, &mut others),
             Some(_) => others.extend(0..table.rows as u32),
         }
-        let unplain = others.iter().map(|&row| row as usize);
-        let unplain: Vec<(usize, Option<i64>)> =
-            unplain.map(|row| (row, parse_int(bare(table.value(row, field))).ok())).collect();
-        unplain.iter().for_each(|&(row, integer)| times[row] = integer.unwrap_or_default());
+        // What is no integer may be a decimal.
+        let mut texts = vec![];
+        for row in others.into_iter().map(|row| row as usize) {
+            match parse_int(bare(table.value(row, field))) {
+                Ok(integer) => times[row] = integer,
+                Err(_) => texts.push(row),
+            }
+        }
         let mut faulty = vec![];
+        let mut rest = texts.iter().peekable();
         for (row, time) in times.iter_mut().enumerate() {
+            if rest.next_if_eq(&&row).is_some() {
+                continue;
+            }
             match parser.integer(*time) {
                 Ok(instant) => *time = instant,
                 Err(error) => faulty.push((row, error)),
             }
         }
-        // What is no integer may be a decimal.
-        for (row, _) in unplain.into_iter().filter(|(_, integer)| integer.is_none()) {
+        for row in texts {
             match parser.text(bare(table.value(row, field))) {
                 Ok(instant) => times[row] = instant,
                 Err(error) => faulty.push((row, error)),

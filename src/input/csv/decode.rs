@@ -6,7 +6,7 @@
 
 use super::super::bad::BadRecords;
 use super::super::decoded::DecodedChunk;
-use super::super::text::TextChunk;
+use super::super::text::{ChunkBytes, TextChunk};
 use super::super::times::TimeRole;
 use super::super::{ReadPlan, ReadTime};
 use super::cells::DecodedColumn;
@@ -18,7 +18,6 @@ use super::table::{CsvRecords, RecordFaults, bad_record};
 use crate::batch::{Batch, DataType, Native, Position, null_array};
 use crate::time::{TimeParser, TimeRule};
 use arrow_array::ArrayRef;
-use arrow_buffer::Buffer;
 use memchr::memchr;
 use std::sync::Arc;
 
@@ -135,7 +134,7 @@ impl CsvDecoder {
 
     /// The fields by masks; `None` where that may be wrong, or where a record is not as it should be.
     fn regular(&mut self, chunk: &TextChunk, quoted: bool, layout: &CsvLayout) -> Option<FieldLayout> {
-        let text = &chunk.bytes;
+        let text = &chunk.bytes[..];
         if !chunk.clean {
             return None;
         }
@@ -207,12 +206,12 @@ fn has_blank_line(text: &[u8], ends: &[u32]) -> bool {
 }
 
 /// The arrays of `decoded`; and the text, if none of them needs it.
-fn finish(decoded: Vec<DecodedColumn>, text: Vec<u8>) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
+fn finish(decoded: Vec<DecodedColumn>, text: ChunkBytes) -> (Vec<ArrayRef>, Option<Vec<u8>>) {
     // Views point into the text, so it lives as long as the arrays do; else its memory is used again.
     let needed = decoded.iter().any(|c| matches!(c, DecodedColumn::Strings(strings) if strings.needs_text()));
     let (shared, free) = match needed {
-        true => (Some(Buffer::from_vec(text)), None),
-        false => (None, Some(text)),
+        true => (Some(text.into_buffer()), None),
+        false => (None, Some(text.into_vec())),
     };
     let array = |column| match column {
         DecodedColumn::Array(array) => array,

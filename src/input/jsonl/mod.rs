@@ -106,7 +106,7 @@ impl JsonDecoder {
             None => self.decode_lines(chunk, None, bad),
             Some(framing) => {
                 let Unwrapped { bytes, offsets, passed } = self.unwrapper.chunk(&framing, &chunk, &mut bad);
-                let lines = TextChunk { file: chunk.file, bytes, ..chunk };
+                let lines = TextChunk { file: chunk.file, bytes: bytes.into(), ..chunk };
                 let decoded = self.decode_lines(lines, Some(Wrapped { framing, text: &chunk, offsets }), bad);
                 DecodedChunk { passed, ..decoded }
             }
@@ -315,7 +315,7 @@ impl JsonDecoder {
         let (count, without_items) = (rows.time.len(), rows.without_items);
         // A little more than last time: else one row more would make all columns grow.
         self.expected_rows = count + count / 64;
-        let buffers = [Buffer::from_vec(chunk.bytes), Buffer::from_vec(rows.unescaped)];
+        let buffers = [chunk.bytes.into_buffer(), Buffer::from_vec(rows.unescaped)];
         let arrival = self.plan.arrivals(&rows.time, rows.arrival);
         let columns =
             self.columns.iter_mut().map(|(c, _)| c.finish(&buffers, &rows.time, &arrival)).collect();

@@ -27,7 +27,7 @@ fn plan(columns: &[(&str, DataType)], time: &str, rule: TimeRule) -> Arc<ReadPla
 }
 
 fn chunk(offset: u64, text: &[u8]) -> TextChunk {
-    TextChunk { file: 0, offset, first_line: 0, bytes: text.to_vec(), clean: true }
+    TextChunk { file: 0, offset, first_line: 0, bytes: text.to_vec().into(), clean: true }
 }
 
 /// Keeps all bad records.

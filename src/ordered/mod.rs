@@ -1,5 +1,9 @@
 //! Pieces of work that are done in parallel, and whose results are taken in order.
 
+mod turnstile;
+
+pub use turnstile::Turnstile;
+
 use crate::error::Result;
 use crate::process::contained;
 use rayon::Yield;
@@ -13,16 +17,16 @@ pub fn most_under_way() -> usize {
 }
 
 /// The result of a piece of work that is under way.
-pub struct UnderWay<T>(Arc<Outcome<T>>);
+pub struct UnderWay<T>(Arc<PieceResult<T>>);
 
-struct Outcome<T> {
+struct PieceResult<T> {
     result: Mutex<Option<Result<T>>>,
     changed: Condvar,
 }
 
-impl<T> Outcome<T> {
-    fn new() -> Arc<Outcome<T>> {
-        Arc::new(Outcome { result: Mutex::new(None), changed: Condvar::new() })
+impl<T> PieceResult<T> {
+    fn new() -> Arc<PieceResult<T>> {
+        Arc::new(PieceResult { result: Mutex::new(None), changed: Condvar::new() })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Result<T>>> {
@@ -40,7 +44,7 @@ impl<T> Outcome<T> {
 impl<T: Send + 'static> UnderWay<T> {
     /// Begins `work` on the threads of the pool.
     pub fn begin(work: impl FnOnce() -> Result<T> + Send + 'static) -> UnderWay<T> {
-        let outcome = Outcome::new();
+        let outcome = PieceResult::new();
         let filled = outcome.clone();
         // First in, first out: what is waited for was begun before what is not.
         rayon::spawn_fifo(move || filled.fill(work));
@@ -83,7 +87,7 @@ pub fn in_order<U: Sync, T: Send>(
     let (stopped, map) = (&stopped, &map);
     rayon::in_place_scope_fifo(|scope| {
         let begin = |unit| {
-            let outcome = Outcome::new();
+            let outcome = PieceResult::new();
             let filled = outcome.clone();
             scope.spawn_fifo(move |_| {
                 // After an error nobody wants what is not begun.
@@ -110,7 +114,7 @@ pub fn in_order<U: Sync, T: Send>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::error::{Error, Kind};
     use rayon::prelude::*;
     use std::sync::atomic::AtomicUsize;
 
@@ -173,7 +177,7 @@ mod tests {
                 let sink = |n| if n == 5 { Err(Error::data("sink")) } else { Ok(()) };
                 assert_eq!(in_order(&units, |&n| Ok(n), sink).unwrap_err().message(), "sink");
                 let panics = |&n: &u32| if n == 3 { panic!("of a unit") } else { Ok(n) };
-                assert!(in_order(&units, panics, |_| Ok(())).unwrap_err().message().contains("of a unit"));
+                assert_eq!(in_order(&units, panics, |_| Ok(())).unwrap_err().kind(), Kind::Fault);
             });
         }
     }
