@@ -55,21 +55,23 @@ struct WordTable {
 }
 
 impl WordTable {
-    /// The code of `word` if it lies in the first slot that it may lie in; else [`NONE`], which says
+    /// The code of `word` if it lies in the first or the second slot that it may lie in; else [`NONE`], which says
     /// nothing.
     #[inline]
     fn glance(&self, word: u128) -> u32 {
         // A table without slots does not have a mask.
         let Some(mask) = self.slots.len().checked_sub(1) else { return NONE };
-        let slot = &self.slots[hash_word(word) as usize & mask];
+        let at = hash_word(word) as usize & mask;
+        let (first, second) = (&self.slots[at], &self.slots[(at + 1) & mask]);
         // `&` and not `&&`: a branch here would wait for the memory, and lookups could not overlap.
-        let same = (slot.0 == word as u64) & (slot.1 == (word >> 64) as u64);
-        if same { slot.2 } else { NONE }
+        let same = |slot: &(u64, u64, u32)| (slot.0 == word as u64) & (slot.1 == (word >> 64) as u64);
+        let other = if same(second) { second.2 } else { NONE };
+        if same(first) { first.2 } else { other }
     }
 
     /// The code of `word`, which is `next` if it is new.
     fn code(&mut self, word: u128, next: u32) -> u32 {
-        // At most half full, so that most words lie in their first slot, where `glance` looks.
+        // At most half full, so that most words lie in their first two slots, where `glance` looks.
         if self.len * 2 >= self.slots.len() {
             self.grow();
         }

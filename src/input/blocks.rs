@@ -7,6 +7,7 @@
 //! * What was read whole before a read fails is handed out before the error is.
 
 use super::LONGEST_RECORD;
+use super::csv::index::Quotes;
 use super::cut::{Cutter, LARGE};
 use super::meter::{Disk, Meter};
 use super::reading::FileReader;
@@ -63,6 +64,8 @@ struct ReadBlock {
     /// [`HEADROOM`] bytes that do not count, then the block.
     buffer: Vec<u8>,
     quoted: bool,
+    /// As [`Cutter::check_behind_line`] has it, of a block with quotes.
+    checked: Option<(usize, Quotes)>,
     failure: Option<Error>,
     /// Whether it is shorter than it should be.
     short: bool,
@@ -148,12 +151,14 @@ impl TextBlocks {
             }
         }
         let quoted = self.cutter.quoted(&buffer[HEADROOM..]);
-        ReadBlock { buffer, quoted, failure, short, is_last: end == self.end }
+        // Most blocks begin outside of quotes: if this one does, no more than its first line is left to be looked at in turn.
+        let checked = quoted.then(|| self.cutter.check_behind_line(&buffer[HEADROOM..])).flatten();
+        ReadBlock { buffer, quoted, checked, failure, short, is_last: end == self.end }
     }
 
     /// The chunks of the next block.
     fn settle(&self, bounds: &mut RecordBounds, block: ReadBlock) -> BlockChunks {
-        let ReadBlock { mut buffer, quoted, failure, short, is_last } = block;
+        let ReadBlock { mut buffer, quoted, checked, failure, short, is_last } = block;
         if bounds.ended {
             buffer.truncate(HEADROOM);
         }
@@ -166,17 +171,14 @@ impl TextBlocks {
             return BlockChunks::default();
         }
         let carry = std::mem::take(&mut bounds.carry);
-        // What is cut next begins here.
-        let mut at = 0;
-        match HEADROOM.checked_sub(carry.len()) {
-            Some(start) => {
-                buffer[start..HEADROOM].copy_from_slice(&carry);
-                at = start;
-            }
-            None => {
-                buffer.splice(..HEADROOM, carry.iter().copied());
-            }
+        if carry.len() > HEADROOM {
+            buffer.splice(..HEADROOM, carry.iter().copied());
+        } else {
+            buffer[HEADROOM - carry.len()..HEADROOM].copy_from_slice(&carry);
         }
+        // Where the block begins in the buffer, and what is cut next.
+        let block_at = carry.len().max(HEADROOM);
+        let mut at = block_at - carry.len();
         // The decoders rely on a line end behind each record.
         if is_last && failure.is_none() && buffer.len() > at && buffer.last() != Some(&b'\n') {
             buffer.push(b'\n');
@@ -192,7 +194,11 @@ impl TextBlocks {
         while buffer.len() > at {
             let text = &buffer[at..buffer.len().min(at + LONGEST_RECORD)];
             let whole = is_last && failure.is_none() && at + text.len() == buffer.len();
-            let cut = self.cutter.cut(text, self.size, quoted, whole);
+            let known = checked.filter(|_| !whole && !bounds.ended).and_then(|(head, rest)| {
+                let head = (block_at + head).checked_sub(at)?;
+                self.cutter.cut_checked(text, head, rest)
+            });
+            let cut = known.unwrap_or_else(|| self.cutter.cut(text, self.size, quoted, whole));
             if cut.end == 0 {
                 if text.len() == LONGEST_RECORD {
                     let place = Position::new(self.file(), bounds.offset);

@@ -59,6 +59,22 @@ impl Cutter {
         CutPoint { end: end_of_records(text, self.delimiter, whole, enough), clean: false }
     }
 
+    /// Where `text` can be cut, if it is clean: its first `head` bytes are whole records as far as line ends tell, and `rest` is
+    /// what [`check_quotes`] says of those behind them. `None` where that does not tell.
+    pub(super) fn cut_checked(&self, text: &[u8], head: usize, rest: Quotes) -> Option<CutPoint> {
+        // Two clean texts of which the first ends where a record does are clean as one.
+        let first = check_quotes(text.get(..head)?, self.delimiter);
+        let clean = first.clean && first.end == head && rest.clean && text.len() <= LONGEST_QUOTED.min(LARGE);
+        clean.then_some(CutPoint { end: head + rest.end, clean })
+    }
+
+    /// Of a text that begins anywhere: behind its first line end, and what [`check_quotes`] says of what follows if a record
+    /// begins there.
+    pub(super) fn check_behind_line(&self, text: &[u8]) -> Option<(usize, Quotes)> {
+        let head = memchr(b'\n', text)? + 1;
+        Some((head, check_quotes(&text[head..], self.delimiter)))
+    }
+
     /// The error of a record at byte `offset` that has no end.
     pub(super) fn endless(&self, offset: u64) -> Error {
         let (path, megabytes) = (self.file.path.display(), LONGEST_RECORD >> 20);

@@ -143,10 +143,10 @@ impl RawText {
     }
 
     /// The file, if it lies there as its text does.
-    pub(super) fn into_disk(self) -> std::result::Result<Disk, RawText> {
+    pub(super) fn into_disk(self) -> std::result::Result<Disk, Box<RawText>> {
         match self.decoder {
             Decompressor::Plain(disk) => Ok(disk),
-            decoder => Err(RawText { decoder, ..self }),
+            decoder => Err(Box::new(RawText { decoder, ..self })),
         }
     }
 

@@ -232,7 +232,7 @@ impl TextFile {
         let (cutter, offset) = (self.cutter, self.offset);
         match self.raw.into_disk() {
             Ok(disk) => Ok(TextBlocks::new(cutter, disk, size, carry, offset)),
-            Err(raw) => Err(Box::new(TextFile { cutter, raw, ..self })),
+            Err(raw) => Err(Box::new(TextFile { cutter, raw: *raw, ..self })),
         }
     }
 
