@@ -7,12 +7,12 @@
 //! * What was read whole before a read fails is handed out before the error is.
 
 use super::LONGEST_RECORD;
+use super::chunk::{ChunkBytes, TextChunk};
 use super::csv::index::Quotes;
 use super::cut::{Cutter, LARGE};
 use super::meter::{Disk, Meter};
 use super::reading::FileReader;
 use super::report::InputReport;
-use super::text::{ChunkBytes, TextChunk};
 use crate::batch::Position;
 use crate::error::Error;
 use crate::ordered::Turnstile;

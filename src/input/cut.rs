@@ -20,7 +20,7 @@ pub(super) struct Cutter {
 pub(super) struct CutPoint {
     /// Behind the last whole record; 0 if there is none.
     pub(super) end: usize,
-    /// As [`super::text::TextChunk`] has it.
+    /// As [`super::chunk::TextChunk`] has it.
     pub(super) clean: bool,
 }
 

@@ -7,13 +7,14 @@
 
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
 use super::blocks::TextBlocks;
+use super::chunk::TextChunk;
 use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
 use super::meter::Meter;
 use super::opened::SMALL;
 use super::parquet::ParquetFile;
 use super::source_file::{InputFormat, SourceFile};
-use super::text::{TextChunk, TextFile};
+use super::text::TextFile;
 use super::{InputReport, ReadPlan};
 use crate::batch::Position;
 use crate::error::{Error, Result};

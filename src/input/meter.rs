@@ -6,14 +6,14 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use xxhash_rust::xxh3::Xxh3;
+use twox_hash::XxHash3_128;
 
 /// Read at once: small enough that a block is still in the cache when it is hashed and scanned.
 pub(super) const BLOCK: usize = 256 << 10;
 
 /// What becomes of the bytes of a file as they are read from disk.
 pub(super) struct Meter {
-    pub(super) hash: Option<Box<Xxh3>>,
+    pub(super) hash: Option<Box<XxHash3_128>>,
     pub(super) bytes: u64,
     pub(super) progress: Option<Arc<AtomicU64>>,
     pub(super) failed: bool,
@@ -33,7 +33,7 @@ impl Meter {
     /// Takes the next bytes.
     pub(super) fn take(&mut self, bytes: &[u8]) {
         if let Some(hash) = &mut self.hash {
-            hash.update(bytes);
+            hash.write(bytes);
         }
         self.bytes += bytes.len() as u64;
         if let Some(progress) = &self.progress {
@@ -43,7 +43,7 @@ impl Meter {
 
     /// How many bytes it took, and their hash as manifests write it; that of nothing where it does not hash.
     pub(super) fn finish(self) -> (u64, String) {
-        (self.bytes, format!("xxh3:{:032x}", self.hash.map_or(0, |hash| hash.digest128())))
+        (self.bytes, format!("xxh3:{:032x}", self.hash.map_or(0, |hash| hash.finish_128())))
     }
 }
 

@@ -26,6 +26,7 @@ mod avro;
 mod bad;
 mod bad_record;
 mod blocks;
+mod chunk;
 mod columnar;
 mod csv;
 mod cut;

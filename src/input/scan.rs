@@ -11,6 +11,7 @@
 use super::avro::AvroBlocks;
 use super::bad::{Bad, BadRecords};
 use super::blocks::BlockChunks;
+use super::chunk::TextChunk;
 use super::csv::{CsvDecoder, CsvLayout};
 use super::decoded::DecodedChunk;
 use super::derived_columns::DerivedColumns;
@@ -22,7 +23,6 @@ use super::parquet::{ParquetFile, ParquetUnit};
 use super::partition_columns::PartitionColumns;
 use super::rejects::{RejectStore, Rejects};
 use super::report::InputReport;
-use super::text::TextChunk;
 use super::wire_format::LogPlace;
 use super::{BadRecord, InputFormat, OnBadRecord, ReadPlan, SourceFile};
 use crate::batch::{Batch, Position};

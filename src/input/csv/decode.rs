@@ -5,8 +5,8 @@
 //! the same way for both, so which way a chunk went cannot be seen in the result.
 
 use super::super::bad::BadRecords;
+use super::super::chunk::{ChunkBytes, TextChunk};
 use super::super::decoded::DecodedChunk;
-use super::super::text::{ChunkBytes, TextChunk};
 use super::super::times::TimeRole;
 use super::super::{ReadPlan, ReadTime};
 use super::cells::DecodedColumn;

@@ -18,8 +18,8 @@ mod scanner;
 mod tests;
 
 use super::bad::BadRecords;
+use super::chunk::TextChunk;
 use super::decoded::DecodedChunk;
-use super::text::TextChunk;
 use super::times::TimeRole;
 use super::value::{parse_int_at, shown};
 use super::wire_format::{Framing, LogColumnSet, Unwrapped, Unwrapper};

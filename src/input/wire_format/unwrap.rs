@@ -10,8 +10,8 @@ use super::{Envelope, Framing, LogColumn, LogColumnSet, LogPlace, WireFormat};
 use crate::batch::Position;
 use crate::input::BadRecord;
 use crate::input::bad::BadRecords;
+use crate::input::chunk::TextChunk;
 use crate::input::jsonl::{JsonCursor, JsonKind, RecordReader, Span};
-use crate::input::text::TextChunk;
 use crate::input::value::shown;
 use std::sync::Arc;
 
