@@ -240,24 +240,32 @@ impl Memory {
         wanted: std::ops::Range<u32>,
         rows: &mut ComposedRows<u32>,
     ) {
-        let panes = window.panes.iter().map(|at| {
-            let codes = &self.keys.ranks[at.table as usize].1;
-            (at.table as usize, self.pane(at), &codes[wanted.start as usize..wanted.end as usize])
+        let count = wanted.len();
+        // A slot for each key, or [`NO_SLOT`].
+        let slots = window.panes.iter().map(|at| {
+            let codes = &self.keys.ranks[at.table as usize].1[wanted.start as usize..wanted.end as usize];
+            let mut slots = Vec::with_capacity(count);
+            self.pane(at).slots_of(codes, &mut slots);
+            slots
         });
-        let panes: Vec<_> = panes.collect();
-        for (i, rank) in wanted.enumerate() {
-            let row = rows.groups.len() as u32;
-            let mut is_group = false;
-            for (table, pane, codes) in &panes {
-                let slot = pane.slot_of(codes[i]);
-                if slot != NO_SLOT {
-                    rows.pairs[*table].push((row, slot));
-                    is_group = true;
-                }
-            }
-            if is_group {
-                rows.groups.push((w, rank));
-            }
+        let slots: Vec<Vec<u32>> = slots.collect();
+        // Which keys a pane has is anybody's guess, so each row is written, and counts or is written over.
+        let first_row = rows.groups.len() as u32;
+        let mut is_group = vec![false; count];
+        for slots in &slots {
+            is_group.iter_mut().zip(slots).for_each(|(is_group, &slot)| *is_group |= slot != NO_SLOT);
+        }
+        let mut row_of = Vec::with_capacity(count);
+        let mut row = first_row;
+        for &is_group in &is_group {
+            row_of.push(row);
+            row += u32::from(is_group);
+        }
+        let with_group = wanted.zip(&is_group).map(|(rank, &is_group)| ((w, rank), is_group));
+        append_some(&mut rows.groups, with_group);
+        for (at, slots) in window.panes.iter().zip(&slots) {
+            let pairs = row_of.iter().zip(slots).map(|(&row, &slot)| ((row, slot), slot != NO_SLOT));
+            append_some(&mut rows.pairs[at.table as usize], pairs);
         }
     }
 
@@ -362,6 +370,17 @@ impl Memory {
             });
         }
     }
+}
+
+/// Appends the values that count, without a branch.
+fn append_some<T: Copy + Default>(out: &mut Vec<T>, values: impl ExactSizeIterator<Item = (T, bool)>) {
+    let mut next = out.len();
+    out.resize(next + values.len(), T::default());
+    for (value, counts) in values {
+        out[next] = value;
+        next += usize::from(counts);
+    }
+    out.truncate(next);
 }
 
 fn pane_of<'a>(tables: &'a [GroupTable], at: &PaneRef) -> PaneSlots<'a> {

@@ -234,12 +234,27 @@ impl<'a> PaneSlots<'a> {
         }
     }
 
+    /// Appends what [`PaneSlots::slot_of`] says of each of `keys`.
+    pub fn slots_of(self, keys: &[u32], slots: &mut Vec<u32>) {
+        match self.pane {
+            Pane::Range(range, later) if later.is_empty() && range.room > 0 => {
+                slots.extend(keys.iter().map(|&key| {
+                    // A key that is not of the range is looked up as its last one, so that there is no branch.
+                    let slot = range.first + key.min(range.room - 1);
+                    if (key < range.room) & self.touched.has(slot) { slot } else { NONE }
+                }));
+            }
+            _ => slots.extend(keys.iter().map(|&key| self.slot_of(key))),
+        }
+    }
+
     /// Calls `f(rank, slot)` for each group, ranks ascending; `ranks[key]` is the rank of a key code
     /// and `by_rank[rank]` the key code of a rank, [`u32::MAX`] where this worker has not met it.
     pub fn each_by_rank(self, ranks: &[u32], by_rank: &[u32], mut f: impl FnMut(u32, u32)) {
         match self.pane {
             Pane::Dense(..) | Pane::Range(..) => {
-                let slots = by_rank.iter().map(|&key| self.slot_of(key));
+                let mut slots = Vec::with_capacity(by_rank.len());
+                self.slots_of(by_rank, &mut slots);
                 (0u32..).zip(slots).filter(|(_, slot)| *slot != NONE).for_each(|(rank, slot)| f(rank, slot));
             }
             Pane::Sparse(table) => {

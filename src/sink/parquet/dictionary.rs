@@ -241,13 +241,20 @@ pub(super) fn code_integers(values: &[i64], nulls: Option<&NullBuffer>) -> Optio
     };
     let mut codes = Vec::with_capacity(values.len());
     let mut known = Integers::new(min, max);
-    let mut last = (0, NONE);
-    for row in valid_rows(values.len(), nulls) {
-        let value = values[row];
-        if value != last.0 || last.1 == NONE {
-            last = (value, known.code(value, codes.len())?);
+    if known.direct.is_empty() {
+        let mut last = (0, NONE);
+        for row in valid_rows(values.len(), nulls) {
+            let value = values[row];
+            if value != last.0 || last.1 == NONE {
+                last = (value, known.code(value, codes.len())?);
+            }
+            codes.push(last.1);
         }
-        codes.push(last.1);
+    } else {
+        // Without a look at the value before: whether small counts are the same as the one before is anybody's guess.
+        for row in valid_rows(values.len(), nulls) {
+            codes.push(known.code(values[row], codes.len())?);
+        }
     }
     if !worth_it(known.distinct.len(), codes.len()) {
         return None;
