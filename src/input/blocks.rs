@@ -17,6 +17,7 @@ use crate::batch::Position;
 use crate::error::Error;
 use crate::ordered::Turnstile;
 use memchr::memchr;
+use std::sync::Arc;
 
 /// Room in front of a block for the beginning of its first record, which the block before it has.
 const HEADROOM: usize = 4 << 10;
@@ -72,15 +73,51 @@ struct ReadBlock {
     is_last: bool,
 }
 
-/// Lets others fail who wait for a block that will not come, because its thread has panicked.
-struct Unsettled<'a>(Option<&'a TextBlocks>);
+/// A block that a thread is to read. Others wait for it: dropped before it is settled, as where the thread panics, it lets them
+/// fail.
+pub(super) struct BlockTicket {
+    blocks: Arc<TextBlocks>,
+    number: u64,
+    settled: bool,
+}
 
-impl Drop for Unsettled<'_> {
+impl Drop for BlockTicket {
     fn drop(&mut self) {
-        if let Some(blocks) = self.0 {
-            blocks.hash.fail();
-            blocks.bounds.fail();
+        if !self.settled {
+            self.blocks.hash.fail();
+            self.blocks.bounds.fail();
         }
+    }
+}
+
+impl BlockTicket {
+    /// For block `number`. Each block needs one, in order.
+    pub(super) fn new(blocks: &Arc<TextBlocks>, number: u64) -> BlockTicket {
+        BlockTicket { blocks: blocks.clone(), number, settled: false }
+    }
+
+    /// The ordinal of the file.
+    pub(super) fn file(&self) -> u32 {
+        self.blocks.file()
+    }
+
+    /// The chunks of the block, which is read into `buffer`. `None` where an earlier block has failed.
+    pub(super) fn chunks(mut self, buffer: Vec<u8>) -> Option<BlockChunks> {
+        let (blocks, number) = (&self.blocks, self.number);
+        let block = blocks.read(number, buffer);
+        let hashed = blocks.hash.pass(number, true, |meter| {
+            meter.take(&block.buffer[HEADROOM..]);
+            block.is_last.then(|| std::mem::replace(meter, Meter::idle()).finish())
+        })?;
+        let settled = blocks.bounds.pass(number, true, |bounds| blocks.settle(bounds, block))?;
+        let report = hashed.map(|(bytes, hash)| {
+            let file = &blocks.cutter.file;
+            let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
+            InputReport { path, ordinal: file.ordinal, bytes, hash, etag, records: 0, skipped: 0 }
+        });
+        // Those behind a failure wait for nothing that comes.
+        self.settled = settled.failure.is_none();
+        Some(BlockChunks { report, ..settled })
     }
 }
 
@@ -103,35 +140,13 @@ impl TextBlocks {
     }
 
     /// The ordinal of the file.
-    pub(super) fn file(&self) -> u32 {
+    fn file(&self) -> u32 {
         self.cutter.file.ordinal
     }
 
     /// How many blocks there are.
     pub(super) fn count(&self) -> u64 {
         (self.end - self.first).div_ceil(self.size as u64)
-    }
-
-    /// The chunks of block `number`, which is read into `buffer`. `None` where an earlier block has failed. Each block has to be
-    /// asked for once, and in order, for others wait for it.
-    pub(super) fn chunks(&self, number: u64, buffer: Vec<u8>) -> Option<BlockChunks> {
-        let mut unsettled = Unsettled(Some(self));
-        let block = self.read(number, buffer);
-        let hashed = self.hash.pass(number, true, |meter| {
-            meter.take(&block.buffer[HEADROOM..]);
-            block.is_last.then(|| std::mem::replace(meter, Meter::idle()).finish())
-        })?;
-        let settled = self.bounds.pass(number, true, |bounds| self.settle(bounds, block))?;
-        // Those behind a failure wait for nothing that comes.
-        if settled.failure.is_none() {
-            unsettled.0 = None;
-        }
-        let report = hashed.map(|(bytes, hash)| {
-            let file = &self.cutter.file;
-            let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
-            InputReport { path, ordinal: file.ordinal, bytes, hash, etag, records: 0, skipped: 0 }
-        });
-        Some(BlockChunks { report, ..settled })
     }
 
     fn read(&self, number: u64, mut buffer: Vec<u8>) -> ReadBlock {

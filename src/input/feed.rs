@@ -6,7 +6,7 @@
 //!   closes them, so that many small files do not wait for one another.
 
 use super::avro::{AvroChunk, AvroFile, AvroFiles, AvroReader};
-use super::blocks::TextBlocks;
+use super::blocks::{BlockTicket, TextBlocks};
 use super::chunk::TextChunk;
 use super::columnar::FromName;
 use super::csv::{CsvLayout, missing};
@@ -36,13 +36,7 @@ pub(super) enum FeedItem {
     /// Decode a chunk of JSON Lines.
     Json { sequence: u64, chunk: TextChunk },
     /// Read a block of text into `buffer`, and decode what comes of it: CSV where it has a layout.
-    Block {
-        sequence: u64,
-        blocks: Arc<TextBlocks>,
-        number: u64,
-        buffer: Vec<u8>,
-        layout: Option<Arc<CsvLayout>>,
-    },
+    Block { sequence: u64, ticket: BlockTicket, buffer: Vec<u8>, layout: Option<Arc<CsvLayout>> },
     /// Decode some blocks of an Avro file.
     Avro { sequence: u64, chunk: AvroChunk, file: Arc<AvroFile> },
     /// Decode a row group, which has rows.
@@ -170,11 +164,15 @@ impl Feed {
                 }
                 Some(OpenFile::Blocks { blocks, next, layout }) => {
                     if *next < blocks.count() {
-                        let (sequence, number) = (self.sequence, *next);
+                        let (sequence, ticket) = (self.sequence, BlockTicket::new(blocks, *next));
                         self.sequence += 1;
                         *next += 1;
-                        let (blocks, layout) = (blocks.clone(), layout.clone());
-                        return Ok(Some(FeedItem::Block { sequence, blocks, number, buffer, layout }));
+                        return Ok(Some(FeedItem::Block {
+                            sequence,
+                            ticket,
+                            buffer,
+                            layout: layout.clone(),
+                        }));
                     }
                     // Who settles the last block makes the report.
                     self.open = None;

@@ -399,14 +399,15 @@ impl ScanWorker<'_> {
                 self.decode(sequence, true, (chunk, quoted), Some(&layout))
             }
             FeedItem::Json { sequence, chunk } => self.decode(sequence, true, (chunk, false), None),
-            FeedItem::Block { sequence, blocks, number, buffer, layout } => {
+            FeedItem::Block { sequence, ticket, buffer, layout } => {
+                let file = ticket.file();
                 // Nothing comes of it where an earlier one has failed.
-                let Some(BlockChunks { chunks, failure, report }) = blocks.chunks(number, buffer) else {
+                let Some(BlockChunks { chunks, failure, report }) = ticket.chunks(buffer) else {
                     return Ok(None);
                 };
                 lock(&self.scan.hashed).extend(report);
                 self.spent.bytes += chunks.iter().map(|(chunk, _)| chunk.bytes.len() as u64).sum::<u64>();
-                let (file, chunks) = (blocks.file(), chunks.into());
+                let chunks = chunks.into();
                 self.block = Some(OpenBlock { sequence, file, layout, chunks, failure });
                 Ok(None)
             }
