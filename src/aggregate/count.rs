@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use std::any::Any;
 use std::sync::Arc;
 
-/// SlotCounts rows, or values that are not NULL where there is an argument.
+/// Counts rows, or values that are not NULL where there is an argument.
 #[derive(Default)]
 pub struct Count {
     counts: SlotCounts,
@@ -18,7 +18,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// SlotCounts bools that are true.
+    /// Counts bools that are true.
     pub fn of_true() -> Count {
         Count { of_true: true, ..Count::default() }
     }

@@ -1,4 +1,4 @@
-//! SlotCounts and exact sums of many slots, of which most are small: they are to stay in the cache.
+//! Counts and exact sums of many slots, of which most are small: they are to stay in the cache.
 //!
 //! # Contract
 //! What a slot holds is exact whatever its size: what does not fit the few bytes that each slot has lies beside them, by slot.

@@ -56,7 +56,7 @@ pub fn each_float(array: &ArrayRef, f: impl FnMut(usize, f64) -> Result<()>) -> 
     }
 }
 
-/// SlotSums of integers and decimals.
+/// Sums of integers and decimals.
 struct ExactSum {
     ty: DataType,
     sums: SlotSums,
@@ -185,7 +185,7 @@ impl Accumulator for Avg {
     }
 }
 
-/// SlotSums and averages of floats.
+/// Sums and averages of floats.
 struct FloatSums {
     avg: bool,
     sums: Vec<FloatSum>,

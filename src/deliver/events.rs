@@ -7,6 +7,7 @@ use crate::engine::Pass;
 use crate::engine::stage_log::Resolution;
 use crate::error::Result;
 use crate::keyed::RowBits;
+use crate::ordered::most_under_way;
 use crate::plan::{OutputId, OutputKind, OutputPlan, OutputTo};
 use crate::rows::{OrderedRows, RowStore, StoredPartition, gather_partitions};
 use crate::sink::encode::ROWS_PER_GROUP;
@@ -78,7 +79,7 @@ pub fn write(
             let mut writer = PartWriter::new(staged, output.format, &schema)?;
             // A few row groups at a time are encoded on all threads, and appended in order.
             let cuts: Vec<usize> = (0..ordered.len()).step_by(ROWS_PER_GROUP).collect();
-            for wave in cuts.chunks(2 * rayon::current_num_threads()) {
+            for wave in cuts.chunks(most_under_way()) {
                 let pieces: Vec<_> = wave
                     .par_iter()
                     .map(|&from| {

@@ -5,6 +5,7 @@ use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use hashbrown::HashTable;
+use std::hint::select_unpredictable;
 use std::sync::Arc;
 
 /// The longest string that an Arrow view holds in itself.
@@ -43,32 +44,36 @@ fn hash_word(word: u128) -> u64 {
 /// Stands for "no code".
 const NONE: u32 = u32::MAX;
 
+/// Low half and high half of a word, and its code.
+type Slot = (u64, u64, u32);
+
 /// Words and their codes: open addressing with linear probing, at most half full.
 ///
-/// Written for [`WordTable::glance`], a lookup without a branch on memory; hashbrown, which this
+/// Written for [`glance`], a lookup without a branch on memory; hashbrown, which this
 /// replaced, took twice the time where the table is larger than the second-level cache.
 #[derive(Default)]
 struct WordTable {
-    /// Low half, high half, code; a power of two of them.
-    slots: Vec<(u64, u64, u32)>,
+    /// A power of two of them.
+    slots: Vec<Slot>,
     len: usize,
 }
 
-impl WordTable {
-    /// The code of `word` if it lies in the first or the second slot that it may lie in; else [`NONE`], which says
-    /// nothing.
-    #[inline]
-    fn glance(&self, word: u128) -> u32 {
-        // A table without slots does not have a mask.
-        let Some(mask) = self.slots.len().checked_sub(1) else { return NONE };
-        let at = hash_word(word) as usize & mask;
-        let (first, second) = (&self.slots[at], &self.slots[(at + 1) & mask]);
-        // `&` and not `&&`: a branch here would wait for the memory, and lookups could not overlap.
-        let same = |slot: &(u64, u64, u32)| (slot.0 == word as u64) & (slot.1 == (word >> 64) as u64);
-        let other = if same(second) { second.2 } else { NONE };
-        if same(first) { first.2 } else { other }
-    }
+/// The code of `word` if it lies in the first or the second of `slots` that it may lie in; else [`NONE`], which says
+/// nothing.
+#[inline(always)]
+fn glance(slots: &[Slot], word: u128) -> u32 {
+    // A table without slots does not have a mask.
+    let Some(mask) = slots.len().checked_sub(1) else { return NONE };
+    let at = hash_word(word) as usize & mask;
+    // A branch would wait for the memory, and lookups could not overlap. The compiler makes one of `if`, and of `&` too.
+    let code = |slot: &Slot, other| {
+        let same = ((slot.0 ^ word as u64) | (slot.1 ^ (word >> 64) as u64)) == 0;
+        select_unpredictable(same, slot.2, other)
+    };
+    code(&slots[at], code(&slots[(at + 1) & mask], NONE))
+}
 
+impl WordTable {
     /// The code of `word`, which is `next` if it is new.
     fn code(&mut self, word: u128, next: u32) -> u32 {
         // At most half full, so that most words lie in their first two slots, where `glance` looks.
@@ -108,7 +113,7 @@ impl WordTable {
     }
 
     fn bytes(&self) -> usize {
-        self.slots.capacity() * 24
+        self.slots.capacity() * size_of::<Slot>()
     }
 }
 
@@ -182,7 +187,8 @@ impl ColumnCodes {
     /// branch on what is loaded, so that many cache misses are under way at once.
     fn words(&mut self, words: impl Iterator<Item = u128> + Clone, out: &mut Vec<u32>) {
         let from = out.len();
-        out.extend(words.clone().map(|word| self.words.glance(word)));
+        let slots = self.words.slots.as_slice();
+        out.extend(words.clone().map(move |word| glance(slots, word)));
         // A new word may come twice in one batch, so this pass looks it up again.
         for (code, word) in out[from..].iter_mut().zip(words) {
             if *code == NONE {

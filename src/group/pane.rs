@@ -2,6 +2,7 @@
 
 use crate::batch::{Position, StreamPlace};
 use hashbrown::HashTable;
+use std::hint::select_unpredictable;
 
 /// Where an event stands in the order in which windows see events: that of arrival, and of an event that has waited at a
 /// step that in which it went on.
@@ -237,11 +238,12 @@ impl<'a> PaneSlots<'a> {
     /// Appends what [`PaneSlots::slot_of`] says of each of `keys`.
     pub fn slots_of(self, keys: &[u32], slots: &mut Vec<u32>) {
         match self.pane {
-            Pane::Range(range, later) if later.is_empty() && range.room > 0 => {
+            Pane::Range(range, later) if later.is_empty() => {
                 slots.extend(keys.iter().map(|&key| {
-                    // A key that is not of the range is looked up as its last one, so that there is no branch.
+                    // A key that is not of the range is looked up as its last one, so that there is no branch: which
+                    // keys a window has is anybody's guess.
                     let slot = range.first + key.min(range.room - 1);
-                    if (key < range.room) & self.touched.has(slot) { slot } else { NONE }
+                    select_unpredictable((key < range.room) & self.touched.has(slot), slot, NONE)
                 }));
             }
             _ => slots.extend(keys.iter().map(|&key| self.slot_of(key))),

@@ -27,6 +27,46 @@ pub struct KeySpace {
     pub slot_bytes: usize,
 }
 
+/// Which pane instants lie in, by their high bits: events come roughly in order, so that few instants are not found here.
+/// An event that comes late is found as the others are, where a memory of one slice would be a branch to be guessed.
+struct NearPanes {
+    /// How many bits of an instant are left out.
+    shift: u32,
+    /// A slice and its pane.
+    places: Box<[(TimeRange, u32); NEAR]>,
+}
+
+const NEAR: usize = 256;
+/// No instant lies in it.
+const NOWHERE: (TimeRange, u32) = (TimeRange { start: i64::MAX, end: i64::MIN }, 0);
+
+impl NearPanes {
+    fn new() -> NearPanes {
+        NearPanes { shift: 0, places: Box::new([NOWHERE; NEAR]) }
+    }
+
+    #[inline(always)]
+    fn place(&self, instant: i64) -> usize {
+        (instant >> self.shift) as usize % NEAR
+    }
+
+    /// The pane of the slice that `instant` lies in, if it is known.
+    #[inline(always)]
+    fn get(&self, instant: i64) -> Option<u32> {
+        let (slice, pane) = &self.places[self.place(instant)];
+        (instant >= slice.start && instant < slice.end).then_some(*pane)
+    }
+
+    fn put(&mut self, instant: i64, slice: TimeRange, pane: u32) {
+        // A slice takes 8 to 16 places, so that few of them are of two slices, and the latest 16 slices are known.
+        let shift = slice.end.saturating_sub(slice.start).max(1).ilog2().saturating_sub(3);
+        if shift > self.shift {
+            *self = NearPanes { shift, ..NearPanes::new() };
+        }
+        self.places[self.place(instant)] = (slice, pane);
+    }
+}
+
 /// The rows to fold: all of one length, but those that a plan does not need, which are empty.
 pub struct Instants<'a> {
     pub time: &'a [i64],
@@ -63,6 +103,7 @@ pub struct Panes {
     touched: TouchedSlots,
     /// The two newest panes of class 0, the older one first.
     newest: [Option<u32>; 2],
+    near: NearPanes,
     row_panes: Vec<u32>,
     /// The number of slots when the bytes of the panes were last counted, and those bytes.
     measured: (u32, usize),
@@ -85,6 +126,7 @@ impl Panes {
             ranges: vec![],
             touched: TouchedSlots::default(),
             newest: [None; 2],
+            near: NearPanes::new(),
             row_panes: vec![],
             measured: (0, 0),
         }
@@ -149,24 +191,28 @@ impl Panes {
     fn find_panes(&mut self, time: &[i64], keys: KeySpace, next_slot: &mut u32) {
         self.row_panes.clear();
         self.row_panes.reserve(time.len());
-        // The slice of the row before: events come roughly in order, so most rows need not look for theirs.
-        let mut current = (i64::MAX, i64::MIN, 0);
         for &instant in time {
-            if instant < current.0 || instant >= current.1 {
-                let slice = self.assigner.slice(instant);
-                let next = self.list.len() as u32;
-                let pane = *self.index.entry(slice.start).or_insert(next);
-                if pane == next {
-                    let range = self.expected(keys, *next_slot);
-                    *next_slot += range.room;
-                    self.touched.reserve(*next_slot);
-                    self.push(PaneId { slice, class: 0 }, range);
-                    self.newest = [self.newest[1], Some(next)];
-                }
-                current = (slice.start, slice.end, pane);
-            }
-            self.row_panes.push(current.2);
+            let pane = match self.near.get(instant) {
+                Some(pane) => pane,
+                None => self.find_pane(instant, keys, next_slot),
+            };
+            self.row_panes.push(pane);
         }
+    }
+
+    fn find_pane(&mut self, instant: i64, keys: KeySpace, next_slot: &mut u32) -> u32 {
+        let slice = self.assigner.slice(instant);
+        let next = self.list.len() as u32;
+        let pane = *self.index.entry(slice.start).or_insert(next);
+        if pane == next {
+            let range = self.expected(keys, *next_slot);
+            *next_slot += range.room;
+            self.touched.reserve(*next_slot);
+            self.push(PaneId { slice, class: 0 }, range);
+            self.newest = [self.newest[1], Some(next)];
+        }
+        self.near.put(instant, slice, pane);
+        pane
     }
 
     /// The slots of a new pane: one for each key, where that takes at most twice the memory that its groups would take

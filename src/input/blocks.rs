@@ -16,7 +16,6 @@ use super::report::InputReport;
 use crate::batch::Position;
 use crate::error::Error;
 use crate::ordered::Turnstile;
-use memchr::memchr;
 use std::sync::Arc;
 
 /// Room in front of a block for the beginning of its first record, which the block before it has.
@@ -110,11 +109,7 @@ impl BlockTicket {
             block.is_last.then(|| std::mem::replace(meter, Meter::idle()).finish())
         })?;
         let settled = blocks.bounds.pass(number, true, |bounds| blocks.settle(bounds, block))?;
-        let report = hashed.map(|(bytes, hash)| {
-            let file = &blocks.cutter.file;
-            let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
-            InputReport { path, ordinal: file.ordinal, bytes, hash, etag, records: 0, skipped: 0 }
-        });
+        let report = hashed.map(|read| InputReport::new(&blocks.cutter.file, read, 0));
         // Those behind a failure wait for nothing that comes.
         self.settled = settled.failure.is_none();
         Some(BlockChunks { report, ..settled })
@@ -238,8 +233,8 @@ impl TextBlocks {
             chunk(&mut bounds.offset, text[..cut.end].to_vec().into(), cut.clean);
             at += cut.end;
         }
-        bounds.carry.extend_from_slice(&buffer[at.min(buffer.len())..]);
-        bounds.quoted = quoted && memchr(b'"', &bounds.carry).is_some();
+        bounds.carry.extend_from_slice(&buffer[at..]);
+        bounds.quoted = self.cutter.quoted(&bounds.carry);
         settled.failure = failure.map(|error| Box::new((Position::new(self.file(), bounds.offset), error)));
         settled
     }

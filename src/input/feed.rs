@@ -281,14 +281,13 @@ impl Feed {
             Some(OpenFile::Avro(reader)) => Some(reader.finish()?),
             Some(OpenFile::Blocks { .. } | OpenFile::Parquet { .. }) | None => None,
         };
-        if let Some((bytes, hash)) = read {
+        if let Some(read) = read {
             let file = &self.plan.files[ordinal as usize];
             // Looked at after the last byte: of a file that was written meanwhile a part may be old and a
             // part new.
-            file.opened.unchanged(Some(&hash))?;
-            file.opened.take_hash(&hash);
-            let (path, etag) = (file.path.clone(), file.opened.etag().map(str::to_string));
-            self.done.push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped: 0 });
+            file.opened.unchanged(Some(&read.1))?;
+            file.opened.take_hash(&read.1);
+            self.done.push(InputReport::new(file, read, 0));
         }
         Ok(())
     }

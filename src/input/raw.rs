@@ -134,18 +134,12 @@ impl RawText {
         read.map_err(|cause| self.failure(cause))
     }
 
-    /// The bytes that are left of a file that lies on this machine as its text does; of others none.
-    pub(super) fn left_at_hand(&self) -> u64 {
-        match &self.decoder {
-            Decompressor::Plain(disk) if disk.file.is_at_hand() => disk.file.left(),
-            _ => 0,
-        }
-    }
-
-    /// The file, if it lies there as its text does.
-    pub(super) fn into_disk(self) -> std::result::Result<Disk, Box<RawText>> {
+    /// The file, if it lies on this machine as its text does, and more than `least` bytes of it are left.
+    pub(super) fn into_disk(self, least: usize) -> std::result::Result<Disk, Box<RawText>> {
         match self.decoder {
-            Decompressor::Plain(disk) => Ok(disk),
+            Decompressor::Plain(disk) if disk.file.is_at_hand() && disk.file.left() > least as u64 => {
+                Ok(disk)
+            }
             decoder => Err(Box::new(RawText { decoder, ..self })),
         }
     }

@@ -277,10 +277,8 @@ impl Scan {
             }
         }
         let source = &self.plan.files[ordinal as usize];
-        let (path, etag) = (source.path.clone(), source.opened.etag().map(str::to_string));
         let hashed = file.hashed().map_err(|e| self.fail(Position::new(ordinal, 0), e));
-        let (bytes, hash) = hashed?;
-        lock(&self.hashed).push(InputReport { path, ordinal, bytes, hash, etag, records: 0, skipped });
+        lock(&self.hashed).push(InputReport::new(source, hashed?, skipped));
         Ok(())
     }
 }

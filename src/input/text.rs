@@ -168,15 +168,16 @@ impl TextFile {
     pub(super) fn into_blocks(self, size: usize) -> std::result::Result<TextBlocks, Box<TextFile>> {
         // Only Kafka Connect's files number their records by lines, which are counted one chunk after the other.
         let in_turn = self.cutter.file.framing.connect().is_some() || self.ended || self.broken.is_some();
-        let size = size.clamp(1, LONGEST_RECORD);
-        if in_turn || self.raw.left_at_hand() <= size as u64 {
+        if in_turn {
             return Err(Box::new(self));
         }
-        let carry = self.carry[self.taken..].to_vec();
-        let (cutter, offset) = (self.cutter, self.offset);
-        match self.raw.into_disk() {
-            Ok(disk) => Ok(TextBlocks::new(cutter, disk, size, carry, offset)),
-            Err(raw) => Err(Box::new(TextFile { cutter, raw: *raw, ..self })),
+        let size = size.clamp(1, LONGEST_RECORD);
+        match self.raw.into_disk(size) {
+            Ok(disk) => {
+                let carry = self.carry[self.taken..].to_vec();
+                Ok(TextBlocks::new(self.cutter, disk, size, carry, self.offset))
+            }
+            Err(raw) => Err(Box::new(TextFile { raw: *raw, ..self })),
         }
     }
 

@@ -1,4 +1,8 @@
 //! Pieces of work that are done in parallel, and whose results are taken in order.
+//!
+//! # Contract
+//! Who waits does other work of the pool meanwhile, and sleeps once there is none. So a piece of work waits for no other piece:
+//! the one that it waited for could lie below it on a stack.
 
 mod turnstile;
 

@@ -112,6 +112,33 @@ impl TimeParser {
         }
     }
 
+    /// Makes of integers their instants, if they are numbers of a unit that is no day, and each of them is a time; else
+    /// nothing is changed, and the answer is `false`.
+    pub fn integers(&self, values: &mut [i64]) -> bool {
+        let TimeRule::Epoch(unit) = self.rule else { return false };
+        if unit.is_local() {
+            return false;
+        }
+        let (times, by) = unit.micros();
+        // The least integer whose instant is `micros` or later.
+        let first = |micros: i64| {
+            let parts = i128::from(micros) * by;
+            (parts.div_euclid(times) + i128::from(parts.rem_euclid(times) > 0)) as i64
+        };
+        let range = first(EARLIEST)..first(LATEST);
+        // Each of them is looked at, without a branch.
+        if !values.iter().fold(true, |all, value| all & range.contains(value)) {
+            return false;
+        }
+        // A unit has microseconds, or is a part of one.
+        let (times, by) = (times as i64, by as i64);
+        match by {
+            1 => values.iter_mut().for_each(|value| *value *= times),
+            _ => values.iter_mut().for_each(|value| *value = value.div_euclid(by)),
+        }
+        true
+    }
+
     /// The instant of a text under any rule (a number in text under `Epoch`).
     #[inline]
     pub fn text(&mut self, text: &[u8]) -> Result<i64, TimeError> {

@@ -69,7 +69,7 @@ impl TimeUnit {
     }
 
     /// How many microseconds it has, as the number of a fraction and what that is divided by.
-    fn micros(self) -> (i128, i128) {
+    pub(super) fn micros(self) -> (i128, i128) {
         match self {
             TimeUnit::Day | TimeUnit::Excel => (DAY.into(), 1),
             TimeUnit::Second => (SECOND.into(), 1),

@@ -75,6 +75,12 @@ pub(in crate::input) fn times(
     let mut out = EventTimes { time: Vec::with_capacity(array.len()), faults: CellFaults::default() };
     match array.data_type() {
         ArrowType::Int64 if matches!(parser.rule(), TimeRule::Epoch(_)) => {
+            let integers = array.as_primitive::<Int64Type>();
+            out.time.extend_from_slice(integers.values());
+            if integers.null_count() == 0 && parser.integers(&mut out.time) {
+                return Ok(out);
+            }
+            out.time.clear();
             each::<Int64Type>(&array, of, parser, &mut out, |p, v| p.integer(v));
         }
         // An integer such as 20240229 under a format.

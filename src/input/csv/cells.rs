@@ -1,6 +1,6 @@
 //! Decoded cells: views of text, numbers, and what a time that cannot be read is called.
 
-use crate::input::value::parse_int_at;
+use crate::input::value::parse_int;
 use crate::time::TimeError;
 use arrow_array::{ArrayRef, StringViewArray};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -20,9 +20,7 @@ macro_rules! decode_native {
         }
         match column.ty {
             DataType::Bool => array!(parse_bool),
-            DataType::Int64 if column.inferred => {
-                array!(|text: &[u8]| parse_plain_int(text, 0, text.len()))
-            }
+            DataType::Int64 if column.inferred => array!(parse_plain_int),
             DataType::Int64 => array!(parse_int),
             DataType::Float64 => array!(parse_float),
             DataType::Decimal { precision, scale } => {
@@ -93,18 +91,17 @@ pub(super) fn unread_time(text: &[u8], error: &TimeError) -> String {
     format!("`{}` is {error}", super::super::value::shown(text))
 }
 
-/// The integer at `text[start..end]`, without leading zeros, which say that it is no number but a code.
+/// An integer without leading zeros, which say that it is no number but a code.
 #[inline(always)]
-pub(super) fn parse_plain_int(text: &[u8], start: usize, end: usize) -> Result<i64, String> {
-    let field = &text[start..end];
-    let digits = match field {
+pub(super) fn parse_plain_int(text: &[u8]) -> Result<i64, String> {
+    let digits = match text {
         [b'-' | b'+', digits @ ..] => digits,
-        _ => field,
+        _ => text,
     };
     if matches!(digits, [b'0', b'0'..=b'9', ..]) {
-        return Err(leading_zeros(field));
+        return Err(leading_zeros(text));
     }
-    parse_int_at(text, start, end).map_err(|e| e.to_string())
+    parse_int(text).map_err(|e| e.to_string())
 }
 
 #[cold]

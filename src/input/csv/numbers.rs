@@ -113,7 +113,7 @@ mod tests {
             scale in 1..=16u8,
         ) {
             check(&texts, PlainNumbers::integers(true), |text| parse_int(text).ok());
-            check(&texts, PlainNumbers::integers(false), |text| parse_plain_int(text, 0, text.len()).ok());
+            check(&texts, PlainNumbers::integers(false), |text| parse_plain_int(text).ok());
             let scale = scale.min(precision);
             if let Some(plain) = PlainNumbers::decimals(precision, scale) {
                 check(&texts, plain, |text| parse_decimal(text, precision, scale).ok()?.try_into().ok());

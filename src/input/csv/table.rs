@@ -49,14 +49,6 @@ impl<'a> CsvRecords<'a> {
         unquoted(self.field(row, field)).0
     }
 
-    /// Where [`CsvRecords::value`] lies in the text.
-    #[inline(always)]
-    pub(super) fn value_place(&self, row: usize, field: usize) -> (usize, usize) {
-        let (start, end) = self.place(row, field);
-        let quotes = usize::from(unquoted(&self.text[start..end]).1);
-        (start + quotes, end - quotes)
-    }
-
     /// Where the record starts in the text.
     #[inline(always)]
     pub(super) fn start(&self, row: usize) -> usize {
