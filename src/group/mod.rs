@@ -23,6 +23,7 @@ mod keys;
 mod lateness;
 mod memory;
 mod merge;
+mod nearby;
 mod pane;
 mod panes;
 mod plan;

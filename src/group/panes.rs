@@ -1,6 +1,7 @@
 //! The panes of one worker: the groups of each slice of time, those of late classes apart.
 
 use super::lateness::{Behind, Judge};
+use super::nearby::NearbyPanes;
 use super::pane::{Arrived, NONE as NO_SLOT, Pane, PaneSlots, SlotRange, TouchedSlots};
 use super::plan::GroupPlan;
 use crate::batch::{Moment, Position, StreamPlace};
@@ -25,46 +26,6 @@ pub struct PaneId {
 pub struct KeySpace {
     pub count: usize,
     pub slot_bytes: usize,
-}
-
-/// Which pane instants lie in, by their high bits: events come roughly in order, so that few instants are not found here.
-/// An event that comes late is found as the others are, where a memory of one slice would be a branch to be guessed.
-struct NearPanes {
-    /// How many bits of an instant are left out.
-    shift: u32,
-    /// A slice and its pane.
-    places: Box<[(TimeRange, u32); NEAR]>,
-}
-
-const NEAR: usize = 256;
-/// No instant lies in it.
-const NOWHERE: (TimeRange, u32) = (TimeRange { start: i64::MAX, end: i64::MIN }, 0);
-
-impl NearPanes {
-    fn new() -> NearPanes {
-        NearPanes { shift: 0, places: Box::new([NOWHERE; NEAR]) }
-    }
-
-    #[inline(always)]
-    fn place(&self, instant: i64) -> usize {
-        (instant >> self.shift) as usize % NEAR
-    }
-
-    /// The pane of the slice that `instant` lies in, if it is known.
-    #[inline(always)]
-    fn get(&self, instant: i64) -> Option<u32> {
-        let (slice, pane) = &self.places[self.place(instant)];
-        (instant >= slice.start && instant < slice.end).then_some(*pane)
-    }
-
-    fn put(&mut self, instant: i64, slice: TimeRange, pane: u32) {
-        // A slice takes 8 to 16 places, so that few of them are of two slices, and the latest 16 slices are known.
-        let shift = slice.end.saturating_sub(slice.start).max(1).ilog2().saturating_sub(3);
-        if shift > self.shift {
-            *self = NearPanes { shift, ..NearPanes::new() };
-        }
-        self.places[self.place(instant)] = (slice, pane);
-    }
 }
 
 /// The rows to fold: all of one length, but those that a plan does not need, which are empty.
@@ -103,7 +64,7 @@ pub struct Panes {
     touched: TouchedSlots,
     /// The two newest panes of class 0, the older one first.
     newest: [Option<u32>; 2],
-    near: NearPanes,
+    nearby: NearbyPanes,
     row_panes: Vec<u32>,
     /// The number of slots when the bytes of the panes were last counted, and those bytes.
     measured: (u32, usize),
@@ -126,7 +87,7 @@ impl Panes {
             ranges: vec![],
             touched: TouchedSlots::default(),
             newest: [None; 2],
-            near: NearPanes::new(),
+            nearby: NearbyPanes::new(),
             row_panes: vec![],
             measured: (0, 0),
         }
@@ -189,15 +150,13 @@ impl Panes {
     }
 
     fn find_panes(&mut self, time: &[i64], keys: KeySpace, next_slot: &mut u32) {
-        self.row_panes.clear();
-        self.row_panes.reserve(time.len());
-        for &instant in time {
-            let pane = match self.near.get(instant) {
-                Some(pane) => pane,
-                None => self.find_pane(instant, keys, next_slot),
-            };
-            self.row_panes.push(pane);
-        }
+        let mut row_panes = std::mem::take(&mut self.row_panes);
+        row_panes.clear();
+        row_panes.extend(time.iter().map(|&instant| match self.nearby.get(instant) {
+            NO_SLOT => self.find_pane(instant, keys, next_slot),
+            pane => pane,
+        }));
+        self.row_panes = row_panes;
     }
 
     fn find_pane(&mut self, instant: i64, keys: KeySpace, next_slot: &mut u32) -> u32 {
@@ -211,7 +170,7 @@ impl Panes {
             self.push(PaneId { slice, class: 0 }, range);
             self.newest = [self.newest[1], Some(next)];
         }
-        self.near.put(instant, slice, pane);
+        self.nearby.put(instant, slice, pane);
         pane
     }
 
