@@ -16,6 +16,7 @@ mod record;
 mod scanner;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use super::bad::BadRecords;
 use super::chunk::TextChunk;

@@ -1,6 +1,7 @@
 //! Finds the wanted values of a record, guessing that its keys come as those of the last one did.
 
-use super::scanner::{InvalidJson, JsonCursor, JsonKind, KeyPiece, Span, unescape};
+use super::scanner::{InvalidJson, JsonCursor, JsonKind, Span, unescape};
+use super::window::{KeyPiece, WINDOW, plain_value};
 
 /// The most keys of one object whose order is remembered, and the longest of them.
 const REMEMBERED: usize = 64;
@@ -9,13 +10,21 @@ const LONGEST: usize = 128;
 /// Where the value of a key goes.
 #[derive(Debug, Clone, Copy)]
 enum KeyTarget {
-    /// Nobody wants it.
-    Skip,
     /// Into `slots`.
     Slot(usize),
     /// Values inside of it are wanted, and perhaps all of it.
     Inside { node: usize, slot: Option<usize> },
 }
+
+/// A key that is expected, and where its value goes.
+#[derive(Debug)]
+struct ExpectedKey {
+    piece: KeyPiece,
+    target: KeyTarget,
+}
+
+/// The slot of values that nobody wants.
+const UNWANTED: usize = 0;
 
 /// An object of which something is wanted: the record itself or one inside of it.
 #[derive(Debug, Default)]
@@ -23,7 +32,7 @@ struct ObjectNode {
     fields: Vec<(Box<[u8]>, KeyTarget)>,
     /// The keys in the order in which the last records had them: all bytes from the brace or comma
     /// to the value (blanks too), and where the value goes. A guess: any order would do.
-    expected: Vec<(KeyPiece, KeyTarget)>,
+    expected: Vec<ExpectedKey>,
     /// All slots inside.
     slots: Vec<usize>,
 }
@@ -74,7 +83,10 @@ impl SpanSlots {
 
 impl RecordReader {
     pub fn new() -> RecordReader {
-        RecordReader { nodes: vec![ObjectNode::default()], slots: SpanSlots::default() }
+        let mut slots = SpanSlots::default();
+        // [`UNWANTED`].
+        slots.push_missing();
+        RecordReader { nodes: vec![ObjectNode::default()], slots }
     }
 
     /// The slot of the key path `path`.
@@ -88,10 +100,6 @@ impl RecordReader {
         let slot = match self.nodes[node].fields.iter_mut().find(|(name, _)| **name == *key) {
             Some((_, KeyTarget::Slot(slot))) => *slot,
             Some((_, KeyTarget::Inside { slot, .. })) => *slot.get_or_insert(new),
-            Some((_, target)) => {
-                *target = KeyTarget::Slot(new);
-                new
-            }
             None => {
                 self.nodes[node].fields.push((key.into(), KeyTarget::Slot(new)));
                 new
@@ -114,12 +122,13 @@ impl RecordReader {
         let new = self.nodes.len();
         let fields = &mut self.nodes[node].fields;
         let found = match fields.iter_mut().find(|(name, _)| **name == *key.as_bytes()) {
-            Some((_, KeyTarget::Inside { node, .. })) => *node,
-            Some((_, target)) => {
-                let slot = if let KeyTarget::Slot(slot) = target { Some(*slot) } else { None };
-                *target = KeyTarget::Inside { node: new, slot };
-                new
-            }
+            Some((_, target)) => match *target {
+                KeyTarget::Inside { node, .. } => node,
+                KeyTarget::Slot(slot) => {
+                    *target = KeyTarget::Inside { node: new, slot: Some(slot) };
+                    new
+                }
+            },
             None => {
                 fields.push((key.as_bytes().into(), KeyTarget::Inside { node: new, slot: None }));
                 new
@@ -180,10 +189,10 @@ impl RecordReader {
         }
         let mut next = 0;
         loop {
+            if self.plain_members(cursor, node, &mut next) {
+                return Ok(());
+            }
             match self.key(cursor, node, &mut next)? {
-                KeyTarget::Skip => {
-                    cursor.value(depth)?;
-                }
                 // Of a key that comes twice the last value stays.
                 KeyTarget::Slot(slot) => self.slots.set(slot, cursor.value(depth)?),
                 KeyTarget::Inside { node, slot } => self.value_inside(cursor, node, slot, depth)?,
@@ -198,6 +207,30 @@ impl RecordReader {
                 _ => return Err(InvalidJson),
             }
         }
+    }
+
+    /// Passes members whose keys are those that are expected, from `next` on, and whose values are short and plain: most members
+    /// of most logs, each in a few dozen instructions. Stops before the first other one; whether the object has ended.
+    #[inline(always)]
+    fn plain_members(&mut self, cursor: &mut JsonCursor, node: usize, next: &mut usize) -> bool {
+        let RecordReader { nodes, slots } = self;
+        let (bytes, mut at) = (cursor.bytes, cursor.at);
+        let mut has_ended = false;
+        for ExpectedKey { piece, target } in nodes[node].expected.get(*next..).unwrap_or_default() {
+            let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk::<WINDOW>()) else { break };
+            let &KeyTarget::Slot(slot) = target else { break };
+            let Some(length) = piece.starts_window(window) else { break };
+            let Some((value, behind)) = plain_value(window, length) else { break };
+            slots.set(slot, Span { start: at + value.start, end: at + value.end, ..value });
+            has_ended = window[behind] == b'}';
+            at += behind + 1;
+            *next += 1;
+            if has_ended {
+                break;
+            }
+        }
+        cursor.at = at;
+        has_ended
     }
 
     fn value_inside(
@@ -238,7 +271,7 @@ impl RecordReader {
         // A key or two that the last record had may be left out in this one.
         for ahead in *next..*next + 3 {
             match self.nodes[node].expected.get(ahead) {
-                Some((piece, target)) if piece.starts(rest) => {
+                Some(ExpectedKey { piece, target }) if piece.starts(rest) => {
                     cursor.at += piece.len();
                     // The piece ends where the value was then; blanks may follow now.
                     cursor.blanks();
@@ -272,16 +305,17 @@ impl RecordReader {
             name = &unescaped;
         }
         let node = &mut self.nodes[node];
-        let target = node.fields.iter().find(|(field, _)| **field == *name).map_or(KeyTarget::Skip, |f| f.1);
+        let target =
+            node.fields.iter().find(|(field, _)| **field == *name).map_or(KeyTarget::Slot(UNWANTED), |f| f.1);
         let piece = &cursor.bytes[start..cursor.at];
         // Keys may be data, such as identifiers: these must not fill the memory.
         if piece.len() <= LONGEST {
             if node.expected.len() < REMEMBERED {
                 // It goes where it came, so that the guesses for the keys behind it stay right.
-                node.expected.insert(*next, (KeyPiece::new(piece), target));
+                node.expected.insert(*next, ExpectedKey { piece: KeyPiece::new(piece), target });
                 *next += 1;
             } else if let Some(guess) = node.expected.get_mut(*next) {
-                *guess = (KeyPiece::new(piece), target);
+                *guess = ExpectedKey { piece: KeyPiece::new(piece), target };
                 *next += 1;
             }
         }

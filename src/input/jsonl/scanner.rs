@@ -235,60 +235,22 @@ const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 #[inline(always)]
-fn word_of(bytes: &[u8]) -> u64 {
+pub(super) fn word_of(bytes: &[u8]) -> u64 {
     // Callers give eight bytes, so the default is never taken.
     u64::from_le_bytes(bytes.try_into().unwrap_or_default())
 }
 
 /// The high bits of those of eight bytes that are no digits.
 #[inline(always)]
-fn no_digits(word: u64) -> u64 {
+pub(super) fn no_digits(word: u64) -> u64 {
     // A digit's nibbles are 3 and at most 9; without the carry of one byte into the next.
     let low = (word & !HIGHS ^ (ONES * 0x30)) + ONES * (0x80 - 10);
     (low | word) & HIGHS
 }
 
-/// A text that is compared with what stands at many places.
-#[derive(Debug)]
-pub(in crate::input) struct KeyPiece {
-    text: Box<[u8]>,
-    /// Its first bytes, and a mask of those that count.
-    words: [u64; KeyPiece::WORDS],
-    masks: [u64; KeyPiece::WORDS],
-}
-
-impl KeyPiece {
-    const WORDS: usize = 4;
-
-    pub fn new(text: &[u8]) -> KeyPiece {
-        let (mut words, mut masks) = ([[0; 8]; KeyPiece::WORDS], [[0; 8]; KeyPiece::WORDS]);
-        let bytes = words.as_flattened_mut().iter_mut().zip(masks.as_flattened_mut());
-        bytes.zip(text).for_each(|((byte, mask), &c)| (*byte, *mask) = (c, 0xff));
-        let (words, masks) = (words.map(u64::from_le_bytes), masks.map(u64::from_le_bytes));
-        KeyPiece { text: text.into(), words, masks }
-    }
-
-    pub fn len(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Whether `bytes` start with it.
-    #[inline(always)]
-    pub fn starts(&self, bytes: &[u8]) -> bool {
-        let Some(head) = bytes.first_chunk::<{ 8 * KeyPiece::WORDS }>() else {
-            return bytes.starts_with(&self.text);
-        };
-        // All words at once: a loop over as many as there are would be guessed wrong where keys are of several lengths.
-        let (words, _) = head.as_chunks::<8>();
-        let differ = |i: usize| (u64::from_le_bytes(words[i]) ^ self.words[i]) & self.masks[i];
-        (differ(0) | differ(1) | differ(2) | differ(3)) == 0
-            && (self.text.len() <= head.len() || bytes.starts_with(&self.text))
-    }
-}
-
 /// How many bytes stand before the first quote, backslash or control character.
 #[inline(always)]
-fn plain(bytes: &[u8]) -> usize {
+pub(super) fn plain(bytes: &[u8]) -> usize {
     #[cfg(target_arch = "x86_64")]
     {
         let (blocks, _) = bytes.as_chunks::<16>();

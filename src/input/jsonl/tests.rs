@@ -436,7 +436,7 @@ proptest! {
     fn a_piece_is_found_where_a_text_starts_with_it(text in "[ab]{0,80}", from in 0usize..70, length in 0usize..70, other in "[ab]{0,40}") {
         let piece: &str = text.get(from..(from + length).min(text.len())).unwrap_or(&other);
         for text in [&text, &text[from.min(text.len())..], &other] {
-            let found = scanner::KeyPiece::new(piece.as_bytes()).starts(text.as_bytes());
+            let found = window::KeyPiece::new(piece.as_bytes()).starts(text.as_bytes());
             prop_assert_eq!(found, text.starts_with(piece), "{} {}", piece, text);
         }
     }
