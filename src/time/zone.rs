@@ -178,6 +178,7 @@ impl Zone {
     }
 
     /// The instant of a local time. Of two, the earlier; of none, the first instant after the gap.
+    #[inline]
     pub fn instant(&mut self, local: i64) -> i64 {
         // Only UTC has one offset for all of time: before 1800 a stretch of another zone has no beginning either.
         if (self.from, self.to) != (i64::MIN, i64::MAX) {
@@ -196,6 +197,7 @@ impl Zone {
         std::mem::take(&mut self.twice)
     }
 
+    #[inline(never)]
     fn resolve(&mut self, local: i64) -> i64 {
         let offset = match self.tz.offset_from_local_datetime(&naive(local)) {
             MappedLocalTime::Single(offset) => offset.fix().local_minus_utc(),

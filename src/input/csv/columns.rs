@@ -74,8 +74,12 @@ pub(super) fn times(
     let bare = |text| written.map_or(text, |written| written.bare(text).unwrap_or_default());
     let mut times = vec![0; table.rows];
     let TimeRule::Epoch(_) = parser.rule() else {
-        // A plain loop: a closure that the loop below shares is not inlined, at 4 % of a run.
+        let usual = written.is_none() && matches!(parser.rule(), TimeRule::Iso);
         for (row, time) in times.iter_mut().enumerate() {
+            if usual && let Some(instant) = parser.plain_instant(table.field(row, field)) {
+                *time = instant;
+                continue;
+            }
             let text = bare(table.value(row, field));
             match parser.text(text) {
                 Ok(instant) => *time = instant,

@@ -168,24 +168,11 @@ impl<L: Lanes> BlockWalk<L> for FieldSearch<'_> {
         if self.ends.len() < self.count + 64 {
             self.ends.resize((self.count + 64) * 2, 0);
         }
-        flatten(breaks, offset as u32, &mut self.ends[self.count..self.count + 64]);
+        if let Some(room) = self.ends[self.count..].first_chunk_mut() {
+            lanes.flatten(breaks, offset as u32, room);
+        }
         self.count += breaks.count_ones() as usize;
         true
-    }
-}
-
-/// Writes `base` + the place of each set bit into `out`, and anything behind them.
-#[inline(always)]
-fn flatten(mut bits: u64, base: u32, out: &mut [u32]) {
-    // Always eight at a time: a branch that is mostly right beats one for every bit.
-    for eight in out.as_chunks_mut::<8>().0 {
-        for slot in eight {
-            *slot = base.wrapping_add(bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        if bits == 0 {
-            break;
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Which of 64 bytes equal a byte, as the bits of an integer: AVX2, SSE2 or plain integers.
+//! Which of 64 bytes equal a byte, as the bits of an integer: AVX-512, AVX2, SSE2 or plain integers.
 //!
 //! The loops over blocks are generic over [`Lanes`] and compiled once for each kind; what they
 //! give does not depend on the kind. [`dispatch!`](super::simd::dispatch) picks one at run time.
@@ -16,6 +16,20 @@ pub(super) trait Lanes: Copy {
     fn equal(self, block: Self::Loaded, byte: u8) -> u64;
     /// The bytes above 127.
     fn above_ascii(self, block: Self::Loaded) -> u64;
+    /// Writes `base` + the place of each set bit into `out`, which has room for 64, and anything behind them.
+    #[inline(always)]
+    fn flatten(self, mut bits: u64, base: u32, out: &mut [u32; 64]) {
+        // Always eight at a time: a branch that is mostly right beats one for every bit.
+        for eight in out.as_chunks_mut::<8>().0 {
+            for slot in eight {
+                *slot = base.wrapping_add(bits.trailing_zeros());
+                bits &= bits.wrapping_sub(1);
+            }
+            if bits == 0 {
+                break;
+            }
+        }
+    }
     /// The value of the last `count` bytes of `text`, 1 to 16, written as `form` says; `None` of anything else, and where
     /// these lanes cannot tell.
     #[inline(always)]
@@ -168,6 +182,86 @@ pub(super) mod x86 {
         }
     }
 
+    /// All 64 bytes at a time.
+    #[derive(Clone, Copy)]
+    pub(in super::super) struct Avx512(Avx2);
+
+    impl Avx512 {
+        /// AVX-512 with its bytes, and what [`Avx2`] has.
+        ///
+        /// # Safety
+        /// The machine has AVX-512F, AVX-512BW and AVX-512VBMI2, and what [`Avx2::new`] asks for.
+        pub(in super::super) unsafe fn new() -> Avx512 {
+            Avx512(Avx2(()))
+        }
+
+        /// Whether the machine has what [`Avx512::new`] asks for.
+        pub(in super::super) fn is_there() -> bool {
+            Avx2::is_there()
+                && is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512vbmi2")
+        }
+    }
+
+    /// The numbers from 0 on.
+    static PLACES: [u8; 64] = {
+        let mut places = [0; 64];
+        let mut i = 0;
+        while i < 64 {
+            places[i] = i as u8;
+            i += 1;
+        }
+        places
+    };
+
+    impl Lanes for Avx512 {
+        type Loaded = __m512i;
+
+        #[inline(always)]
+        fn load(self, block: &ByteBlock) -> __m512i {
+            // SAFETY: the unaligned load is of the block; who has an `Avx512` has AVX-512F.
+            unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+        }
+
+        #[inline(always)]
+        fn equal(self, block: __m512i, byte: u8) -> u64 {
+            // SAFETY: who has an `Avx512` has AVX-512BW.
+            unsafe { _mm512_cmpeq_epi8_mask(block, _mm512_set1_epi8(byte as i8)) }
+        }
+
+        #[inline(always)]
+        fn above_ascii(self, block: __m512i) -> u64 {
+            // SAFETY: who has an `Avx512` has AVX-512BW.
+            unsafe { _mm512_movepi8_mask(block) }
+        }
+
+        #[inline(always)]
+        fn flatten(self, bits: u64, base: u32, out: &mut [u32; 64]) {
+            // SAFETY: loads are of 64 bytes and stores of 16 integers each; who has an `Avx512` has AVX-512F and AVX-512VBMI2.
+            unsafe {
+                let base = _mm512_set1_epi32(base as i32);
+                let mut places = _mm512_maskz_compress_epi8(bits, _mm512_loadu_si512(PLACES.as_ptr().cast()));
+                let mut left = bits.count_ones();
+                for sixteen in out.as_chunks_mut::<16>().0 {
+                    let wide = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(places));
+                    _mm512_storeu_si512(sixteen.as_mut_ptr().cast(), _mm512_add_epi32(wide, base));
+                    // Most blocks do not have more.
+                    if left <= 16 {
+                        break;
+                    }
+                    left -= 16;
+                    places = _mm512_shuffle_i64x2::<0b00_11_10_01>(places, places);
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn number(self, text: &[u8; 16], count: usize, form: &NumberForm) -> Option<u64> {
+            self.0.number(text, count, form)
+        }
+    }
+
     impl Lanes for Avx2 {
         type Loaded = [__m256i; 2];
 
@@ -240,7 +334,14 @@ macro_rules! dispatch {
             fn with_avx2(lanes: $crate::input::csv::simd::x86::Avx2, $($arg: $ty),*) -> $out {
                 $generic(lanes, $($arg),*)
             }
-            if $crate::input::csv::simd::x86::Avx2::is_there() {
+            #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,avx2,bmi1,popcnt")]
+            fn with_avx512(lanes: $crate::input::csv::simd::x86::Avx512, $($arg: $ty),*) -> $out {
+                $generic(lanes, $($arg),*)
+            }
+            if $crate::input::csv::simd::x86::Avx512::is_there() {
+                // SAFETY: the features were detected in the line above.
+                unsafe { with_avx512($crate::input::csv::simd::x86::Avx512::new(), $($arg),*) }
+            } else if $crate::input::csv::simd::x86::Avx2::is_there() {
                 // SAFETY: the features were detected in the line above.
                 unsafe { with_avx2($crate::input::csv::simd::x86::Avx2::new(), $($arg),*) }
             } else {
@@ -306,6 +407,15 @@ mod tests {
             assert_eq!(lanes.equal(loaded, byte), slow(block, |b| b == byte), "{byte}");
         }
         assert_eq!(lanes.above_ascii(loaded), slow(block, |b| b > 127));
+        for bits in
+            [lanes.equal(loaded, b','), lanes.above_ascii(loaded), !lanes.equal(loaded, 0), 0, u64::MAX]
+        {
+            let mut out = [7; 64];
+            lanes.flatten(bits, u32::MAX - 10, &mut out);
+            let want: Vec<u32> =
+                (0..64).filter(|i| bits >> i & 1 != 0).map(|i| (u32::MAX - 10).wrapping_add(i)).collect();
+            assert_eq!(out[..want.len()], want);
+        }
     }
 
     /// What `number` says, digit by digit.
@@ -358,6 +468,10 @@ mod tests {
                 if x86::Avx2::is_there() {
                     // SAFETY: it is there.
                     check(unsafe { x86::Avx2::new() }, &block);
+                }
+                if x86::Avx512::is_there() {
+                    // SAFETY: it is there.
+                    check(unsafe { x86::Avx512::new() }, &block);
                 }
             }
         }
