@@ -1,119 +1,66 @@
 //! Key columns → one small code per row.
 
+use super::key_words::{KeyWord, NONE, WordTable, hash_word};
 use crate::batch::{ColumnView, DataType, Native, by_native, collect_array, each_view};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, StringViewArray};
 use hashbrown::HashTable;
-use std::hint::select_unpredictable;
 use std::sync::Arc;
-
-/// The longest string that an Arrow view holds in itself.
-const INLINE: usize = 12;
 
 /// Distinct values of one key column, each with a code from 0 in order of appearance.
 ///
-/// A value is a 128-bit word: the number itself, or for a string of at most 12 bytes its Arrow view,
-/// which is the string and its length. Longer strings are kept in an arena.
+/// Most values are [`KeyWord`]s. Longer strings are kept in an arena, and numbers that are too large beside them.
 pub struct ColumnCodes {
     ty: DataType,
     words: WordTable,
-    long: HashTable<u32>,
+    /// The codes of all others.
+    others: HashTable<u32>,
     null: Option<u32>,
     values: Vec<KeyPart>,
     arena: Vec<u8>,
+    wide: Vec<u128>,
 }
 
-#[derive(Clone, Copy)]
-enum KeyPart {
+/// The value of a code, as a word whose low bits tell of which kind it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct KeyPart(u128);
+
+/// What a [`KeyPart`] says.
+enum Key {
     Null,
-    Word(u128),
+    Word(KeyWord),
     /// Start and length in the arena.
     Long(usize, u32),
+    /// Which of the wide numbers.
+    Wide(usize),
 }
 
-#[inline]
-fn hash_word(word: u128) -> u64 {
-    // A folded 64×64 multiplication, as in wyhash and foldhash.
-    let low = (word as u64) ^ 0x9E37_79B9_7F4A_7C15;
-    let high = ((word >> 64) as u64) ^ 0xD6E8_FEB8_6659_FD93;
-    let product = u128::from(low) * u128::from(high);
-    (product as u64) ^ ((product >> 64) as u64)
-}
+impl KeyPart {
+    const NULL: u128 = 1;
+    const LONG: u128 = 2;
+    const WIDE: u128 = 3;
 
-/// Stands for "no code".
-const NONE: u32 = u32::MAX;
-
-/// Low half and high half of a word, and its code.
-type Slot = (u64, u64, u32);
-
-/// Words and their codes: open addressing with linear probing, at most half full.
-///
-/// Written for [`glance`], a lookup without a branch on memory; hashbrown, which this
-/// replaced, took twice the time where the table is larger than the second-level cache.
-#[derive(Default)]
-struct WordTable {
-    /// A power of two of them.
-    slots: Vec<Slot>,
-    len: usize,
-}
-
-/// The code of `word` if it lies in the first or the second of `slots` that it may lie in; else [`NONE`], which says
-/// nothing.
-#[inline(always)]
-fn glance(slots: &[Slot], word: u128) -> u32 {
-    // A table without slots does not have a mask.
-    let Some(mask) = slots.len().checked_sub(1) else { return NONE };
-    let at = hash_word(word) as usize & mask;
-    // A branch would wait for the memory, and lookups could not overlap. The compiler makes one of `if`, and of `&` too.
-    let code = |slot: &Slot, other| {
-        let same = ((slot.0 ^ word as u64) | (slot.1 ^ (word >> 64) as u64)) == 0;
-        select_unpredictable(same, slot.2, other)
-    };
-    code(&slots[at], code(&slots[(at + 1) & mask], NONE))
-}
-
-impl WordTable {
-    /// The code of `word`, which is `next` if it is new.
-    fn code(&mut self, word: u128, next: u32) -> u32 {
-        // At most half full, so that most words lie in their first two slots, where `glance` looks.
-        if self.len * 2 >= self.slots.len() {
-            self.grow();
-        }
-        let at = self.find(word);
-        let slot = &mut self.slots[at];
-        if slot.2 == NONE {
-            *slot = (word as u64, (word >> 64) as u64, next);
-            self.len += 1;
-        }
-        slot.2
-    }
-
-    /// The slot of `word`, or the free one where it belongs.
-    fn find(&self, word: u128) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut at = hash_word(word) as usize & mask;
-        // At least half of the slots are free, so the loop ends.
-        loop {
-            let slot = &self.slots[at];
-            if slot.2 == NONE || (slot.0 == word as u64 && slot.1 == (word >> 64) as u64) {
-                return at;
+    fn new(key: Key) -> KeyPart {
+        KeyPart(match key {
+            Key::Null => KeyPart::NULL,
+            Key::Word(word) => word.0,
+            Key::Long(start, length) => {
+                (start as u128) << 64 | u128::from(length) << KeyWord::SHIFT | KeyPart::LONG
             }
-            at = (at + 1) & mask;
-        }
+            Key::Wide(at) => (at as u128) << 64 | KeyPart::WIDE,
+        })
     }
 
-    fn grow(&mut self) {
-        let size = (self.slots.len() * 2).max(64);
-        let old = std::mem::replace(&mut self.slots, vec![(0, 0, NONE); size]);
-        for slot in old.into_iter().filter(|slot| slot.2 != NONE) {
-            let at = self.find(u128::from(slot.1) << 64 | u128::from(slot.0));
-            self.slots[at] = slot;
+    #[inline]
+    fn key(self) -> Key {
+        let at = (self.0 >> 64) as usize;
+        match self.0 & u128::from(KeyWord::LOW) {
+            KeyPart::NULL => Key::Null,
+            KeyPart::LONG => Key::Long(at, (self.0 >> KeyWord::SHIFT) as u32),
+            KeyPart::WIDE => Key::Wide(at),
+            _ => Key::Word(KeyWord(self.0)),
         }
-    }
-
-    fn bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Slot>()
     }
 }
 
@@ -157,10 +104,11 @@ impl ColumnCodes {
         ColumnCodes {
             ty,
             words: WordTable::default(),
-            long: HashTable::new(),
+            others: HashTable::new(),
             null: None,
             values: vec![],
             arena: vec![],
+            wide: vec![],
         }
     }
 
@@ -171,54 +119,96 @@ impl ColumnCodes {
 
     /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        self.words.bytes() + self.long.capacity() * 5 + self.values.capacity() * 32 + self.arena.capacity()
+        let values = (self.values.capacity() + self.wide.capacity()) * size_of::<KeyPart>();
+        self.words.bytes() + self.others.capacity() * 5 + values + self.arena.capacity()
     }
 
-    fn word(&mut self, word: u128) -> u32 {
+    /// The code of a word; `None` if it is new and has to be one of the others.
+    fn word(&mut self, word: KeyWord) -> Option<u32> {
         let next = self.values.len() as u32;
-        let code = self.words.code(word, next);
+        let code = self.words.code(word, next)?;
         if code == next {
-            self.values.push(KeyPart::Word(word));
+            self.values.push(KeyPart::new(Key::Word(word)));
         }
-        code
+        Some(code)
     }
 
-    /// Appends the codes of `words` to `out`. Words that are known are looked up first, without a
-    /// branch on what is loaded, so that many cache misses are under way at once.
-    fn words(&mut self, words: impl Iterator<Item = u128> + Clone, out: &mut Vec<u32>) {
+    /// Appends the codes of `words` to `out`; those that are none, and new ones that have to be others, by `other`. Words that are
+    /// known are looked up first, without a branch on what is loaded, so that many cache misses are under way at once.
+    fn words<T: Copy>(
+        &mut self,
+        values: impl Iterator<Item = T> + Clone,
+        word: impl Fn(T) -> Option<KeyWord> + Copy,
+        other: impl Fn(&mut ColumnCodes, T) -> u32,
+        out: &mut Vec<u32>,
+    ) {
         let from = out.len();
-        let slots = self.words.slots.as_slice();
-        out.extend(words.clone().map(move |word| glance(slots, word)));
+        let words = &self.words;
+        if words.is_far() {
+            values.clone().filter_map(word).for_each(|word| words.fetch(word));
+        }
+        let glance = words.glances();
+        out.extend(values.clone().map(move |value| word(value).map_or(NONE, &glance)));
         // A new word may come twice in one batch, so this pass looks it up again.
-        for (code, word) in out[from..].iter_mut().zip(words) {
+        for (code, value) in out[from..].iter_mut().zip(values) {
             if *code == NONE {
-                *code = self.word(word);
+                *code = word(value).and_then(|word| self.word(word)).unwrap_or_else(|| other(self, value));
             }
         }
     }
 
-    fn long(&mut self, bytes: &[u8]) -> u32 {
-        let (values, arena) = (&self.values, &self.arena);
-        let text = |code: &u32| match values[*code as usize] {
-            KeyPart::Long(start, len) => &arena[start..start + len as usize],
-            _ => unreachable!("the table holds long strings"),
-        };
-        let hash = hash_bytes(bytes);
-        if let Some(code) = self.long.find(hash, |code| same_bytes(text(code), bytes)) {
+    /// The code of one of the others, by its hash and what it is.
+    fn other(
+        &mut self,
+        hash: u64,
+        is: impl Fn(&ColumnCodes, KeyPart) -> bool,
+        push: impl FnOnce(&mut ColumnCodes) -> KeyPart,
+    ) -> u32 {
+        if let Some(code) = self.others.find(hash, |code| is(self, self.values[*code as usize])) {
             return *code;
         }
-        let next = values.len() as u32;
-        // The table holds codes and not texts, so it hashes a text again when it grows.
-        self.long.insert_unique(hash, next, |code| hash_bytes(text(code)));
-        self.values.push(KeyPart::Long(arena.len(), bytes.len() as u32));
-        self.arena.extend_from_slice(bytes);
+        let part = push(self);
+        let next = self.values.len() as u32;
+        self.values.push(part);
+        let (values, arena, wide) = (&self.values, &self.arena, &self.wide);
+        // The table holds codes and not values, so it hashes a value again when it grows.
+        self.others.insert_unique(hash, next, |code| match values[*code as usize].key() {
+            Key::Long(start, length) => hash_bytes(&arena[start..start + length as usize]),
+            Key::Wide(at) => hash_word(wide[at]),
+            Key::Word(_) | Key::Null => unreachable!("the table holds other values"),
+        });
         next
+    }
+
+    fn long(&mut self, bytes: &[u8]) -> u32 {
+        let is = |codes: &ColumnCodes, part: KeyPart| match part.key() {
+            Key::Long(start, length) => same_bytes(&codes.arena[start..start + length as usize], bytes),
+            _ => false,
+        };
+        self.other(hash_bytes(bytes), is, |codes| {
+            let start = codes.arena.len();
+            codes.arena.extend_from_slice(bytes);
+            KeyPart::new(Key::Long(start, bytes.len() as u32))
+        })
+    }
+
+    fn wide(&mut self, key: u128) -> u32 {
+        let is =
+            |codes: &ColumnCodes, part: KeyPart| matches!(part.key(), Key::Wide(at) if codes.wide[at] == key);
+        self.other(hash_word(key), is, |codes| {
+            codes.wide.push(key);
+            KeyPart::new(Key::Wide(codes.wide.len() - 1))
+        })
+    }
+
+    fn number(&mut self, key: u128) -> u32 {
+        KeyWord::of_number(key).and_then(|word| self.word(word)).unwrap_or_else(|| self.wide(key))
     }
 
     fn null(&mut self) -> u32 {
         let next = self.values.len() as u32;
         *self.null.get_or_insert_with(|| {
-            self.values.push(KeyPart::Null);
+            self.values.push(KeyPart::new(Key::Null));
             next
         })
     }
@@ -228,31 +218,33 @@ impl ColumnCodes {
         out.reserve(array.len());
         let column = ColumnView::of(array).expect("a column of our types");
         each_view!(column, values => match values.nulls() {
-            None => self.words(values.iter().map(Native::key), out),
+            None => self.words(values.iter().map(Native::key), KeyWord::of_number, ColumnCodes::wide, out),
             Some(nulls) => out.extend(
                 nulls
                     .iter()
                     .zip(values.iter())
-                    .map(|(valid, v)| if valid { self.word(v.key()) } else { self.null() }),
+                    .map(|(valid, v)| if valid { self.number(v.key()) } else { self.null() }),
             ),
         }, _texts => self.encode_strings(array.as_string_view(), out));
     }
 
     fn encode_strings(&mut self, array: &StringViewArray, out: &mut Vec<u32>) {
-        let views = array.views();
         let nulls = array.nulls().filter(|n| n.null_count() > 0);
-        // Arrow pads a view of at most 12 bytes with zeros, so equal strings have equal views. What a NULL
-        // has there is open.
-        if nulls.is_none() && views.iter().all(|&view| view as u32 as usize <= INLINE) {
-            return self.words(views.iter().copied(), out);
+        // What a NULL has for a view is open.
+        if nulls.is_none() && array.views().iter().all(|&view| KeyWord::of_view(view).is_some()) {
+            let short = |view: u128| Some(KeyWord::of_short_view(view));
+            // New words once there are too many.
+            let other = |codes: &mut ColumnCodes, view: u128| {
+                codes.long(&view.to_le_bytes()[4..4 + view as u32 as usize])
+            };
+            return self.words(array.views().iter().copied(), short, other, out);
         }
-        for (i, &view) in views.iter().enumerate() {
+        for (i, &view) in array.views().iter().enumerate() {
             let code = if nulls.is_some_and(|n| n.is_null(i)) {
                 self.null()
-            } else if view as u32 as usize <= INLINE {
-                self.word(view)
             } else {
-                self.long(array.value(i).as_bytes())
+                let word = KeyWord::of_view(view).and_then(|word| self.word(word));
+                word.unwrap_or_else(|| self.long(array.value(i).as_bytes()))
             };
             out.push(code);
         }
@@ -261,9 +253,10 @@ impl ColumnCodes {
     /// The values of `codes`, as an array of the column's type.
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
         by_native!(self.ty, T => {
-            let value = |code: u32| match self.values[code as usize] {
-                KeyPart::Word(word) => Some(T::of_key(word)),
-                _ => None,
+            let value = |code: u32| match self.values[code as usize].key() {
+                Key::Word(word) => Some(T::of_key(word.number())),
+                Key::Wide(at) => Some(T::of_key(self.wide[at])),
+                Key::Null | Key::Long(..) => None,
             };
             collect_array(self.ty, codes.map(value))
         }, text => self.decode_strings(codes))
@@ -277,14 +270,11 @@ impl ColumnCodes {
     fn decode_strings(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
         let mut texts = StringViewBuilder::with_capacity(codes.size_hint().0);
         for code in codes {
-            match &self.values[code as usize] {
-                KeyPart::Null => texts.append_null(),
-                KeyPart::Word(word) => {
-                    let len = *word as u32 as usize;
-                    texts.append_value(String::from_utf8_lossy(&word.to_le_bytes()[4..4 + len]));
-                }
-                KeyPart::Long(start, len) => {
-                    let text = &self.arena[*start..*start + *len as usize];
+            match self.values[code as usize].key() {
+                Key::Null | Key::Wide(_) => texts.append_null(),
+                Key::Word(word) => texts.append_value(String::from_utf8_lossy(word.text(&mut [0; 16]))),
+                Key::Long(start, len) => {
+                    let text = &self.arena[start..start + len as usize];
                     texts.append_value(String::from_utf8_lossy(text));
                 }
             }
@@ -386,5 +376,79 @@ impl KeyCodes {
         }
         arrays.reverse();
         arrays
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{Decimal128Array, Int64Array};
+    use proptest::prelude::*;
+    use std::collections::HashMap;
+
+    /// The codes of batches of values are those of a map, and give the values again.
+    fn check<T: Clone + std::hash::Hash + Eq + std::fmt::Debug>(
+        ty: DataType,
+        values: &[T],
+        batch: usize,
+        array: impl Fn(&[T]) -> ArrayRef,
+    ) {
+        let (mut codes, mut map, mut all) = (ColumnCodes::new(ty), HashMap::new(), vec![]);
+        for values in values.chunks(batch) {
+            let mut out = vec![];
+            codes.encode(&array(values), &mut out);
+            let want: Vec<u32> = values
+                .iter()
+                .map(|value| {
+                    let next = map.len() as u32;
+                    *map.entry(value.clone()).or_insert_with(|| {
+                        all.push(value.clone());
+                        next
+                    })
+                })
+                .collect();
+            assert_eq!(out, want);
+        }
+        assert_eq!(codes.count(), all.len());
+        assert_eq!(&codes.decode_all(), &array(&all));
+    }
+
+    proptest! {
+        #[test]
+        fn codes_of_strings_are_those_of_a_map(
+            texts in prop::collection::vec(prop::option::weighted(0.9, "[ab\0é]{0,8}|[a-c]{10,14}|[ab]{62,66}"), 0..300),
+            nulls: bool,
+            batch in 1..100usize,
+        ) {
+            let texts: Vec<_> = texts.into_iter().filter(|text| nulls || text.is_some()).collect();
+            check(DataType::String, &texts, batch, |texts| Arc::new(StringViewArray::from_iter(texts)));
+        }
+
+        #[test]
+        fn codes_of_integers_are_those_of_a_map(
+            values in prop::collection::vec(prop::option::weighted(0.9, prop_oneof![
+                -20..20i64, any::<i64>(), prop::sample::select(vec![i64::MIN, i64::MAX, 1 << 40, -(1 << 40)]),
+            ]), 0..300),
+            nulls: bool,
+            batch in 1..100usize,
+        ) {
+            let values: Vec<_> = values.into_iter().filter(|value| nulls || value.is_some()).collect();
+            check(DataType::Int64, &values, batch, |values| Arc::new(Int64Array::from_iter(values.iter().copied())));
+        }
+
+        /// Also those that are no words.
+        #[test]
+        fn codes_of_decimals_are_those_of_a_map(
+            values in prop::collection::vec((0..126u32, any::<bool>(), -1..2i128), 0..300),
+            batch in 1..100usize,
+        ) {
+            let value = |(bits, negative, more): (u32, bool, i128)| (1i128 << bits) * if negative { -1 } else { 1 } + more;
+            let values: Vec<_> = values.into_iter().map(value).filter(|value| value.abs() < 10i128.pow(38)).collect();
+            let ty = DataType::Decimal { precision: 38, scale: 0 };
+            check(ty, &values, batch, |values| {
+                let array = Decimal128Array::from_iter_values(values.iter().copied());
+                Arc::new(array.with_precision_and_scale(38, 0).unwrap())
+            });
+        }
     }
 }

@@ -19,6 +19,7 @@ mod block;
 mod compose;
 mod cumulative;
 mod kept;
+mod key_words;
 mod keys;
 mod lateness;
 mod memory;
