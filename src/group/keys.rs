@@ -1,6 +1,8 @@
 //! Key columns → one small code per row.
 
+use super::key_texts::KeyTexts;
 use super::key_words::{KeyWord, NONE, WordTable, hash_word};
+use super::text_lanes::{LaneWork, TextLanes, with_lanes};
 use crate::batch::{ColumnView, DataType, Native, by_native, collect_array, each_view};
 use arrow_array::builder::StringViewBuilder;
 use arrow_array::cast::AsArray;
@@ -10,106 +12,53 @@ use std::sync::Arc;
 
 /// Distinct values of one key column, each with a code from 0 in order of appearance.
 ///
-/// Most values are [`KeyWord`]s. Longer strings are kept in an arena, and numbers that are too large beside them.
+/// Most values are [`KeyWord`]s. Longer strings are [`KeyTexts`], and so are the bytes of numbers that are too large.
 pub struct ColumnCodes {
     ty: DataType,
     words: WordTable,
-    /// The codes of all others.
-    others: HashTable<u32>,
+    texts: KeyTexts,
     null: Option<u32>,
     values: Vec<KeyPart>,
-    arena: Vec<u8>,
-    wide: Vec<u128>,
 }
 
 /// The value of a code, as a word whose low bits tell of which kind it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct KeyPart(u128);
 
 /// What a [`KeyPart`] says.
 enum Key {
     Null,
     Word(KeyWord),
-    /// Start and length in the arena.
-    Long(usize, u32),
-    /// Which of the wide numbers.
-    Wide(usize),
+    /// Which of the texts.
+    Text(usize),
 }
 
 impl KeyPart {
     const NULL: u128 = 1;
-    const LONG: u128 = 2;
-    const WIDE: u128 = 3;
+    const TEXT: u128 = 2;
 
     fn new(key: Key) -> KeyPart {
         KeyPart(match key {
             Key::Null => KeyPart::NULL,
             Key::Word(word) => word.0,
-            Key::Long(start, length) => {
-                (start as u128) << 64 | u128::from(length) << KeyWord::SHIFT | KeyPart::LONG
-            }
-            Key::Wide(at) => (at as u128) << 64 | KeyPart::WIDE,
+            Key::Text(at) => (at as u128) << 64 | KeyPart::TEXT,
         })
     }
 
     #[inline]
     fn key(self) -> Key {
-        let at = (self.0 >> 64) as usize;
         match self.0 & u128::from(KeyWord::LOW) {
             KeyPart::NULL => Key::Null,
-            KeyPart::LONG => Key::Long(at, (self.0 >> KeyWord::SHIFT) as u32),
-            KeyPart::WIDE => Key::Wide(at),
+            KeyPart::TEXT => Key::Text((self.0 >> 64) as usize),
             _ => Key::Word(KeyWord(self.0)),
         }
     }
 }
 
-/// A text of 16 to 64 bytes as four words, which overlap where it is shorter than they are; `None` of other lengths.
-#[inline(always)]
-fn words_of(bytes: &[u8]) -> Option<[u128; 4]> {
-    let n = bytes.len();
-    if !(16..=64).contains(&n) {
-        return None;
-    }
-    // Up to 32 bytes the two in the middle are those at the ends again.
-    let middle = if n <= 32 { 0 } else { 16 };
-    let word = |at: usize| bytes[at..].first_chunk().map(|word| u128::from_le_bytes(*word));
-    Some([word(0)?, word(middle)?, word(n - 16 - middle)?, word(n - 16)?])
-}
-
-#[inline]
-fn hash_bytes(bytes: &[u8]) -> u64 {
-    match words_of(bytes) {
-        Some(words) => {
-            words.iter().fold(bytes.len() as u64, |hash, &word| hash.rotate_left(23) ^ hash_word(word))
-        }
-        None => xxhash_rust::xxh3::xxh3_64(bytes),
-    }
-}
-
-/// Whether two texts are the same: without a call for those that are not long.
-#[inline]
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len()
-        && match (words_of(a), words_of(b)) {
-            // Not `a == b`, which would store both and call a function.
-            (Some(a), Some(b)) => a.iter().zip(&b).fold(0, |differ, (a, b)| differ | (a ^ b)) == 0,
-            _ => a == b,
-        }
-}
-
 impl ColumnCodes {
     /// No codes yet, for a column of this type.
     pub fn new(ty: DataType) -> ColumnCodes {
-        ColumnCodes {
-            ty,
-            words: WordTable::default(),
-            others: HashTable::new(),
-            null: None,
-            values: vec![],
-            arena: vec![],
-            wide: vec![],
-        }
+        ColumnCodes { ty, words: WordTable::default(), texts: KeyTexts::new(), null: None, values: vec![] }
     }
 
     /// The number of codes given.
@@ -119,11 +68,10 @@ impl ColumnCodes {
 
     /// About the bytes of memory that it takes.
     pub fn bytes(&self) -> usize {
-        let values = (self.values.capacity() + self.wide.capacity()) * size_of::<KeyPart>();
-        self.words.bytes() + self.others.capacity() * 5 + values + self.arena.capacity()
+        self.words.bytes() + self.texts.bytes() + self.values.capacity() * size_of::<KeyPart>()
     }
 
-    /// The code of a word; `None` if it is new and has to be one of the others.
+    /// The code of a word; `None` if it is new and has to be a text.
     fn word(&mut self, word: KeyWord) -> Option<u32> {
         let next = self.values.len() as u32;
         let code = self.words.code(word, next)?;
@@ -133,13 +81,12 @@ impl ColumnCodes {
         Some(code)
     }
 
-    /// Appends the codes of `words` to `out`; those that are none, and new ones that have to be others, by `other`. Words that are
-    /// known are looked up first, without a branch on what is loaded, so that many cache misses are under way at once.
+    /// Appends the codes of `values` to `out`; of those that are no words, or have to be texts, by `text`. Words that are known are looked up first, without a branch on what is loaded, so that many cache misses are under way at once.
     fn words<T: Copy>(
         &mut self,
         values: impl Iterator<Item = T> + Clone,
         word: impl Fn(T) -> Option<KeyWord> + Copy,
-        other: impl Fn(&mut ColumnCodes, T) -> u32,
+        text: impl Fn(&mut ColumnCodes, T) -> u32,
         out: &mut Vec<u32>,
     ) {
         let from = out.len();
@@ -152,53 +99,27 @@ impl ColumnCodes {
         // A new word may come twice in one batch, so this pass looks it up again.
         for (code, value) in out[from..].iter_mut().zip(values) {
             if *code == NONE {
-                *code = word(value).and_then(|word| self.word(word)).unwrap_or_else(|| other(self, value));
+                *code = word(value).and_then(|word| self.word(word)).unwrap_or_else(|| text(self, value));
             }
         }
     }
 
-    /// The code of one of the others, by its hash and what it is.
-    fn other(
-        &mut self,
-        hash: u64,
-        is: impl Fn(&ColumnCodes, KeyPart) -> bool,
-        push: impl FnOnce(&mut ColumnCodes) -> KeyPart,
-    ) -> u32 {
-        if let Some(code) = self.others.find(hash, |code| is(self, self.values[*code as usize])) {
-            return *code;
-        }
-        let part = push(self);
-        let next = self.values.len() as u32;
-        self.values.push(part);
-        let (values, arena, wide) = (&self.values, &self.arena, &self.wide);
-        // The table holds codes and not values, so it hashes a value again when it grows.
-        self.others.insert_unique(hash, next, |code| match values[*code as usize].key() {
-            Key::Long(start, length) => hash_bytes(&arena[start..start + length as usize]),
-            Key::Wide(at) => hash_word(wide[at]),
-            Key::Word(_) | Key::Null => unreachable!("the table holds other values"),
-        });
-        next
+    fn text(&mut self, bytes: &[u8]) -> u32 {
+        with_lanes(OneText { codes: self, bytes })
     }
 
-    fn long(&mut self, bytes: &[u8]) -> u32 {
-        let is = |codes: &ColumnCodes, part: KeyPart| match part.key() {
-            Key::Long(start, length) => same_bytes(&codes.arena[start..start + length as usize], bytes),
-            _ => false,
-        };
-        self.other(hash_bytes(bytes), is, |codes| {
-            let start = codes.arena.len();
-            codes.arena.extend_from_slice(bytes);
-            KeyPart::new(Key::Long(start, bytes.len() as u32))
-        })
+    #[inline(always)]
+    fn text_with<L: TextLanes>(&mut self, lanes: L, bytes: &[u8]) -> u32 {
+        let next = self.values.len() as u32;
+        let code = self.texts.code(lanes, bytes, next);
+        if code == next {
+            self.values.push(KeyPart::new(Key::Text(self.texts.len() - 1)));
+        }
+        code
     }
 
     fn wide(&mut self, key: u128) -> u32 {
-        let is =
-            |codes: &ColumnCodes, part: KeyPart| matches!(part.key(), Key::Wide(at) if codes.wide[at] == key);
-        self.other(hash_word(key), is, |codes| {
-            codes.wide.push(key);
-            KeyPart::new(Key::Wide(codes.wide.len() - 1))
-        })
+        self.text(&key.to_le_bytes())
     }
 
     fn number(&mut self, key: u128) -> u32 {
@@ -234,20 +155,12 @@ impl ColumnCodes {
         if nulls.is_none() && array.views().iter().all(|&view| KeyWord::of_view(view).is_some()) {
             let short = |view: u128| Some(KeyWord::of_short_view(view));
             // New words once there are too many.
-            let other = |codes: &mut ColumnCodes, view: u128| {
-                codes.long(&view.to_le_bytes()[4..4 + view as u32 as usize])
+            let text = |codes: &mut ColumnCodes, view: u128| {
+                codes.text(&view.to_le_bytes()[4..4 + view as u32 as usize])
             };
-            return self.words(array.views().iter().copied(), short, other, out);
+            return self.words(array.views().iter().copied(), short, text, out);
         }
-        for (i, &view) in array.views().iter().enumerate() {
-            let code = if nulls.is_some_and(|n| n.is_null(i)) {
-                self.null()
-            } else {
-                let word = KeyWord::of_view(view).and_then(|word| self.word(word));
-                word.unwrap_or_else(|| self.long(array.value(i).as_bytes()))
-            };
-            out.push(code);
-        }
+        with_lanes(TextRows { codes: self, array, out });
     }
 
     /// The values of `codes`, as an array of the column's type.
@@ -255,8 +168,11 @@ impl ColumnCodes {
         by_native!(self.ty, T => {
             let value = |code: u32| match self.values[code as usize].key() {
                 Key::Word(word) => Some(T::of_key(word.number())),
-                Key::Wide(at) => Some(T::of_key(self.wide[at])),
-                Key::Null | Key::Long(..) => None,
+                Key::Text(at) => {
+                    let wide = self.texts.get(at).try_into().map(u128::from_le_bytes);
+                    Some(T::of_key(wide.expect("what is no word has sixteen bytes")))
+                }
+                Key::Null => None,
             };
             collect_array(self.ty, codes.map(value))
         }, text => self.decode_strings(codes))
@@ -271,15 +187,53 @@ impl ColumnCodes {
         let mut texts = StringViewBuilder::with_capacity(codes.size_hint().0);
         for code in codes {
             match self.values[code as usize].key() {
-                Key::Null | Key::Wide(_) => texts.append_null(),
+                Key::Null => texts.append_null(),
                 Key::Word(word) => texts.append_value(String::from_utf8_lossy(word.text(&mut [0; 16]))),
-                Key::Long(start, len) => {
-                    let text = &self.arena[start..start + len as usize];
-                    texts.append_value(String::from_utf8_lossy(text));
-                }
+                Key::Text(at) => texts.append_value(String::from_utf8_lossy(self.texts.get(at))),
             }
         }
         Arc::new(texts.finish())
+    }
+}
+
+/// A text whose code is asked for.
+struct OneText<'a> {
+    codes: &'a mut ColumnCodes,
+    bytes: &'a [u8],
+}
+
+impl LaneWork for OneText<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn run<L: TextLanes>(self, lanes: L) -> u32 {
+        self.codes.text_with(lanes, self.bytes)
+    }
+}
+
+/// Rows of strings, NULLs among them, whose codes are appended.
+struct TextRows<'a> {
+    codes: &'a mut ColumnCodes,
+    array: &'a StringViewArray,
+    out: &'a mut Vec<u32>,
+}
+
+impl LaneWork for TextRows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: TextLanes>(self, lanes: L) {
+        let TextRows { codes, array, out } = self;
+        let nulls = array.nulls().filter(|n| n.null_count() > 0);
+        for (row, &view) in array.views().iter().enumerate() {
+            let code = if nulls.is_some_and(|n| n.is_null(row)) {
+                codes.null()
+            } else {
+                let word = KeyWord::of_view(view).and_then(|word| codes.word(word));
+                word.unwrap_or_else(|| codes.text_with(lanes, array.value(row).as_bytes()))
+            };
+            out.push(code);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod block;
 mod compose;
 mod cumulative;
 mod kept;
+mod key_texts;
 mod key_words;
 mod keys;
 mod lateness;
@@ -34,6 +35,7 @@ mod session;
 mod spill;
 mod states;
 mod table;
+mod text_lanes;
 
 pub use block::{AuditBlock, GroupBlock};
 pub use compose::GroupsAtDelay;
