@@ -71,21 +71,22 @@ const FAR: usize = 512 << 10;
 #[derive(Default)]
 pub(super) struct WordTable {
     /// A power of two of them, or none. At most half full; a word is in the first bucket from its own on that had room for it.
-    buckets: Vec<Bucket>,
+    buckets: Vec<WordBucket>,
     len: usize,
 }
 
 /// A cache line: words, with their code and one in the low bits; zero where there is none.
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
-struct Bucket([u128; 4]);
+struct WordBucket([u128; 4]);
 
-impl Bucket {
+impl WordBucket {
     /// The code of `word`; [`NONE`] if it is not here.
     #[inline(always)]
     fn code(&self, word: KeyWord) -> u32 {
         let (low, high) = (word.0 as u64, (word.0 >> 64) as u64);
-        let found = self.0.iter().fold(0, |found, &entry| {
+        // From the end, as what is free looks like the word of zero: where that has an entry, the free ones are behind it.
+        let found = self.0.iter().rev().fold(0, |found, &entry| {
             let differ = (entry as u64 ^ low, (entry >> 64) as u64 ^ high);
             // A branch would wait for the memory.
             let same = ((differ.0 >> KeyWord::SHIFT) | differ.1) == 0;
@@ -154,7 +155,7 @@ impl WordTable {
 
     fn grow(&mut self) {
         let size = (self.buckets.len() * 2).max(16);
-        let old = std::mem::replace(&mut self.buckets, vec![Bucket::default(); size]);
+        let old = std::mem::replace(&mut self.buckets, vec![WordBucket::default(); size]);
         for entry in old.iter().flat_map(|bucket| bucket.0).filter(|entry| *entry != 0) {
             let mut at = hash_word(entry & !u128::from(KeyWord::LOW)) as usize & (size - 1);
             loop {
@@ -168,7 +169,7 @@ impl WordTable {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.buckets.capacity() * size_of::<Bucket>()
+        self.buckets.capacity() * size_of::<WordBucket>()
     }
 }
 
@@ -183,6 +184,19 @@ mod tests {
         assert_eq!(table.code(word(2), KeyWord::LOW), None);
         let glance = table.glances();
         assert_eq!((glance(word(1)), glance(word(2))), (KeyWord::LOW - 1, NONE));
+    }
+
+    #[test]
+    fn zero_is_a_word_as_others_are() {
+        for before in 0..20 {
+            let (mut table, word) = (WordTable::default(), |n: u128| KeyWord::of_number(n).unwrap());
+            for n in 1..=before {
+                assert_eq!(table.code(word(n), n as u32), Some(n as u32));
+            }
+            assert_eq!(table.glances()(word(0)), NONE);
+            assert_eq!(table.code(word(0), 99), Some(99));
+            assert_eq!(table.code(word(0), 100), Some(99));
+        }
     }
 
     #[test]

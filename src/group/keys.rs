@@ -26,7 +26,7 @@ pub struct ColumnCodes {
 struct KeyPart(u128);
 
 /// What a [`KeyPart`] says.
-enum Key {
+enum CodedKey {
     Null,
     Word(KeyWord),
     /// Which of the texts.
@@ -37,20 +37,20 @@ impl KeyPart {
     const NULL: u128 = 1;
     const TEXT: u128 = 2;
 
-    fn new(key: Key) -> KeyPart {
+    fn new(key: CodedKey) -> KeyPart {
         KeyPart(match key {
-            Key::Null => KeyPart::NULL,
-            Key::Word(word) => word.0,
-            Key::Text(at) => (at as u128) << 64 | KeyPart::TEXT,
+            CodedKey::Null => KeyPart::NULL,
+            CodedKey::Word(word) => word.0,
+            CodedKey::Text(at) => (at as u128) << 64 | KeyPart::TEXT,
         })
     }
 
     #[inline]
-    fn key(self) -> Key {
+    fn key(self) -> CodedKey {
         match self.0 & u128::from(KeyWord::LOW) {
-            KeyPart::NULL => Key::Null,
-            KeyPart::TEXT => Key::Text((self.0 >> 64) as usize),
-            _ => Key::Word(KeyWord(self.0)),
+            KeyPart::NULL => CodedKey::Null,
+            KeyPart::TEXT => CodedKey::Text((self.0 >> 64) as usize),
+            _ => CodedKey::Word(KeyWord(self.0)),
         }
     }
 }
@@ -76,7 +76,7 @@ impl ColumnCodes {
         let next = self.values.len() as u32;
         let code = self.words.code(word, next)?;
         if code == next {
-            self.values.push(KeyPart::new(Key::Word(word)));
+            self.values.push(KeyPart::new(CodedKey::Word(word)));
         }
         Some(code)
     }
@@ -113,7 +113,7 @@ impl ColumnCodes {
         let next = self.values.len() as u32;
         let code = self.texts.code(lanes, bytes, next);
         if code == next {
-            self.values.push(KeyPart::new(Key::Text(self.texts.len() - 1)));
+            self.values.push(KeyPart::new(CodedKey::Text(self.texts.len() - 1)));
         }
         code
     }
@@ -129,7 +129,7 @@ impl ColumnCodes {
     fn null(&mut self) -> u32 {
         let next = self.values.len() as u32;
         *self.null.get_or_insert_with(|| {
-            self.values.push(KeyPart::new(Key::Null));
+            self.values.push(KeyPart::new(CodedKey::Null));
             next
         })
     }
@@ -167,12 +167,12 @@ impl ColumnCodes {
     pub fn decode(&self, codes: impl Iterator<Item = u32>) -> ArrayRef {
         by_native!(self.ty, T => {
             let value = |code: u32| match self.values[code as usize].key() {
-                Key::Word(word) => Some(T::of_key(word.number())),
-                Key::Text(at) => {
+                CodedKey::Word(word) => Some(T::of_key(word.number())),
+                CodedKey::Text(at) => {
                     let wide = self.texts.get(at).try_into().map(u128::from_le_bytes);
-                    Some(T::of_key(wide.expect("what is no word has sixteen bytes")))
+                    Some(T::of_key(wide.expect("a number that is not a word has sixteen bytes")))
                 }
-                Key::Null => None,
+                CodedKey::Null => None,
             };
             collect_array(self.ty, codes.map(value))
         }, text => self.decode_strings(codes))
@@ -187,9 +187,9 @@ impl ColumnCodes {
         let mut texts = StringViewBuilder::with_capacity(codes.size_hint().0);
         for code in codes {
             match self.values[code as usize].key() {
-                Key::Null => texts.append_null(),
-                Key::Word(word) => texts.append_value(String::from_utf8_lossy(word.text(&mut [0; 16]))),
-                Key::Text(at) => texts.append_value(String::from_utf8_lossy(self.texts.get(at))),
+                CodedKey::Null => texts.append_null(),
+                CodedKey::Word(word) => texts.append_value(String::from_utf8_lossy(word.text(&mut [0; 16]))),
+                CodedKey::Text(at) => texts.append_value(String::from_utf8_lossy(self.texts.get(at))),
             }
         }
         Arc::new(texts.finish())

@@ -22,22 +22,22 @@ pub(super) fn with_lanes<W: LaneWork>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx512f,avx512bw,vaes,aes")]
-        fn whole<W: LaneWork>(work: W, lanes: x86::Whole) -> W::Output {
+        fn whole<W: LaneWork>(work: W, lanes: x86::WholeLanes) -> W::Output {
             work.run(lanes)
         }
-        if let Some(lanes) = x86::Whole::new() {
-            // SAFETY: who has a `Whole` has these features.
+        if let Some(lanes) = x86::WholeLanes::new() {
+            // SAFETY: who has a `WholeLanes` has these features.
             return unsafe { whole(work, lanes) };
         }
     }
-    work.run(Words)
+    work.run(WordLanes)
 }
 
 /// Words of sixteen bytes, for any machine.
 #[derive(Clone, Copy)]
-pub(super) struct Words;
+pub(super) struct WordLanes;
 
-impl TextLanes for Words {
+impl TextLanes for WordLanes {
     #[inline(always)]
     fn hash(self, text: &[u8]) -> u64 {
         match words_of(text) {
@@ -74,39 +74,39 @@ fn words_of(bytes: &[u8]) -> Option<[u128; 4]> {
 
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    use super::{TextLanes, Words};
+    use super::{TextLanes, WordLanes};
     use std::arch::x86_64::*;
 
     /// Texts of at most 64 bytes in one register.
     #[derive(Clone, Copy)]
-    pub(in super::super) struct Whole(());
+    pub(in super::super) struct WholeLanes(());
 
-    impl Whole {
+    impl WholeLanes {
         /// These lanes, if the machine has AVX-512BW, VAES and AES.
-        pub(in super::super) fn new() -> Option<Whole> {
+        pub(in super::super) fn new() -> Option<WholeLanes> {
             let is_there = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("vaes")
                 && is_x86_feature_detected!("aes");
-            is_there.then_some(Whole(()))
+            is_there.then_some(WholeLanes(()))
         }
 
         /// The text with zeros behind it; of at most 64 bytes.
         #[inline(always)]
         fn load(self, text: &[u8]) -> __m512i {
             let bytes = u64::MAX.checked_shr(64 - text.len() as u32).unwrap_or(0);
-            // SAFETY: no byte outside of the text is loaded; who has a `Whole` has AVX-512BW.
+            // SAFETY: no byte outside of the text is loaded; who has a `WholeLanes` has AVX-512BW.
             unsafe { _mm512_maskz_loadu_epi8(bytes, text.as_ptr().cast()) }
         }
     }
 
-    impl TextLanes for Whole {
+    impl TextLanes for WholeLanes {
         #[inline(always)]
         fn hash(self, text: &[u8]) -> u64 {
             if text.len() > 64 {
-                return Words.hash(text);
+                return WordLanes.hash(text);
             }
-            // SAFETY: who has a `Whole` has AVX-512F, VAES and AES.
+            // SAFETY: who has a `WholeLanes` has AVX-512F, VAES and AES.
             unsafe {
                 // A quarter is mixed with a key of its own, so that two that change places are another text; the length tells
                 // texts apart that end with zeros. Digits of pi.
@@ -137,7 +137,7 @@ pub(super) mod x86 {
             if a.len() > 64 {
                 return a == b;
             }
-            // SAFETY: who has a `Whole` has AVX-512BW.
+            // SAFETY: who has a `WholeLanes` has AVX-512BW.
             a.len() == b.len() && unsafe { _mm512_cmpneq_epi8_mask(self.load(a), self.load(b)) == 0 }
         }
     }
@@ -176,9 +176,9 @@ mod tests {
 
     #[test]
     fn lanes_tell_texts_apart() {
-        check(Words);
+        check(WordLanes);
         #[cfg(target_arch = "x86_64")]
-        if let Some(lanes) = x86::Whole::new() {
+        if let Some(lanes) = x86::WholeLanes::new() {
             check(lanes);
         }
     }
