@@ -34,18 +34,23 @@ pub struct SlotRange {
 }
 
 /// Which slots of ranges rows came to: a bit for each slot. Of other slots it says nothing.
-#[derive(Default)]
 pub struct TouchedSlots(Vec<u64>);
 
 impl TouchedSlots {
+    /// None; there is room for the first slots.
+    pub fn new() -> TouchedSlots {
+        TouchedSlots(vec![0])
+    }
+
     /// Makes room for the slots before `end`.
     pub fn reserve(&mut self, end: u32) {
         self.0.resize(end as usize / 64 + 1, 0);
     }
 
-    #[inline]
-    pub fn mark(&mut self, slot: u32) {
-        self.0[slot as usize / 64] |= 1 << (slot % 64);
+    /// Notes that a row came to `slot`, if it `did`.
+    #[inline(always)]
+    pub fn mark(&mut self, slot: u32, did: bool) {
+        self.0[slot as usize / 64] |= u64::from(did) << (slot % 64);
     }
 
     #[inline]

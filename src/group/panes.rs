@@ -8,6 +8,7 @@ use crate::batch::{Moment, Position, StreamPlace};
 use crate::time::TimeRange;
 use crate::window::Assigner;
 use hashbrown::{HashMap, HashTable};
+use std::hint::select_unpredictable;
 
 /// More keys do not have slots in a range: what is not used of it would be too much.
 const MOST_IN_RANGE: usize = 1 << 24;
@@ -66,6 +67,8 @@ pub struct Panes {
     newest: [Option<u32>; 2],
     nearby: NearbyPanes,
     row_panes: Vec<u32>,
+    /// Room for the rows whose slots are not in a range.
+    outside: Vec<u32>,
     /// The number of slots when the bytes of the panes were last counted, and those bytes.
     measured: (u32, usize),
 }
@@ -85,10 +88,11 @@ impl Panes {
             behind: HashMap::default(),
             list: vec![],
             ranges: vec![],
-            touched: TouchedSlots::default(),
+            touched: TouchedSlots::new(),
             newest: [None; 2],
             nearby: NearbyPanes::new(),
             row_panes: vec![],
+            outside: vec![],
             measured: (0, 0),
         }
     }
@@ -110,10 +114,9 @@ impl Panes {
         PaneSlots { pane: &self.list[pane as usize].1, touched: &self.touched }
     }
 
-    /// The slot of each row, in three passes. The first finds the panes; its branches are hard to
-    /// predict where events come late, so it touches nothing that is far away. The second looks up
-    /// slots that exist, without a branch on what it loads, so that many cache misses are under way
-    /// at once (measured: a quarter of the time of one pass). The third makes new slots.
+    /// The slot of each row, in passes of which each does one thing: what is guessed wrong in one loop makes all that was begun
+    /// behind it wait. The first finds the panes, the second the slots in ranges, without a branch; the third looks up slots that
+    /// exist elsewhere, many cache misses at once, and the last one makes new slots.
     pub fn find_slots(
         &mut self,
         rows: &Instants,
@@ -129,19 +132,28 @@ impl Panes {
             self.row_panes[row as usize] = self.pane_behind(rows.time[row as usize], class);
         }
         slots.clear();
-        let Panes { list, ranges, touched, row_panes, .. } = self;
-        slots.extend(row_panes.iter().zip(codes).map(|(&pane, &key)| {
+        if self.outside.len() < codes.len() {
+            self.outside.resize(codes.len(), 0);
+        }
+        let mut outside = 0;
+        let Panes { list, ranges, touched, row_panes, outside: outside_rows, .. } = self;
+        slots.extend((0u32..).zip(row_panes.iter()).zip(codes).map(|((row, &pane), &key)| {
             let range = ranges[pane as usize];
-            if key < range.room {
-                touched.mark(range.first + key);
-                return range.first + key;
-            }
-            list[pane as usize].1.known(key)
+            let inside = key < range.room;
+            // Of a row outside of a range nothing is marked, and its number stays.
+            let slot = select_unpredictable(inside, range.first.wrapping_add(key), 0);
+            touched.mark(slot, inside);
+            outside_rows[outside] = row;
+            outside += usize::from(!inside);
+            slot
         }));
-        for (row, slot) in slots.iter_mut().enumerate() {
-            if *slot == NO_SLOT {
-                let pane = self.row_panes[row] as usize;
-                *slot = match &mut self.list[pane].1 {
+        let outside_rows = &outside_rows[..outside];
+        for row in outside_rows.iter().map(|&row| row as usize) {
+            slots[row] = list[row_panes[row] as usize].1.known(codes[row]);
+        }
+        for row in outside_rows.iter().map(|&row| row as usize) {
+            if slots[row] == NO_SLOT {
+                slots[row] = match &mut list[row_panes[row] as usize].1 {
                     held @ Pane::Log(_) => held.log(codes[row], rows.arrived(row), next),
                     held => held.slot(codes[row], keys.count, next),
                 };
