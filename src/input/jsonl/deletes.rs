@@ -32,14 +32,14 @@ impl Deletes {
 
     /// Whether the record that was read last is a delete.
     pub(super) fn is(&self, finder: &ValueFinder, chunk: &[u8]) -> bool {
-        let span = finder.span(self.op);
+        let span = finder.span(&self.op);
         // Debezium writes `d` for a delete.
         &chunk[span.start..span.end] == b"d"
     }
 
     /// The time of the delete that was read last, of a row of the time `before`; none where the envelope tells none.
     pub(super) fn time(&mut self, finder: &ValueFinder, chunk: &[u8], before: Option<i64>) -> Option<i64> {
-        let times = self.times.map(|wanted| finder.span(wanted));
+        let times = self.times.each_ref().map(|wanted| finder.span(wanted));
         let latest = times.iter().find_map(|span| self.parser.text(&chunk[span.start..span.end]).ok())?;
         Some(before.map_or(latest, |before| latest.max(before)))
     }

@@ -86,7 +86,7 @@ impl ValueFinder {
     #[inline(always)]
     pub(super) fn list(&self) -> Option<(&str, Span)> {
         let items = self.items.as_ref()?;
-        Some((&items.name, self.span(items.list)))
+        Some((&items.name, self.span(&items.list)))
     }
 
     /// Goes on to item number `number` of a list, whose bracket or comma is here: where it begins, if there is one.
@@ -124,18 +124,18 @@ impl ValueFinder {
 
     /// Where the value of a column is in the row that was read last; that of [`ColumnSlots::Number`] is nowhere.
     #[inline(always)]
-    pub(super) fn span(&self, wanted: ColumnSlots) -> Span {
+    pub(super) fn span(&self, wanted: &ColumnSlots) -> Span {
         match wanted {
-            ColumnSlots::Record { slot, path } => either(&self.record, slot, path),
+            &ColumnSlots::Record { slot, path } => either(&self.record, slot, path),
             // Few jobs unnest a list: this keeps the common way small enough to be inlined.
             other => self.span_of_item(other),
         }
     }
 
     #[inline(never)]
-    fn span_of_item(&self, wanted: ColumnSlots) -> Span {
+    fn span_of_item(&self, wanted: &ColumnSlots) -> Span {
         match (wanted, &self.items) {
-            (ColumnSlots::Item { literal, slot, path }, Some(items)) => {
+            (&ColumnSlots::Item { literal, slot, path }, Some(items)) => {
                 let own = self.record.slot(literal);
                 if own.kind == JsonKind::Missing { either(&items.reader, slot, path) } else { own }
             }

@@ -245,7 +245,7 @@ impl JsonDecoder {
     /// Appends the row that was read last.
     #[inline(always)]
     fn row(&mut self, chunk: &[u8], rows: &mut ChunkRows) -> Result<(), Box<RecordFault>> {
-        let instant = match self.time {
+        let instant = match &self.time {
             None => 0,
             Some(wanted) => {
                 let span = self.finder.span(wanted);
@@ -268,7 +268,7 @@ impl JsonDecoder {
         let mut texts = ChunkTexts { chunk, unescaped: &mut rows.unescaped };
         for i in 0..self.columns.len() {
             let (column, wanted) = &mut self.columns[i];
-            let pushed = match *wanted {
+            let pushed = match &*wanted {
                 ColumnSlots::Number => {
                     // The number does not stand in the log, so its digits are a text of their own.
                     let digits = self.finder.number().as_bytes();
@@ -297,7 +297,7 @@ impl JsonDecoder {
         let (Some((wanted, parser)), Some(read)) = (&mut self.arrival, self.plan.own_arrival()) else {
             return Ok(event_time);
         };
-        let span = self.finder.span(*wanted);
+        let span = self.finder.span(wanted);
         if self.plan.arrival_optional && matches!(span.kind, JsonKind::Missing | JsonKind::Null) {
             return Ok(event_time);
         }

@@ -49,35 +49,46 @@ pub(in crate::input) struct RecordReader {
 /// the stores have come to the cache (a tenth of the time of a record).
 #[derive(Debug, Default)]
 struct SpanSlots {
-    kinds: Vec<JsonKind>,
+    /// In blocks, so that a few are cleared without a call.
+    kinds: Vec<[JsonKind; 16]>,
     starts: Vec<usize>,
     ends: Vec<usize>,
 }
 
 impl SpanSlots {
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.starts.len()
+    }
+
     fn push_missing(&mut self) {
-        self.kinds.push(JsonKind::Missing);
+        if self.count() % 16 == 0 {
+            self.kinds.push([JsonKind::Missing; 16]);
+        }
         self.starts.push(0);
         self.ends.push(0);
     }
 
     #[inline(always)]
     fn set(&mut self, slot: usize, span: Span) {
-        self.kinds[slot] = span.kind;
+        self.kinds.as_flattened_mut()[slot] = span.kind;
         self.starts[slot] = span.start;
         self.ends[slot] = span.end;
     }
 
     #[inline(always)]
     fn get(&self, slot: usize) -> Span {
-        match self.kinds[slot] {
+        match self.kinds.as_flattened()[slot] {
             JsonKind::Missing => Span::MISSING,
             kind => Span { kind, start: self.starts[slot], end: self.ends[slot] },
         }
     }
 
     fn clear(&mut self) {
-        self.kinds.fill(JsonKind::Missing);
+        match self.kinds.as_mut_slice() {
+            [few] => *few = [JsonKind::Missing; 16],
+            many => many.fill([JsonKind::Missing; 16]),
+        }
     }
 }
 
@@ -96,7 +107,7 @@ impl RecordReader {
             node = self.inside(node, key);
         }
         let key = path[path.len() - 1].as_bytes();
-        let new = self.slots.kinds.len();
+        let new = self.slots.count();
         let slot = match self.nodes[node].fields.iter_mut().find(|(name, _)| **name == *key) {
             Some((_, KeyTarget::Slot(slot))) => *slot,
             Some((_, KeyTarget::Inside { slot, .. })) => *slot.get_or_insert(new),
@@ -243,7 +254,7 @@ impl RecordReader {
         // Of an object that comes twice only the last counts, and not a mixture of both.
         for i in 0..self.nodes[node].slots.len() {
             let inner = self.nodes[node].slots[i];
-            self.slots.kinds[inner] = JsonKind::Missing;
+            self.slots.kinds.as_flattened_mut()[inner] = JsonKind::Missing;
         }
         let start = cursor.at;
         let span = if cursor.peek() == Some(b'{') && depth < super::scanner::DEEPEST {

@@ -377,7 +377,7 @@ proptest! {
             let shown = String::from_utf8_lossy(line);
             prop_assert_eq!(read, want.is_some(), "{}", shown);
             for (wanted, want) in slots.iter().zip(want.into_iter().flatten()) {
-                let span = reader.span(*wanted);
+                let span = reader.span(wanted);
                 let raw = &line[span.start..span.end];
                 let got = match span.kind {
                     JsonKind::Missing | JsonKind::Null => None,
