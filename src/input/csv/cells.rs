@@ -109,7 +109,8 @@ pub(super) fn leading_zeros(text: &[u8]) -> String {
     format!("`{}` has leading zeros, which an int64 would lose", super::super::value::shown(text))
 }
 
-pub(super) const MAX_INLINE: usize = 12;
+/// The longest text that a view holds in itself.
+pub(in crate::input) const MAX_INLINE: usize = 12;
 
 /// The view of `text[start..end]`, in buffer 0.
 #[inline(always)]

@@ -14,6 +14,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(super) use cells::view;
+pub(super) use cells::{MAX_INLINE, view};
 pub(super) use decode::CsvDecoder;
 pub(super) use layout::{CsvLayout, missing};

@@ -2,7 +2,7 @@
 
 use super::scanner::{JsonKind, Span, unescape};
 use crate::batch::{DataType, NativeBuilder};
-use crate::input::csv::view as text_view;
+use crate::input::csv::{MAX_INLINE, view as text_view};
 use crate::input::infer::inferred_hint;
 use crate::input::times::TimeRole;
 use crate::input::value::ValueError;
@@ -99,8 +99,22 @@ impl JsonColumn {
     }
 
     /// Appends a value. After an error the column is as before.
-    #[inline]
-    pub fn push(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
+    #[inline(always)]
+    pub fn push(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Box<Unfit>> {
+        // What most columns have, without a call.
+        if let JsonValues::Text(views, _) = &mut self.values
+            && span.kind == JsonKind::Text
+            && !self.special
+            && span.end - span.start <= MAX_INLINE
+        {
+            views.push(text_view(texts.chunk, span.start, span.end));
+            self.nulls.append_non_null();
+            return Ok(());
+        }
+        self.push_other(span, texts)
+    }
+
+    fn push_other(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Box<Unfit>> {
         if matches!(span.kind, JsonKind::Null | JsonKind::Missing) {
             self.push_null();
             return Ok(());
@@ -113,7 +127,7 @@ impl JsonColumn {
 
     /// Appends a string of a column of JSON, where it has its quotes and escapes, or one that is written in a way of its own.
     #[inline(never)]
-    fn push_special(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
+    fn push_special(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Box<Unfit>> {
         match self.read.ty {
             DataType::Json => {
                 let whole = Span { kind: JsonKind::Text, start: span.start - 1, end: span.end + 1 };
@@ -124,13 +138,13 @@ impl JsonColumn {
     }
 
     #[inline(always)]
-    fn push_plain(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
+    fn push_plain(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Box<Unfit>> {
         let outcome = match &mut self.values {
             JsonValues::Copy(_) => Ok(()),
             JsonValues::Text(views, long) => {
                 // An error must leave the column as it was, so the view is checked before it is added.
                 let view = view(span, texts).ok_or_else(too_far)?;
-                *long |= view as u32 > 12;
+                *long |= view as u32 as usize > MAX_INLINE;
                 views.push(view);
                 Ok(())
             }
@@ -143,7 +157,7 @@ impl JsonColumn {
     }
 
     /// Appends a string that is written in a way of its own.
-    fn push_written(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Unfit> {
+    fn push_written(&mut self, span: Span, texts: &mut ChunkTexts) -> Result<(), Box<Unfit>> {
         let Some(written) = self.written.clone() else { return Ok(()) };
         let [room, plain] = &mut self.room;
         let text = match written.plain(texts.of(span, room), self.read.ty, plain) {
@@ -161,7 +175,7 @@ impl JsonColumn {
                 // Offsets in Arrow's views are signed and have 32 bits.
                 let view = (start + text.len() <= FURTHEST).then(|| make_view(text, 1, start as u32));
                 views.push(view.ok_or_else(too_far)?);
-                *long |= text.len() > 12;
+                *long |= text.len() > MAX_INLINE;
                 texts.unescaped.extend_from_slice(text);
                 Ok(())
             }
@@ -171,7 +185,7 @@ impl JsonColumn {
     }
 
     #[inline(always)]
-    fn pushed(&mut self, outcome: Result<(), ValueError>) -> Result<(), Unfit> {
+    fn pushed(&mut self, outcome: Result<(), ValueError>) -> Result<(), Box<Unfit>> {
         match outcome {
             Ok(()) => {
                 self.nulls.append_non_null();
@@ -179,7 +193,7 @@ impl JsonColumn {
             }
             Err(error) => {
                 let hint = inferred_hint(&self.read, error.text().as_bytes());
-                Err(Unfit { reason: error.to_string(), hint })
+                Err(Box::new(Unfit { reason: error.to_string(), hint }))
             }
         }
     }
@@ -247,8 +261,8 @@ fn push(
 const FURTHEST: usize = i32::MAX as usize;
 
 #[cold]
-fn too_far() -> Unfit {
-    Unfit { reason: "its text is past the first 2 GiB of one read".into(), hint: None }
+fn too_far() -> Box<Unfit> {
+    Box::new(Unfit { reason: "its text is past the first 2 GiB of one read".into(), hint: None })
 }
 
 /// The integer of a number or a numeric string. JSON knows one kind of number, so `2.0` is 2.

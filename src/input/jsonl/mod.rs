@@ -277,7 +277,8 @@ impl JsonDecoder {
                 }
                 wanted => column.push(self.finder.span(wanted), &mut texts),
             };
-            if let Err(Unfit { reason, hint }) = pushed {
+            if let Err(unfit) = pushed {
+                let Unfit { reason, hint } = *unfit;
                 let column = Some(column.name().to_string());
                 // The columns in front have a value of this row already.
                 self.columns[..i].iter_mut().for_each(|(c, _)| c.truncate(done));
