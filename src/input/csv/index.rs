@@ -168,9 +168,8 @@ impl<L: Lanes> BlockWalk<L> for FieldSearch<'_> {
         if self.ends.len() < self.count + 64 {
             self.ends.resize((self.count + 64) * 2, 0);
         }
-        if let Some(room) = self.ends[self.count..].first_chunk_mut() {
-            lanes.flatten(breaks, offset as u32, room);
-        }
+        let (room, _) = self.ends[self.count..].as_chunks_mut();
+        lanes.flatten(breaks, offset as u32, &mut room[0]);
         self.count += breaks.count_ones() as usize;
         true
     }

@@ -62,7 +62,7 @@ impl SpanSlots {
     }
 
     fn push_missing(&mut self) {
-        if self.count() % 16 == 0 {
+        if self.count().is_multiple_of(16) {
             self.kinds.push([JsonKind::Missing; 16]);
         }
         self.starts.push(0);
