@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// Distinct values of one key column, each with a code from 0 in order of appearance.
 ///
-/// Most values are [`KeyWord`]s. Longer strings are [`KeyTexts`], and so are the bytes of numbers that are too large.
+/// Most values are words of a table. Longer strings are in an arena, and so are the bytes of numbers that are too large.
 pub struct ColumnCodes {
     ty: DataType,
     words: WordTable,
@@ -81,7 +81,8 @@ impl ColumnCodes {
         Some(code)
     }
 
-    /// Appends the codes of `values` to `out`; of those that are no words, or have to be texts, by `text`. Words that are known are looked up first, without a branch on what is loaded, so that many cache misses are under way at once.
+    /// Appends the codes of `values` to `out`; of those that are no words, or have to be texts, by `text`. Words that are known are
+    /// looked up first, without a branch on what is loaded, so that many cache misses are under way at once.
     fn words<T: Copy>(
         &mut self,
         values: impl Iterator<Item = T> + Clone,
