@@ -182,20 +182,20 @@ def low(copies):
     name = "L" if copies == 1 else f"L{copies}"
     return Work(name, f"count per page and hour, {copies}x the CSV", "pageviews", ["pageviews.csv"], PER_PAGE, facts="L",
                 peers=("duckdb",) if copies == 1 else (), copies=copies, own_peers=True,
-                like="L" if copies > 1 else "", gigabytes_a_second=1.0)
+                like="L" if copies > 1 else "", times=4 if copies == 1 else 0, gigabytes_a_second=3.0)
 
 
 WORKS = {w.name: w for w in [
     Work("W1", "CSV, count per postcode and minute", "pageviews", ["pageviews.csv"], PER_POSTCODE, facts="W1",
-         times=3, megabytes=600),
-    Work("W2", "the same from JSON Lines", "pageviews", ["pageviews.jsonl"], PER_POSTCODE, facts="W1", times=3, megabytes=600),
-    Work("W3", "the same from Parquet", "pageviews", ["pageviews.parquet"], PER_POSTCODE, facts="W1", times=2, megabytes=600),
+         times=4, megabytes=300),
+    Work("W2", "the same from JSON Lines", "pageviews", ["pageviews.jsonl"], PER_POSTCODE, facts="W1", times=4, megabytes=300),
+    Work("W3", "the same from Parquet", "pageviews", ["pageviews.parquet"], PER_POSTCODE, facts="W1", times=4, megabytes=300),
     Work("W4", "CSV, decimal sum per account and month, having", "transactions", ["transactions.csv"], SPENDERS, facts="W4",
-         times=3, megabytes=400),
+         times=4, megabytes=300),
     Work("W5", "payments: dedup, two as-of joins, first flags", "money", ["money.jsonl"], MONEY, out="result", facts="W5",
-         times=3, megabytes=1000, peers=("duckdb", "polars")),
+         times=3.5, megabytes=800, peers=("duckdb", "polars")),
     Work("W6", "CSV to Parquet by date and hour", "pageviews", ["pageviews.csv"], ARCHIVE, out="result", facts="W6",
-         times=1.5, megabytes=800),
+         times=2.5, megabytes=500),
     Work("W7", "CSV, sessions per user, gap 30 min", "pageviews", ["pageviews.csv"], SESSIONS, facts="W7", times=2,
          peers=("duckdb", "polars"), own_peers=True),
     Work("W8", "CSV, count per postcode, windows of 10 min by 1 min", "pageviews", ["pageviews.csv"], HOPPING, facts="W1", times=3,
