@@ -4,6 +4,7 @@
 //! many lookups wait for the memory at once. (hashbrown, and entries of 24 bytes in a table with linear probing, took up to
 //! twice the time.)
 
+use arrow_data::MAX_INLINE_VIEW_LEN;
 use std::hint::select_unpredictable;
 
 #[inline]
@@ -28,8 +29,6 @@ impl KeyWord {
     pub(super) const SHIFT: u32 = 28;
     /// Those bits.
     pub(super) const LOW: u32 = (1 << KeyWord::SHIFT) - 1;
-    /// The longest string that an Arrow view holds in itself.
-    const INLINE: u32 = 12;
 
     /// The word of a number's key, if it is not too large.
     #[inline(always)]
@@ -47,7 +46,7 @@ impl KeyWord {
     /// The word of a string, if its view has all of it.
     #[inline(always)]
     pub(super) fn of_view(view: u128) -> Option<KeyWord> {
-        (view as u32 <= KeyWord::INLINE).then(|| KeyWord::of_short_view(view))
+        (view as u32 <= MAX_INLINE_VIEW_LEN).then(|| KeyWord::of_short_view(view))
     }
 
     /// The same of a view that has.

@@ -63,7 +63,7 @@ impl StringRun {
         }
         let offset = self.own.len();
         // A text of at most 12 bytes lies in the view itself.
-        if text.len() > 12 {
+        if text.len() > arrow_data::MAX_INLINE_VIEW_LEN as usize {
             self.own.extend_from_slice(text);
         }
         self.view(text, self.own_place, offset as u32);

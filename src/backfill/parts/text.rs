@@ -187,7 +187,7 @@ impl PartTexts {
         let value = &text[field.start..field.end];
         if field.kind != FieldKind::Escaped {
             // Arrow keeps texts of up to 12 bytes in the view itself, so these do not need a buffer.
-            self.refers |= value.len() > 12;
+            self.refers |= value.len() > arrow_data::MAX_INLINE_VIEW_LEN as usize;
             let (block, offset) = (field.start / BLOCK, field.start % BLOCK);
             self.views.push(make_view(value, block as u32, offset as u32));
             // A buffer is two blocks long, so a text of one block fits behind any start in the first.

@@ -110,7 +110,7 @@ pub(super) fn leading_zeros(text: &[u8]) -> String {
 }
 
 /// The longest text that a view holds in itself.
-pub(in crate::input) const MAX_INLINE: usize = 12;
+pub(in crate::input) const MAX_INLINE: usize = arrow_data::MAX_INLINE_VIEW_LEN as usize;
 
 /// The view of `text[start..end]`, in buffer 0.
 #[inline(always)]

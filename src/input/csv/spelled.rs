@@ -7,7 +7,9 @@
 use super::super::ReadColumn;
 use super::super::value::{self, check_json, parse_bool, parse_date, parse_decimal, parse_float, parse_int};
 use super::super::written::{Plain, ValueFormat};
-use super::cells::{CsvStrings, DecodedColumn, decode_native, long_view, parse_plain_int, unread_time, view};
+use super::cells::{
+    CsvStrings, DecodedColumn, MAX_INLINE, decode_native, long_view, parse_plain_int, unread_time, view,
+};
 use super::record::{unescape, unquoted};
 use super::table::{CsvRecords, RecordFaults};
 use crate::batch::{DataType, Native};
@@ -110,14 +112,17 @@ impl SpelledColumn<'_> {
                 let from = unescaped.len();
                 // `content` is overwritten by the next row, so a long text moves into a buffer of the array.
                 unescaped.extend_from_slice(plain);
-                let view =
-                    if plain.len() > 12 { long_view(plain, 1, from) } else { view(plain, 0, plain.len()) };
-                if plain.len() <= 12 {
+                let view = if plain.len() > MAX_INLINE {
+                    long_view(plain, 1, from)
+                } else {
+                    view(plain, 0, plain.len())
+                };
+                if plain.len() <= MAX_INLINE {
                     unescaped.truncate(from);
                 }
                 view
             } else {
-                refers |= plain.len() > 12;
+                refers |= plain.len() > MAX_INLINE;
                 // A part of the text: no more than its ends were cut off.
                 let start =
                     if plain.is_empty() { 0 } else { plain.as_ptr() as usize - text.as_ptr() as usize };

@@ -128,7 +128,7 @@ fn view_code(
     rows_so_far: usize,
 ) -> Option<u32> {
     // Equal long texts can have different views, so these are looked up as text.
-    if view as u32 > 12 {
+    if view as u32 > arrow_data::MAX_INLINE_VIEW_LEN {
         return interner.code(array.value(row), rows_so_far);
     }
     let hash = hash_view(view);
